@@ -1,0 +1,11 @@
+"""genviz: what does this network see?
+
+A generator makes images, a frozen classifier looks at them, an objective scores what it saw,
+regularizers charge for unnatural images, and an optimizer changes the generator.
+"""
+
+from genviz import torchvision_guard
+
+__version__ = "0.1.0"
+
+torchvision_guard.install()

@@ -1,0 +1,155 @@
+"""Configuration to objects; with `genviz.program`, the only module that knows Hydra."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra.errors import HydraException
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from genviz.classifiers.weights import DEFAULT
+from genviz.errors import UserError
+from genviz.interfaces import Classifier, Generator, Objective, Outline, Regularizer
+from genviz.targets import EXAMPLES, Target, parse_target
+
+_NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "snapshot_every": 1, "log_every": 1}
+"""The whole numbers of a configuration, and the smallest of each."""
+
+
+def check(config: DictConfig) -> None:
+    """Look at what no constructor looks at.
+
+    Raises:
+        UserError: a setting is missing, or not of its kind.
+    """
+    if OmegaConf.is_missing(config, "target") or config.get("target") is None:
+        raise UserError(f"say what should fire: target=class:harmonica for instance ({EXAMPLES}); all classes: python -m genviz labels")
+    for name, smallest in _NUMBERS.items():
+        value = config[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
+            raise UserError(f"{name}={value} is no whole number from {smallest} up")
+    if not isinstance(config.resume, bool):
+        raise UserError(f"resume={config.resume} is neither true nor false")
+    if config.display not in ("rgb", "despraz"):
+        raise UserError(f"display={config.display} is not known; it is rgb or despraz")
+
+
+class Names(NamedTuple):
+    """What a run's folders, its W&B group and its result call the parts."""
+
+    classifier: str
+    generator: str
+
+
+def names(config: DictConfig) -> Names:
+    """``squeezenet1_0``, with its weights where they are not the default; ``untrained``, with the experiment and the tag."""
+    settings, choices = plain(config)["classifier"], config.choices
+    classifier = str(settings.get("architecture", choices.classifier))
+    weights = str(settings.get("weights", DEFAULT))
+    if weights != DEFAULT:
+        stem = Path(weights).stem
+        classifier = stem if stem.startswith(classifier) else f"{classifier}-{stem}"
+    generator = "-".join(str(part) for part in (choices.generator, choices.experiment, config.tag) if part is not None)
+    return Names(*(re.sub(r"[^\w.+-]", "_", name) for name in (classifier, generator)))
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The resolved configuration as dicts, lists, strings and numbers."""
+    resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def as_yaml(config: DictConfig) -> str:
+    """The resolved configuration as YAML."""
+    return OmegaConf.to_yaml(config, resolve=True)
+
+
+def make(config: DictConfig, what: str, *arguments: Any, **keywords: Any) -> Any:
+    """Instantiate ``config``; objects in ``keywords`` reach the constructor as they are.
+
+    Raises:
+        UserError: the constructor does not take these settings.
+    """
+    try:
+        partial = instantiate(config, _partial_=True, _convert_="all")
+        return partial(*arguments, **keywords)
+    except UserError:
+        raise
+    except (HydraException, TypeError, ValueError) as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise UserError(f"{what}: {str(cause).splitlines()[0]}; its settings are in configs/{what}/") from error
+
+
+def sketch(config: DictConfig) -> Outline:
+    """The outline of the configured classifier, without its weights."""
+    settings = OmegaConf.to_container(config.classifier, resolve=True)
+    assert isinstance(settings, dict)
+    kind = get_class(str(settings.pop("_target_")))
+    assert issubclass(kind, Classifier)
+    return kind.sketch(**{str(key): value for key, value in settings.items()})
+
+
+def target(config: DictConfig, outline: Outline) -> Target:
+    """The configured target, for a classifier with this outline."""
+    return parse_target(config.target, outline.labels, outline.layers)
+
+
+def classifier(config: DictConfig) -> Classifier:
+    """The configured classifier, its weights loaded."""
+    return make(config.classifier, "classifier")
+
+
+def generator(config: DictConfig) -> Generator:
+    """The configured generator, its parameters drawn."""
+    return make(config.generator, "generator")
+
+
+def objective(config: DictConfig, target: Target, outline: Outline) -> Objective:
+    """The configured objective, for this target."""
+    return make(config.objective, "objective", target, preactivations=outline.preactivations)
+
+
+def regularizers(config: DictConfig) -> dict[str, Regularizer]:
+    """The configured regularizers, by name."""
+    return {str(name): make(part, "regularizer") for name, part in config.regularizer.items()}
+
+
+def transforms(config: DictConfig) -> list[Any]:
+    """The configured transforms, in order."""
+    return [make(part, "transform") for part in config.transform.values()]
+
+
+def optimizer(config: DictConfig) -> Any:
+    """What makes the configured optimizer of some parameters."""
+    return lambda parameters: make(config.optimizer, "optimizer", parameters)
+
+
+def identity(config: DictConfig, target: Target, weights_sha256: str) -> dict[str, str]:
+    """Every setting that a picture depends on, flat: what a checkpoint must share with the run that continues it."""
+    settings = plain(config)
+    parts = {key: settings[key] for key in ("classifier", "generator", "objective", "regularizer", "transform", "optimizer")}
+    parts["classifier"].pop("weights", None)
+    flat = _flatten(parts)
+    return flat | {
+        "target": str(target),
+        "classifier.weights": f"sha256 {weights_sha256[:16]}",
+        "seed": str(config.seed),
+        "trainer.precision": str(config.trainer.get("precision")),
+    }
+
+
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat

@@ -1,0 +1,86 @@
+"""The evolution of the picture: PNGs, a video and the loggers' images, as the training goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+from torch import Tensor
+
+from genviz.coupling import Coupling
+from genviz.images import Display, display, write_png
+from genviz.loggers import log_image
+from genviz.video import Video
+
+
+class Snapshots(pl.Callback):
+    """Writes the settled picture every ``every`` updates, the first before any and the last after all.
+
+    Nothing is held in memory: a picture goes to ``folder/snapshots/00050.png``, to ``folder/evolution.mp4`` and to the
+    loggers. After a resume, the video is made again from the pictures up to the checkpoint.
+
+    Args:
+        folder: the target's outputs.
+        every: updates between two pictures.
+        updates: how many there will be.
+        how: the display, as in `genviz.images.display`.
+    """
+
+    def __init__(self, *, folder: Path, every: int, updates: int, how: Display = "rgb") -> None:
+        self.folder, self.every, self.updates, self.how = folder, every, updates, how
+        self._video: Video | None = None
+
+    def path(self, update: int) -> Path:
+        """Where the picture after ``update`` updates is."""
+        return self.folder / "snapshots" / f"{update:05d}.png"
+
+    def pictures(self) -> list[Path]:
+        """The pictures so far, in order."""
+        return sorted((self.folder / "snapshots").glob("[0-9]*.png"), key=lambda path: int(path.stem))
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._open(pl_module)
+        for path in self.pictures():
+            if int(path.stem) > trainer.global_step:
+                path.unlink()  # made after the checkpoint that goes on
+            elif self._video is not None:
+                self._video.add(torch.from_numpy(np.array(Image.open(path).convert("RGB"))))
+        if not self.path(trainer.global_step).exists() and trainer.global_step == 0:
+            self._take(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        update = trainer.global_step
+        if (update % self.every == 0 or update == self.updates) and bool(outputs["loss"].isfinite()):
+            self._take(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._close()
+
+    def _open(self, module: pl.LightningModule) -> None:
+        assert isinstance(module, Coupling)
+        self._video = Video(self.folder / "evolution.mp4", *module.generator.image_size)
+
+    def _take(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        assert isinstance(module, Coupling) and self._video is not None
+        image = module.settled()[0]
+        if not bool(image.isfinite().all()):
+            return
+        pixels: Tensor = display(image, self.how)
+        write_png(self.path(trainer.global_step), pixels)
+        self._video.add(pixels)
+        for logger in trainer.loggers:
+            log_image(logger, "snapshot", pixels, trainer.global_step)
+
+    def _close(self) -> None:
+        if self._video is not None:
+            self._video.close()
+        self._video = None

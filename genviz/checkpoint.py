@@ -1,0 +1,89 @@
+"""Checkpoints: written whole or not at all, read without executing code, never mixed up."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from genviz.errors import UserError
+from genviz.files import atomic_write
+
+FORMAT = 1
+KEY = "genviz"
+"""Where a checkpoint of Lightning's holds what is ours: format, config, identity, RNG states, run id, seconds."""
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoint files, written beside and moved into place, and loaded with ``weights_only``."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        with atomic_write(Path(path)) as file:
+            torch.save(checkpoint, file)
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+        return read_checkpoint(Path(path))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read one of our checkpoints.
+
+    Raises:
+        UserError: the file is damaged, or not one of ours.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:100]
+        raise UserError(f"the checkpoint {path} is damaged or no checkpoint ({why}); {_START_OVER}") from error
+    ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
+    if not isinstance(ours, dict) or ours.get("format") != FORMAT or "state_dict" not in checkpoint:
+        raise UserError(f"{path} is no checkpoint of this version of genviz; {_START_OVER}")
+    return checkpoint
+
+
+def check_identity(path: Path, identity: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
+    """Refuse to continue what was begun with other settings.
+
+    Args:
+        identity: every setting that a picture depends on, flat, by name.
+
+    Raises:
+        UserError: the checkpoint was made with another value of one of them.
+    """
+    made = checkpoint[KEY].get("identity", {})
+    changed = [f"{key} was {made.get(key)} and is {identity.get(key)}" for key in {**made, **identity} if made.get(key) != identity.get(key)]
+    if changed:
+        rest = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise UserError(
+            f"{path} was begun with other settings ({', '.join(changed[:3])}{rest}); use those, "
+            f"tag=NAME to keep both runs, or {_START_OVER.removeprefix('use ')}"
+        )
+
+
+def rng_states() -> dict[str, Any]:
+    """The state of every random number generator that a training draws from."""
+    version, numbers, gauss = random.getstate()
+    return {
+        "python": [version, list(numbers), gauss],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_rng_states(states: Mapping[str, Any]) -> None:
+    """Set every random number generator to the ``states`` of `rng_states`."""
+    version, numbers, gauss = states["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"])
+
+
+_START_OVER = "use resume=false to start over (the old file is kept beside the new one)"

@@ -1,0 +1,123 @@
+"""What is known of a classifier without its weights: its labels, layers and input size.
+
+A wrong target is answered from here, before anything is fetched or loaded.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from torch import nn
+
+from genviz.classifiers.names import paper_names
+from genviz.classifiers.taps import INPUT, trace
+from genviz.errors import UserError
+from genviz.interfaces import SCORES, Layer, Outline
+from genviz.labels import nearest
+
+_PASSIVE = (nn.AdaptiveAvgPool2d, nn.AvgPool2d, nn.Dropout, nn.Flatten, nn.Identity)
+
+
+def architectures() -> list[str]:
+    """The names of torchvision's classification models."""
+    return torchvision.models.list_models(module=torchvision.models)
+
+
+@lru_cache
+def sketch(architecture: str, *, input_size: int | None = None, labels: str | None = None) -> Outline:
+    """The outline of torchvision's ``architecture``, traced on the meta device, which costs no arithmetic.
+
+    Args:
+        architecture: torchvision's name, ``vgg16``.
+        input_size: in pixels; None for that of torchvision's weights.
+        labels: None for ImageNet's 1,000, or a text file with one label a line.
+
+    Raises:
+        UserError: there is no such model or labels file, or the model cannot take that size.
+    """
+    if architecture not in (names := architectures()):
+        likely = nearest(architecture, names)
+        raise UserError(
+            f"torchvision has no classification model called '{architecture}'"
+            + (f"; nearest: {', '.join(likely)}" if likely else "")
+            + "; all of them: python -m genviz classifiers"
+        )
+    names_of_classes = _labels(architecture, labels)
+    size = _default_size(architecture) if input_size is None else input_size
+    if not isinstance(size, int) or size < 1:
+        raise UserError(f"classifier.input_size={size} is no number of pixels")
+    with torch.device("meta"):
+        network = build(architecture, len(names_of_classes), initialize=False)
+    try:
+        traced = trace(network, size)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        why = str(error).splitlines()[0][:100]
+        raise UserError(f"{architecture} cannot take {size} x {size} pixels ({why}); classifier.input_size=null is its own") from error
+    named = paper_names(architecture, network)
+    layers, preactivations = [], {}
+    for name, module, (_, *shape) in traced:
+        last = channels_last(architecture, module, len(shape))
+        layer = Layer(named.get(name, name), name, (shape[-1], *shape[:-1]) if last else tuple(shape))
+        layers.append(layer)
+        if isinstance(module, nn.ReLU):
+            preactivations[layer.name] = name + INPUT
+    if (last := _last_relu(traced)) is not None:
+        preactivations[SCORES] = last + INPUT
+    layers.append(Layer(SCORES, SCORES, (len(names_of_classes),)))
+    return Outline(names_of_classes, tuple(layers), preactivations, (size, size))
+
+
+def channels_last(architecture: str, module: nn.Module, dimensions: int) -> bool:
+    """Whether ``module`` computes (n, ..., c) where others compute (n, c, ...): transformers' tokens, Swin's maps."""
+    return dimensions == 2 or (
+        dimensions == 3 and (architecture.startswith("swin") or isinstance(module, nn.Linear | nn.LayerNorm))
+    )
+
+
+def build(architecture: str, classes: int, *, initialize: bool) -> nn.Module:
+    """Torchvision's model in eval mode, without auxiliary classifiers; ``initialize`` draws its weights at random."""
+    builder = torchvision.models.get_model_builder(architecture)
+    arguments: dict[str, Any] = {"num_classes": classes}
+    if architecture in ("googlenet", "inception_v3"):  # as torchvision sets them for its own weights
+        arguments |= {"aux_logits": False, "transform_input": True, "init_weights": initialize}
+    elif architecture.startswith("vgg"):
+        arguments |= {"init_weights": initialize}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return builder(weights=None, **arguments).eval()
+
+
+def _default_size(architecture: str) -> int:
+    entries = torchvision.models.get_model_weights(architecture)
+    return int(entries.DEFAULT.transforms().crop_size[0]) if len(entries) else 224
+
+
+def _labels(architecture: str, file: str | None) -> tuple[str, ...]:
+    if file is None:
+        entries = torchvision.models.get_model_weights(architecture)
+        donor = entries.DEFAULT if len(entries) else torchvision.models.VGG16_Weights.DEFAULT
+        return tuple(donor.meta["categories"])
+    path = Path(file).expanduser()
+    try:
+        labels = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the labels in {path} ({error}); it is a text file with one label a line") from error
+    if len(labels) < 2:
+        raise UserError(f"{path} holds {len(labels)} labels; one a line, as many as the network has classes")
+    return labels
+
+
+def _last_relu(traced: list[tuple[str, nn.Module, tuple[int, ...]]]) -> str | None:
+    """The ReLU that the class scores come out of, with nothing but pooling after it (SqueezeNet); else None."""
+    leaves = [(name, module) for name, module, _ in traced if not list(module.children())]
+    for name, module in reversed(leaves):
+        if isinstance(module, nn.ReLU):
+            return name
+        if not isinstance(module, _PASSIVE):
+            return None
+    return None

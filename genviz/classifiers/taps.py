@@ -1,0 +1,113 @@
+"""Seeing what the layers of a network compute, each as it is, and computing no further than needed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+INPUT = ".input"
+"""``relu5_1.input`` is what goes into ``relu5_1``: its pre-activation."""
+
+
+_CALL = re.compile(r"_\d+$")
+
+
+class _Enough(Exception):
+    """Every layer that was asked for has been computed."""
+
+
+def call_name(module: str, call: int) -> str:
+    """The name of a module's ``call``-th output, counted from 0, as torchvision's feature extraction has it."""
+    return module if call == 0 else f"{module}_{call}"
+
+
+def module_of(network: nn.Module, tap: str) -> nn.Module:
+    """The module that ``tap`` belongs to: ``layer1.0.relu`` for ``layer1.0.relu_1.input``."""
+    name = tap.removesuffix(INPUT)
+    try:
+        return network.get_submodule(name)
+    except AttributeError:
+        return network.get_submodule(_CALL.sub("", name))
+
+
+@contextmanager
+def _hooks(network: nn.Module, hook: Any, pre_hook: Any = None, names: Collection[str] | None = None) -> Iterator[None]:
+    handles = []
+    try:
+        for name, module in network.named_modules():
+            if name and (names is None or name in names):
+                handles.append(module.register_forward_hook(partial(hook, name)))
+                if pre_hook is not None:
+                    handles.append(module.register_forward_pre_hook(partial(pre_hook, name)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def look(network: nn.Module, inputs: Tensor, taps: Sequence[str], *, output: str | None = None) -> dict[str, Tensor]:
+    """Run ``network`` until each of ``taps`` is known, and return them.
+
+    Each is what the layer itself computed: the network goes on with a copy, so that a ReLU in place after it (as VGG
+    has) changes the copy alone. Nothing past the deepest tap is computed.
+
+    Args:
+        network: run in the mode in which it is.
+        inputs: (n, 3, h, w), in the network's input space.
+        taps: names of modules; ``NAME_1`` for the second call of one, ``NAME.input`` for what goes in.
+        output: the name for the network's own output, (n, classes), if that is wanted too.
+    """
+    seen: dict[str, Tensor] = {}
+    calls: Counter[str] = Counter()
+    missing = set(taps)
+    modules = {tap.removesuffix(INPUT) for tap in taps} | {_CALL.sub("", tap.removesuffix(INPUT)) for tap in taps}
+
+    def record(tap: str, value: Tensor) -> Tensor | None:
+        if tap not in missing:
+            return None
+        seen[tap] = value
+        missing.discard(tap)
+        if not missing and output is None:
+            raise _Enough
+        return value.clone()
+
+    def before(name: str, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        value = record(call_name(name, calls[name]) + INPUT, args[0])
+        return None if value is None else (value, *args[1:])
+
+    def after(name: str, module: nn.Module, args: tuple[Any, ...], result: Any) -> Tensor | None:
+        calls[name] += 1
+        return record(call_name(name, calls[name] - 1), result)
+
+    with _hooks(network, after, before, modules):
+        try:
+            result = network(inputs)
+        except _Enough:
+            return seen
+    return seen if output is None else seen | {output: result}
+
+
+def trace(network: nn.Module, size: int) -> list[tuple[str, nn.Module, tuple[int, ...]]]:
+    """Every layer of ``network`` in the order in which it ends: its name, module and the output's shape, (1, ...).
+
+    Run ``network`` on the meta device and this costs no arithmetic.
+    """
+    found: list[tuple[str, nn.Module, tuple[int, ...]]] = []
+    calls: Counter[str] = Counter()
+
+    def after(name: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim in (2, 3, 4):
+            found.append((call_name(name, calls[name]), module, tuple(output.shape)))
+        calls[name] += 1
+
+    device = next(network.parameters()).device
+    with torch.no_grad(), _hooks(network, after):
+        network(torch.empty(1, 3, size, size, device=device))
+    return found

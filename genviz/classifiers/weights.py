@@ -1,0 +1,152 @@
+"""Where a classifier's weights come from: torchvision's server through its cache, a file, or a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import socket
+import sys
+import threading
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlparse
+
+import torch
+import torchvision
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.files import sha256
+
+DEFAULT, RANDOM = "default", "random"
+_ROUTE_SECONDS = 8.0  # to find out that there is no network
+_STALL_SECONDS = 30.0  # without a byte, while fetching
+
+
+class Weights(NamedTuple):
+    """A network's weights, and which they are."""
+
+    state: dict[str, Tensor] | None
+    """None: drawn at random."""
+
+    source: str
+    """``VGG16_Weights.IMAGENET1K_V1``, the file's name, or ``random``."""
+
+    sha256: str
+
+
+def entry(architecture: str, name: str) -> torchvision.models.WeightsEnum | None:
+    """Torchvision's entry ``name`` for ``architecture``, ``default`` for its best; None where ``name`` is something else.
+
+    Raises:
+        UserError: torchvision has no weights for the architecture.
+    """
+    entries = torchvision.models.get_model_weights(architecture)
+    if name != DEFAULT:
+        return entries.__members__.get(name.removeprefix(f"{entries.__name__}."))
+    if not len(entries):
+        raise UserError(f"torchvision has no weights for {architecture}; give a file: classifier.weights=FILE.pth")
+    if architecture.startswith("vgg") or architecture == "alexnet" or architecture.startswith("squeezenet"):
+        return entries.IMAGENET1K_V1
+    return entries.DEFAULT
+
+
+def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
+    """The cached file of torchvision's ``entry``, fetched with a progress bar and its hash checked if it is not there.
+
+    Raises:
+        UserError: there is no network, or the file that came is not whole.
+    """
+    name = Path(urlparse(entry.url).path).name
+    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    if path.exists():
+        return path
+    size = f"{entry.meta['_file_size']:.0f} MB"
+    ways = (
+        f"either put {name} ({size}, from {entry.url}) into {path.parent}, or run without it: "
+        f"classifier={architecture} classifier.weights=FILE with weights that you have, "
+        f"or classifier.weights=random to try the program (its pictures mean nothing)"
+    )
+    if (why := _no_route(entry.url)) is not None:
+        raise UserError(f"the weights of {architecture} are not on this machine and cannot be fetched ({why}); {ways}")
+    print(f"fetching {architecture}'s weights, {size}, once: {entry.url} -> {path}", file=sys.stderr, flush=True)
+    stall = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_STALL_SECONDS)
+    try:
+        torch.hub.load_state_dict_from_url(entry.url, progress=True, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise UserError(f"fetching {entry.url} failed ({error}); run the same command again, or {ways}") from error
+    finally:
+        socket.setdefaulttimeout(stall)
+    return path
+
+
+def load(path: Path) -> dict[str, Tensor]:
+    """The state dict in ``path``, a ``.safetensors`` or a torch file; no code in the file is executed.
+
+    Raises:
+        UserError: there is no such file, or it holds no weights.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no weights file {path}; classifier.weights takes a .pth or .safetensors file")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+        why = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        raise UserError(f"{path} holds no weights that can be read ({why}); a state dict as .pth or .safetensors would") from error
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{path} holds no state dict; save one with torch.save(network.state_dict(), FILE)")
+    return {str(key).removeprefix("module."): value for key, value in state.items()}
+
+
+def find(architecture: str, name: str) -> Weights:
+    """The weights that ``name`` means for ``architecture``: ``default``, an entry of torchvision's, or a file.
+
+    Raises:
+        UserError: they cannot be had.
+    """
+    known = entry(architecture, name) if name == DEFAULT or not Path(name).suffix else None
+    if known is None and not Path(name).suffix and not Path(name).exists():
+        names = ", ".join(torchvision.models.get_model_weights(architecture).__members__)
+        raise UserError(f"classifier.weights={name} is no weights of {architecture}; it takes default, random, {names}, or a .pth or .safetensors file")
+    path = Path(name).expanduser() if known is None else fetch(known, architecture)
+    state = load(path)
+    return Weights(state, path.name if known is None else str(known), sha256(path))
+
+
+def fingerprint(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the names and bytes of a state dict, for weights that are in no file."""
+    digest = hashlib.sha256()
+    for name, value in state.items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _no_route(url: str) -> str | None:
+    """Why ``url`` cannot be reached within seconds, or None; a thread, for a name server can hang past any timeout."""
+    result: list[str | None] = []
+
+    def knock() -> None:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_ROUTE_SECONDS):
+                result.append(None)
+        except (OSError, ValueError) as error:
+            result.append(str(getattr(error, "reason", error)))
+
+    thread = threading.Thread(target=knock, daemon=True)
+    thread.start()
+    thread.join(_ROUTE_SECONDS)
+    return result[0] if result else f"no answer from {urlparse(url).netloc} in {_ROUTE_SECONDS:.0f} s"

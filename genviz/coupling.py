@@ -1,0 +1,90 @@
+"""A generator coupled to a frozen classifier (Despraz et al. 2017, Figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from genviz.interfaces import Classifier, Generator, Objective, Regularizer
+from genviz.readout import read, weighted
+from genviz.targets import Target
+
+
+class Coupling(pl.LightningModule):
+    """Trains ``generator`` until ``classifier`` sees what ``objective`` wants.
+
+    The classifier is in no checkpoint: the state dict is the generator's. `training_step` returns the loss and
+    ``metrics``, a scalar tensor by name: loss, score, activation (weighted, over the views), rank (the worst of a mixture),
+    and each penalty.
+
+    Args:
+        target: what the metrics report.
+        optimizer: makes an optimizer of the generator's trainable parameters.
+    """
+
+    def __init__(
+        self,
+        *,
+        generator: Generator,
+        classifier: Classifier,
+        objective: Objective,
+        target: Target,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        regularizers: Mapping[str, Regularizer] | None = None,
+        transforms: Sequence[nn.Module] = (),
+    ) -> None:
+        super().__init__()
+        self.generator, self.classifier, self.objective = generator, classifier, objective
+        self.regularizers, self.transforms = nn.ModuleDict(regularizers), nn.Sequential(*transforms)
+        self.target, self.optimizer = target, optimizer
+
+    def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+        self.objective.update = self.global_step
+        sample = self.generator()
+        seen = self.classifier(self.transforms(sample.images), self.objective.layers)
+        score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
+        penalties = {name: part.weight * part(sample) for name, part in self.regularizers.items()}
+        loss = (sum(penalties.values()) - score).sum()  # a sum: each image's gradient is its own, whatever n is
+        return {"loss": loss, "metrics": self._metrics(loss, score, penalties, seen)}
+
+    @torch.no_grad()
+    def _metrics(
+        self, loss: Tensor, score: Tensor, penalties: Mapping[str, Tensor], seen: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        reading = read(self.target, seen)
+        metrics = {
+            "loss": loss.detach(),
+            "score": score.mean(),
+            "activation": weighted(self.target, reading.activations).mean(),
+            "rank": reading.ranks.max().float(),
+        }
+        if len(self.target.units) > 1:
+            activations = reading.activations.mean(0)
+            metrics |= {f"activation/{u.name}": a for u, a in zip(self.target.units, activations, strict=True)}
+        return metrics | {f"penalty/{name}": penalty.mean() for name, penalty in penalties.items()}
+
+    @torch.no_grad()
+    def settled(self) -> Tensor:
+        """The generator's images (n, 3, h, w) in ``eval`` mode, without noise."""
+        training = self.generator.training
+        try:
+            return self.generator.eval()().images
+        finally:
+            self.generator.train(training)
+
+    def configure_optimizers(self) -> Optimizer:
+        return self.optimizer([parameter for parameter in self.generator.parameters() if parameter.requires_grad])
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The generator's state alone."""
+        return {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Fill the generator; every key must be there, whatever ``strict`` says."""
+        own = {name.removeprefix("generator."): value for name, value in state_dict.items()}
+        return self.generator.load_state_dict(own, strict=True, assign=assign)

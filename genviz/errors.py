@@ -1,0 +1,8 @@
+"""What a user did that cannot work."""
+
+
+class UserError(Exception):
+    """One line that says what is wrong and what would work; the programs print it and exit with 2."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))

@@ -1,0 +1,60 @@
+"""Pictures: what numbers they hold, and how they get into files and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.files import atomic_write
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Mean and standard deviation of natural images, RGB in [0, 1], as torchvision's models have them."""
+
+COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+"""Square root of the covariance of natural images' colours, RGB (Olah et al. 2017, lucid)."""
+
+Display = Literal["rgb", "despraz"]
+
+
+def display(image: Tensor, how: Display = "rgb") -> Tensor:
+    """Map an image (3, h, w) to (h, w, 3) bytes.
+
+    ``rgb`` is what the classifier saw, clipped to [0, 1]; ``despraz`` is the display of Despraz et al.'s code for the
+    untrained generator: minus the minimum, square root, over the maximum.
+    """
+    image = image.detach().float().cpu()
+    if how == "despraz":
+        image = (image - image.min()).sqrt()
+        image = image / image.max().clamp_min(torch.finfo(image.dtype).tiny)
+    return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+
+
+def write_png(path: Path, pixels: Tensor, text: Mapping[str, str] | None = None) -> None:
+    """Write bytes (h, w, 3) as a PNG, atomically, with ``text`` as its metadata."""
+    metadata = PngImagePlugin.PngInfo()
+    for key, value in (text or {}).items():
+        metadata.add_itxt(key, value)
+    with atomic_write(path) as file:
+        Image.fromarray(pixels.numpy()).save(file, format="PNG", pnginfo=metadata)
+
+
+def read_image(path: Path) -> Tensor:
+    """Read a picture as RGB in [0, 1], (1, 3, h, w).
+
+    Raises:
+        UserError: the file is missing or is no picture.
+    """
+    try:
+        with Image.open(path) as image:
+            pixels = np.array(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise UserError(f"cannot read the picture {path} ({error})") from error
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255

@@ -1,0 +1,121 @@
+"""Where the loggers of a run write, and what the usual ones cannot do by themselves."""
+
+from __future__ import annotations
+
+import json
+import netrc
+import os
+import secrets
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import wandb
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from torch import Tensor
+
+_WANDB = "https://api.wandb.ai"
+_ROUTE_SECONDS = 3.0
+
+
+class WandbRun(WandbLogger):
+    """A W&B run with one monotonic step, the update, that a resumed training continues.
+
+    Offline unless the user is logged in and the server answers, so that it needs no account and never waits.
+
+    Args:
+        folder: the target's outputs; the run lies in ``folder/wandb``.
+        run_id: the run to continue; None for a new one.
+        project, group, name: as W&B shows them.
+    """
+
+    def __init__(self, *, folder: Path, run_id: str | None, project: str, group: str, name: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(
+            name=name,
+            save_dir=folder,
+            version=run_id or secrets.token_hex(4),
+            project=project,
+            group=group,
+            resume="allow",
+            mode=_mode(),
+            settings=wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True, init_timeout=30),
+        )
+        self._wandb_init.pop("anonymous", None)  # Lightning passes it, W&B warns of it
+        self._first: int | None = None
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        if self._first is None:
+            self._first = self.experiment.step  # what an online run that goes on already has
+            self.experiment.define_metric("*", step_metric="update", step_sync=False)
+        if step is None or step >= self._first:
+            self.experiment.log({**metrics, "update": step}, step=step)
+
+    @property
+    def run_id(self) -> str:
+        return str(self.version)
+
+    @property
+    def where(self) -> str:
+        """What to say of the run: its page, or how to look at it and send it."""
+        run = self.experiment
+        if run.offline:
+            return f"{Path(run.dir).parent}  (look at it: wandb leet; upload it: wandb sync; both with this path)"
+        return str(run.url)
+
+
+class TensorBoardRun(TensorBoardLogger):
+    """TensorBoard's event files in ``folder/tensorboard``; a resumed training appends its own.
+
+    Args:
+        folder: the target's outputs.
+        run_id, group, name: unused; TensorBoard shows the path.
+    """
+
+    def __init__(self, *, folder: Path, run_id: str | None, group: str, name: str) -> None:
+        super().__init__(save_dir=folder, name="tensorboard", version="", default_hp_metric=False)
+
+
+def log_image(logger: Logger, name: str, pixels: Tensor, step: int) -> None:
+    """Give ``logger`` the picture ``pixels``, bytes (h, w, 3), if it takes pictures."""
+    if isinstance(logger, WandbRun):
+        logger.log_metrics({name: wandb.Image(pixels.numpy())}, step)
+    elif isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_image(name, pixels.numpy(), step, dataformats="HWC")
+
+
+def log_result(logger: Logger, result: Mapping[str, Any], pixels: Tensor, step: int) -> None:
+    """Give ``logger`` the final picture and the verdict."""
+    log_image(logger, "final", pixels, step)
+    if isinstance(logger, WandbRun):
+        logger.experiment.summary.update(dict(result))
+    elif isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_text("result", f"```\n{json.dumps(result, indent=2)}\n```", step)
+
+
+def _mode() -> str:
+    if chosen := os.environ.get("WANDB_MODE"):
+        return chosen
+    server = os.environ.get("WANDB_BASE_URL", _WANDB)
+    return "online" if _logged_in(urlparse(server).hostname or "") and _answers(server) else "offline"
+
+
+def _logged_in(host: str) -> bool:
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def _answers(server: str) -> bool:
+    try:
+        with urllib.request.urlopen(server, timeout=_ROUTE_SECONDS):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,81 @@
+"""Despraz's objective: the target fires, the others of its layer do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from genviz.interfaces import Objective
+from genviz.readout import position, responses, weighted
+from genviz.targets import Target, Unit
+
+
+class Activation(Objective):
+    """sum_t w_t a_t - lambda sum_{j not in T} relu(a_j) (Despraz et al. 2017, Eq. 2 without R, larger is better).
+
+    A class's a is its score with a ReLU in place of the softmax; another unit's is what its layer computed.
+
+    A dead target, a = 0, has no gradient. So the first ``warm_up`` updates maximize the weighted sum of what goes
+    *into* the ReLUs and leave the others alone, and later a unit that is dead is replaced by what goes into its ReLU.
+    Where the target fires this is Eq. 2, and so is its optimum.
+
+    Args:
+        target: T and its weights w.
+        preactivations: what to look at before the ReLU that a layer ends in, by the layer's name.
+        lambda_others: lambda; None for 10 / (units of the layer), which is the paper's 10/1000 for 1,000 classes; 0 for no
+            penalty.
+        warm_up: updates before Eq. 2 begins; 0 for Eq. 2 alone, dead targets included.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        preactivations: Mapping[str, str] | None = None,
+        lambda_others: float | None = None,
+        warm_up: int = 0,
+    ) -> None:
+        super().__init__()
+        self.target, self.lambda_others, self.warm_up = target, lambda_others, warm_up
+        known = preactivations or {}
+        self.preactivations = {layer: known[layer] for layer in target.layers if warm_up and layer in known}
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return (*self.target.layers, *self.preactivations.values())
+
+    def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
+        warming = self.update < self.warm_up
+        fire = torch.stack([self._fire(unit, seen, warming) for unit in self.target.units], 1)  # (n, units)
+        score = weighted(self.target, fire)
+        return score if warming else score - self._others(seen)
+
+    def _fire(self, unit: Unit, seen: Mapping[str, Tensor], warming: bool) -> Tensor:
+        response = _response(unit, seen[unit.layer])
+        activation = response.relu() if unit.kind == "class" else response
+        if not self.warm_up:
+            return activation
+        before = _response(unit, seen[self.preactivations.get(unit.layer, unit.layer)])
+        return before if warming else torch.where(activation == 0, before, activation)
+
+    def _others(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """lambda times the sum over the units that are not targets, (n,), layer by layer."""
+        penalty = torch.zeros(())
+        for layer, kind in dict.fromkeys((unit.layer, unit.kind) for unit in self.target.units):
+            everything = responses(seen[layer], kind)
+            units = everything.shape[1]
+            weight = 10 / units if self.lambda_others is None else self.lambda_others
+            if weight == 0 or kind == "layer":
+                continue
+            others = torch.ones(units, dtype=torch.bool)
+            for unit in self.target.units:
+                if (unit.layer, unit.kind) == (layer, kind):
+                    others[position(unit, seen[layer])] = False
+            penalty = penalty + weight * everything[:, others.to(everything.device)].relu().sum(1)
+        return penalty
+
+
+def _response(unit: Unit, activation: Tensor) -> Tensor:
+    return responses(activation, unit.kind)[:, position(unit, activation)]

@@ -1,0 +1,61 @@
+"""How genviz's programs begin and end: Hydra's configuration, and one clear line where something cannot work."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from genviz.errors import UserError
+from genviz.targets import check_spelling
+
+_BAD_INPUT = 2
+_INTERRUPTED = 130
+
+
+def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
+    """Run ``main`` on the configuration ``configs/name.yaml`` and the command line, and end the process.
+
+    The exit code is what ``main`` returns, 2 for bad input, 130 for an interrupt.
+    """
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here whole, to be told in one line
+
+    def guarded(config: DictConfig) -> None:
+        if code := main(config):
+            sys.exit(code)
+
+    try:
+        multirun = any(argument in ("-m", "--multirun") for argument in sys.argv[1:])
+        sys.argv[1:] = sys.argv[1:] if multirun else _plain_words(sys.argv[1:], configs)
+        hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        _end(str(error), _BAD_INPUT)
+    except KeyboardInterrupt:
+        _end("interrupted; the same command goes on from the last checkpoint", _INTERRUPTED)
+
+
+def _end(message: str, code: int) -> None:
+    print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
+    """Spare the user Hydra's quoting, and name any of torchvision's models a classifier."""
+    words = []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key == "target" and equals:
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+                value = value[1:-1]
+            words.append(f'target="{check_spelling(value)}"')
+        elif key == "classifier" and equals and value.isidentifier() and not (configs / "classifier" / f"{value}.yaml").exists():
+            words += ["classifier=torchvision", f"classifier.architecture={value}"]
+        else:
+            words.append(argument)
+    return words

@@ -1,0 +1,28 @@
+"""A norm of some of the generator's own parameters."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.interfaces import Regularizer, Sample
+
+
+class ParameterNorm(Regularizer):
+    """R(xi) = ||xi||_p, of a subset xi of the generator's parameters (Despraz et al. 2017, Eq. 2).
+
+    Args:
+        weight: 0.01 for Eq. 3, 0.1 for Eq. 4.
+        parameter: ``gamma``, the scale of the last batch norm (Eq. 3), or ``gains`` (Eq. 4).
+        order: p, 1 for Eq. 3 and 2 for Eq. 4.
+    """
+
+    def __init__(self, *, weight: float, parameter: str, order: float) -> None:
+        super().__init__()
+        self.weight, self.parameter, self.order = weight, parameter, order
+
+    def forward(self, sample: Sample) -> Tensor:
+        if self.parameter not in sample.parameters:
+            has = ", ".join(sample.parameters) or "none"
+            raise UserError(f"the generator has no parameters called '{self.parameter}' to regularize; it has: {has}")
+        return sample.parameters[self.parameter].flatten(1).norm(self.order, dim=1)

@@ -1,0 +1,103 @@
+"""What the classifier makes of the picture that was written, read back from the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from genviz.images import read_image
+from genviz.interfaces import SCORES, Classifier
+from genviz.readout import read, responses, weighted
+from genviz.targets import Target
+
+_TOP = 5
+_FLAT = 2 / 255  # standard deviation of an image that shows nothing
+_SATURATED = 0.5  # share of values at either end of the range
+
+
+class UnitVerdict(NamedTuple):
+    """One unit of the target, on the picture."""
+
+    unit: str
+    weight: float
+    activation: float
+    rank: int
+    """1 is the strongest."""
+    of: int
+    """How many units there are of its kind: classes, filters or neurons of the layer."""
+
+
+class ClassScore(NamedTuple):
+    """One of the top classes."""
+
+    index: int
+    label: str
+    probability: float
+    """Softmax over the class scores."""
+
+
+class Verdict(NamedTuple):
+    """What a picture does to the classifier, and whether it is what was wanted."""
+
+    verdict: str
+    """``recognised``, ``top five``, ``not reached``, ``dead``, ``flat``, ``saturated`` or ``diverged``."""
+    explanation: str
+    activation: float
+    """The weighted sum over the target's units."""
+    rank: int
+    """The worst of the target's units."""
+    units: tuple[UnitVerdict, ...]
+    top_classes: tuple[ClassScore, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return self._asdict() | {
+            "units": [unit._asdict() for unit in self.units],
+            "top_classes": [score._asdict() for score in self.top_classes],
+        }
+
+
+@torch.no_grad()
+def judge(picture: Path, classifier: Classifier, target: Target, *, failure: str | None = None) -> Verdict:
+    """Measure the PNG ``picture`` and say what to think of it.
+
+    Args:
+        failure: why its training ended early; None for a sound one.
+    """
+    image = read_image(picture).to(next(classifier.parameters()).device)
+    seen = classifier(image, (*target.layers, SCORES))
+    reading = read(target, seen)
+    units = tuple(
+        UnitVerdict(unit.name, unit.weight, activation, rank, responses(seen[unit.layer], unit.kind).shape[1])
+        for unit, activation, rank in zip(
+            target.units, reading.activations[0].tolist(), reading.ranks[0].tolist(), strict=True
+        )
+    )
+    labels = classifier.outline.labels
+    best = seen[SCORES][0].softmax(0).topk(min(_TOP, len(labels)))
+    top = tuple(ClassScore(i, labels[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True))
+    extremes = ((image == 0) | (image == 1)).float().mean().item()
+    word, explanation = _words(units, image.std(dim=(2, 3)).max().item(), extremes, failure)
+    activation = weighted(target, reading.activations)[0].item()
+    return Verdict(word, explanation, activation, max(unit.rank for unit in units), units, top)
+
+
+def _words(units: tuple[UnitVerdict, ...], contrast: float, extremes: float, failure: str | None) -> tuple[str, str]:
+    wanted = [unit for unit in units if unit.weight > 0] or list(units)
+    worst = max(wanted, key=lambda unit: unit.rank)
+    place = f"{worst.unit} is at rank {worst.rank} of {worst.of}"
+    if failure is not None:
+        return "diverged", f"{failure}; the picture is the last sound one; try a smaller optimizer.lr, or seed=1"
+    if dead := [unit.unit for unit in wanted if unit.activation <= 0]:
+        return "dead", f"{', '.join(dead)} does not fire at all; try objective.warm_up=200, more updates, or seed=1"
+    if contrast < _FLAT:
+        return "flat", f"the picture shows nothing ({place}); try a smaller weight of the regularizers, or seed=1"
+    if extremes > _SATURATED:
+        return "saturated", f"{extremes:.0%} of the values are at the ends of the range ({place}); try generator.contrast=1, or generator.output=decorrelated"
+    if worst.rank == 1:
+        return "recognised", place
+    if worst.rank <= _TOP:
+        return "top five", place
+    return "not reached", f"{place}; try updates=1000, objective.lambda_others=0, or seed=1"
