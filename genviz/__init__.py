@@ -5,7 +5,8 @@ regularizers charge for unnatural images, and an optimizer changes the generator
 """
 
 from genviz import torchvision_guard
-
-__version__ = "0.1.0"
+from genviz.version import __version__
 
 torchvision_guard.install()
+
+__all__ = ["__version__"]

@@ -27,7 +27,10 @@ def check(config: DictConfig) -> None:
         UserError: a setting is missing, or not of its kind.
     """
     if OmegaConf.is_missing(config, "target") or config.get("target") is None:
-        raise UserError(f"say what should fire: target=class:harmonica for instance ({EXAMPLES}); all classes: python -m genviz labels")
+        raise UserError(
+            f"say what should fire: target=class:harmonica for instance ({EXAMPLES}); "
+            "all classes: python -m genviz labels"
+        )
     for name, smallest in _NUMBERS.items():
         value = config[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
@@ -46,7 +49,7 @@ class Names(NamedTuple):
 
 
 def names(config: DictConfig) -> Names:
-    """``squeezenet1_0``, with its weights where they are not the default; ``untrained``, with the experiment and the tag."""
+    """The classifier, with its weights if they are not the default; the generator, with the experiment and the tag."""
     settings, choices = plain(config)["classifier"], config.choices
     classifier = str(settings.get("architecture", choices.classifier))
     weights = str(settings.get("weights", DEFAULT))
@@ -84,7 +87,8 @@ def make(config: DictConfig, what: str, *arguments: Any, **keywords: Any) -> Any
         cause = error.__cause__ or error
         if isinstance(cause, UserError):
             raise cause from None
-        raise UserError(f"{what}: {str(cause).splitlines()[0]}; its settings are in configs/{what}/") from error
+        settings = {key: value for key, value in plain(config).items() if key != "_target_"}
+        raise UserError(f"{what}: {str(cause).splitlines()[0]}; the settings were {settings}") from error
 
 
 def sketch(config: DictConfig) -> Outline:
@@ -134,7 +138,9 @@ def optimizer(config: DictConfig) -> Any:
 def identity(config: DictConfig, target: Target, weights_sha256: str) -> dict[str, str]:
     """Every setting that a picture depends on, flat: what a checkpoint must share with the run that continues it."""
     settings = plain(config)
-    parts = {key: settings[key] for key in ("classifier", "generator", "objective", "regularizer", "transform", "optimizer")}
+    parts = {
+        key: settings[key] for key in ("classifier", "generator", "objective", "regularizer", "transform", "optimizer")
+    }
     parts["classifier"].pop("weights", None)
     flat = _flatten(parts)
     return flat | {

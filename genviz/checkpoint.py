@@ -58,7 +58,11 @@ def check_identity(path: Path, identity: Mapping[str, Any], checkpoint: Mapping[
         UserError: the checkpoint was made with another value of one of them.
     """
     made = checkpoint[KEY].get("identity", {})
-    changed = [f"{key} was {made.get(key)} and is {identity.get(key)}" for key in {**made, **identity} if made.get(key) != identity.get(key)]
+    changed = [
+        f"{key} was {made.get(key)} and is {identity.get(key)}"
+        for key in {**made, **identity}
+        if made.get(key) != identity.get(key)
+    ]
     if changed:
         rest = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise UserError(

@@ -19,8 +19,8 @@ class Coupling(pl.LightningModule):
     """Trains ``generator`` until ``classifier`` sees what ``objective`` wants.
 
     The classifier is in no checkpoint: the state dict is the generator's. `training_step` returns the loss and
-    ``metrics``, a scalar tensor by name: loss, score, activation (weighted, over the views), rank (the worst of a mixture),
-    and each penalty.
+    ``metrics``, a scalar tensor by name: loss, score, activation (weighted, the views' mean), rank (the worst of
+    the target's units and of the views), and each penalty.
 
     Args:
         target: what the metrics report.
@@ -44,6 +44,7 @@ class Coupling(pl.LightningModule):
         self.target, self.optimizer = target, optimizer
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+        """Make one update's loss: the sentence of `genviz`."""
         self.objective.update = self.global_step
         sample = self.generator()
         seen = self.classifier(self.transforms(sample.images), self.objective.layers)
@@ -78,9 +79,10 @@ class Coupling(pl.LightningModule):
             self.generator.train(training)
 
     def configure_optimizers(self) -> Optimizer:
+        """Optimize the generator, or what of it is trainable."""
         return self.optimizer([parameter for parameter in self.generator.parameters() if parameter.requires_grad])
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """The generator's state alone."""
         return {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
 

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-
 SCORES = "scores"
 """The layer that every classifier has: its class scores, before any softmax."""
 

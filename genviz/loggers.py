@@ -41,7 +41,9 @@ class WandbRun(WandbLogger):
             group=group,
             resume="allow",
             mode=_mode(),
-            settings=wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True, init_timeout=30),
+            settings=wandb.Settings(
+                silent=True, console="off", disable_git=True, x_disable_stats=True, init_timeout=30
+            ),
         )
         self._wandb_init.pop("anonymous", None)  # Lightning passes it, W&B warns of it
         self._first: int | None = None

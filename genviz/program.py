@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra.errors import HydraException
@@ -15,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from genviz.errors import UserError
 from genviz.targets import check_spelling
 
+_BAD = (UserError, HydraException, OmegaConfBaseException)
 _BAD_INPUT = 2
 _INTERRUPTED = 130
 
@@ -27,20 +29,24 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here whole, to be told in one line
 
     def guarded(config: DictConfig) -> None:
-        if code := main(config):
+        try:
+            code = main(config)
+        except _BAD as error:  # here: Hydra would add a line of its own
+            _end(str(error), _BAD_INPUT)
+        if code:
             sys.exit(code)
 
     try:
         multirun = any(argument in ("-m", "--multirun") for argument in sys.argv[1:])
         sys.argv[1:] = sys.argv[1:] if multirun else _plain_words(sys.argv[1:], configs)
         hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except _BAD as error:
         _end(str(error), _BAD_INPUT)
     except KeyboardInterrupt:
         _end("interrupted; the same command goes on from the last checkpoint", _INTERRUPTED)
 
 
-def _end(message: str, code: int) -> None:
+def _end(message: str, code: int) -> NoReturn:
     print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(code)
 
@@ -54,7 +60,12 @@ def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
             if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
                 value = value[1:-1]
             words.append(f'target="{check_spelling(value)}"')
-        elif key == "classifier" and equals and value.isidentifier() and not (configs / "classifier" / f"{value}.yaml").exists():
+        elif (
+            key == "classifier"
+            and equals
+            and value.isidentifier()
+            and not (configs / "classifier" / f"{value}.yaml").exists()
+        ):
             words += ["classifier=torchvision", f"classifier.architecture={value}"]
         else:
             words.append(argument)

@@ -24,7 +24,8 @@ class Reading(NamedTuple):
 def responses(activation: Tensor, kind: Kind) -> Tensor:
     """Every unit of ``kind`` in a layer's activation (n, c, ...), as (n, units).
 
-    A class or a filter is the mean of its channel over the positions, a neuron is itself, and a layer is one unit: the mean of all.
+    A class or a filter is the mean of its channel over the positions, a neuron is itself, and a layer is one unit: the
+    mean of all.
     """
     flat = activation.flatten(2) if activation.ndim > 2 else activation[..., None]  # (n, c, positions)
     if kind == "neuron":

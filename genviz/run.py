@@ -36,7 +36,6 @@ from genviz.loggers import WandbRun, log_result
 from genviz.targets import Target
 from genviz.verdict import Verdict, judge
 
-
 _HARMLESS = (
     ".*does not have many workers.*",  # the updates need no data
     ".*ended before the epoch ended.*",
@@ -62,10 +61,12 @@ class Places:
 
     @property
     def picture(self) -> Path:
+        """The picture that the verdict is about."""
         return self.outputs / "final.png"
 
     @property
     def result(self) -> Path:
+        """The verdict and the numbers; there once the run is done."""
         return self.outputs / "result.json"
 
 
@@ -108,7 +109,10 @@ def train(config: DictConfig, target: Target) -> int:
     run_id = next((logger.run_id for logger in loggers if isinstance(logger, WandbRun)), None)
     record = {"config": build.plain(config), "identity": identity, "wandb_run_id": run_id, "genviz": genviz.__version__}
     monitor = Monitor(
-        metrics_file=places.outputs / "metrics.csv", updates=config.updates, title=str(target), log_every=config.log_every
+        metrics_file=places.outputs / "metrics.csv",
+        updates=config.updates,
+        title=str(target),
+        log_every=config.log_every,
     )
     snapshots = Snapshots(
         folder=places.outputs, every=config.snapshot_every, updates=config.updates, how=config.display
@@ -118,7 +122,8 @@ def train(config: DictConfig, target: Target) -> int:
     )
     trainer = _trainer(config, loggers, [monitor, snapshots, checkpoints])
     resumed = str(places.checkpoint) if checkpoint is not None else None
-    trainer.fit(coupling, DataLoader(range(config.updates), batch_size=None), ckpt_path=resumed)
+    steps: Any = range(config.updates)  # all the data that a coupling needs
+    trainer.fit(coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
     if checkpoints.signal is not None and trainer.global_step < config.updates:
         _say_stopped(places, checkpoints.signal, trainer.global_step)
         _close(loggers)
@@ -146,7 +151,9 @@ def _trainer(config: DictConfig, loggers: list[Logger], callbacks: list[pl.Callb
             enable_model_summary=False,
         )
     except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
-        raise UserError(f"trainer: {str(error).splitlines()[0]}; such as trainer.accelerator=cpu trainer.devices=1") from error
+        raise UserError(
+            f"trainer: {str(error).splitlines()[0]}; such as trainer.accelerator=cpu trainer.devices=1"
+        ) from error
 
 
 def _loggers(config: DictConfig, places: Places, target: Target, checkpoint: dict[str, Any] | None) -> list[Logger]:
@@ -154,7 +161,11 @@ def _loggers(config: DictConfig, places: Places, target: Target, checkpoint: dic
         return []
     run_id = checkpoint[KEY]["wandb_run_id"] if checkpoint is not None else None
     group = "/".join(build.names(config))
-    return [build.make(config.logger, "logger", folder=places.outputs, run_id=run_id, group=group, name=f"{target} on {group}")]
+    return [
+        build.make(
+            config.logger, "logger", folder=places.outputs, run_id=run_id, group=group, name=f"{target} on {group}"
+        )
+    ]
 
 
 def _finish(
@@ -215,10 +226,15 @@ def _close(loggers: list[Logger]) -> None:
 def _say_what(config: DictConfig, target: Target, classifier: Classifier, generator: Generator, updates: int) -> None:
     names = build.names(config)
     trainable = sum(parameter.numel() for parameter in generator.parameters() if parameter.requires_grad)
-    print(f"{target}: {names.generator} ({trainable:,} trainable parameters) coupled to {names.classifier} ({classifier.weights_source})")
+    print(
+        f"{target}: {names.generator} ({trainable:,} trainable parameters) coupled to {names.classifier} "
+        f"({classifier.weights_source})"
+    )
     made, seen = generator.image_size, classifier.outline.input_size
     if made != seen:
-        print(f"the picture, {made[0]} x {made[1]}, is resized to the {seen[0]} x {seen[1]} that {names.classifier} sees")
+        print(
+            f"the picture, {made[0]} x {made[1]}, is resized to the {seen[0]} x {seen[1]} that {names.classifier} sees"
+        )
     if updates:
         print(f"going on after update {updates} of {config.updates} (resume=false starts over)")
     sys.stdout.flush()
@@ -236,5 +252,5 @@ def _say_verdict(places: Places, verdict: Verdict, run: str) -> None:
     print(f"\n{verdict.verdict}: {verdict.explanation}")
     print(f"measured on the picture as written: activation {verdict.activation:.3f}, rank {verdict.rank}")
     for score in verdict.top_classes:
-        print(f"  {score.probability:7.2%}  {score.label} ({score.index})")
+        print(f"  {score.probability:7.2%}  {score.label} ({score.number})")
     print(f"picture     {places.picture}\ncheckpoint  {places.checkpoint}\nrun         {run}", flush=True)

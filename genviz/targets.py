@@ -120,9 +120,7 @@ def parse_target(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> T
     return Target(tuple(units))
 
 
-def _parse_piece(
-    piece: str, text: str, before: Unit | None, labels: Sequence[str], layers: Sequence[Layer]
-) -> Unit:
+def _parse_piece(piece: str, text: str, before: Unit | None, labels: Sequence[str], layers: Sequence[Layer]) -> Unit:
     body, at, weight_text = piece.partition("@")
     first, colon, rest = body.partition(":")
     kind = next((k for k in _KINDS if colon and k == first.strip().casefold()), None)
@@ -184,7 +182,7 @@ def _parse_index(kind: Kind, unit: str, layer: Layer, text: str) -> tuple[int, .
     for axis, number, size in zip(axes, numbers, shape, strict=True):
         if int(number) >= size:
             raise UserError(
-                f"target {text!r}: {layer.name} has {size} {axis}s, numbered 0 to {size - 1}; {axis} {number} is not one"
+                f"target {text!r}: {layer.name} has {size} {axis}s, numbered 0 to {size - 1}, and no {axis} {number}"
             )
     return tuple(map(int, numbers))
 

@@ -23,7 +23,9 @@ class RandomViews(nn.Module):
         self, *, views: int = 1, rotate: float = 0.0, scale: tuple[float, float] = (1.0, 1.0), shift: float = 0.0
     ) -> None:
         super().__init__()
-        self.views, self.rotate, self.shift = views, math.radians(rotate), shift
+        if not (isinstance(views, int) and views > 0 and len(scale) == 2 and 0 < scale[0] <= scale[1]):
+            raise ValueError("views is a whole number from 1 up, scale two sizes above 0, the smaller one first")
+        self.views, self.rotate, self.shift = views, math.radians(rotate), float(shift)
         self.log_scale = (math.log(scale[0]), math.log(scale[1]))
 
     def forward(self, images: Tensor) -> Tensor:

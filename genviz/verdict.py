@@ -32,7 +32,7 @@ class UnitVerdict(NamedTuple):
 class ClassScore(NamedTuple):
     """One of the top classes."""
 
-    index: int
+    number: int
     label: str
     probability: float
     """Softmax over the class scores."""
@@ -95,7 +95,8 @@ def _words(units: tuple[UnitVerdict, ...], contrast: float, extremes: float, fai
     if contrast < _FLAT:
         return "flat", f"the picture shows nothing ({place}); try a smaller weight of the regularizers, or seed=1"
     if extremes > _SATURATED:
-        return "saturated", f"{extremes:.0%} of the values are at the ends of the range ({place}); try generator.contrast=1, or generator.output=decorrelated"
+        ways = "try generator.contrast=1, or generator.output=decorrelated"
+        return "saturated", f"{extremes:.0%} of the values are at the ends of the range ({place}); {ways}"
     if worst.rank == 1:
         return "recognised", place
     if worst.rank <= _TOP:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 from torch import Tensor
@@ -21,7 +22,9 @@ class Video:
     def __init__(self, path: Path, height: int, width: int) -> None:
         self.height, self.width = height - height % 2, width - width % 2
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(str(path), "w", options={"movflags": "frag_every_frame+empty_moov+default_base_moof"})
+        self._container: Any = av.open(
+            str(path), "w", options={"movflags": "frag_every_frame+empty_moov+default_base_moof"}
+        )
         self._stream = self._container.add_stream("libx264", rate=_FRAMES_PER_SECOND)
         self._stream.width, self._stream.height, self._stream.pix_fmt = self.width, self.height, "yuv420p"
         self._stream.options = {"crf": "18", "tune": "zerolatency", "threads": "1"}

@@ -30,9 +30,7 @@ class Checkpoints(pl.Callback):
         signal: the signal that ended the training; None for none.
     """
 
-    def __init__(
-        self, *, path: Path, every: int, updates: int, record: Mapping[str, Any], monitor: Monitor
-    ) -> None:
+    def __init__(self, *, path: Path, every: int, updates: int, record: Mapping[str, Any], monitor: Monitor) -> None:
         self.path, self.every, self.updates, self.record, self.monitor = path, every, updates, record, monitor
         self.signal: signal.Signals | None = None
         self._handlers: dict[signal.Signals, Any] = {}

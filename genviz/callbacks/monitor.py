@@ -43,7 +43,12 @@ class Monitor(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._keep_rows(trainer.global_step)
         self._bar = tqdm(
-            total=self.updates, initial=trainer.global_step, desc=self.title, unit="update", file=sys.stderr, dynamic_ncols=True
+            total=self.updates,
+            initial=trainer.global_step,
+            desc=self.title,
+            unit="update",
+            file=sys.stderr,
+            dynamic_ncols=True,
         )
         self._since = time.monotonic()
 
@@ -83,7 +88,9 @@ class Monitor(pl.Callback):
                     csv.writer(self._file).writerow(row)
             csv.writer(self._file).writerow(row.values())
         except OSError as error:
-            raise UserError(f"cannot write {self.metrics_file}: {error.strerror}; free some space or choose another folder") from error
+            raise UserError(
+                f"cannot write {self.metrics_file}: {error.strerror}; free some space or choose another folder"
+            ) from error
 
     def _keep_rows(self, updates: int) -> None:
         """Forget what was measured after the checkpoint that goes on."""

@@ -43,13 +43,8 @@ class Snapshots(pl.Callback):
         return sorted((self.folder / "snapshots").glob("[0-9]*.png"), key=lambda path: int(path.stem))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._open(pl_module)
-        for path in self.pictures():
-            if int(path.stem) > trainer.global_step:
-                path.unlink()  # made after the checkpoint that goes on
-            elif self._video is not None:
-                self._video.add(torch.from_numpy(np.array(Image.open(path).convert("RGB"))))
-        if not self.path(trainer.global_step).exists() and trainer.global_step == 0:
+        self._begin(trainer, pl_module)
+        if not self.path(0).exists():
             self._take(trainer, pl_module)
 
     def on_train_batch_end(
@@ -59,18 +54,26 @@ class Snapshots(pl.Callback):
         if (update % self.every == 0 or update == self.updates) and bool(outputs["loss"].isfinite()):
             self._take(trainer, pl_module)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._video is None:  # no update was left to make, but the last run may have been killed at its video
+            self._begin(trainer, pl_module)
         self._close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         self._close()
 
-    def _open(self, module: pl.LightningModule) -> None:
+    def _begin(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Coupling)
         self._video = Video(self.folder / "evolution.mp4", *module.generator.image_size)
+        for path in self.pictures():
+            if int(path.stem) > trainer.global_step:
+                path.unlink()  # made after the checkpoint that goes on
+            else:
+                self._video.add(torch.from_numpy(np.array(Image.open(path))))
 
     def _take(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        assert isinstance(module, Coupling) and self._video is not None
+        assert isinstance(module, Coupling)
+        assert self._video is not None
         image = module.settled()[0]
         if not bool(image.isfinite().all()):
             return

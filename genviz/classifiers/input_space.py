@@ -34,9 +34,11 @@ class InputSpace(nn.Module):
         std: Sequence[float] = (1.0, 1.0, 1.0),
     ) -> None:
         super().__init__()
+        self.factor: Tensor
+        self.offset: Tensor
         if channels not in ("RGB", "BGR") or len(mean) != 3 or len(std) != 3 or not all(std):
             raise UserError(
-                f"an input space has channels RGB or BGR, a scale, and three numbers as mean and as std, none of std 0; "
+                "an input space has channels RGB or BGR, a scale, and three numbers as mean and as std, none of std 0; "
                 f"not channels={channels}, mean={list(mean)}, std={list(std)}"
             )
         self.channels = channels

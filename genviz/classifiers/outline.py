@@ -57,7 +57,9 @@ def sketch(architecture: str, *, input_size: int | None = None, labels: str | No
         traced = trace(network, size)
     except (RuntimeError, AssertionError, ValueError) as error:
         why = str(error).splitlines()[0][:100]
-        raise UserError(f"{architecture} cannot take {size} x {size} pixels ({why}); classifier.input_size=null is its own") from error
+        raise UserError(
+            f"{architecture} cannot take {size} x {size} pixels ({why}); classifier.input_size=null is its own"
+        ) from error
     named = paper_names(architecture, network)
     layers, preactivations = [], {}
     for name, module, (_, *shape) in traced:
@@ -66,8 +68,8 @@ def sketch(architecture: str, *, input_size: int | None = None, labels: str | No
         layers.append(layer)
         if isinstance(module, nn.ReLU):
             preactivations[layer.name] = name + INPUT
-    if (last := _last_relu(traced)) is not None:
-        preactivations[SCORES] = last + INPUT
+    if (relu := _last_relu(traced)) is not None:
+        preactivations[SCORES] = relu + INPUT
     layers.append(Layer(SCORES, SCORES, (len(names_of_classes),)))
     return Outline(names_of_classes, tuple(layers), preactivations, (size, size))
 
@@ -106,7 +108,9 @@ def _labels(architecture: str, file: str | None) -> tuple[str, ...]:
     try:
         labels = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the labels in {path} ({error}); it is a text file with one label a line") from error
+        raise UserError(
+            f"cannot read the labels in {path} ({error}); it is a text file with one label a line"
+        ) from error
     if len(labels) < 2:
         raise UserError(f"{path} holds {len(labels)} labels; one a line, as many as the network has classes")
     return labels

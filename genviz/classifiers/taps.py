@@ -19,7 +19,7 @@ INPUT = ".input"
 _CALL = re.compile(r"_\d+$")
 
 
-class _Enough(Exception):
+class _EnoughSeen(Exception):  # noqa: N818 - it is no error
     """Every layer that was asked for has been computed."""
 
 
@@ -75,7 +75,7 @@ def look(network: nn.Module, inputs: Tensor, taps: Sequence[str], *, output: str
         seen[tap] = value
         missing.discard(tap)
         if not missing and output is None:
-            raise _Enough
+            raise _EnoughSeen
         return value.clone()
 
     def before(name: str, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -89,7 +89,7 @@ def look(network: nn.Module, inputs: Tensor, taps: Sequence[str], *, output: str
     with _hooks(network, after, before, modules):
         try:
             result = network(inputs)
-        except _Enough:
+        except _EnoughSeen:
             return seen
     return seen if output is None else seen | {output: result}
 

@@ -54,7 +54,7 @@ class TorchvisionClassifier(Classifier):
         self.weights_source, self.weights_sha256 = found.source, found.sha256
         self.requires_grad_(False)
         self.eval()
-        self.to(memory_format=torch.channels_last)  # on a CPU, a step takes 0.6 of the time
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # on a CPU, a step takes 0.6 of the time
         self._tap_of = {layer.name: layer.module for layer in self.outline.layers}
 
     @classmethod
@@ -62,7 +62,7 @@ class TorchvisionClassifier(Classifier):
         wanted = {name: settings[name] for name in ("input_size", "labels") if name in settings}
         return sketch(settings["architecture"], **wanted)
 
-    def train(self, mode: bool = True) -> TorchvisionClassifier:
+    def train(self, mode: bool = True) -> TorchvisionClassifier:  # noqa: ARG002
         """Stay in eval mode, whatever ``mode`` says: a frozen network has no dropout and no batch statistics."""
         return super().train(False)
 
@@ -122,11 +122,15 @@ def _input_space(space: str | Mapping[str, Any], architecture: str, weights: str
         try:
             return InputSpace(**space)
         except TypeError as error:
-            raise UserError(f"classifier.input_space={dict(space)}: {error}; it takes channels, scale, mean and std") from error
+            raise UserError(
+                f"classifier.input_space={dict(space)}: {error}; it takes channels, scale, mean and std"
+            ) from error
     if space == "caffe":
         return caffe()
     if space != "torchvision":
-        raise UserError(f"classifier.input_space={space} is not known; it is torchvision, caffe, or channels, scale, mean and std")
+        raise UserError(
+            f"classifier.input_space={space} is not known; it is torchvision, caffe, or channels, scale, mean and std"
+        )
     known = entry(architecture, weights) if weights != RANDOM else None
     if known is None:
         return InputSpace(mean=IMAGENET_MEAN, std=IMAGENET_STD)

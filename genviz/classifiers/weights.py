@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 import socket
 import sys
@@ -43,7 +42,7 @@ class Weights(NamedTuple):
 
 
 def entry(architecture: str, name: str) -> torchvision.models.WeightsEnum | None:
-    """Torchvision's entry ``name`` for ``architecture``, ``default`` for its best; None where ``name`` is something else.
+    """Torchvision's entry ``name`` for ``architecture``, or None where ``name`` is something else.
 
     Raises:
         UserError: torchvision has no weights for the architecture.
@@ -70,9 +69,9 @@ def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
         return path
     size = f"{entry.meta['_file_size']:.0f} MB"
     ways = (
-        f"either put {name} ({size}, from {entry.url}) into {path.parent}, or run without it: "
-        f"classifier={architecture} classifier.weights=FILE with weights that you have, "
-        f"or classifier.weights=random to try the program (its pictures mean nothing)"
+        f"either put {name} ({size}, from {entry.url}) into {path.parent}, "
+        f"or run without it: classifier.weights=FILE with weights of {architecture} that you have, or "
+        f"classifier.weights=random to try the program (then its pictures mean nothing)"
     )
     if (why := _no_route(entry.url)) is not None:
         raise UserError(f"the weights of {architecture} are not on this machine and cannot be fetched ({why}); {ways}")
@@ -100,9 +99,20 @@ def load(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+    except (
+        SafetensorError,
+        RuntimeError,
+        pickle.UnpicklingError,
+        EOFError,
+        zipfile.BadZipFile,
+        OSError,
+        ValueError,
+        KeyError,
+    ) as error:
         why = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path} holds no weights that can be read ({why}); a state dict as .pth or .safetensors would") from error
+        raise UserError(
+            f"{path} holds no weights that can be read ({why}); a state dict as .pth or .safetensors would"
+        ) from error
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             state = state[key]
@@ -120,7 +130,10 @@ def find(architecture: str, name: str) -> Weights:
     known = entry(architecture, name) if name == DEFAULT or not Path(name).suffix else None
     if known is None and not Path(name).suffix and not Path(name).exists():
         names = ", ".join(torchvision.models.get_model_weights(architecture).__members__)
-        raise UserError(f"classifier.weights={name} is no weights of {architecture}; it takes default, random, {names}, or a .pth or .safetensors file")
+        raise UserError(
+            f"classifier.weights={name} is no weights of {architecture}; "
+            f"it takes default, random, {names}, or a .pth or .safetensors file"
+        )
     path = Path(name).expanduser() if known is None else fetch(known, architecture)
     state = load(path)
     return Weights(state, path.name if known is None else str(known), sha256(path))

@@ -33,8 +33,8 @@ class ConvolutionalGenerator(Generator):
 
     Args:
         pretrained: False: the head is one convolution, and every parameter trains, 5,240,841 of them. True: the head is
-            convolutions of 64, 64 and 3 channels, the gains alpha begin at 1 and pass a ReLU, and they alone train, 3,200.
-        weights: what fills a pretrained generator: a ``.safetensors`` file with its state dict, or ``random`` to try it.
+            convolutions of 64, 64 and 3 channels; the gains alpha begin at 1, pass a ReLU, and they alone train, 3,200.
+        weights: what fills a pretrained generator, its state dict in a ``.safetensors`` file, or ``random`` to try it.
         code_shape: channels, rows and columns of the feature vector.
         widths: channels of each stage.
         kernels: kernel size of each stage's convolutions.
@@ -44,8 +44,8 @@ class ConvolutionalGenerator(Generator):
             mean, so that gamma = 1 is a natural contrast and the range is open, as in the paper. ``sigmoid``: a sigmoid
             keeps RGB in [0, 1]. ``decorrelated``: so it does, after natural images' correlation of colours.
         contrast: the last batch norm's first gamma.
-        statistics: what batch norm uses in ``eval`` mode: the ``moving`` averages of training (the paper), or those of the
-            noiseless ``image`` itself.
+        statistics: what batch norm uses in ``eval`` mode: the ``moving`` averages of training (the paper), or those of
+            the noiseless ``image`` itself.
         momentum: weight of the newest image in the moving averages; Keras' 0.99 is 0.01 here.
     """
 
@@ -68,10 +68,10 @@ class ConvolutionalGenerator(Generator):
         code_shape, widths, kernels = tuple(code_shape), tuple(widths), tuple(kernels)
         _check(code_shape, widths, kernels, {"noise": noise, "output": output, "statistics": statistics}, sigma)
         self.code_shape, self.kernels = code_shape, kernels
-        self.pretrained, self.noise, self.sigma, self.output = pretrained, noise, sigma, output
+        self.pretrained, self.noise, self.sigma, self.output = pretrained, noise, float(sigma), output
 
         def norm(channels: int) -> nn.BatchNorm2d:
-            return nn.BatchNorm2d(channels, _EPSILON, momentum, track_running_stats=statistics == "moving")
+            return nn.BatchNorm2d(channels, _EPSILON, float(momentum), track_running_stats=statistics == "moving")
 
         layers: list[nn.Module] = []
         channels = code_shape[0]
@@ -89,19 +89,21 @@ class ConvolutionalGenerator(Generator):
             layers += [nn.ReLU()] if output == "standardized" else []  # the paper's; a sigmoid needs both signs
         self.layers = nn.Sequential(*layers, norm(3))
         self.gains = nn.Parameter(torch.ones(1, math.prod(code_shape)))
-        self._initialize(contrast)
+        self._initialize(float(contrast))
         if pretrained:
             self._fill(weights)
         mixing = torch.tensor(COLOUR_CORRELATION) if output == "decorrelated" else torch.eye(3)
         self.register_buffer("colours", mixing / mixing.norm(dim=0).max(), persistent=False)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
-        self.to(memory_format=torch.channels_last)  # on a CPU, a step takes 0.6 of the time
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # on a CPU, a step takes 0.6 of the time
 
     @property
     def gamma(self) -> Tensor:
         """The scale of the last batch norm, (3,): the contrast of the three channels (Eq. 3)."""
-        return self.layers[-1].weight
+        last_norm = self.layers[-1]
+        assert isinstance(last_norm, nn.BatchNorm2d)
+        return last_norm.weight
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -130,6 +132,7 @@ class ConvolutionalGenerator(Generator):
         for module in self.layers:
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
+                assert module.bias is not None
                 nn.init.zeros_(module.bias)
         nn.init.constant_(self.gamma, contrast)
         if not self.pretrained:
@@ -138,7 +141,9 @@ class ConvolutionalGenerator(Generator):
 
     def _fill(self, weights: str | None) -> None:
         if weights is None:
-            raise UserError("a pretrained generator needs its weights: generator.weights=FILE.safetensors, or random to try it")
+            raise UserError(
+                "a pretrained generator needs its weights: generator.weights=FILE.safetensors, or random to try it"
+            )
         if weights != "random":
             try:
                 self.load_state_dict(load_file(weights))

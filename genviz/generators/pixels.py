@@ -18,7 +18,7 @@ class Pixels(Generator):
 
     def __init__(self, *, size: tuple[int, int] = (224, 224), noise: float = 0.01) -> None:
         super().__init__()
-        self.values = nn.Parameter(noise * torch.randn(1, 3, *size))
+        self.values = nn.Parameter(float(noise) * torch.randn(1, 3, *size))
 
     @property
     def image_size(self) -> tuple[int, int]:

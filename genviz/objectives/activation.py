@@ -24,7 +24,7 @@ class Activation(Objective):
     Args:
         target: T and its weights w.
         preactivations: what to look at before the ReLU that a layer ends in, by the layer's name.
-        lambda_others: lambda; None for 10 / (units of the layer), which is the paper's 10/1000 for 1,000 classes; 0 for no
+        lambda_others: lambda; None for 10 / (units of the layer), the paper's 10/1000 for 1,000 classes; 0 for no
             penalty.
         warm_up: updates before Eq. 2 begins; 0 for Eq. 2 alone, dead targets included.
     """
@@ -38,7 +38,8 @@ class Activation(Objective):
         warm_up: int = 0,
     ) -> None:
         super().__init__()
-        self.target, self.lambda_others, self.warm_up = target, lambda_others, warm_up
+        self.target, self.warm_up = target, int(warm_up)
+        self.lambda_others = None if lambda_others is None else float(lambda_others)
         known = preactivations or {}
         self.preactivations = {layer: known[layer] for layer in target.layers if warm_up and layer in known}
 

@@ -19,7 +19,7 @@ class ParameterNorm(Regularizer):
 
     def __init__(self, *, weight: float, parameter: str, order: float) -> None:
         super().__init__()
-        self.weight, self.parameter, self.order = weight, parameter, order
+        self.weight, self.parameter, self.order = float(weight), parameter, float(order)
 
     def forward(self, sample: Sample) -> Tensor:
         if self.parameter not in sample.parameters:

@@ -16,7 +16,7 @@ class TotalVariation(Regularizer):
 
     def __init__(self, *, weight: float) -> None:
         super().__init__()
-        self.weight = weight
+        self.weight = float(weight)
 
     def forward(self, sample: Sample) -> Tensor:
         height, width = sample.images.shape[-2:]
