@@ -14,8 +14,11 @@ from genviz.errors import UserError
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a file that takes ``path``'s place when the block ends, and leaves no trace if it raises.
+
+    Args:
+        durable: wait until the disk has it, so that a power cut loses neither the old file nor the new.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written to.
@@ -27,8 +30,9 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:

@@ -14,7 +14,8 @@ from urllib.parse import urlparse
 
 import wandb
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
-from torch import Tensor
+
+from genviz.images import read_image
 
 _WANDB = "https://api.wandb.ai"
 _ROUTE_SECONDS = 3.0
@@ -80,17 +81,17 @@ class TensorBoardRun(TensorBoardLogger):
         super().__init__(save_dir=folder, name="tensorboard", version="", default_hp_metric=False)
 
 
-def log_image(logger: Logger, name: str, pixels: Tensor, step: int) -> None:
-    """Give ``logger`` the picture ``pixels``, bytes (h, w, 3), if it takes pictures."""
+def log_image(logger: Logger, name: str, picture: Path, step: int) -> None:
+    """Give ``logger`` the file ``picture``, if it takes pictures."""
     if isinstance(logger, WandbRun):
-        logger.log_metrics({name: wandb.Image(pixels.numpy())}, step)
+        logger.log_metrics({name: wandb.Image(str(picture))}, step)
     elif isinstance(logger, TensorBoardLogger):
-        logger.experiment.add_image(name, pixels.numpy(), step, dataformats="HWC")
+        logger.experiment.add_image(name, read_image(picture)[0], step)
 
 
-def log_result(logger: Logger, result: Mapping[str, Any], pixels: Tensor, step: int) -> None:
+def log_result(logger: Logger, result: Mapping[str, Any], picture: Path, step: int) -> None:
     """Give ``logger`` the final picture and the verdict."""
-    log_image(logger, "final", pixels, step)
+    log_image(logger, "final", picture, step)
     if isinstance(logger, WandbRun):
         logger.experiment.summary.update(dict(result))
     elif isinstance(logger, TensorBoardLogger):

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from genviz.errors import UserError
@@ -44,6 +45,20 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
         _end(str(error), _BAD_INPUT)
     except KeyboardInterrupt:
         _end("interrupted; the same command goes on from the last checkpoint", _INTERRUPTED)
+
+
+def compose(configs: Path, name: str, overrides: Sequence[str]) -> DictConfig:
+    """The configuration that the program ``name`` would run on with these words on its command line.
+
+    Raises:
+        UserError: a target holds what no target does.
+    """
+    with hydra.initialize_config_dir(str(configs.resolve()), version_base="1.3"):
+        config = hydra.compose(name, _plain_words(overrides, configs), return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    with open_dict(config):
+        del config["hydra"]
+    return config
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,11 @@ class Places:
         return self.outputs / "result.json"
 
 
-def train(config: DictConfig, target: Target) -> int:
+def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback] = ()) -> int:
     """Train the configured generator until ``target`` fires; return the program's exit code.
+
+    Args:
+        callbacks: more of them, called after ours.
 
     Raises:
         UserError: a setting cannot work, or the target's checkpoint is of another run.
@@ -120,7 +124,7 @@ def train(config: DictConfig, target: Target) -> int:
     checkpoints = Checkpoints(
         path=places.checkpoint, every=config.checkpoint_every, updates=config.updates, record=record, monitor=monitor
     )
-    trainer = _trainer(config, loggers, [monitor, snapshots, checkpoints])
+    trainer = _trainer(config, loggers, [monitor, snapshots, checkpoints, *callbacks])
     resumed = str(places.checkpoint) if checkpoint is not None else None
     steps: Any = range(config.updates)  # all the data that a coupling needs
     trainer.fit(coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
@@ -209,7 +213,7 @@ def _finish(
         },
     }
     for logger in loggers:
-        log_result(logger, result, pixels, updates)
+        log_result(logger, result, places.picture, updates)
     run = next((logger.where for logger in loggers if isinstance(logger, WandbRun)), None)
     _close(loggers)
     write_text(places.result, json.dumps(result, indent=2) + "\n")

@@ -51,7 +51,7 @@ class Snapshots(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         update = trainer.global_step
-        if (update % self.every == 0 or update == self.updates) and bool(outputs["loss"].isfinite()):
+        if update % self.every == 0 or update == self.updates:
             self._take(trainer, pl_module)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -78,10 +78,11 @@ class Snapshots(pl.Callback):
         if not bool(image.isfinite().all()):
             return
         pixels: Tensor = display(image, self.how)
-        write_png(self.path(trainer.global_step), pixels)
+        path = self.path(trainer.global_step)
+        write_png(path, pixels, quick=True)
         self._video.add(pixels)
         for logger in trainer.loggers:
-            log_image(logger, "snapshot", pixels, trainer.global_step)
+            log_image(logger, "snapshot", path, trainer.global_step)
 
     def _close(self) -> None:
         if self._video is not None:

@@ -1,0 +1,143 @@
+"""What genviz costs over the bare loop: python benchmarks/overhead.py [coupled|pixels]
+
+In one process, `genviz.run.train` with everything on (Lightning, progress, metrics, W&B offline, snapshots, video,
+checkpoints) and a hand-written PyTorch loop over the same modules make 50 updates each in turn. Printed is the ratio of
+their seconds, round by round, and the median. Then one process each for the two peaks of memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genviz import build, program
+from genviz.interfaces import Classifier, Generator, Objective
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+BLOCK = 50  # updates: one checkpoint, two snapshots and five rows of the logger
+CASES = {
+    "coupled": ["classifier=vgg16", "classifier.weights=random"],
+    "pixels": ["classifier=squeezenet1_0", "classifier.weights=random", "generator=pixels"],
+}
+
+
+def bare_updates(
+    updates: int,
+    generator: Generator,
+    classifier: Classifier,
+    objective: Objective,
+    regularizers: Any,
+    views: Any,
+    optimizer: torch.optim.Optimizer,
+) -> float:
+    """The loop that one would write by hand; its seconds."""
+    begin = time.perf_counter()
+    for _ in range(updates):
+        sample = generator()
+        seen = classifier(views(sample.images), objective.layers)
+        penalty = sum(part.weight * part(sample) for part in regularizers.values())
+        loss = (penalty - objective(seen).mean()).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return time.perf_counter() - begin
+
+
+def time_in_turn(case: str, rounds: int) -> None:
+    """Print the ratio of our seconds to the bare loop's, and the median."""
+    import pytorch_lightning as pl
+
+    from genviz.run import train
+
+    class InTurn(pl.Callback):
+        """After each of our blocks of updates, the bare loop's."""
+
+        def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:  # noqa: ARG002
+            self.generator = copy.deepcopy(pl_module.generator)
+            self.optimizer = pl_module.optimizer(self.generator.parameters())
+            self.ratios: list[float] = []
+            self.begin = time.perf_counter()
+
+        def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+            if trainer.global_step % BLOCK:
+                return
+            ours = time.perf_counter() - self.begin
+            couple = (pl_module.classifier, pl_module.objective, pl_module.regularizers, pl_module.transforms)
+            theirs = bare_updates(BLOCK, self.generator, *couple, self.optimizer)
+            first = trainer.global_step == BLOCK  # a warm-up of both
+            if not first:
+                self.ratios.append(ours / theirs)
+            note = " (warm-up, not counted)" if first else ""
+            print(f"\n{case}: ours {ours / BLOCK:.4f} s, bare {theirs / BLOCK:.4f} s, ratio {ours / theirs:.3f}{note}")
+            self.begin = time.perf_counter()
+
+    in_turn = InTurn()
+    with tempfile.TemporaryDirectory() as folder:
+        config = program.compose(CONFIGS, "train", overrides(case, BLOCK * (rounds + 1), Path(folder)))
+        train(config, build.target(config, build.sketch(config)), callbacks=[in_turn])
+    print(f"\n{case}: median ratio {statistics.median(in_turn.ratios):.3f} of {rounds} rounds of {BLOCK} updates")
+
+
+def peak(case: str, who: str, updates: int = 20) -> None:
+    """Make some updates and print this process's peak memory in MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = program.compose(CONFIGS, "train", overrides(case, updates, Path(folder)))
+        outline = build.sketch(config)
+        target = build.target(config, outline)
+        if who == "ours":
+            from genviz.run import train
+
+            train(config, target)
+        else:
+            generator = build.generator(config)
+            couple = build.classifier(config), build.objective(config, target, outline), build.regularizers(config)
+            views = torch.nn.Sequential(*build.transforms(config))
+            bare_updates(updates, generator, *couple, views, build.optimizer(config)(generator.parameters()))
+    print(f"peak {_peak_megabytes():.0f}")
+
+
+def _peak_megabytes() -> float:
+    status = Path("/proc/self/status")
+    if status.exists():  # rusage counts the parent's memory at the fork
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def overrides(case: str, updates: int, folder: Path) -> list[str]:
+    """The command line of a case."""
+    places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
+    return ["target=class:593", *CASES[case], f"updates={updates}", "objective.warm_up=1", *places]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peak", choices=["ours", "bare"], help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    for case in arguments.cases:
+        if arguments.peak:
+            peak(case, arguments.peak)
+            continue
+        time_in_turn(case, arguments.rounds)
+        peaks = {}
+        for who in ("ours", "bare"):
+            command = [sys.executable, __file__, case, "--peak", who]
+            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            peaks[who] = float(printed.rsplit("peak ", 1)[1])
+        ratio = peaks["ours"] / peaks["bare"]
+        print(f"{case}: peak memory ours {peaks['ours']:.0f} MB, bare {peaks['bare']:.0f} MB, ratio {ratio:.3f}")
+
+
+if __name__ == "__main__":
+    main()
