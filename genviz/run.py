@@ -34,6 +34,7 @@ from genviz.files import set_aside, write_text
 from genviz.images import display, write_png
 from genviz.interfaces import Classifier, Generator
 from genviz.loggers import WandbRun, log_result
+from genviz.memory import keep_freed_memory
 from genviz.targets import Target
 from genviz.verdict import Verdict, judge
 
@@ -80,6 +81,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     Raises:
         UserError: a setting cannot work, or the target's checkpoint is of another run.
     """
+    keep_freed_memory()
     places = Places.of(config, target)
     if not config.resume:
         for path in (places.checkpoint, places.outputs):

@@ -1,0 +1,81 @@
+"""A tiny classifier that needs no weights, and where the real ones are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import genviz  # noqa: F401 - before anything that imports torchvision
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from genviz import program
+from genviz.interfaces import SCORES, Classifier, Layer, Outline
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = ROOT / "configs"
+LABELS = ("tench", "harmonica", "Cardigan", "cardigan", "jack-o'-lantern", "lesser panda")
+TINY = [
+    "classifier=squeezenet1_1",
+    "classifier.weights=random",
+    "classifier.input_size=64",
+    "generator=untrained_small",
+    "generator.widths=[16,8,8]",
+    "generator.kernels=[2,3,3]",
+    "trainer.accelerator=cpu",
+]
+"""A run of a second or two."""
+
+
+class TinyClassifier(Classifier):
+    """Six classes on 12 x 12 pixels: a convolution, a ReLU, a mean, a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights_source, self.weights_sha256 = "seeded", "0" * 64
+        self.outline = self.sketch()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, len(LABELS))
+        self.requires_grad_(False)
+
+    @classmethod
+    def sketch(cls, **settings: Any) -> Outline:
+        layers = (Layer("conv1", "0", (4, 10, 10)), Layer("relu1", "1", (4, 10, 10)), Layer(SCORES, SCORES, (6,)))
+        return Outline(LABELS, layers, {"relu1": "conv1"}, (12, 12))
+
+    def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        conv = self.conv(images)
+        relu = conv.relu()
+        seen = {"conv1": conv, "relu1": relu, SCORES: self.head(relu.mean((2, 3)))}
+        return {layer: seen[layer] for layer in layers}
+
+
+@pytest.fixture
+def classifier() -> TinyClassifier:
+    return TinyClassifier()
+
+
+@pytest.fixture
+def compose(tmp_path: Path) -> Callable[..., DictConfig]:
+    """The configuration of a command line, with its folders in ``tmp_path``."""
+
+    def composed(*words: str, name: str = "train") -> DictConfig:
+        places = [f"paths.outputs={tmp_path}/outputs", f"paths.checkpoints={tmp_path}/checkpoints"]
+        return program.compose(CONFIGS, name, [*words, *places])
+
+    return composed
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Real weights and pictures."""
+    folder = Path(os.environ.get("GENVIZ_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "squeezenet1_0_caffe.safetensors").exists():
+        pytest.skip("no real weights here; GENVIZ_DATA=DIR says where they are")
+    return folder
