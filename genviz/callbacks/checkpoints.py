@@ -65,7 +65,7 @@ class Checkpoints(pl.Callback):
             return
         update = trainer.global_step
         due = update % self.every == 0 or update == self.updates or self.signal is not None
-        if due and all(bool(parameter.isfinite().all()) for parameter in pl_module.parameters()):
+        if due and all(bool(value.isfinite().all()) for value in pl_module.state_dict().values()):
             trainer.save_checkpoint(self.path)
         if self.signal is not None:
             trainer.should_stop = True

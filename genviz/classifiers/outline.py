@@ -16,6 +16,7 @@ from torch import nn
 
 from genviz.classifiers.names import paper_names
 from genviz.classifiers.taps import INPUT, trace
+from genviz.classifiers.weights import DEFAULT, entry
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer, Outline
 from genviz.labels import nearest
@@ -29,12 +30,15 @@ def architectures() -> list[str]:
 
 
 @lru_cache
-def sketch(architecture: str, *, input_size: int | None = None, labels: str | None = None) -> Outline:
+def sketch(
+    architecture: str, *, weights: str = DEFAULT, input_size: int | None = None, labels: str | None = None
+) -> Outline:
     """The outline of torchvision's ``architecture``, traced on the meta device, which costs no arithmetic.
 
     Args:
         architecture: torchvision's name, ``vgg16``.
-        input_size: in pixels; None for that of torchvision's weights.
+        weights: as `TorchvisionClassifier` takes them; only their input size matters here.
+        input_size: in pixels; None for that of the weights, or of torchvision's own.
         labels: None for ImageNet's 1,000, or a text file with one label a line.
 
     Raises:
@@ -48,12 +52,11 @@ def sketch(architecture: str, *, input_size: int | None = None, labels: str | No
             + "; all of them: python -m genviz classifiers"
         )
     names_of_classes = _labels(architecture, labels)
-    size = _default_size(architecture) if input_size is None else input_size
+    size = _size_of(architecture, weights) if input_size is None else input_size
     if not isinstance(size, int) or size < 1:
         raise UserError(f"classifier.input_size={size} is no number of pixels")
-    with torch.device("meta"):
-        network = build(architecture, len(names_of_classes), initialize=False)
     try:
+        network = _without_weights(architecture, len(names_of_classes), size)
         traced = trace(network, size)
     except (RuntimeError, AssertionError, ValueError) as error:
         why = str(error).splitlines()[0][:100]
@@ -81,7 +84,7 @@ def channels_last(architecture: str, module: nn.Module, dimensions: int) -> bool
     )
 
 
-def build(architecture: str, classes: int, *, initialize: bool) -> nn.Module:
+def build(architecture: str, classes: int, size: int, *, initialize: bool) -> nn.Module:
     """Torchvision's model in eval mode, without auxiliary classifiers; ``initialize`` draws its weights at random."""
     builder = torchvision.models.get_model_builder(architecture)
     arguments: dict[str, Any] = {"num_classes": classes}
@@ -89,14 +92,27 @@ def build(architecture: str, classes: int, *, initialize: bool) -> nn.Module:
         arguments |= {"aux_logits": False, "transform_input": True, "init_weights": initialize}
     elif architecture.startswith("vgg"):
         arguments |= {"init_weights": initialize}
+    elif architecture.startswith("vit"):
+        arguments |= {"image_size": size}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return builder(weights=None, **arguments).eval()
 
 
-def _default_size(architecture: str) -> int:
-    entries = torchvision.models.get_model_weights(architecture)
-    return int(entries.DEFAULT.transforms().crop_size[0]) if len(entries) else 224
+def _without_weights(architecture: str, classes: int, size: int) -> nn.Module:
+    try:
+        with torch.device("meta"):
+            return build(architecture, classes, size, initialize=False)
+    except NotImplementedError:  # RegNet computes its widths with tensors, which have no values there
+        return build(architecture, classes, size, initialize=False).to("meta")
+
+
+def _size_of(architecture: str, weights: str) -> int:
+    if not len(torchvision.models.get_model_weights(architecture)):
+        return 224
+    known = entry(architecture, weights) or entry(architecture, DEFAULT)
+    assert known is not None
+    return int(known.transforms().crop_size[0])
 
 
 def _labels(architecture: str, file: str | None) -> tuple[str, ...]:

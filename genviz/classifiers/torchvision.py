@@ -47,10 +47,10 @@ class TorchvisionClassifier(Classifier):
         labels: str | None = None,
     ) -> None:
         super().__init__()
-        self.outline = sketch(architecture, input_size=input_size, labels=labels)
+        self.outline = sketch(architecture, weights=weights, input_size=input_size, labels=labels)
         self.architecture = architecture
         self.input_space = _input_space(input_space, architecture, weights)
-        self.network, found = _network(architecture, len(self.outline.labels), weights)
+        self.network, found = _network(architecture, self.outline, weights)
         self.weights_source, self.weights_sha256 = found.source, found.sha256
         self.requires_grad_(False)
         self.eval()
@@ -59,7 +59,7 @@ class TorchvisionClassifier(Classifier):
 
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
-        wanted = {name: settings[name] for name in ("input_size", "labels") if name in settings}
+        wanted = {name: settings[name] for name in ("weights", "input_size", "labels") if name in settings}
         return sketch(settings["architecture"], **wanted)
 
     def train(self, mode: bool = True) -> TorchvisionClassifier:  # noqa: ARG002
@@ -82,15 +82,16 @@ class TorchvisionClassifier(Classifier):
         return activation.movedim(-1, 1) if last else activation
 
 
-def _network(architecture: str, classes: int, name: str) -> tuple[nn.Module, Weights]:
+def _network(architecture: str, outline: Outline, name: str) -> tuple[nn.Module, Weights]:
+    classes, size = len(outline.labels), outline.input_size[0]
     if name == RANDOM:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_RANDOM_SEED)
-            network = build(architecture, classes, initialize=True)
+            network = build(architecture, classes, size, initialize=True)
         return network, Weights(None, RANDOM, fingerprint(network.state_dict()))
     found = find(architecture, name)
     assert found.state is not None
-    network = build(architecture, classes, initialize=False)
+    network = build(architecture, classes, size, initialize=False)
     auxiliary = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's second heads, for training only
     given = {key: value for key, value in found.state.items() if not key.startswith(auxiliary)}
     wanted = network.state_dict()
@@ -112,7 +113,7 @@ def _network(architecture: str, classes: int, name: str) -> tuple[nn.Module, Wei
             "name the network that the weights are of, and its labels if it has other classes: classifier.labels=FILE"
         )
     network.load_state_dict(given, strict=False)
-    if not all(torch.isfinite(parameter).all() for parameter in network.parameters()):
+    if not all(parameter.sum().isfinite() for parameter in network.parameters()):
         raise UserError(f"{found.source} holds numbers that are not finite; these weights cannot classify")
     return network, found
 

@@ -97,8 +97,9 @@ def load(path: Path) -> dict[str, Tensor]:
         raise UserError(f"there is no weights file {path}; classifier.weights takes a .pth or .safetensors file")
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except (
         SafetensorError,
         RuntimeError,
@@ -144,7 +145,7 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, value in state.items():
         digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(memoryview(value.detach().cpu().contiguous().flatten().numpy()))
     return digest.hexdigest()
 
 

@@ -1,0 +1,95 @@
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from genviz.classifiers.taps import look
+
+
+class Counting(nn.Module):
+    """Notes that it was computed."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module, self.calls = module, 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.module(x)
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), Counting(nn.Conv2d(4, 5, 3)), nn.ReLU(inplace=True))
+
+
+def test_a_convolution_is_seen_before_the_relu_in_place():
+    net, x = network(), torch.randn(1, 3, 8, 8)
+    seen = look(net, x, ["0", "1"])
+    expected = nn.functional.conv2d(x, net[0].weight, net[0].bias)
+    torch.testing.assert_close(seen["0"], expected)
+    torch.testing.assert_close(seen["1"], expected.relu())
+    assert (seen["0"] < 0).any()
+
+
+def test_what_goes_into_a_relu_is_seen_as_it_is():
+    net, x = network(), torch.randn(1, 3, 8, 8)
+    torch.testing.assert_close(look(net, x, ["1.input", "1"])["1.input"], net[0](x))
+
+
+def test_nothing_past_the_deepest_tap_is_computed():
+    net, x = network(), torch.randn(1, 3, 8, 8)
+    look(net, x, ["1"])
+    assert net[2].calls == 0
+    look(net, x, ["1"], output="out")
+    assert net[2].calls == 1
+
+
+def test_the_taps_change_nothing():
+    net, x = network(), torch.randn(1, 3, 8, 8)
+    torch.testing.assert_close(look(net, x, ["0", "1.input", "2"], output="out")["out"], net(x))
+
+
+def test_negative_activations_have_a_gradient():
+    net, x = network(), torch.randn(1, 3, 8, 8, requires_grad=True)
+    seen = look(net, x, ["0"], output="out")
+    (seen["0"].clamp(max=0).sum() + seen["out"].sum()).backward()
+    assert x.grad.abs().sum() > 0
+
+
+def test_each_call_of_a_shared_module_has_its_own_tap():
+    relu = nn.ReLU()
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), relu, nn.Conv2d(4, 4, 1), relu)
+    x = torch.randn(1, 3, 4, 4)
+    seen = look(net, x, ["1_1", "1"])
+    torch.testing.assert_close(seen["1"], net[0](x).relu())
+    torch.testing.assert_close(seen["1_1"], net(x))
+
+
+def test_no_hook_stays():
+    net = network()
+    look(net, torch.randn(1, 3, 8, 8), ["0"])
+    with pytest.raises(RuntimeError):
+        look(net, torch.randn(1, 7, 8, 8), ["0"])  # not even after an error
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "googlenet", "densenet121", "mobilenet_v3_small"])
+def test_sums_and_functional_relus_in_place_do_not_reach_what_was_seen(architecture):
+    kwargs = {"aux_logits": False, "init_weights": True} if architecture == "googlenet" else {}
+    torch.manual_seed(0)
+    net = torchvision.models.get_model(architecture, weights=None, **kwargs).eval()
+    x = torch.randn(1, 3, 64, 64)
+    norms = [name for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)][:12]
+    at_once: dict[str, torch.Tensor] = {}
+    handles = [
+        net.get_submodule(name).register_forward_hook(lambda m, a, out, name=name: at_once.update({name: out.clone()}))
+        for name in norms
+    ]
+    with torch.no_grad():
+        net(x)
+        for handle in handles:
+            handle.remove()
+        seen = look(net, x, norms, output="out")
+    for name in norms:
+        torch.testing.assert_close(seen[name], at_once[name])

@@ -1,0 +1,56 @@
+import errno
+import hashlib
+import os
+
+import pytest
+
+from genviz.errors import UserError
+from genviz.files import atomic_write, set_aside, sha256, write_text
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "deep" / "file.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError), atomic_write(path) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [entry.name for entry in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_it_can_be_read_by_others_as_any_file(tmp_path):
+    (tmp_path / "usual").write_text("")
+    write_text(tmp_path / "ours", "")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_where_no_file_can_be_one_line_says_so(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot write"):
+        write_text(tmp_path / "file" / "below", "")
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path):
+    path = tmp_path / "last.ckpt"
+    path.write_text("old")
+    with pytest.raises(UserError, match="No space left on device; free some space"), atomic_write(path) as file:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_setting_aside_never_overwrites(tmp_path):
+    assert set_aside(tmp_path / "none") is None
+    for content in ("first", "second"):
+        (tmp_path / "last.ckpt").write_text(content)
+        set_aside(tmp_path / "last.ckpt")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "last.ckpt.1": "first",
+        "last.ckpt.2": "second",
+    }
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "f").write_bytes(b"abc" * 10**6)
+    assert sha256(tmp_path / "f") == hashlib.sha256(b"abc" * 10**6).hexdigest()
