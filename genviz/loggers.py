@@ -43,7 +43,12 @@ class WandbRun(WandbLogger):
             resume="allow",
             mode=_mode(),
             settings=wandb.Settings(
-                silent=True, console="off", disable_git=True, x_disable_stats=True, init_timeout=30
+                silent=True,
+                console="off",
+                disable_git=True,
+                x_disable_stats=True,
+                init_timeout=30,
+                x_transaction_log_flush_interval=1.0,  # seconds of records that a SIGKILL can lose
             ),
         )
         self._wandb_init.pop("anonymous", None)  # Lightning passes it, W&B warns of it
@@ -93,6 +98,7 @@ def log_result(logger: Logger, result: Mapping[str, Any], picture: Path, step: i
     """Give ``logger`` the final picture and the verdict."""
     log_image(logger, "final", picture, step)
     if isinstance(logger, WandbRun):
+        logger.experiment.log({}, step=step, commit=True)  # or the last update's numbers would replace the verdict's
         logger.experiment.summary.update(dict(result))
     elif isinstance(logger, TensorBoardLogger):
         logger.experiment.add_text("result", f"```\n{json.dumps(result, indent=2)}\n```", step)

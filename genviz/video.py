@@ -23,7 +23,7 @@ class Video:
         self.height, self.width = height - height % 2, width - width % 2
         path.parent.mkdir(parents=True, exist_ok=True)
         self._container: Any = av.open(
-            str(path), "w", options={"movflags": "frag_every_frame+empty_moov+default_base_moof"}
+            str(path), "w", options={"movflags": "frag_every_frame+empty_moov+default_base_moof", "flush_packets": "1"}
         )
         self._stream = self._container.add_stream("libx264", rate=_FRAMES_PER_SECOND)
         self._stream.width, self._stream.height, self._stream.pix_fmt = self.width, self.height, "yuv420p"

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-import genviz  # noqa: F401 - before anything that imports torchvision
 import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
+import genviz  # noqa: F401 - before anything that imports torchvision
 from genviz import program
 from genviz.interfaces import SCORES, Classifier, Layer, Outline
 

@@ -81,7 +81,8 @@ def test_every_spelling_has_one_folder_and_no_folder_two_targets():
         ("class:ostrich@0", "other than 0"), ("class:ostrich@1e999", "finite"), ("class:ostrich@nan", "no weight"),
         ("class:ostrich@1@2", "no weight"), ("class:ostrich+ostrich", "twice"), ("class:0+ostrich", "twice"),
         ("class:cardigan", "class:2"), ("class:6", "0 to 5"), ("class:emu", "no class"), ("class:-1", "no class"),
-        ("filter:relu5_1", "needs a layer and a unit"), ("filter:relu5_1:", "empty"), ("filter:relu5_1:512", "0 to 511"),
+        ("filter:relu5_1", "needs a layer and a unit"), ("filter:relu5_1:", "empty"),
+        ("filter:relu5_1:512", "0 to 511"),
         ("filter:relu5_1:x", "no filter"), ("filter:relu5_1:1:2", "no filter"), ("filter:relu9:1", "no layer"),
         ("filter:relu5_1:3+fc6:1", "no filter"), ("neuron:relu5_1:1", "CHANNEL:ROW:COLUMN"),
         ("neuron:relu5_1:1:14:0", "0 to 13"), ("neuron:relu5_1:1:0:14", "column"), ("neuron:fc6:1:2", "CHANNEL"),
@@ -101,7 +102,24 @@ def test_what_is_no_string_is_no_target(text):
         check_spelling(text)
 
 
-PIECES = ["class", "filter", "neuron", "layer", "relu5_1", "fc6", "ostrich", "3", "12:3:4", ":", "+", "@", "0.5", "-", " ", "e"]
+PIECES = [
+    "class",
+    "filter",
+    "neuron",
+    "layer",
+    "relu5_1",
+    "fc6",
+    "ostrich",
+    "3",
+    "12:3:4",
+    ":",
+    "+",
+    "@",
+    "0.5",
+    "-",
+    " ",
+    "e",
+]
 
 
 @settings(max_examples=600, deadline=None)

@@ -55,7 +55,9 @@ def test_the_angles_stay_in_their_range():
     assert drawn.abs().max() <= math.radians(10)
 
 
-@pytest.mark.parametrize("settings", [{"views": 0}, {"views": 1.5}, {"scale": (0, 1)}, {"scale": (2, 1)}, {"scale": (1,)}])
+@pytest.mark.parametrize(
+    "settings", [{"views": 0}, {"views": 1.5}, {"scale": (0, 1)}, {"scale": (2, 1)}, {"scale": (1,)}]
+)
 def test_what_is_no_view_is_refused(settings):
     with pytest.raises(ValueError, match="views is a whole number"):
         RandomViews(**settings)

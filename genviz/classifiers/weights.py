@@ -12,7 +12,7 @@ import urllib.request
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlparse
 
 import torch
@@ -97,7 +97,7 @@ def load(path: Path) -> dict[str, Tensor]:
         raise UserError(f"there is no weights file {path}; classifier.weights takes a .pth or .safetensors file")
     try:
         if path.suffix == ".safetensors":
-            state = load_file(path)
+            state: Any = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except (
@@ -145,7 +145,7 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, value in state.items():
         digest.update(name.encode())
-        digest.update(memoryview(value.detach().cpu().contiguous().flatten().numpy()))
+        digest.update(value.detach().cpu().contiguous().flatten().numpy().data)
     return digest.hexdigest()
 
 

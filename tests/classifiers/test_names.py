@@ -23,7 +23,9 @@ def test_vgg16():
     assert len(found) == 13 + 13 + 5 + 5
 
 
-@pytest.mark.parametrize(("architecture", "last"), [("vgg19", "conv5_4"), ("vgg11", "conv5_2"), ("vgg16_bn", "conv5_3")])
+@pytest.mark.parametrize(
+    ("architecture", "last"), [("vgg19", "conv5_4"), ("vgg11", "conv5_2"), ("vgg16_bn", "conv5_3")]
+)
 def test_the_other_vggs(architecture, last):
     assert last in (found := names(architecture))
     assert f"{last[:-1]}{int(last[-1]) + 1}" not in found

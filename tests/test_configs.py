@@ -1,0 +1,131 @@
+"""Every YAML makes what it says."""
+
+import pytest
+import torch
+from conftest import CONFIGS, TINY
+
+from genviz import build
+from genviz.interfaces import Classifier, Generator, Objective, Regularizer
+
+
+def choices(group):
+    return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", choices("classifier"))
+def test_classifiers(compose, name):
+    words = ["classifier.architecture=resnet18"] if name == "torchvision" else []
+    config = compose("target=class:harmonica", f"classifier={name}", "classifier.weights=random", *words)
+    outline = build.sketch(config)
+    assert str(build.target(config, outline)) == "class:harmonica"
+    made = build.classifier(config)
+    assert isinstance(made, Classifier)
+    assert made.outline == outline
+    assert build.names(config).classifier == f"{config.classifier.architecture}-random"
+
+
+def test_a_model_without_a_yaml_goes_by_its_name(compose):
+    assert compose("target=class:1", "classifier=resnet18").classifier.architecture == "resnet18"
+
+
+@pytest.mark.parametrize("name", choices("generator"))
+def test_generators(compose, name):
+    words = ["generator.weights=random"] if name == "pretrained" else []
+    made = build.generator(compose("target=class:1", f"generator={name}", *words))
+    assert isinstance(made, Generator)
+    trainable = sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)
+    sizes = {"untrained": 5_240_841, "untrained_small": 1_249_481, "pretrained": 3_200, "pixels": 3 * 224 * 224}
+    assert trainable == sizes[name]
+
+
+@pytest.mark.parametrize("name", choices("objective"))
+def test_objectives(compose, name, classifier):
+    config = compose("target=class:harmonica", f"objective={name}")
+    made = build.objective(config, build.target(config, classifier.outline), classifier.outline)
+    assert isinstance(made, Objective)
+
+
+@pytest.mark.parametrize("name", choices("regularizer"))
+def test_regularizers(compose, name):
+    made = build.regularizers(compose("target=class:1", f"regularizer={name}"))
+    assert list(made) == ([] if name == "none" else [name])
+    assert all(isinstance(part, Regularizer) for part in made.values())
+
+
+def test_regularizers_combine(compose):
+    made = build.regularizers(compose("target=class:1", "regularizer=[total_variation,gamma_l1]"))
+    assert list(made) == ["total_variation", "gamma_l1"]
+
+
+@pytest.mark.parametrize("name", choices("transform"))
+def test_transforms(compose, name):
+    views = torch.nn.Sequential(*build.transforms(compose("target=class:1", f"transform={name}")))
+    assert views(torch.rand(1, 3, 8, 8)).shape[1:] == (3, 8, 8)
+
+
+@pytest.mark.parametrize("name", choices("optimizer"))
+def test_optimizers(compose, name):
+    make = build.optimizer(compose("target=class:1", f"optimizer={name}"))
+    parameter = torch.nn.Parameter(torch.ones(2))
+    optimizer = make([parameter])
+    parameter.sum().backward()
+    optimizer.step()
+    assert (parameter < 1).all()
+
+
+@pytest.mark.parametrize("name", choices("experiment"))
+def test_experiments_run(compose, name, monkeypatch):
+    from genviz.run import train
+
+    config = compose("target=class:harmonica", f"experiment={name}", *TINY, "updates=2", "logger=none")
+    assert train(config, build.target(config, build.sketch(config))) == 0
+    assert build.names(config).generator.endswith(f"-{name}")
+
+
+def test_the_papers_setting_is_the_papers(compose):
+    """Despraz et al. 2017, Table 1, Eq. 3 and the published code."""
+    config = compose("target=class:harmonica", "experiment=despraz2017")
+    assert config.updates == 10 * 50
+    assert (config.optimizer._target_, config.optimizer.lr) == ("torch.optim.Adamax", 0.002)
+    assert (list(config.optimizer.betas), config.optimizer.eps) == ([0.9, 0.999], 1e-8)
+    generator = build.generator(config)
+    assert (generator.noise, generator.sigma, generator.output) == ("additive", 2.0, "standardized")
+    regularizer = build.regularizers(config)["gamma_l1"]
+    assert (regularizer.weight, regularizer.parameter, regularizer.order) == (0.01, "gamma", 1)
+    assert build.transforms(config) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["updates=0"], "updates=0 is no whole number from 1 up"),
+        (["updates=many"], "updates=many"),
+        (["seed=1.5"], "seed=1.5"),
+        (["log_every=true"], "log_every=True"),
+        (["resume=maybe"], "neither true nor false"),
+        (["display=hdr"], "rgb or despraz"),
+    ],
+)
+def test_settings_that_no_constructor_sees_are_checked(compose, words, says):
+    from genviz.errors import UserError
+
+    with pytest.raises(UserError, match=says):
+        build.check(compose("target=class:1", *words))
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["optimizer.lr=fast", "regularizer.total_variation.weight=heavy", "transform.views.scale=[0,1]",
+     "objective.warm_up=long", "generator.sigma=loud", "objective.lambda_others=x"],
+)  # fmt: skip
+def test_settings_that_a_constructor_refuses_are_one_line(compose, classifier, word):
+    from genviz.errors import UserError
+
+    config = compose("target=class:harmonica", word)
+    with pytest.raises(UserError) as caught:
+        build.generator(config)
+        build.regularizers(config)
+        build.transforms(config)
+        build.objective(config, build.target(config, classifier.outline), classifier.outline)
+        build.optimizer(config)([torch.nn.Parameter(torch.ones(1))])
+    assert "\n" not in str(caught.value)

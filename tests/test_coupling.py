@@ -1,0 +1,97 @@
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from genviz.coupling import Coupling
+from genviz.generators.pixels import Pixels
+from genviz.objectives.activation import Activation
+from genviz.regularizers.parameter_norm import ParameterNorm
+from genviz.regularizers.total_variation import TotalVariation
+from genviz.targets import parse_target
+from genviz.transforms import RandomViews
+
+
+def couple(classifier, text="class:harmonica", warm_up=0, **parts):
+    torch.manual_seed(0)
+    target = parse_target(text, classifier.outline.labels, classifier.outline.layers)
+    settings = {
+        "generator": Pixels(size=(12, 12), noise=0.1),
+        "objective": Activation(target, lambda_others=0.1, warm_up=warm_up),
+        "optimizer": lambda parameters: torch.optim.Adam(parameters, lr=0.05),
+    }
+    return Coupling(classifier=classifier, target=target, **{**settings, **parts})
+
+
+def fit(coupling, updates):
+    trainer = pl.Trainer(
+        max_steps=updates, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(coupling, DataLoader(range(updates), batch_size=None))
+    return trainer
+
+
+def test_the_loss_is_the_sentence(classifier):
+    regularizers = {
+        "variation": TotalVariation(weight=0.5),
+        "norm": ParameterNorm(weight=2, parameter="pixels", order=2),
+    }
+    coupling = couple(classifier, regularizers=regularizers)
+    step = coupling.training_step(None, 0)
+    images = coupling.generator().images
+    scores = classifier(images, ["scores"])["scores"].relu()[0]
+    variation = 0.5 * ((images.diff(dim=2).abs().sum() + images.diff(dim=3).abs().sum()) / 144)
+    norm = 2 * coupling.generator.values.square().sum().sqrt()
+    expected = variation + norm - (scores[1] - 0.1 * (scores.sum() - scores[1]))
+    torch.testing.assert_close(step["loss"], expected)
+    torch.testing.assert_close(step["metrics"]["penalty/variation"], variation)
+    torch.testing.assert_close(step["metrics"]["activation"], classifier(images, ["scores"])["scores"][0, 1])
+
+
+def test_the_score_is_the_mean_over_the_views(classifier):
+    coupling = couple(classifier, transforms=[RandomViews(views=3, rotate=10, shift=0.1)])
+    torch.manual_seed(1)
+    loss = coupling.training_step(None, 0)["loss"]
+    torch.manual_seed(1)
+    seen = classifier(coupling.transforms(coupling.generator().images), ["scores"])
+    torch.testing.assert_close(loss, -coupling.objective(seen).mean())
+
+
+def test_training_raises_the_activation_and_moves_the_generator_alone(classifier):
+    coupling = couple(classifier, warm_up=30)  # the tiny classifier's score begins below 0
+    frozen = {name: value.clone() for name, value in classifier.state_dict().items()}
+    before = coupling.training_step(None, 0)["metrics"]["activation"]
+    fit(coupling, 30)
+    assert coupling.training_step(None, 0)["metrics"]["activation"] > before + 0.01
+    assert all(torch.equal(value, frozen[name]) for name, value in classifier.state_dict().items())
+    assert not any(parameter.grad is not None for parameter in classifier.parameters())
+
+
+def test_the_classifier_is_in_no_checkpoint(classifier, tmp_path):
+    trainer = fit(couple(classifier), 2)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert list(checkpoint["state_dict"]) == ["generator.values"]
+
+
+def test_a_checkpoint_that_lacks_a_key_is_refused(classifier):
+    coupling = couple(classifier)
+    try:
+        coupling.load_state_dict({}, strict=False)
+    except RuntimeError as error:
+        assert "values" in str(error)
+    else:
+        raise AssertionError("an empty state dict was taken")
+
+
+def test_the_settled_picture_leaves_the_mode_as_it_was(classifier):
+    coupling = couple(classifier)
+    coupling.generator.train()
+    assert coupling.settled().shape == (1, 3, 12, 12)
+    assert coupling.generator.training
+
+
+def test_a_mixture_reports_each_of_its_units(classifier):
+    metrics = couple(classifier, "class:tench+harmonica@2").training_step(None, 0)["metrics"]
+    parts = metrics["activation/class:tench"] + 2 * metrics["activation/class:harmonica"]
+    torch.testing.assert_close(metrics["activation"], parts)

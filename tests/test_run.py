@@ -1,0 +1,332 @@
+"""`python train.py`, as a user runs it."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, TINY
+from PIL import Image
+
+from genviz.images import read_image
+
+RUN = Path("squeezenet1_1-random/untrained_small/class-harmonica")
+WORDS = ["target=class:harmonica", *TINY, "updates=12", "checkpoint_every=4", "snapshot_every=5"]
+SECONDS = 120
+
+
+def command(*words):
+    return [sys.executable, str(ROOT / "train.py"), *words]
+
+
+def environment(**more):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
+    return {**kept, "OMP_NUM_THREADS": "1", "HOME": "/nonexistent", "WANDB_DIR": "", **more}
+
+
+def train(folder, *words, **more):
+    done = subprocess.run(
+        command(*words), cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=SECONDS
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("finished")
+    done = train(folder, *WORDS, "logger=none")
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_it_says_where_everything_is_and_what_to_think_of_it(finished):
+    folder, done = finished
+    for path in (f"outputs/{RUN}/final.png", f"checkpoints/{RUN}/last.ckpt"):
+        assert path in done.stdout
+        assert (folder / path).exists()
+    assert "measured on the picture as written: activation" in done.stdout
+    assert done.stdout.count("%") >= 5
+    assert "is resized to the 64 x 64 that" in done.stdout
+
+
+def test_the_progress_bar_shows_activation_rank_and_loss(finished):
+    _, done = finished
+    last = done.stderr.replace("\r", "\n").strip().splitlines()[-1]
+    assert "12/12" in last
+    assert all(word in last for word in ("activation", "rank", "loss"))
+
+
+def test_everything_of_the_run_is_on_disk(finished):
+    folder, _ = finished
+    outputs = folder / "outputs" / RUN
+    assert sorted(path.name for path in outputs.iterdir()) == [
+        "config.yaml", "evolution.mp4", "final.png", "metrics.csv", "result.json", "snapshots",
+    ]  # fmt: skip
+    assert [path.stem for path in sorted((outputs / "snapshots").iterdir())] == ["00000", "00005", "00010", "00012"]
+    assert "lambda_others" in (outputs / "config.yaml").read_text()
+    assert Image.open(outputs / "final.png").text["target"] == "class:harmonica"
+
+
+def test_the_metrics_have_a_row_for_each_update(finished):
+    folder, _ = finished
+    with (folder / "outputs" / RUN / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["update"]) for row in rows] == list(range(1, 13))
+    assert {"loss", "score", "activation", "rank", "penalty/total_variation"} <= set(rows[0])
+
+
+def test_the_result_is_measured_on_the_picture(finished):
+    from genviz.classifiers.torchvision import TorchvisionClassifier
+
+    folder, _ = finished
+    result = json.loads((folder / "outputs" / RUN / "result.json").read_text())
+    classifier = TorchvisionClassifier(architecture="squeezenet1_1", weights="random", input_size=64)
+    scores = classifier(read_image(folder / "outputs" / RUN / "final.png"), ["scores"])["scores"][0]
+    assert result["activation"] == pytest.approx(scores[593].item(), rel=1e-5)
+    assert result["rank"] == (scores >= scores[593]).sum().item()
+    assert result["top_classes"][0]["probability"] == pytest.approx(scores.softmax(0).max().item(), rel=1e-5)
+    assert len(result["top_classes"]) == 5
+    assert result["weights_sha256"] == classifier.weights_sha256
+    assert result["updates"] == 12
+    assert {"target", "classifier", "generator", "trainable_parameters", "verdict", "seed", "versions"} <= set(result)
+    assert result["seconds_per_update"] > 0
+
+
+def test_a_checkpoint_holds_all_but_the_classifier(finished):
+    folder, _ = finished
+    checkpoint = torch.load(folder / "checkpoints" / RUN / "last.ckpt", weights_only=True)
+    assert all(name.startswith("generator.") for name in checkpoint["state_dict"])
+    assert checkpoint["global_step"] == 12
+    assert checkpoint["optimizer_states"]
+    ours = checkpoint["genviz"]
+    assert set(ours["rng"]) == {"python", "torch", "cuda"}
+    assert ours["config"]["target"] == "class:harmonica"
+    assert "wandb_run_id" in ours
+
+
+def test_the_same_command_again_says_that_it_is_done(finished):
+    folder, _ = finished
+    before = (folder / "outputs" / RUN / "final.png").stat().st_mtime_ns
+    done = train(folder, *WORDS, "logger=none")
+    assert done.returncode == 0
+    assert "is done, 12 updates" in done.stdout
+    assert (folder / "outputs" / RUN / "final.png").stat().st_mtime_ns == before
+
+
+def same_picture(first, second):
+    return (first / "outputs" / RUN / "final.png").read_bytes() == (second / "outputs" / RUN / "final.png").read_bytes()
+
+
+def run_until(folder, rows, *words):
+    """Start a run and return once it has made so many updates."""
+    process = subprocess.Popen(
+        command(*words), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    metrics = folder / "outputs" / RUN / "metrics.csv"
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.exists() and len(metrics.read_text().splitlines()) > rows:
+            break
+        time.sleep(0.002)
+    return process
+
+
+@pytest.mark.parametrize("rows", [[2], [5], [9, 3], [6, 11]])
+def test_killed_and_run_again_it_ends_in_the_same_bits(finished, tmp_path, rows):
+    for row in rows:
+        process = run_until(tmp_path, row, *WORDS, "logger=none")
+        process.kill()
+        process.communicate()
+    done = train(tmp_path, *WORDS, "logger=none")
+    assert done.returncode == 0
+    assert same_picture(finished[0], tmp_path)
+    for name in ("metrics.csv", "evolution.mp4", "snapshots/00010.png"):
+        path = Path("outputs") / RUN / name
+        assert (finished[0] / path).read_bytes() == (tmp_path / path).read_bytes(), name
+
+
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_first(finished, tmp_path, which):
+    words = [*WORDS, "logger=none", "checkpoint_every=1000"]
+    process = run_until(tmp_path, 3, *words)
+    process.send_signal(which)
+    stdout, stderr = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + which, stderr
+    assert "Traceback" not in stderr
+    assert f"{which.name} after update" in stdout
+    assert (tmp_path / "checkpoints" / RUN / "last.ckpt").exists()
+    done = train(tmp_path, *words)
+    assert "going on after update" in done.stdout
+    assert same_picture(finished[0], tmp_path)
+
+
+def test_more_updates_go_on_from_the_end(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    done = train(tmp_path, *WORDS, "logger=none", "updates=14")
+    assert "going on after update 12 of 14" in done.stdout
+    straight = tmp_path / "straight"
+    straight.mkdir()
+    train(straight, *WORDS, "logger=none", "updates=14")
+    assert same_picture(straight, tmp_path)
+
+
+def test_resume_false_starts_over_and_loses_nothing(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    done = train(tmp_path, *WORDS, "logger=none", "resume=false", "seed=1")
+    assert done.returncode == 0
+    assert not same_picture(finished[0], tmp_path)
+    aside = tmp_path / "outputs" / f"{RUN}.1"
+    assert (aside / "final.png").read_bytes() == (finished[0] / "outputs" / RUN / "final.png").read_bytes()
+    assert (tmp_path / "checkpoints" / RUN / "last.ckpt.1").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["seed=1"], "seed was 0 and is 1"), (["optimizer.lr=0.1"], "optimizer.lr was 0.004"), (["generator.widths=[8,8,8]"], "widths")],
+)  # fmt: skip
+def test_other_settings_do_not_continue_a_checkpoint(finished, tmp_path, words, says):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "checkpoints" / RUN / "last.ckpt"
+    before = path.read_bytes()
+    done = train(tmp_path, *WORDS, "logger=none", *words)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "resume=false" in done.stderr
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_one_line_and_stays(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "checkpoints" / RUN / "last.ckpt"
+    path.write_bytes(path.read_bytes()[:1000])
+    done = train(tmp_path, *WORDS, "logger=none")
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+    assert "damaged" in done.stderr
+    assert path.stat().st_size == 1000
+
+
+def test_a_diverged_run_keeps_the_last_sound_picture(tmp_path):
+    words = [*WORDS, "logger=none", "optimizer=sgd", "optimizer.lr=1e30", "regularizer=none", "transform=none"]
+    done = train(tmp_path, *words, "generator.output=standardized")
+    assert done.returncode == 0
+    result = json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())
+    assert result["verdict"] == "diverged"
+    assert "diverged" in done.stdout
+    assert "try a smaller optimizer.lr" in done.stdout
+    checkpoint = tmp_path / "checkpoints" / RUN / "last.ckpt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)["state_dict"]
+        assert all(value.isfinite().all() for value in state.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "say what should fire"),
+        (["target="], "empty"),
+        (["target=593"], "class:593"),
+        (["target=class:a,class:b"], "holds ','"),
+        (["target=class:{a}"], "holds '{'"),
+        (["target=[class:a"], "holds '['"),
+        (["target=a=b"], "holds '='"),
+        (["target=class:${oc.env:HOME}"], "holds"),
+        (["target=class:harmonika"], "harmonica (class:593)"),
+        (["target=class:cardigan"], "class:264"),
+        (["target=filter:relu9_9:1"], "python -m genviz layers"),
+        (["target=class:1", "classifier=resnt50"], "resnet50"),
+        (["target=class:1", "classifier.architecture=bad name"], "no classification model"),
+        (["target=class:1", "experiment=nope"], "despraz2017"),
+        (["target=class:1", "no_such_setting=1"], "no_such_setting"),
+        (["target=class:1", "x=("], "x=("),
+        (["target=class:1", "updates=abc"], "updates=abc"),
+        (["target=class:1", "classifier.weights=/nowhere.pth"], "there is no weights file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, words, says):
+    done = train(tmp_path, *words)
+    lines = done.stderr.strip().splitlines()
+    assert (done.returncode, len(lines), done.stdout) == (2, 1, ""), done.stderr
+    assert says in lines[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_weights_or_a_network_it_says_the_two_ways_on_within_seconds(tmp_path):
+    begin = time.monotonic()
+    proxy = "http://127.0.0.1:9"  # nobody there
+    done = train(
+        tmp_path, "target=class:harmonica", https_proxy=proxy, http_proxy=proxy, TORCH_HOME=str(tmp_path / "hub")
+    )
+    assert time.monotonic() - begin < 40
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+    for part in ("vgg16-397923af.pth", "528 MB", str(tmp_path / "hub"), "classifier.weights=random"):
+        assert part in done.stderr
+
+
+def test_help_shows_how(tmp_path):
+    done = train(tmp_path, "--help")
+    assert done.returncode == 0
+    for part in (
+        "python train.py target=class:harmonica",
+        "classifier: ",
+        "despraz2017",
+        "updates: 500",
+        "python -m genviz",
+    ):
+        assert part in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "folder"),
+    [
+        ("class:tench+harmonica@0.5", "class-tench+harmonica@0.5"),
+        ("filter:fire9:3+7+12", "filter-fire9-3+7+12"),
+        ("neuron:fire9:5:1:1", "neuron-fire9-5-1-1"),
+        ("layer:conv1", "layer-conv1"),
+        ("class:jack-o'-lantern", "class-jack-o-lantern"),
+    ],
+)
+def test_every_kind_of_target_runs(compose, target, folder, tmp_path):
+    from genviz import build
+    from genviz.run import train as run
+
+    config = compose(f"target={target}", *TINY, "updates=2", "logger=none")
+    assert run(config, build.target(config, build.sketch(config))) == 0
+    result = json.loads((tmp_path / "outputs" / RUN.parent / folder / "result.json").read_text())
+    assert len(result["units"]) == target.count("+") + 1
+
+
+def test_the_papers_display_is_an_option(compose, tmp_path):
+    from genviz import build
+    from genviz.run import train as run
+
+    config = compose("target=class:harmonica", *TINY, "updates=1", "logger=none", "display=despraz")
+    run(config, build.target(config, build.sketch(config)))
+    image = read_image(tmp_path / "outputs" / RUN / "final.png")
+    assert image.max() == 1
+    assert image.min() == 0
+
+
+@pytest.mark.parametrize("what", [["labels", "crane"], ["layers", "vgg16"], ["classifiers"]])
+def test_what_can_be_named_is_listed(what):
+    listed = subprocess.run(
+        [sys.executable, "-m", "genviz", *what], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert listed.returncode == 0
+    assert {"labels": "134  crane bird", "layers": "relu5_1", "classifiers": "resnet50"}[what[0]] in listed.stdout
+
+
+def test_an_unknown_classifier_has_no_layers_to_list():
+    listed = subprocess.run(
+        [sys.executable, "-m", "genviz", "layers", "vgg61"], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert listed.returncode == 2
+    assert "vgg16" in listed.stderr
