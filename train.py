@@ -4,14 +4,17 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from genviz import build, program
+from genviz import program
 
 
 def main(config: DictConfig) -> int:
+    # Imported when they are needed: --help needs neither, and a wrong target not Lightning, which takes seconds.
+    from genviz import build
+
     build.check(config)
     target = build.target(config, build.sketch(config))
 
-    from genviz.run import train  # after the target is understood: Lightning takes seconds to import
+    from genviz.run import train
 
     return train(config, target)
 

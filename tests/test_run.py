@@ -191,8 +191,12 @@ def test_resume_false_starts_over_and_loses_nothing(finished, tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["seed=1"], "seed was 0 and is 1"), (["optimizer.lr=0.1"], "optimizer.lr was 0.004"), (["generator.widths=[8,8,8]"], "widths")],
-)  # fmt: skip
+    [
+        (["seed=1"], "seed was 0 and is 1"),
+        (["optimizer.lr=0.1"], "optimizer.lr was 0.004"),
+        (["generator.widths=[8,8,8]"], "widths"),
+    ],
+)
 def test_other_settings_do_not_continue_a_checkpoint(finished, tmp_path, words, says):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     path = tmp_path / "checkpoints" / RUN / "last.ckpt"

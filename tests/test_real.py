@@ -1,0 +1,71 @@
+"""On the real ImageNet SqueezeNet in Caffe's input space, where it is to be had."""
+
+import json
+
+import pytest
+import torch
+from conftest import CONFIGS
+
+from genviz import build, program
+from genviz.classifiers.torchvision import TorchvisionClassifier
+from genviz.images import read_image
+from genviz.run import train
+
+pytestmark = pytest.mark.real
+
+
+def words(data):
+    weights = data / "squeezenet1_0_caffe.safetensors"
+    return [
+        "classifier=squeezenet1_0", f"classifier.weights={weights}", "classifier.input_space=caffe",
+        "classifier.input_size=227", "trainer.accelerator=cpu", "logger=none",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def squeezenet(data):
+    config = program.compose(CONFIGS, "train", ["target=class:1", *words(data)])
+    return build.classifier(config)
+
+
+def test_it_sees_what_the_pictures_show(squeezenet, data):
+    """63.4 % top-1 on these pictures with a crop of the middle; a resize to a square costs little."""
+    right = 0
+    pictures = sorted((data / "imagenet").glob("*.jpg"))
+    assert len(pictures) == 1000
+    for number in range(0, 1000, 10):
+        with torch.no_grad():
+            scores = squeezenet(read_image(pictures[number]), ["scores"])["scores"]
+        right += int(scores.argmax() == number)
+    assert right >= 50
+
+
+def test_its_scores_come_out_of_a_relu_and_have_a_preactivation(squeezenet, data):
+    image = read_image(data / "pictures" / "lion.jpg")
+    before = squeezenet.outline.preactivations["scores"]
+    seen = squeezenet(image, ["scores", before, "conv10", "relu10"])
+    torch.testing.assert_close(seen[before], seen["conv10"])
+    torch.testing.assert_close(seen["conv10"].relu().mean((2, 3)), seen["scores"])
+    assert (seen["conv10"] < 0).any()
+
+
+def test_forty_updates_bring_a_class_to_the_top(data, compose, tmp_path):
+    config = compose(
+        "target=class:zebra", *words(data), "generator=untrained_small", "updates=40", "objective.warm_up=20"
+    )
+    assert train(config, build.target(config, build.sketch(config))) == 0
+    (path,) = tmp_path.glob("outputs/*/*/*/result.json")
+    result = json.loads(path.read_text())
+    assert result["rank"] <= 5
+    assert result["classifier"] == "squeezenet1_0_caffe"
+    assert result["verdict"] in ("recognised", "top five")
+
+
+def test_a_wrong_input_space_is_worse(data):
+    """The check above can fail: RGB in torchvision's space is not what these weights were trained on."""
+    wrong = TorchvisionClassifier(
+        architecture="squeezenet1_0", weights=str(data / "squeezenet1_0_caffe.safetensors"), input_size=227
+    )
+    pictures = sorted((data / "imagenet").glob("*.jpg"))
+    right = sum(int(wrong(read_image(pictures[n]), ["scores"])["scores"].argmax() == n) for n in range(0, 1000, 25))
+    assert right < 10
