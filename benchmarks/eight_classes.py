@@ -1,7 +1,9 @@
-"""Eight classes in the paper's setting and in the default, as one sheet: python benchmarks/eight_classes.py SHEET.png WORDS
+"""Eight classes in the paper's setting and in the default, as one sheet.
 
-WORDS go to train.py, to name the classifier and its weights. What is done is not done again, so that a sheet can be drawn
-from finished runs. For the README's: classifier=squeezenet1_0 with ImageNet's weights of Caffe's kind.
+    python benchmarks/eight_classes.py SHEET.png WORDS
+
+WORDS go to train.py, to name the classifier and its weights. What is done is not done again, so that a sheet can be
+drawn from finished runs.
 """
 
 from __future__ import annotations

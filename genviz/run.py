@@ -134,7 +134,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
         _say_stopped(places, checkpoints.signal, trainer.global_step)
         _close(loggers)
         return 128 + checkpoints.signal
-    _finish(config, places, target, coupling, monitor, snapshots, loggers, trainer.global_step)
+    _finish(config, places, target, coupling, trainer, monitor, snapshots)
     return 0
 
 
@@ -179,11 +179,11 @@ def _finish(
     places: Places,
     target: Target,
     coupling: Coupling,
+    trainer: pl.Trainer,
     monitor: Monitor,
     snapshots: Snapshots,
-    loggers: list[Logger],
-    updates: int,
 ) -> None:
+    updates, loggers = trainer.global_step, trainer.loggers
     names = build.names(config)
     metadata = {"Software": f"genviz {genviz.__version__}", "target": str(target), "classifier": names.classifier}
     metadata |= {"generator": names.generator, "seed": str(config.seed), "updates": str(updates)}
@@ -205,7 +205,7 @@ def _finish(
         **verdict.as_dict(),
         "display": config.display,
         "seconds_per_update": monitor.seconds / max(updates, 1),
-        "device": str(coupling.device),
+        "device": str(trainer.strategy.root_device),
         "versions": {
             "genviz": genviz.__version__,
             "python": platform.python_version(),
