@@ -18,6 +18,8 @@ from genviz.targets import EXAMPLES, Target, parse_target
 
 _NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "snapshot_every": 1, "log_every": 1}
 """The whole numbers of a configuration, and the smallest of each."""
+_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+_LARGEST = 2**32 - 1  # seed that every generator of random numbers takes
 
 
 def check(config: DictConfig) -> None:
@@ -33,10 +35,18 @@ def check(config: DictConfig) -> None:
         )
     for name, smallest in _NUMBERS.items():
         value = config[name]
-        if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
-            raise UserError(f"{name}={value} is no whole number from {smallest} up")
+        if isinstance(value, bool) or not isinstance(value, int) or not smallest <= value <= _LARGEST:
+            raise UserError(f"{name}={value} is no whole number from {smallest} to {_LARGEST}")
     if not isinstance(config.resume, bool):
         raise UserError(f"resume={config.resume} is neither true nor false")
+    for name in ("outputs", "checkpoints"):
+        if not isinstance(config.paths[name], str) or not config.paths[name]:
+            raise UserError(f"paths.{name}={config.paths[name]} is no folder")
+    devices, precision = config.trainer.get("devices"), config.trainer.get("precision")
+    if devices not in (1, "1"):
+        raise UserError(f"trainer.devices={devices}: a target is trained by one process, on 1 device")
+    if precision not in _PRECISIONS:
+        raise UserError(f"trainer.precision={precision} is not known; it is {', '.join(_PRECISIONS)}")
     if config.display not in ("rgb", "despraz"):
         raise UserError(f"display={config.display} is not known; it is rgb or despraz")
 
@@ -142,12 +152,14 @@ def identity(config: DictConfig, target: Target, weights_sha256: str) -> dict[st
         key: settings[key] for key in ("classifier", "generator", "objective", "regularizer", "transform", "optimizer")
     }
     parts["classifier"].pop("weights", None)
+    parts["trainer"] = {
+        key: value for key, value in settings["trainer"].items() if key not in ("accelerator", "devices")
+    }
     flat = _flatten(parts)
     return flat | {
         "target": str(target),
         "classifier.weights": f"sha256 {weights_sha256[:16]}",
         "seed": str(config.seed),
-        "trainer.precision": str(config.trainer.get("precision")),
     }
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
+import io
 import random
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,24 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from genviz.errors import UserError
-from genviz.files import atomic_write
+from genviz.files import atomic_write, load_torch_file
 
 FORMAT = 1
 KEY = "genviz"
 """Where a checkpoint of Lightning's holds what is ours: format, config, identity, RNG states, run id, seconds."""
 
 
+_KEYS = {"state_dict", "optimizer_states", "loops", "global_step", "identity", "rng", "seconds", "wandb_run_id"}
+
+
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning's checkpoint files, written beside and moved into place, and loaded with ``weights_only``."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        buffer = io.BytesIO()  # written in one piece: torch hides a full disk in a RuntimeError
+        torch.save(checkpoint, buffer)
         with atomic_write(Path(path)) as file:
-            torch.save(checkpoint, file)
+            file.write(buffer.getbuffer())
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
         return read_checkpoint(Path(path))
@@ -38,12 +42,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         UserError: the file is damaged, or not one of ours.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        why = (str(error).strip() or type(error).__name__).splitlines()[0][:100]
-        raise UserError(f"the checkpoint {path} is damaged or no checkpoint ({why}); {_START_OVER}") from error
+        checkpoint = load_torch_file(path)
+    except ValueError as error:
+        raise UserError(f"the checkpoint {path} is damaged or no checkpoint ({error}); {_START_OVER}") from error
     ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
-    if not isinstance(ours, dict) or ours.get("format") != FORMAT or "state_dict" not in checkpoint:
+    if not isinstance(ours, dict) or ours.get("format") != FORMAT or not {*checkpoint, *ours} >= _KEYS:
         raise UserError(f"{path} is no checkpoint of this version of genviz; {_START_OVER}")
     return checkpoint
 

@@ -62,7 +62,7 @@ class Coupling(pl.LightningModule):
             "loss": loss.detach(),
             "score": score.mean(),
             "activation": weighted(self.target, reading.activations).mean(),
-            "rank": reading.ranks.max().float(),
+            "rank": reading.ranks[:, [unit.weight > 0 for unit in self.target.units]].max().float(),
         }
         if len(self.target.units) > 1:
             activations = reading.activations.mean(0)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+import torch
 
 from genviz.errors import UserError
+
+_UNFINISHED = ".unfinished"
 
 
 @contextmanager
@@ -26,7 +31,7 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -65,12 +70,52 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def load_torch_file(path: Path) -> Any:
+    """Load what torch saved, without executing code in it, and only if every byte is as it was written.
+
+    Raises:
+        ValueError: the file is damaged, or holds more than tensors and plain data; the message is one line.
+    """
+    try:
+        if zipfile.is_zipfile(path):  # torch does not compare the checksums
+            with zipfile.ZipFile(path) as archive:
+                if (record := archive.testzip()) is not None:
+                    raise ValueError(f"the checksum of {record} is wrong")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle can end in any
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:100]
+        raise ValueError(why) from error
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make ``folder``, see that it can be written to, and clear what a killed `atomic_write` has left there.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for leftover in folder.glob(f".*{_UNFINISHED}"):
+            leftover.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
+
+
 def set_aside(path: Path) -> Path | None:
-    """Rename ``path`` to the first free ``path.N``, so that nothing is lost; None where there is nothing."""
+    """Rename ``path`` to the first free ``path.N``, so that nothing is lost; None where there is nothing.
+
+    Raises:
+        UserError: its folder cannot be written to.
+    """
     if not path.exists():
         return None
     number = 1
     while (aside := path.with_name(f"{path.name}.{number}")).exists():
         number += 1
-    path.rename(aside)
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise UserError(f"cannot rename {path}: {error.strerror or error}; choose another folder") from error
     return aside

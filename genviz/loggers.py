@@ -6,7 +6,6 @@ import json
 import netrc
 import os
 import secrets
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,11 @@ from urllib.parse import urlparse
 import wandb
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
+from genviz.errors import UserError
 from genviz.images import read_image
+from genviz.network import why_unreachable
 
-_WANDB = "https://api.wandb.ai"
+_WANDB = "api.wandb.ai"
 _ROUTE_SECONDS = 3.0
 
 
@@ -34,25 +35,29 @@ class WandbRun(WandbLogger):
 
     def __init__(self, *, folder: Path, run_id: str | None, project: str, group: str, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(
-            name=name,
-            save_dir=folder,
-            version=run_id or secrets.token_hex(4),
-            project=project,
-            group=group,
-            resume="allow",
-            mode=_mode(),
-            settings=wandb.Settings(
-                silent=True,
-                console="off",
-                disable_git=True,
-                x_disable_stats=True,
-                init_timeout=30,
-                x_transaction_log_flush_interval=1.0,  # seconds of records that a SIGKILL can lose
-            ),
-        )
-        self._wandb_init.pop("anonymous", None)  # Lightning passes it, W&B warns of it
-        self._first: int | None = None
+        try:
+            super().__init__(
+                name=name,
+                save_dir=folder,
+                version=run_id or secrets.token_hex(4),
+                project=project,
+                group=group,
+                resume="allow",
+                mode=_mode(),
+                settings=wandb.Settings(
+                    silent=True,
+                    console="off",
+                    disable_git=True,
+                    x_disable_stats=True,
+                    init_timeout=20,
+                    x_transaction_log_flush_interval=1.0,  # seconds of records that a SIGKILL can lose
+                ),
+            )
+            self._wandb_init.pop("anonymous", None)  # Lightning passes it, W&B warns of it
+            self._first: int | None = None
+            _ = self.experiment  # begins the run
+        except (wandb.Error, ValueError) as error:
+            raise UserError(f"W&B: {error}; WANDB_MODE=offline needs no account, logger=none no W&B") from error
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         if self._first is None:
@@ -69,6 +74,8 @@ class WandbRun(WandbLogger):
     def where(self) -> str:
         """What to say of the run: its page, or how to look at it and send it."""
         run = self.experiment
+        if run.disabled:
+            return "not logged: WANDB_MODE=disabled"
         if run.offline:
             return f"{Path(run.dir).parent}  (look at it: wandb leet; upload it: wandb sync; both with this path)"
         return str(run.url)
@@ -107,24 +114,16 @@ def log_result(logger: Logger, result: Mapping[str, Any], picture: Path, step: i
 def _mode() -> str:
     if chosen := os.environ.get("WANDB_MODE"):
         return chosen
-    server = os.environ.get("WANDB_BASE_URL", _WANDB)
-    return "online" if _logged_in(urlparse(server).hostname or "") and _answers(server) else "offline"
+    server = os.environ.get("WANDB_BASE_URL") or str(wandb.Settings().base_url)
+    logged_in = _logged_in({urlparse(server).hostname or "", _WANDB})
+    return "online" if logged_in and why_unreachable(server, _ROUTE_SECONDS) is None else "offline"
 
 
-def _logged_in(host: str) -> bool:
+def _logged_in(hosts: set[str]) -> bool:
     if os.environ.get("WANDB_API_KEY"):
         return True
     try:
-        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+        known = netrc.netrc(os.environ.get("NETRC"))
     except (OSError, netrc.NetrcParseError):
         return False
-
-
-def _answers(server: str) -> bool:
-    try:
-        with urllib.request.urlopen(server, timeout=_ROUTE_SECONDS):
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
+    return any(known.authenticators(host) is not None for host in hosts)

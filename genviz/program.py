@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -29,22 +28,30 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here whole, to be told in one line
 
+    codes: list[int] = []  # one for each job: a sweep goes on after a bad one
+
     def guarded(config: DictConfig) -> None:
         try:
-            code = main(config)
+            codes.append(main(config))
         except _BAD as error:  # here: Hydra would add a line of its own
-            _end(str(error), _BAD_INPUT)
-        if code:
-            sys.exit(code)
+            _say(str(error))
+            codes.append(_BAD_INPUT)
 
     try:
-        multirun = any(argument in ("-m", "--multirun") for argument in sys.argv[1:])
-        sys.argv[1:] = sys.argv[1:] if multirun else _plain_words(sys.argv[1:], configs)
+        sys.argv[1:] = _plain_words(sys.argv[1:], configs)
         hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
     except _BAD as error:
-        _end(str(error), _BAD_INPUT)
+        _say(str(error))
+        codes.append(_BAD_INPUT)
+    except ValueError as error:
+        if codes:
+            raise
+        _say(str(error))  # Hydra's, of a word that it cannot compose
+        codes.append(_BAD_INPUT)
     except KeyboardInterrupt:
-        _end("interrupted; the same command goes on from the last checkpoint", _INTERRUPTED)
+        _say("interrupted; the same command goes on from the last checkpoint")
+        codes.append(_INTERRUPTED)
+    sys.exit(max(codes, default=0))
 
 
 def compose(configs: Path, name: str, overrides: Sequence[str]) -> DictConfig:
@@ -61,17 +68,17 @@ def compose(configs: Path, name: str, overrides: Sequence[str]) -> DictConfig:
     return config
 
 
-def _end(message: str, code: int) -> NoReturn:
-    print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(code)
+def _say(message: str) -> None:
+    print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
     """Spare the user Hydra's quoting, and name any of torchvision's models a classifier."""
+    multirun = any(argument in ("-m", "--multirun") for argument in arguments)  # where a comma separates targets
     words = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        if key == "target" and equals:
+        if key == "target" and equals and not multirun:
             if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
                 value = value[1:-1]
             words.append(f'target="{check_spelling(value)}"')

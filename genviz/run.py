@@ -6,13 +6,11 @@ import json
 import logging
 import platform
 import shutil
-import signal
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -23,20 +21,20 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
 import genviz
-from genviz import build
+from genviz import build, report
 from genviz.callbacks.checkpoints import Checkpoints
 from genviz.callbacks.monitor import Monitor
 from genviz.callbacks.snapshots import Snapshots
 from genviz.checkpoint import KEY, AtomicCheckpointIO, check_identity, read_checkpoint
 from genviz.coupling import Coupling
 from genviz.errors import UserError
-from genviz.files import set_aside, write_text
+from genviz.files import prepare_folder, set_aside, write_text
 from genviz.images import display, write_png
-from genviz.interfaces import Classifier, Generator
+from genviz.interfaces import Classifier
 from genviz.loggers import WandbRun, log_result
 from genviz.memory import keep_freed_memory
 from genviz.targets import Target
-from genviz.verdict import Verdict, judge
+from genviz.verdict import judge
 
 _HARMLESS = (
     ".*does not have many workers.*",  # the updates need no data
@@ -45,6 +43,14 @@ _HARMLESS = (
     ".*isinstance\\(treespec, LeafSpec\\).*",  # between Lightning and torch
     ".*GPU available but not used.*",
 )
+
+
+class Callbacks(NamedTuple):
+    """What happens beside every training, in this order after each update."""
+
+    monitor: Monitor
+    snapshots: Snapshots
+    checkpoints: Checkpoints
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,10 @@ class Places:
         """``<root>/<classifier>/<generator>/<target>/`` in both roots."""
         names = build.names(config)
         rest = Path(names.classifier) / names.generator / target.folder
-        return cls(Path(config.paths.outputs) / rest, Path(config.paths.checkpoints) / rest / "last.ckpt")
+        return cls(
+            Path(config.paths.outputs).expanduser() / rest,
+            Path(config.paths.checkpoints).expanduser() / rest / "last.ckpt",
+        )
 
     @property
     def picture(self) -> Path:
@@ -83,24 +92,48 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     """
     keep_freed_memory()
     places = Places.of(config, target)
-    if not config.resume:
-        for path in (places.checkpoint, places.outputs):
-            set_aside(path)
-    checkpoint = read_checkpoint(places.checkpoint) if places.checkpoint.exists() else None
+    found = read_checkpoint(places.checkpoint) if config.resume and places.checkpoint.exists() else None
     classifier = build.classifier(config)
     identity = build.identity(config, target, classifier.weights_sha256)
     updates = 0
-    if checkpoint is not None:
-        check_identity(places.checkpoint, identity, checkpoint)
-        updates = checkpoint["global_step"]
+    if found is not None:
+        check_identity(places.checkpoint, identity, found)
+        updates = found["global_step"]
         if updates >= config.updates and places.result.exists():
-            _say_done(places, target, updates)
+            report.done(places.picture, target, updates)
             return 0
+    coupling = _couple(config, target, classifier)
+    record: dict[str, Any] = {"config": build.plain(config), "identity": identity, "genviz": genviz.__version__}
+    ours = _callbacks(config, places, target, record)
+    trainer = _trainer(config, [*ours, *callbacks])
+    if not config.resume:  # only now, when everything could be made
+        for path in (places.checkpoint, places.outputs):
+            set_aside(path)
+    for folder in (places.outputs, places.checkpoint.parent, places.outputs / "snapshots"):
+        prepare_folder(folder)
+    places.result.unlink(missing_ok=True)  # of fewer updates
+    write_text(places.outputs / "config.yaml", build.as_yaml(config))
+    report.begins(build.names(config), target, coupling.generator, classifier, updates, config.updates)
+    trainer.loggers = _loggers(config, places, target, found)
+    known = found[KEY]["wandb_run_id"] if found is not None else None
+    record["wandb_run_id"] = next((run.run_id for run in trainer.loggers if isinstance(run, WandbRun)), known)
+    for logger in trainer.loggers:
+        logger.log_hyperparams(record["config"])
+    steps: Any = range(config.updates)  # all the data that a coupling needs
+    resumed = None if found is None else str(places.checkpoint)
+    trainer.fit(coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
+    if ours.checkpoints.signal is not None and trainer.global_step < config.updates:
+        report.stopped(places.checkpoint, ours.checkpoints.signal, trainer.global_step)
+        _close(trainer.loggers)
+        return 128 + ours.checkpoints.signal
+    _finish(config, places, target, coupling, trainer, ours)
+    return 0
+
+
+def _couple(config: DictConfig, target: Target, classifier: Classifier) -> Coupling:
     pl.seed_everything(config.seed, verbose=False)
-    generator = build.generator(config)
-    _say_what(config, target, classifier, generator, updates)
     coupling = Coupling(
-        generator=generator,
+        generator=build.generator(config),
         classifier=classifier,
         objective=build.objective(config, target, classifier.outline),
         target=target,
@@ -108,37 +141,23 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
         regularizers=build.regularizers(config),
         transforms=build.transforms(config),
     )
-    write_text(places.outputs / "config.yaml", build.as_yaml(config))
-    loggers = _loggers(config, places, target, checkpoint)
-    for logger in loggers:
-        logger.log_hyperparams(build.plain(config))
-    run_id = next((logger.run_id for logger in loggers if isinstance(logger, WandbRun)), None)
-    record = {"config": build.plain(config), "identity": identity, "wandb_run_id": run_id, "genviz": genviz.__version__}
+    coupling.configure_optimizers()  # its settings are looked at before anything is written
+    return coupling
+
+
+def _callbacks(config: DictConfig, places: Places, target: Target, record: dict[str, Any]) -> Callbacks:
+    updates = config.updates
     monitor = Monitor(
-        metrics_file=places.outputs / "metrics.csv",
-        updates=config.updates,
-        title=str(target),
-        log_every=config.log_every,
+        metrics_file=places.outputs / "metrics.csv", updates=updates, title=str(target), log_every=config.log_every
     )
-    snapshots = Snapshots(
-        folder=places.outputs, every=config.snapshot_every, updates=config.updates, how=config.display
-    )
+    snapshots = Snapshots(folder=places.outputs, every=config.snapshot_every, updates=updates, how=config.display)
     checkpoints = Checkpoints(
-        path=places.checkpoint, every=config.checkpoint_every, updates=config.updates, record=record, monitor=monitor
+        path=places.checkpoint, every=config.checkpoint_every, updates=updates, record=record, monitor=monitor
     )
-    trainer = _trainer(config, loggers, [monitor, snapshots, checkpoints, *callbacks])
-    resumed = str(places.checkpoint) if checkpoint is not None else None
-    steps: Any = range(config.updates)  # all the data that a coupling needs
-    trainer.fit(coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
-    if checkpoints.signal is not None and trainer.global_step < config.updates:
-        _say_stopped(places, checkpoints.signal, trainer.global_step)
-        _close(loggers)
-        return 128 + checkpoints.signal
-    _finish(config, places, target, coupling, trainer, monitor, snapshots)
-    return 0
+    return Callbacks(monitor, snapshots, checkpoints)
 
 
-def _trainer(config: DictConfig, loggers: list[Logger], callbacks: list[pl.Callback]) -> pl.Trainer:
+def _trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for harmless in _HARMLESS:
         warnings.filterwarnings("ignore", harmless)
@@ -148,7 +167,7 @@ def _trainer(config: DictConfig, loggers: list[Logger], callbacks: list[pl.Callb
             max_steps=config.updates,
             min_epochs=0,
             max_epochs=-1,
-            logger=loggers or False,
+            logger=False,
             callbacks=callbacks,
             plugins=[AtomicCheckpointIO()],
             log_every_n_steps=1,
@@ -180,18 +199,20 @@ def _finish(
     target: Target,
     coupling: Coupling,
     trainer: pl.Trainer,
-    monitor: Monitor,
-    snapshots: Snapshots,
+    callbacks: Callbacks,
 ) -> None:
-    updates, loggers = trainer.global_step, trainer.loggers
+    updates, loggers, monitor = trainer.global_step, trainer.loggers, callbacks.monitor
     names = build.names(config)
     metadata = {"Software": f"genviz {genviz.__version__}", "target": str(target), "classifier": names.classifier}
     metadata |= {"generator": names.generator, "seed": str(config.seed), "updates": str(updates)}
-    pixels = display(coupling.settled()[0], config.display)
-    if monitor.failure is None:
-        write_png(places.picture, pixels, metadata)
+    image = coupling.settled()[0]
+    if monitor.failure is None and not image.isfinite().all():
+        monitor.failure = f"the picture was no number any more after update {updates}"
+    sound = callbacks.snapshots.pictures()
+    if monitor.failure is None or not sound:
+        write_png(places.picture, display(image, config.display), metadata)
     else:
-        shutil.copyfile(snapshots.pictures()[-1], places.picture)
+        shutil.copyfile(sound[-1], places.picture)
     verdict = judge(places.picture, coupling.classifier, target, failure=monitor.failure)
     result = {
         "target": str(target),
@@ -219,7 +240,7 @@ def _finish(
     run = next((logger.where for logger in loggers if isinstance(logger, WandbRun)), None)
     _close(loggers)
     write_text(places.result, json.dumps(result, indent=2) + "\n")
-    _say_verdict(places, verdict, run or (f"logged by {config.logger._target_}" if loggers else "not logged"))
+    report.ends(verdict, places.picture, places.checkpoint, run or ("logged" if loggers else "not logged"))
 
 
 def _close(loggers: list[Logger]) -> None:
@@ -227,36 +248,3 @@ def _close(loggers: list[Logger]) -> None:
         logger.finalize("success")
         if isinstance(logger, WandbRun):
             logger.experiment.finish()
-
-
-def _say_what(config: DictConfig, target: Target, classifier: Classifier, generator: Generator, updates: int) -> None:
-    names = build.names(config)
-    trainable = sum(parameter.numel() for parameter in generator.parameters() if parameter.requires_grad)
-    print(
-        f"{target}: {names.generator} ({trainable:,} trainable parameters) coupled to {names.classifier} "
-        f"({classifier.weights_source})"
-    )
-    made, seen = generator.image_size, classifier.outline.input_size
-    if made != seen:
-        print(
-            f"the picture, {made[0]} x {made[1]}, is resized to the {seen[0]} x {seen[1]} that {names.classifier} sees"
-        )
-    if updates:
-        print(f"going on after update {updates} of {config.updates} (resume=false starts over)")
-    sys.stdout.flush()
-
-
-def _say_done(places: Places, target: Target, updates: int) -> None:
-    print(f"{target} is done, {updates} updates: {places.picture}, {places.result} (resume=false starts over)")
-
-
-def _say_stopped(places: Places, which: signal.Signals, updates: int) -> None:
-    print(f"{which.name} after update {updates}, saved: {places.checkpoint}; the same command goes on from there")
-
-
-def _say_verdict(places: Places, verdict: Verdict, run: str) -> None:
-    print(f"\n{verdict.verdict}: {verdict.explanation}")
-    print(f"measured on the picture as written: activation {verdict.activation:.3f}, rank {verdict.rank}")
-    for score in verdict.top_classes:
-        print(f"  {score.probability:7.2%}  {score.label} ({score.number})")
-    print(f"picture     {places.picture}\ncheckpoint  {places.checkpoint}\nrun         {run}", flush=True)

@@ -34,7 +34,7 @@ EXAMPLES = (
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _STRANGE = re.compile(r"[^\w \-'’.:+@/&()]")
 _WEIGHT = re.compile(r"-?(\d+\.?\d*|\.\d+)(e-?\d+)?", re.IGNORECASE | re.ASCII)
-_LONGEST_FOLDER = 120  # characters; file systems stop at 255 bytes
+_LONGEST_FOLDER = 120  # bytes; file systems stop at 255
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Unit:
     index: tuple[int, ...]
     """``(class,)``, ``(channel,)``, ``(channel, row, column)``, or ``()`` for a layer."""
     weight: float
+    """Positive: it should fire; negative: it should not."""
     piece: str
     """How the target string spells the unit: ``harmonica``, ``3``, ``12:3:4``, ``relu4_3``."""
 
@@ -84,9 +85,11 @@ class Target:
     def folder(self) -> str:
         """The target as the name of a folder, the same for every spelling of it: ``class-harmonica``."""
         name = re.sub(r"[^\w+@.]", "-", str(self))
-        if len(name) <= _LONGEST_FOLDER:
+        whole = name.encode()
+        if len(whole) <= _LONGEST_FOLDER:
             return name
-        return f"{name[: _LONGEST_FOLDER - 11]}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
+        beginning = whole[: _LONGEST_FOLDER - 11].decode(errors="ignore")
+        return f"{beginning}-{hashlib.sha256(whole).hexdigest()[:10]}"
 
 
 def check_spelling(text: object) -> str:
@@ -117,6 +120,8 @@ def parse_target(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> T
         if any((unit.kind, unit.layer, unit.index) == (other.kind, other.layer, other.index) for other in units):
             raise UserError(f"target {text!r} names {unit.name} twice; give it one weight, {unit.piece}@2 for instance")
         units.append(unit)
+    if all(unit.weight < 0 for unit in units):
+        raise UserError(f"target {text!r} has no unit that should fire; give one of them a weight above 0")
     return Target(tuple(units))
 
 
@@ -203,4 +208,4 @@ def _class_piece(index: int, labels: Sequence[str]) -> str:
     """The label as it is written in a target, or the number where the label would mean another class too."""
     piece = re.sub(r"[^\w]+", "-", re.sub(r"['’]", "", labels[index].casefold())).strip("-")
     unique = sum(slug(label) == slug(piece) for label in labels) == 1
-    return piece if unique and not piece.isdigit() and "_" not in piece else str(index)
+    return piece if piece and unique and not piece.isdigit() and "_" not in piece else str(index)

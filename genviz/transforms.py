@@ -25,6 +25,8 @@ class RandomViews(nn.Module):
         super().__init__()
         if not (isinstance(views, int) and views > 0 and len(scale) == 2 and 0 < scale[0] <= scale[1]):
             raise ValueError("views is a whole number from 1 up, scale two sizes above 0, the smaller one first")
+        if rotate < 0 or shift < 0:
+            raise ValueError("rotate and shift are the largest either way, not below 0")
         self.views, self.rotate, self.shift = views, math.radians(rotate), float(shift)
         self.log_scale = (math.log(scale[0]), math.log(scale[1]))
 

@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
     activation: float
     """The weighted sum over the target's units."""
     rank: int
-    """The worst of the target's units."""
+    """The worst of the units that should fire."""
     units: tuple[UnitVerdict, ...]
     top_classes: tuple[ClassScore, ...]
 
@@ -81,11 +81,12 @@ def judge(picture: Path, classifier: Classifier, target: Target, *, failure: str
     extremes = ((image == 0) | (image == 1)).float().mean().item()
     word, explanation = _words(units, image.std(dim=(2, 3)).max().item(), extremes, failure)
     activation = weighted(target, reading.activations)[0].item()
-    return Verdict(word, explanation, activation, max(unit.rank for unit in units), units, top)
+    rank = max(unit.rank for unit in units if unit.weight > 0)
+    return Verdict(word, explanation, activation, rank, units, top)
 
 
 def _words(units: tuple[UnitVerdict, ...], contrast: float, extremes: float, failure: str | None) -> tuple[str, str]:
-    wanted = [unit for unit in units if unit.weight > 0] or list(units)
+    wanted = [unit for unit in units if unit.weight > 0]
     worst = max(wanted, key=lambda unit: unit.rank)
     place = f"{worst.unit} is at rank {worst.rank} of {worst.of}"
     if failure is not None:

@@ -16,7 +16,8 @@ from genviz.errors import UserError
 
 
 def ours(**more):
-    return {"state_dict": {}, KEY: {"format": FORMAT, "identity": {"seed": "0"}, **more}}
+    mine = {"format": FORMAT, "identity": {"seed": "0"}, "rng": {}, "seconds": 0.0, "wandb_run_id": None, **more}
+    return {"state_dict": {}, "optimizer_states": [], "loops": {}, "global_step": 0, KEY: mine}
 
 
 def test_what_was_saved_is_read_back(tmp_path):
@@ -47,6 +48,7 @@ class Harmful:
         lambda path: torch.save({"state_dict": {}}, path),
         lambda path: torch.save([1], path),
         lambda path: torch.save({"state_dict": {}, KEY: {"format": 999}}, path),
+        lambda path: torch.save({**ours(), KEY: {"format": FORMAT}}, path),
     ],
 )
 def test_a_damaged_or_foreign_file_is_one_line_and_stays(tmp_path, write):
@@ -64,6 +66,16 @@ def test_a_truncated_file_is_damaged(tmp_path):
     torch.save(ours(weights=torch.rand(1000)), path)
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(UserError, match="damaged"):
+        read_checkpoint(path)
+
+
+def test_a_flipped_bit_is_damage(tmp_path):
+    path = tmp_path / "last.ckpt"
+    torch.save(ours(weights=torch.zeros(100_000)), path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="checksum"):
         read_checkpoint(path)
 
 

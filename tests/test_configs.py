@@ -98,9 +98,10 @@ def test_the_papers_setting_is_the_papers(compose):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["updates=0"], "updates=0 is no whole number from 1 up"),
+        (["updates=0"], "updates=0 is no whole number from 1 to"),
         (["updates=many"], "updates=many"),
         (["seed=1.5"], "seed=1.5"),
+        (["seed=99999999999"], "to 4294967295"),
         (["log_every=true"], "log_every=True"),
         (["resume=maybe"], "neither true nor false"),
         (["display=hdr"], "rgb or despraz"),

@@ -12,7 +12,7 @@ FOLDERS = {
     "objectives": "objective",
     "regularizers": "regularizer",
 }
-BELOW = {"errors", "files", "images", "interfaces", "labels", "targets", "readout"}
+BELOW = {"errors", "files", "images", "interfaces", "labels", "network", "targets", "readout"}
 """What the parts may import."""
 
 

@@ -56,8 +56,17 @@ def test_the_angles_stay_in_their_range():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"views": 0}, {"views": 1.5}, {"scale": (0, 1)}, {"scale": (2, 1)}, {"scale": (1,)}]
+    "settings",
+    [
+        {"views": 0},
+        {"views": 1.5},
+        {"scale": (0, 1)},
+        {"scale": (2, 1)},
+        {"scale": (1,)},
+        {"rotate": -1},
+        {"shift": -1},
+    ],
 )
 def test_what_is_no_view_is_refused(settings):
-    with pytest.raises(ValueError, match="views is a whole number"):
+    with pytest.raises(ValueError, match="views is a whole number|not below 0"):
         RandomViews(**settings)

@@ -82,7 +82,7 @@ class Monitor(pl.Callback):
     def _write(self, row: dict[str, float]) -> None:
         try:
             if self._file is None:
-                new = not self.metrics_file.exists()
+                new = not self.metrics_file.exists() or self.metrics_file.stat().st_size == 0
                 self._file = self.metrics_file.open("a", newline="", encoding="utf-8", buffering=1)
                 if new:
                     csv.writer(self._file).writerow(row)
@@ -94,6 +94,8 @@ class Monitor(pl.Callback):
 
     def _keep_rows(self, updates: int) -> None:
         """Forget what was measured after the checkpoint that goes on."""
+        if updates == 0:
+            self.metrics_file.unlink(missing_ok=True)
         if not self.metrics_file.exists():
             return
         kept = io.StringIO()

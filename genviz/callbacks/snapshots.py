@@ -43,8 +43,11 @@ class Snapshots(pl.Callback):
         return sorted((self.folder / "snapshots").glob("[0-9]*.png"), key=lambda path: int(path.stem))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.global_step == 0:
+            for path in self.pictures():
+                path.unlink()  # of a run that was killed before its first checkpoint
         self._begin(trainer, pl_module)
-        if not self.path(0).exists():
+        if trainer.global_step == 0:
             self._take(trainer, pl_module)
 
     def on_train_batch_end(

@@ -16,7 +16,7 @@ from torch import nn
 
 from genviz.classifiers.names import paper_names
 from genviz.classifiers.taps import INPUT, trace
-from genviz.classifiers.weights import DEFAULT, entry
+from genviz.classifiers.weights import DEFAULT, entry, has_entries
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer, Outline
 from genviz.labels import nearest
@@ -53,7 +53,7 @@ def sketch(
         )
     names_of_classes = _labels(architecture, labels)
     size = _size_of(architecture, weights) if input_size is None else input_size
-    if not isinstance(size, int) or size < 1:
+    if size < 1:
         raise UserError(f"classifier.input_size={size} is no number of pixels")
     try:
         network = _without_weights(architecture, len(names_of_classes), size)
@@ -108,7 +108,7 @@ def _without_weights(architecture: str, classes: int, size: int) -> nn.Module:
 
 
 def _size_of(architecture: str, weights: str) -> int:
-    if not len(torchvision.models.get_model_weights(architecture)):
+    if not has_entries(architecture):
         return 224
     known = entry(architecture, weights) or entry(architecture, DEFAULT)
     assert known is not None

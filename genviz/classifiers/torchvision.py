@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from genviz.classifiers.input_space import InputSpace, caffe
 from genviz.classifiers.outline import build, channels_last, sketch
 from genviz.classifiers.taps import look, module_of
-from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint
+from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries
 from genviz.errors import UserError
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import SCORES, Classifier, Outline
@@ -47,7 +47,7 @@ class TorchvisionClassifier(Classifier):
         labels: str | None = None,
     ) -> None:
         super().__init__()
-        self.outline = sketch(architecture, weights=weights, input_size=input_size, labels=labels)
+        self.outline = self.sketch(architecture=architecture, weights=weights, input_size=input_size, labels=labels)
         self.architecture = architecture
         self.input_space = _input_space(input_space, architecture, weights)
         self.network, found = _network(architecture, self.outline, weights)
@@ -59,8 +59,15 @@ class TorchvisionClassifier(Classifier):
 
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
-        wanted = {name: settings[name] for name in ("weights", "input_size", "labels") if name in settings}
-        return sketch(settings["architecture"], **wanted)
+        architecture, weights = settings.get("architecture"), settings.get("weights", DEFAULT)
+        input_size, labels = settings.get("input_size"), settings.get("labels")
+        names = {"architecture": architecture, "weights": weights, "labels": "" if labels is None else labels}
+        for name, value in names.items():
+            if not isinstance(value, str):
+                raise UserError(f"classifier.{name}={value} is no name")
+        if input_size is not None and (not isinstance(input_size, int) or isinstance(input_size, bool)):
+            raise UserError(f"classifier.input_size={input_size} is no number of pixels")
+        return sketch(architecture, weights=weights, input_size=input_size, labels=labels)
 
     def train(self, mode: bool = True) -> TorchvisionClassifier:  # noqa: ARG002
         """Stay in eval mode, whatever ``mode`` says: a frozen network has no dropout and no batch statistics."""
@@ -132,7 +139,7 @@ def _input_space(space: str | Mapping[str, Any], architecture: str, weights: str
         raise UserError(
             f"classifier.input_space={space} is not known; it is torchvision, caffe, or channels, scale, mean and std"
         )
-    known = entry(architecture, weights) if weights != RANDOM else None
+    known = entry(architecture, weights) or (entry(architecture, DEFAULT) if has_entries(architecture) else None)
     if known is None:
         return InputSpace(mean=IMAGENET_MEAN, std=IMAGENET_STD)
     normalization = known.transforms()

@@ -6,10 +6,6 @@ import hashlib
 import pickle
 import socket
 import sys
-import threading
-import urllib.error
-import urllib.request
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.files import sha256
+from genviz.files import load_torch_file, sha256
+from genviz.network import why_unreachable
 
 DEFAULT, RANDOM = "default", "random"
 _ROUTE_SECONDS = 8.0  # to find out that there is no network
@@ -50,11 +47,16 @@ def entry(architecture: str, name: str) -> torchvision.models.WeightsEnum | None
     entries = torchvision.models.get_model_weights(architecture)
     if name != DEFAULT:
         return entries.__members__.get(name.removeprefix(f"{entries.__name__}."))
-    if not len(entries):
+    if not has_entries(architecture):
         raise UserError(f"torchvision has no weights for {architecture}; give a file: classifier.weights=FILE.pth")
     if architecture.startswith("vgg") or architecture == "alexnet" or architecture.startswith("squeezenet"):
         return entries.IMAGENET1K_V1
     return entries.DEFAULT
+
+
+def has_entries(architecture: str) -> bool:
+    """Whether torchvision has weights for ``architecture``."""
+    return len(torchvision.models.get_model_weights(architecture)) > 0
 
 
 def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
@@ -73,7 +75,7 @@ def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
         f"or run without it: classifier.weights=FILE with weights of {architecture} that you have, or "
         f"classifier.weights=random to try the program (then its pictures mean nothing)"
     )
-    if (why := _no_route(entry.url)) is not None:
+    if (why := why_unreachable(entry.url, _ROUTE_SECONDS)) is not None:
         raise UserError(f"the weights of {architecture} are not on this machine and cannot be fetched ({why}); {ways}")
     print(f"fetching {architecture}'s weights, {size}, once: {entry.url} -> {path}", file=sys.stderr, flush=True)
     stall = socket.getdefaulttimeout()
@@ -96,21 +98,9 @@ def load(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError(f"there is no weights file {path}; classifier.weights takes a .pth or .safetensors file")
     try:
-        if path.suffix == ".safetensors":
-            state: Any = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        SafetensorError,
-        RuntimeError,
-        pickle.UnpicklingError,
-        EOFError,
-        zipfile.BadZipFile,
-        OSError,
-        ValueError,
-        KeyError,
-    ) as error:
-        why = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        state: Any = load_file(path) if path.suffix == ".safetensors" else load_torch_file(path)
+    except (SafetensorError, ValueError, OSError) as error:
+        why = str(error).strip().splitlines()[0][:120]
         raise UserError(
             f"{path} holds no weights that can be read ({why}); a state dict as .pth or .safetensors would"
         ) from error
@@ -128,7 +118,7 @@ def find(architecture: str, name: str) -> Weights:
     Raises:
         UserError: they cannot be had.
     """
-    known = entry(architecture, name) if name == DEFAULT or not Path(name).suffix else None
+    known = entry(architecture, name)
     if known is None and not Path(name).suffix and not Path(name).exists():
         names = ", ".join(torchvision.models.get_model_weights(architecture).__members__)
         raise UserError(
@@ -147,20 +137,3 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().flatten().numpy().data)
     return digest.hexdigest()
-
-
-def _no_route(url: str) -> str | None:
-    """Why ``url`` cannot be reached within seconds, or None; a thread, for a name server can hang past any timeout."""
-    result: list[str | None] = []
-
-    def knock() -> None:
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_ROUTE_SECONDS):
-                result.append(None)
-        except (OSError, ValueError) as error:
-            result.append(str(getattr(error, "reason", error)))
-
-    thread = threading.Thread(target=knock, daemon=True)
-    thread.start()
-    thread.join(_ROUTE_SECONDS)
-    return result[0] if result else f"no answer from {urlparse(url).netloc} in {_ROUTE_SECONDS:.0f} s"

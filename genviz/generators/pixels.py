@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from genviz.errors import UserError
 from genviz.interfaces import Generator, Sample
 
 
@@ -18,6 +19,8 @@ class Pixels(Generator):
 
     def __init__(self, *, size: tuple[int, int] = (224, 224), noise: float = 0.01) -> None:
         super().__init__()
+        if len(size) != 2 or not all(isinstance(side, int) and side > 1 for side in size):
+            raise UserError(f"generator.size={list(size)} is no size; it is rows and columns, 2 or more of each")
         self.values = nn.Parameter(float(noise) * torch.randn(1, 3, *size))
 
     @property

@@ -56,26 +56,30 @@ class Activation(Objective):
     def _fire(self, unit: Unit, seen: Mapping[str, Tensor], warming: bool) -> Tensor:
         response = _response(unit, seen[unit.layer])
         activation = response.relu() if unit.kind == "class" else response
-        if not self.warm_up:
+        if not self.warm_up or unit.weight < 0:
             return activation
         before = _response(unit, seen[self.preactivations.get(unit.layer, unit.layer)])
         return before if warming else torch.where(activation == 0, before, activation)
 
     def _others(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """lambda times the sum over the units that are not targets, (n,), layer by layer."""
+        """lambda times the sum over the units that are not targets, (n,), layer by layer and kind by kind."""
         penalty = torch.zeros(())
         for layer, kind in dict.fromkeys((unit.layer, unit.kind) for unit in self.target.units):
             everything = responses(seen[layer], kind)
-            units = everything.shape[1]
-            weight = 10 / units if self.lambda_others is None else self.lambda_others
-            if weight == 0 or kind == "layer":
-                continue
-            others = torch.ones(units, dtype=torch.bool)
-            for unit in self.target.units:
-                if (unit.layer, unit.kind) == (layer, kind):
-                    others[position(unit, seen[layer])] = False
-            penalty = penalty + weight * everything[:, others.to(everything.device)].relu().sum(1)
+            weight = 10 / everything.shape[1] if self.lambda_others is None else self.lambda_others
+            if weight and kind != "layer":
+                others = self._untargeted(layer, seen[layer].shape[1:])  # (c, ...)
+                chosen = others.flatten() if kind == "neuron" else others.flatten(1).all(1)
+                penalty = penalty + weight * everything[:, chosen.to(everything.device)].relu().sum(1)
         return penalty
+
+    def _untargeted(self, layer: str, shape: torch.Size) -> Tensor:
+        """Which neurons of a layer belong to no target, (c, ...) or (c, 1)."""
+        neurons = torch.ones(shape if len(shape) > 1 else (*shape, 1), dtype=torch.bool)
+        for unit in self.target.units:
+            if unit.layer == layer:
+                neurons[unit.index] = False  # a filter's index is a whole channel, a layer's is all
+        return neurons
 
 
 def _response(unit: Unit, activation: Tensor) -> Tensor:

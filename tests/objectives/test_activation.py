@@ -41,10 +41,11 @@ def slow(text, seen, lambda_others, n):
         else:
             units = {(): activation.mean()}
         own_lambda = 10 / len(units) if lambda_others is None else lambda_others
+        targets = [unit.index for unit in wanted.units if unit.layer == layer]
         for index, value in units.items():
             if index in weights:
                 total = total + weights[index] * (value.relu() if kind == "class" else value)
-            else:
+            elif not any(t[: len(index)] == index or index[: len(t)] == t for t in targets):  # in no target, holds none
                 total = total - own_lambda * value.relu()
     return total
 
@@ -53,7 +54,8 @@ def slow(text, seen, lambda_others, n):
 @pytest.mark.parametrize(
     "text",
     ["class:b", "class:a@0.7+d@0.3", "filter:conv:2", "filter:relu:0+3", "neuron:conv:1:2:0", "layer:conv",
-     "class:a+filter:conv:1@-2+neuron:relu:1:1:1", "class:a@-1"],
+     "class:a+filter:conv:1@-2+neuron:relu:1:1:1", "class:a+b@-1", "filter:conv:0+neuron:conv:1:0:0",
+     "layer:conv+filter:conv:1"],
 )  # fmt: skip
 def test_it_is_equation_2(seen, text, lambda_others):
     objective = Activation(target(text), preactivations=PREACTIVATIONS, lambda_others=lambda_others)
@@ -91,6 +93,17 @@ def test_equation_2_alone_gives_a_dead_target_no_gradient_and_the_warm_up_does(t
         objective.update = update
         objective(seen).sum().backward()
         assert (head if "class" in text else conv).grad.sum() > 0
+
+
+def test_what_should_not_fire_is_not_pushed_below_silence():
+    scores = torch.tensor([[2.0, -100.0, 0.0, 0.0, 0.0]], requires_grad=True)
+    for update in (0, 50):
+        objective = Activation(target("class:a+b@-1"), lambda_others=0.0, warm_up=10)
+        objective.update = update
+        score = objective({SCORES: scores})
+        assert score.item() == 2.0
+        (gradient,) = torch.autograd.grad(score.sum(), scores)
+        assert gradient[0, 1] == 0
 
 
 def test_a_linear_score_is_woken_below_zero():
