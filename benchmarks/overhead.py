@@ -121,11 +121,11 @@ def overrides(case: str, updates: int, folder: Path) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", default=list(CASES), choices=list(CASES))
+    parser.add_argument("case", nargs="?", choices=list(CASES), help="one of them; both without")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peak", choices=["ours", "bare"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    for case in arguments.cases:
+    for case in [arguments.case] if arguments.case else CASES:
         if arguments.peak:
             peak(case, arguments.peak)
             continue

@@ -138,3 +138,37 @@ def test_tensorboards_file_has_the_numbers_and_the_pictures(tmp_path):
     assert [event.step for event in events.Scalars("activation")] == [10, 20]
     assert {"snapshot", "final"} <= set(events.Tags()["images"])
     assert Path(tmp_path / "outputs" / RUN / "final.png").exists()
+
+
+def test_a_resume_without_wandb_keeps_the_run_for_later(tmp_path):
+    import torch
+
+    ids = []
+    for updates, logger in ((5, "wandb"), (10, "none"), (15, "wandb")):
+        assert train(tmp_path, *WORDS, f"updates={updates}", f"logger={logger}").returncode == 0
+        checkpoint = torch.load(tmp_path / "checkpoints" / RUN / "last.ckpt", weights_only=True)
+        ids.append(checkpoint["genviz"]["wandb_run_id"])
+    assert ids[0] is not None
+    assert len(set(ids)) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"WANDB_MODE": "online", "WANDB_API_KEY": ""}, "WANDB_MODE=offline"),
+        ({"WANDB_MODE": "nonsense"}, "WANDB_MODE=offline"),
+    ],
+)
+def test_a_wandb_that_cannot_begin_is_one_line(tmp_path, environment, says):
+    done = train(tmp_path, *WORDS, **environment)
+    assert done.returncode == 2
+    assert says in done.stderr.strip().splitlines()[-1]
+
+
+def test_wandb_off_and_a_key_without_a_network_run(tmp_path):
+    off = train(tmp_path, *WORDS, "updates=2", WANDB_MODE="disabled")
+    assert "not logged: WANDB_MODE=disabled" in off.stdout
+    key = {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
+    alone = train(tmp_path, *WORDS, "updates=2", "tag=key", **key)
+    assert alone.returncode == 0
+    assert "wandb sync" in alone.stdout

@@ -334,3 +334,90 @@ def test_an_unknown_classifier_has_no_layers_to_list():
     )
     assert listed.returncode == 2
     assert "vgg16" in listed.stderr
+
+
+def without_finish(folder, *words):
+    """A run that is killed between its last checkpoint and its result."""
+    code = f"""
+import os, runpy, signal, sys
+sys.argv = {["train.py", *words]!r}
+import genviz.run
+genviz.run._finish = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+runpy.run_path({str(ROOT / "train.py")!r}, run_name="__main__")
+"""
+    killed = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), timeout=SECONDS, check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+
+def test_killed_before_its_result_a_run_is_not_done(finished, tmp_path):
+    without_finish(tmp_path, *WORDS, "logger=none")
+    assert train(tmp_path, *WORDS, "logger=none").returncode == 0
+    assert same_picture(finished[0], tmp_path)
+
+
+def test_killed_before_its_new_result_an_extended_run_is_not_done_with_the_old(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    words = [*WORDS, "logger=none", "updates=14"]
+    without_finish(tmp_path, *words)
+    assert "is done" not in train(tmp_path, *words).stdout
+    assert json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())["updates"] == 14
+
+
+def test_nothing_of_a_killed_run_with_another_seed_stays(finished, tmp_path):
+    process = run_until(tmp_path, 2, *WORDS, "logger=none", "seed=1", "checkpoint_every=1000")
+    process.kill()
+    process.communicate()
+    assert train(tmp_path, *WORDS, "logger=none").returncode == 0
+    for name in ("snapshots/00000.png", "evolution.mp4", "metrics.csv", "final.png"):
+        path = Path("outputs") / RUN / name
+        assert (finished[0] / path).read_bytes() == (tmp_path / path).read_bytes(), name
+
+
+def test_resume_false_with_a_setting_that_cannot_work_moves_nothing(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    for word in ("generator.sigma=-1", "optimizer.lr=fast", "trainer.accelerator=abacus"):
+        assert train(tmp_path, *WORDS, "logger=none", "resume=false", word).returncode == 2
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
+
+
+def test_a_picture_that_is_no_number_after_the_last_update_is_no_dead_target(tmp_path):
+    words = [*WORDS, "logger=none", "updates=1", "optimizer=sgd", "optimizer.lr=1e38", "generator.output=standardized"]
+    assert train(tmp_path, *words).returncode == 0
+    result = json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())
+    assert result["verdict"] == "diverged"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ulimit")
+def test_a_full_disk_is_one_line(tmp_path):
+    limited = ["bash", "-c", 'ulimit -f 60; exec "$@"', "bash", *command(*WORDS, "logger=none")]
+    done = subprocess.run(limited, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "cannot write" in done.stderr.replace("\r", "\n").splitlines()[-1]
+    assert not list((tmp_path / "checkpoints").rglob("*.ckpt"))
+
+
+def test_a_sweep_goes_on_after_a_bad_target(tmp_path):
+    words = ["-m", "target=class:harmonica,class:nonsense,class:zebra", *TINY, "updates=1", "logger=none"]
+    done = train(tmp_path, *words)
+    assert done.returncode == 2
+    assert "no class is called 'nonsense'" in done.stderr
+    assert len(list(tmp_path.rglob("result.json"))) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "outputs"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["classifier.weights=5"], ["classifier.weights=null"], ["classifier.input_size=[64,64]"],
+        ["classifier.labels=5"],
+        ["trainer=null"], ["optimizer=null"], ["paths.outputs=null"], ["transform.views.rotate=-5"],
+        ["trainer.devices=2"], ["trainer.precision=bf16-true"], ["generator=pixels", "generator.size=[-1,5]"],
+    ],
+)  # fmt: skip
+def test_settings_of_another_kind_are_one_line(tmp_path, words):
+    tiny = [word for word in TINY if not any(word.split("=")[0] == given.split("=")[0] for given in words)]
+    kept = [word for word in tiny if "generator=pixels" not in words or not word.startswith("generator.")]
+    done = train(tmp_path, "target=class:harmonica", *kept, *words, "updates=1", "logger=none")
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
