@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY
-from test_run import RUN, run_until, train
+from user import RUN, run_until, train
 
 WORDS = ["target=class:harmonica", *TINY, "updates=20", "snapshot_every=10", "checkpoint_every=5"]
 

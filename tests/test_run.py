@@ -1,42 +1,20 @@
-"""`python train.py`, as a user runs it."""
+"""A run, as a user starts, kills and continues it."""
 
 import csv
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import ROOT, TINY
 from PIL import Image
+from user import RUN, SECONDS, WORDS, environment, run_until, train
 
 from genviz.images import read_image
-
-RUN = Path("squeezenet1_1-random/untrained_small/class-harmonica")
-WORDS = ["target=class:harmonica", *TINY, "updates=12", "checkpoint_every=4", "snapshot_every=5"]
-SECONDS = 120
-
-
-def command(*words):
-    return [sys.executable, str(ROOT / "train.py"), *words]
-
-
-def environment(**more):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
-    return {**kept, "OMP_NUM_THREADS": "1", "HOME": "/nonexistent", "WANDB_DIR": "", **more}
-
-
-def train(folder, *words, **more):
-    done = subprocess.run(
-        command(*words), cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=SECONDS
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -124,20 +102,6 @@ def test_the_same_command_again_says_that_it_is_done(finished):
 
 def same_picture(first, second):
     return (first / "outputs" / RUN / "final.png").read_bytes() == (second / "outputs" / RUN / "final.png").read_bytes()
-
-
-def run_until(folder, rows, *words):
-    """Start a run and return once it has made so many updates."""
-    process = subprocess.Popen(
-        command(*words), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    metrics = folder / "outputs" / RUN / "metrics.csv"
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        if metrics.exists() and len(metrics.read_text().splitlines()) > rows:
-            break
-        time.sleep(0.002)
-    return process
 
 
 @pytest.mark.parametrize("rows", [[2], [5], [9, 3], [6, 11]])
@@ -233,62 +197,6 @@ def test_a_diverged_run_keeps_the_last_sound_picture(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        ([], "say what should fire"),
-        (["target="], "empty"),
-        (["target=593"], "class:593"),
-        (["target=class:a,class:b"], "holds ','"),
-        (["target=class:{a}"], "holds '{'"),
-        (["target=[class:a"], "holds '['"),
-        (["target=a=b"], "holds '='"),
-        (["target=class:${oc.env:HOME}"], "holds"),
-        (["target=class:harmonika"], "harmonica (class:593)"),
-        (["target=class:cardigan"], "class:264"),
-        (["target=filter:relu9_9:1"], "python -m genviz layers"),
-        (["target=class:1", "classifier=resnt50"], "resnet50"),
-        (["target=class:1", "classifier.architecture=bad name"], "no classification model"),
-        (["target=class:1", "experiment=nope"], "despraz2017"),
-        (["target=class:1", "no_such_setting=1"], "no_such_setting"),
-        (["target=class:1", "x=("], "x=("),
-        (["target=class:1", "updates=abc"], "updates=abc"),
-        (["target=class:1", "classifier.weights=/nowhere.pth"], "there is no weights file"),
-    ],
-)
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, words, says):
-    done = train(tmp_path, *words)
-    lines = done.stderr.strip().splitlines()
-    assert (done.returncode, len(lines), done.stdout) == (2, 1, ""), done.stderr
-    assert says in lines[0]
-    assert not list(tmp_path.iterdir())
-
-
-def test_without_weights_or_a_network_it_says_the_two_ways_on_within_seconds(tmp_path):
-    begin = time.monotonic()
-    proxy = "http://127.0.0.1:9"  # nobody there
-    done = train(
-        tmp_path, "target=class:harmonica", https_proxy=proxy, http_proxy=proxy, TORCH_HOME=str(tmp_path / "hub")
-    )
-    assert time.monotonic() - begin < 40
-    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
-    for part in ("vgg16-397923af.pth", "528 MB", str(tmp_path / "hub"), "classifier.weights=random"):
-        assert part in done.stderr
-
-
-def test_help_shows_how(tmp_path):
-    done = train(tmp_path, "--help")
-    assert done.returncode == 0
-    for part in (
-        "python train.py target=class:harmonica",
-        "classifier: ",
-        "despraz2017",
-        "updates: 500",
-        "python -m genviz",
-    ):
-        assert part in done.stdout
-
-
-@pytest.mark.parametrize(
     ("target", "folder"),
     [
         ("class:tench+harmonica@0.5", "class-tench+harmonica@0.5"),
@@ -317,23 +225,6 @@ def test_the_papers_display_is_an_option(compose, tmp_path):
     image = read_image(tmp_path / "outputs" / RUN / "final.png")
     assert image.max() == 1
     assert image.min() == 0
-
-
-@pytest.mark.parametrize("what", [["labels", "crane"], ["layers", "vgg16"], ["classifiers"]])
-def test_what_can_be_named_is_listed(what):
-    listed = subprocess.run(
-        [sys.executable, "-m", "genviz", *what], capture_output=True, text=True, cwd=ROOT, timeout=60
-    )
-    assert listed.returncode == 0
-    assert {"labels": "134  crane bird", "layers": "relu5_1", "classifiers": "resnet50"}[what[0]] in listed.stdout
-
-
-def test_an_unknown_classifier_has_no_layers_to_list():
-    listed = subprocess.run(
-        [sys.executable, "-m", "genviz", "layers", "vgg61"], capture_output=True, text=True, cwd=ROOT, timeout=60
-    )
-    assert listed.returncode == 2
-    assert "vgg16" in listed.stderr
 
 
 def without_finish(folder, *words):
@@ -386,38 +277,3 @@ def test_a_picture_that_is_no_number_after_the_last_update_is_no_dead_target(tmp
     assert train(tmp_path, *words).returncode == 0
     result = json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())
     assert result["verdict"] == "diverged"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="ulimit")
-def test_a_full_disk_is_one_line(tmp_path):
-    limited = ["bash", "-c", 'ulimit -f 60; exec "$@"', "bash", *command(*WORDS, "logger=none")]
-    done = subprocess.run(limited, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    assert "cannot write" in done.stderr.replace("\r", "\n").splitlines()[-1]
-    assert not list((tmp_path / "checkpoints").rglob("*.ckpt"))
-
-
-def test_a_sweep_goes_on_after_a_bad_target(tmp_path):
-    words = ["-m", "target=class:harmonica,class:nonsense,class:zebra", *TINY, "updates=1", "logger=none"]
-    done = train(tmp_path, *words)
-    assert done.returncode == 2
-    assert "no class is called 'nonsense'" in done.stderr
-    assert len(list(tmp_path.rglob("result.json"))) == 2
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "outputs"]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["classifier.weights=5"], ["classifier.weights=null"], ["classifier.input_size=[64,64]"],
-        ["classifier.labels=5"],
-        ["trainer=null"], ["optimizer=null"], ["paths.outputs=null"], ["transform.views.rotate=-5"],
-        ["trainer.devices=2"], ["trainer.precision=bf16-true"], ["generator=pixels", "generator.size=[-1,5]"],
-    ],
-)  # fmt: skip
-def test_settings_of_another_kind_are_one_line(tmp_path, words):
-    tiny = [word for word in TINY if not any(word.split("=")[0] == given.split("=")[0] for given in words)]
-    kept = [word for word in tiny if "generator=pixels" not in words or not word.startswith("generator.")]
-    done = train(tmp_path, "target=class:harmonica", *kept, *words, "updates=1", "logger=none")
-    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr

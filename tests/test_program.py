@@ -1,0 +1,117 @@
+"""What the command line takes, and what it says of what it cannot take."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT, TINY
+from user import SECONDS, WORDS, command, environment, train
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "say what should fire"),
+        (["target="], "empty"),
+        (["target=593"], "class:593"),
+        (["target=class:a,class:b"], "holds ','"),
+        (["target=class:{a}"], "holds '{'"),
+        (["target=[class:a"], "holds '['"),
+        (["target=a=b"], "holds '='"),
+        (["target=class:${oc.env:HOME}"], "holds"),
+        (["target=class:harmonika"], "harmonica (class:593)"),
+        (["target=class:cardigan"], "class:264"),
+        (["target=filter:relu9_9:1"], "python -m genviz layers"),
+        (["target=class:1", "classifier=resnt50"], "resnet50"),
+        (["target=class:1", "classifier.architecture=bad name"], "no classification model"),
+        (["target=class:1", "experiment=nope"], "despraz2017"),
+        (["target=class:1", "no_such_setting=1"], "no_such_setting"),
+        (["target=class:1", "x=("], "x=("),
+        (["target=class:1", "updates=abc"], "updates=abc"),
+        (["target=class:1", "classifier.weights=/nowhere.pth"], "there is no weights file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, words, says):
+    done = train(tmp_path, *words)
+    lines = done.stderr.strip().splitlines()
+    assert (done.returncode, len(lines), done.stdout) == (2, 1, ""), done.stderr
+    assert says in lines[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_weights_or_a_network_it_says_the_two_ways_on_within_seconds(tmp_path):
+    begin = time.monotonic()
+    proxy = "http://127.0.0.1:9"  # nobody there
+    done = train(
+        tmp_path, "target=class:harmonica", https_proxy=proxy, http_proxy=proxy, TORCH_HOME=str(tmp_path / "hub")
+    )
+    assert time.monotonic() - begin < 40
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+    for part in ("vgg16-397923af.pth", "528 MB", str(tmp_path / "hub"), "classifier.weights=random"):
+        assert part in done.stderr
+
+
+def test_help_shows_how(tmp_path):
+    done = train(tmp_path, "--help")
+    assert done.returncode == 0
+    for part in (
+        "python train.py target=class:harmonica",
+        "classifier: ",
+        "despraz2017",
+        "updates: 500",
+        "python -m genviz",
+    ):
+        assert part in done.stdout
+
+
+@pytest.mark.parametrize("what", [["labels", "crane"], ["layers", "vgg16"], ["classifiers"]])
+def test_what_can_be_named_is_listed(what):
+    listed = subprocess.run(
+        [sys.executable, "-m", "genviz", *what], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert listed.returncode == 0
+    assert {"labels": "134  crane bird", "layers": "relu5_1", "classifiers": "resnet50"}[what[0]] in listed.stdout
+
+
+def test_an_unknown_classifier_has_no_layers_to_list():
+    listed = subprocess.run(
+        [sys.executable, "-m", "genviz", "layers", "vgg61"], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert listed.returncode == 2
+    assert "vgg16" in listed.stderr
+
+
+def test_a_sweep_goes_on_after_a_bad_target(tmp_path):
+    words = ["-m", "target=class:harmonica,class:nonsense,class:zebra", *TINY, "updates=1", "logger=none"]
+    done = train(tmp_path, *words)
+    assert done.returncode == 2
+    assert "no class is called 'nonsense'" in done.stderr
+    assert len(list(tmp_path.rglob("result.json"))) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "outputs"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["classifier.weights=5"], ["classifier.weights=null"], ["classifier.input_size=[64,64]"],
+        ["classifier.labels=5"],
+        ["trainer=null"], ["optimizer=null"], ["paths.outputs=null"], ["transform.views.rotate=-5"],
+        ["trainer.devices=2"], ["trainer.precision=bf16-true"], ["generator=pixels", "generator.size=[-1,5]"],
+    ],
+)  # fmt: skip
+def test_settings_of_another_kind_are_one_line(tmp_path, words):
+    tiny = [word for word in TINY if not any(word.split("=")[0] == given.split("=")[0] for given in words)]
+    kept = [word for word in tiny if "generator=pixels" not in words or not word.startswith("generator.")]
+    done = train(tmp_path, "target=class:harmonica", *kept, *words, "updates=1", "logger=none")
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ulimit")
+def test_a_full_disk_is_one_line(tmp_path):
+    limited = ["bash", "-c", 'ulimit -f 60; exec "$@"', "bash", *command(*WORDS, "logger=none")]
+    done = subprocess.run(limited, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "cannot write" in done.stderr.replace("\r", "\n").splitlines()[-1]
+    assert not list((tmp_path / "checkpoints").rglob("*.ckpt"))

@@ -1,0 +1,45 @@
+"""`python train.py`, as a user runs it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from conftest import ROOT, TINY
+
+RUN = Path("squeezenet1_1-random/untrained_small/class-harmonica")
+"""Where the run of ``WORDS`` is, below its roots."""
+WORDS = ["target=class:harmonica", *TINY, "updates=12", "checkpoint_every=4", "snapshot_every=5"]
+SECONDS = 120
+
+
+def command(*words):
+    return [sys.executable, str(ROOT / "train.py"), *words]
+
+
+def environment(**more):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
+    return {**kept, "OMP_NUM_THREADS": "1", "HOME": "/nonexistent", "WANDB_DIR": "", **more}
+
+
+def train(folder, *words, **more):
+    done = subprocess.run(
+        command(*words), cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=SECONDS
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def run_until(folder, rows, *words):
+    """Start a run and return once it has made so many updates."""
+    process = subprocess.Popen(
+        command(*words), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    metrics = folder / "outputs" / RUN / "metrics.csv"
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.exists() and len(metrics.read_text().splitlines()) > rows:
+            break
+        time.sleep(0.002)
+    return process
