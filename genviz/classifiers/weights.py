@@ -70,10 +70,10 @@ def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
     if path.exists():
         return path
     size = f"{entry.meta['_file_size']:.0f} MB"
+    command = f"python train.py target=class:harmonica classifier={architecture} classifier.weights="
     ways = (
-        f"either put {name} ({size}, from {entry.url}) into {path.parent}, "
-        f"or run without it: classifier.weights=FILE with weights of {architecture} that you have, or "
-        f"classifier.weights=random to try the program (then its pictures mean nothing)"
+        f"either put {name} ({size}, from {entry.url}) into {path.parent}, or run without it: {command}FILE with weights "
+        f"that you have, or {command}random to try the program (then its pictures mean nothing)"
     )
     if (why := why_unreachable(entry.url, _ROUTE_SECONDS)) is not None:
         raise UserError(f"the weights of {architecture} are not on this machine and cannot be fetched ({why}); {ways}")
