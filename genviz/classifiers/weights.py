@@ -72,8 +72,8 @@ def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
     size = f"{entry.meta['_file_size']:.0f} MB"
     command = f"python train.py target=class:harmonica classifier={architecture} classifier.weights="
     ways = (
-        f"either put {name} ({size}, from {entry.url}) into {path.parent}, or run without it: {command}FILE with weights "
-        f"that you have, or {command}random to try the program (then its pictures mean nothing)"
+        f"either put {name} ({size}, from {entry.url}) into {path.parent}, or run without it: {command}FILE "
+        f"with weights that you have, or {command}random to try the program (then its pictures mean nothing)"
     )
     if (why := why_unreachable(entry.url, _ROUTE_SECONDS)) is not None:
         raise UserError(f"the weights of {architecture} are not on this machine and cannot be fetched ({why}); {ways}")
