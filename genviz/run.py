@@ -99,7 +99,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     if found is not None:
         check_identity(places.checkpoint, identity, found)
         updates = found["global_step"]
-        if updates >= config.updates and places.result.exists():
+        if updates >= config.updates and places.result.exists() and places.picture.exists():
             report.done(places.picture, target, updates)
             return 0
     coupling = _couple(config, target, classifier)

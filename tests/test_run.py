@@ -100,6 +100,13 @@ def test_the_same_command_again_says_that_it_is_done(finished):
     assert (folder / "outputs" / RUN / "final.png").stat().st_mtime_ns == before
 
 
+def test_a_picture_that_was_deleted_is_made_again(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "outputs" / RUN / "final.png").unlink()
+    assert train(tmp_path, *WORDS, "logger=none").returncode == 0
+    assert same_picture(finished[0], tmp_path)
+
+
 def same_picture(first, second):
     return (first / "outputs" / RUN / "final.png").read_bytes() == (second / "outputs" / RUN / "final.png").read_bytes()
 
