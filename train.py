@@ -14,7 +14,7 @@ def main(config: DictConfig) -> int:
     build.check(config)
     target = build.target(config, build.sketch(config))
 
-    from genviz.run import train
+    from genviz.runs.train import train
 
     return train(config, target)
 

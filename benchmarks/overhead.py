@@ -1,6 +1,6 @@
 """What genviz costs over the bare loop: python benchmarks/overhead.py [coupled|pixels]
 
-In one process, `genviz.run.train` with everything on (Lightning, progress, metrics, W&B offline, snapshots, video,
+In one process, `genviz.runs.train.train` with everything on (Lightning, progress, metrics, W&B offline, snapshots, video,
 checkpoints) and a hand-written PyTorch loop over the same modules make 50 updates each in turn. Printed is the ratio of
 their seconds, round by round, and the median. Then one process each for the two peaks of memory.
 """
@@ -57,7 +57,7 @@ def time_in_turn(case: str, rounds: int) -> None:
     """Print the ratio of our seconds to the bare loop's, and the median."""
     import pytorch_lightning as pl
 
-    from genviz.run import train
+    from genviz.runs.train import train
 
     class InTurn(pl.Callback):
         """After each of our blocks of updates, the bare loop's."""
@@ -95,7 +95,7 @@ def peak(case: str, who: str, updates: int = 20) -> None:
         outline = build.sketch(config)
         target = build.target(config, outline)
         if who == "ours":
-            from genviz.run import train
+            from genviz.runs.train import train
 
             train(config, target)
         else:

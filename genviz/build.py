@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.errors import HydraException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.weights import DEFAULT
 from genviz.errors import UserError
 from genviz.interfaces import Classifier, Generator, Objective, Outline, Regularizer
 from genviz.targets import EXAMPLES, Target, parse_target
 
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger  # takes seconds
+
 _NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "snapshot_every": 1, "log_every": 1}
 """The whole numbers of a configuration, and the smallest of each."""
+_NUMBERS_OF_DISTILLATION = {
+    **{name: 1 for name in ("updates", "batch", "checkpoint_every", "validate_every", "log_every")},
+    "seed": 0,
+}
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 _LARGEST = 2**32 - 1  # seed that every generator of random numbers takes
 
@@ -33,15 +41,7 @@ def check(config: DictConfig) -> None:
             f"say what should fire: target=class:harmonica for instance ({EXAMPLES}); "
             "all classes: python -m genviz labels"
         )
-    for name, smallest in _NUMBERS.items():
-        value = config[name]
-        if isinstance(value, bool) or not isinstance(value, int) or not smallest <= value <= _LARGEST:
-            raise UserError(f"{name}={value} is no whole number from {smallest} to {_LARGEST}")
-    if not isinstance(config.resume, bool):
-        raise UserError(f"resume={config.resume} is neither true nor false")
-    for name in ("outputs", "checkpoints"):
-        if not isinstance(config.paths[name], str) or not config.paths[name]:
-            raise UserError(f"paths.{name}={config.paths[name]} is no folder")
+    _check_run(config, _NUMBERS)
     devices, precision = config.trainer.get("devices"), config.trainer.get("precision")
     if devices not in (1, "1"):
         raise UserError(f"trainer.devices={devices}: a target is trained by one process, on 1 device")
@@ -49,6 +49,30 @@ def check(config: DictConfig) -> None:
         raise UserError(f"trainer.precision={precision} is not known; it is {', '.join(_PRECISIONS)}")
     if config.display not in ("rgb", "despraz"):
         raise UserError(f"display={config.display} is not known; it is rgb or despraz")
+
+
+def check_distillation(config: DictConfig) -> None:
+    """Look at what no constructor looks at.
+
+    Raises:
+        UserError: a setting is missing, or not of its kind.
+    """
+    _check_run(config, _NUMBERS_OF_DISTILLATION)
+    _check_run(config.data, {"hold_out": 2, "workers": 0})
+    if not isinstance(config.name, str) or not re.fullmatch(r"[\w.+-]+", config.name):
+        raise UserError(f"name={config.name} is no name for a folder; letters, digits, . _ + and - are")
+
+
+def _check_run(config: DictConfig, numbers: Mapping[str, int]) -> None:
+    for name, smallest in numbers.items():
+        value = config[name]
+        if isinstance(value, bool) or not isinstance(value, int) or not smallest <= value <= _LARGEST:
+            raise UserError(f"{name}={value} is no whole number from {smallest} to {_LARGEST}")
+    if "resume" in config and not isinstance(config.resume, bool):
+        raise UserError(f"resume={config.resume} is neither true nor false")
+    for name, folder in config.get("paths", {}).items():
+        if not isinstance(folder, str) or not folder:
+            raise UserError(f"paths.{name}={folder} is no folder")
 
 
 class Names(NamedTuple):
@@ -115,9 +139,9 @@ def target(config: DictConfig, outline: Outline) -> Target:
     return parse_target(config.target, outline.labels, outline.layers)
 
 
-def classifier(config: DictConfig) -> Classifier:
-    """The configured classifier, its weights loaded."""
-    return make(config.classifier, "classifier")
+def classifier(settings: Any) -> FrozenClassifier:
+    """The classifier of these settings, its weights loaded."""
+    return make(settings, "classifier")
 
 
 def generator(config: DictConfig) -> Generator:
@@ -145,22 +169,49 @@ def optimizer(config: DictConfig) -> Any:
     return lambda parameters: make(config.optimizer, "optimizer", parameters)
 
 
+def loggers(config: DictConfig, *, folder: Path, run_id: str | None, group: str, name: str) -> list[Logger]:
+    """The configured logger of the run ``name``, which continues ``run_id`` if it is one."""
+    if not config.logger:
+        return []
+    return [make(config.logger, "logger", folder=folder, run_id=run_id, group=group, name=name)]
+
+
+def roots(config: DictConfig) -> list[str]:
+    """The folders that the configured data lie in.
+
+    Raises:
+        UserError: none is given.
+    """
+    given = None if OmegaConf.is_missing(config.data, "root") else config.data.root
+    folders = [given] if isinstance(given, str) else list(given or [])
+    if not folders or not all(isinstance(folder, str) and folder for folder in folders):
+        raise UserError("say where the pictures are: data.root=FOLDER, or several: data.root=[FOLDER,FOLDER]")
+    return folders
+
+
 def identity(config: DictConfig, target: Target, weights_sha256: str) -> dict[str, str]:
     """Every setting that a picture depends on, flat: what a checkpoint must share with the run that continues it."""
+    groups = ("classifier", "generator", "objective", "regularizer", "transform", "optimizer")
+    settings = _settings(config, groups)
+    settings["classifier"].pop("weights", None)
+    own = {"target": str(target), "classifier.weights": f"sha256 {weights_sha256[:16]}", "seed": str(config.seed)}
+    return _flatten(settings) | own
+
+
+def identity_of_distillation(config: DictConfig, weights_sha256: str) -> dict[str, str]:
+    """Every setting that a distilled network depends on, flat, but for the pictures themselves."""
+    settings = _settings(config, ("teacher", "student", "distillation", "optimizer", "data"))
+    settings["teacher"].pop("weights", None)
+    for name in ("workers", "memory"):
+        settings["data"].pop(name)
+    own = {name: str(config[name]) for name in ("updates", "batch", "seed")}  # the learning rate falls with the updates
+    return _flatten(settings) | own | {"teacher.weights": f"sha256 {weights_sha256[:16]}"}
+
+
+def _settings(config: DictConfig, groups: Sequence[str]) -> dict[str, Any]:
     settings = plain(config)
-    parts = {
-        key: settings[key] for key in ("classifier", "generator", "objective", "regularizer", "transform", "optimizer")
-    }
-    parts["classifier"].pop("weights", None)
-    parts["trainer"] = {
-        key: value for key, value in settings["trainer"].items() if key not in ("accelerator", "devices")
-    }
-    flat = _flatten(parts)
-    return flat | {
-        "target": str(target),
-        "classifier.weights": f"sha256 {weights_sha256[:16]}",
-        "seed": str(config.seed),
-    }
+    trainer = {key: value for key, value in settings["trainer"].items() if key not in ("accelerator", "devices")}
+    return {**{key: settings[key] for key in groups}, "trainer": trainer}
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
@@ -35,6 +36,13 @@ def display(image: Tensor, how: Display = "rgb") -> Tensor:
         image = (image - image.min()).sqrt()
         image = image / image.max().clamp_min(torch.finfo(image.dtype).tiny)
     return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+
+
+def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images (n, 3, h, w) in rows and columns ``size``, bilinear and antialiased; the same where they have it already."""
+    if images.shape[-2:] == size:
+        return images
+    return F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
 
 
 def write_png(path: Path, pixels: Tensor, text: Mapping[str, str] | None = None, *, quick: bool = False) -> None:

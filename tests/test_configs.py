@@ -75,7 +75,7 @@ def test_optimizers(compose, name):
 
 @pytest.mark.parametrize("name", choices("experiment"))
 def test_experiments_run(compose, name, monkeypatch):
-    from genviz.run import train
+    from genviz.runs.train import train
 
     config = compose("target=class:harmonica", f"experiment={name}", *TINY, "updates=2", "logger=none")
     assert train(config, build.target(config, build.sketch(config))) == 0

@@ -9,7 +9,7 @@ from conftest import CONFIGS
 from genviz import build, program
 from genviz.classifiers.torchvision import TorchvisionClassifier
 from genviz.images import read_image
-from genviz.run import train
+from genviz.runs.train import train
 
 pytestmark = pytest.mark.real
 

@@ -215,7 +215,7 @@ def test_a_diverged_run_keeps_the_last_sound_picture(tmp_path):
 )
 def test_every_kind_of_target_runs(compose, target, folder, tmp_path):
     from genviz import build
-    from genviz.run import train as run
+    from genviz.runs.train import train as run
 
     config = compose(f"target={target}", *TINY, "updates=2", "logger=none")
     assert run(config, build.target(config, build.sketch(config))) == 0
@@ -225,7 +225,7 @@ def test_every_kind_of_target_runs(compose, target, folder, tmp_path):
 
 def test_the_papers_display_is_an_option(compose, tmp_path):
     from genviz import build
-    from genviz.run import train as run
+    from genviz.runs.train import train as run
 
     config = compose("target=class:harmonica", *TINY, "updates=1", "logger=none", "display=despraz")
     run(config, build.target(config, build.sketch(config)))
@@ -239,8 +239,8 @@ def without_finish(folder, *words):
     code = f"""
 import os, runpy, signal, sys
 sys.argv = {["train.py", *words]!r}
-import genviz.run
-genviz.run._finish = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+import genviz.runs.train
+genviz.runs.train._finish = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
 runpy.run_path({str(ROOT / "train.py")!r}, run_name="__main__")
 """
     killed = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), timeout=SECONDS, check=False)

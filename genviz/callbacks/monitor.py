@@ -7,6 +7,7 @@ import io
 import math
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +19,7 @@ from genviz.files import write_text
 
 
 class Monitor(pl.Callback):
-    """Shows, records and watches what `Coupling.training_step` measures.
+    """Shows, records and watches what a ``training_step`` measures: its loss, and by name in ``metrics``.
 
     Args:
         metrics_file: a CSV with one row an update, flushed as it grows; after a resume it goes on where the
@@ -26,14 +27,18 @@ class Monitor(pl.Callback):
         updates: how many there will be.
         title: what the progress bar is called.
         log_every: updates between two rows of the loggers.
+        shown: the metrics in the progress bar, each with the format of its number.
 
     Attributes:
         failure: why the training ended early; None while it is sound.
         seconds: what the training has taken, in this process and in those that it resumed.
     """
 
-    def __init__(self, *, metrics_file: Path, updates: int, title: str, log_every: int) -> None:
+    def __init__(
+        self, *, metrics_file: Path, updates: int, title: str, log_every: int, shown: Mapping[str, str]
+    ) -> None:
         self.metrics_file, self.updates, self.title, self.log_every = metrics_file, updates, title, log_every
+        self.shown = shown
         self.failure: str | None = None
         self.seconds = 0.0
         self._since = 0.0
@@ -69,7 +74,7 @@ class Monitor(pl.Callback):
                 logger.log_metrics({name: value for name, value in row.items() if name != "update"}, step=update)
         assert self._bar is not None
         self._bar.set_postfix_str(
-            f"activation {row['activation']:.2f}, rank {row['rank']:.0f}, loss {row['loss']:.2f}", refresh=False
+            ", ".join(f"{name} {row[name]:{form}}" for name, form in self.shown.items()), refresh=False
         )
         self._bar.update()
 

@@ -6,6 +6,7 @@ A wrong target is answered from here, before anything is fetched or loaded.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def sketch(
             + (f"; nearest: {', '.join(likely)}" if likely else "")
             + "; all of them: python -m genviz classifiers"
         )
-    names_of_classes = _labels(architecture, labels)
+    names_of_classes = labels_of(architecture, labels)
     size = _size_of(architecture, weights) if input_size is None else input_size
     if size < 1:
         raise UserError(f"classifier.input_size={size} is no number of pixels")
@@ -63,18 +64,43 @@ def sketch(
         raise UserError(
             f"{architecture} cannot take {size} x {size} pixels ({why}); classifier.input_size=null is its own"
         ) from error
-    named = paper_names(architecture, network)
+    return _outline(architecture, traced, paper_names(architecture, network), names_of_classes, size)
+
+
+def sketch_network(network: nn.Module, labels: tuple[str, ...], size: int) -> Outline:
+    """The outline of a ``network`` on the meta device whose modules already have the papers' names.
+
+    Raises:
+        UserError: it cannot take pictures of ``size`` by ``size`` pixels.
+    """
+    try:
+        traced = trace(network, size)
+    except RuntimeError as error:
+        why = str(error).splitlines()[0][:100]
+        raise UserError(f"classifier.input_size={size} is too small for the network ({why}); null is its own") from error
+    return _outline("", traced, {}, labels, size)
+
+
+def _outline(
+    architecture: str,
+    traced: list[tuple[str, nn.Module, tuple[int, ...]]],
+    named: Mapping[str, str],
+    labels: tuple[str, ...],
+    size: int,
+) -> Outline:
     layers, preactivations = [], {}
     for name, module, (_, *shape) in traced:
         last = channels_last(architecture, module, len(shape))
         layer = Layer(named.get(name, name), name, (shape[-1], *shape[:-1]) if last else tuple(shape))
+        if layer.name == SCORES:
+            continue
         layers.append(layer)
         if isinstance(module, nn.ReLU):
             preactivations[layer.name] = name + INPUT
     if (relu := _last_relu(traced)) is not None:
         preactivations[SCORES] = relu + INPUT
-    layers.append(Layer(SCORES, SCORES, (len(names_of_classes),)))
-    return Outline(names_of_classes, tuple(layers), preactivations, (size, size))
+    layers.append(Layer(SCORES, SCORES, (len(labels),)))
+    return Outline(labels, tuple(layers), preactivations, (size, size))
 
 
 def channels_last(architecture: str, module: nn.Module, dimensions: int) -> bool:
@@ -115,7 +141,12 @@ def _size_of(architecture: str, weights: str) -> int:
     return int(known.transforms().crop_size[0])
 
 
-def _labels(architecture: str, file: str | None) -> tuple[str, ...]:
+def labels_of(architecture: str, file: str | None) -> tuple[str, ...]:
+    """The labels in ``file``, one a line; None: those of torchvision's weights for ``architecture``, ImageNet's 1,000.
+
+    Raises:
+        UserError: there is no such file, or it holds none.
+    """
     if file is None:
         entries = torchvision.models.get_model_weights(architecture)
         donor = entries.DEFAULT if len(entries) else torchvision.models.VGG16_Weights.DEFAULT

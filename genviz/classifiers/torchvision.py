@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
+from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace, caffe
-from genviz.classifiers.outline import build, channels_last, sketch
-from genviz.classifiers.taps import look, module_of
+from genviz.classifiers.outline import build, sketch
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries
 from genviz.errors import UserError
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
-from genviz.interfaces import SCORES, Classifier, Outline
+from genviz.interfaces import Outline
 
 _RANDOM_SEED = 0  # weights=random is one and the same network, whatever the run's seed
 
 
-class TorchvisionClassifier(Classifier):
-    """A torchvision model that takes no gradient and never leaves eval mode.
+class TorchvisionClassifier(FrozenClassifier):
+    """A torchvision model, frozen.
 
     Args:
         architecture: torchvision's name, ``vgg16``.
@@ -46,16 +45,17 @@ class TorchvisionClassifier(Classifier):
         input_size: int | None = None,
         labels: str | None = None,
     ) -> None:
-        super().__init__()
-        self.outline = self.sketch(architecture=architecture, weights=weights, input_size=input_size, labels=labels)
-        self.architecture = architecture
-        self.input_space = _input_space(input_space, architecture, weights)
-        self.network, found = _network(architecture, self.outline, weights)
-        self.weights_source, self.weights_sha256 = found.source, found.sha256
-        self.requires_grad_(False)
-        self.eval()
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # on a CPU, a step takes 0.6 of the time
-        self._tap_of = {layer.name: layer.module for layer in self.outline.layers}
+        outline = self.sketch(architecture=architecture, weights=weights, input_size=input_size, labels=labels)
+        space = _input_space(input_space, architecture, weights)
+        network, found = _network(architecture, outline, weights)
+        super().__init__(
+            network,
+            outline,
+            space,
+            weights_source=found.source,
+            weights_sha256=found.sha256,
+            architecture=architecture,
+        )
 
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
@@ -68,25 +68,6 @@ class TorchvisionClassifier(Classifier):
         if input_size is not None and (not isinstance(input_size, int) or isinstance(input_size, bool)):
             raise UserError(f"classifier.input_size={input_size} is no number of pixels")
         return sketch(architecture, weights=weights, input_size=input_size, labels=labels)
-
-    def train(self, mode: bool = True) -> TorchvisionClassifier:  # noqa: ARG002
-        """Stay in eval mode, whatever ``mode`` says: a frozen network has no dropout and no batch statistics."""
-        return super().train(False)
-
-    def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        if images.shape[-2:] != self.outline.input_size:
-            size = self.outline.input_size
-            images = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
-        inputs = self.input_space(images).contiguous(memory_format=torch.channels_last)
-        taps = {layer: self._tap_of.get(layer, layer) for layer in layers if layer != SCORES}
-        seen = look(self.network, inputs, list(taps.values()), output=SCORES if SCORES in layers else None)
-        found = {SCORES: seen[SCORES]} if SCORES in layers else {}
-        return found | {layer: self._channels_second(tap, seen[tap]) for layer, tap in taps.items()}
-
-    def _channels_second(self, tap: str, activation: Tensor) -> Tensor:
-        module = module_of(self.network, tap)
-        last = channels_last(self.architecture, module, activation.ndim - 1)
-        return activation.movedim(-1, 1) if last else activation
 
 
 def _network(architecture: str, outline: Outline, name: str) -> tuple[nn.Module, Weights]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import platform
 import shutil
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,6 @@ import torch
 import torchvision
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
 import genviz
@@ -25,7 +22,7 @@ from genviz import build, report
 from genviz.callbacks.checkpoints import Checkpoints
 from genviz.callbacks.monitor import Monitor
 from genviz.callbacks.snapshots import Snapshots
-from genviz.checkpoint import KEY, AtomicCheckpointIO, check_identity, read_checkpoint
+from genviz.checkpoint import KEY, check_identity, read_checkpoint
 from genviz.coupling import Coupling
 from genviz.errors import UserError
 from genviz.files import prepare_folder, set_aside, write_text
@@ -33,17 +30,9 @@ from genviz.images import display, write_png
 from genviz.interfaces import Classifier
 from genviz.loggers import WandbRun, log_result
 from genviz.memory import keep_freed_memory
+from genviz.runs.trainer import close, make_trainer
 from genviz.targets import Target
 from genviz.verdict import judge
-
-_HARMLESS = (
-    ".*does not have many workers.*",  # the updates need no data
-    ".*ended before the epoch ended.*",
-    ".*in eval mode at the start of training.*",  # the frozen classifier
-    ".*isinstance\\(treespec, LeafSpec\\).*",  # between Lightning and torch
-    ".*GPU available but not used.*",
-)
-
 
 class Callbacks(NamedTuple):
     """What happens beside every training, in this order after each update."""
@@ -93,7 +82,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     keep_freed_memory()
     places = Places.of(config, target)
     found = read_checkpoint(places.checkpoint) if config.resume and places.checkpoint.exists() else None
-    classifier = build.classifier(config)
+    classifier = build.classifier(config.classifier)
     identity = build.identity(config, target, classifier.weights_sha256)
     updates = 0
     if found is not None:
@@ -105,7 +94,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     coupling = _couple(config, target, classifier)
     record: dict[str, Any] = {"config": build.plain(config), "identity": identity, "genviz": genviz.__version__}
     ours = _callbacks(config, places, target, record)
-    trainer = _trainer(config, [*ours, *callbacks])
+    trainer = make_trainer(build.plain(config)["trainer"], [*ours, *callbacks], updates=config.updates)
     if not config.resume:  # only now, when everything could be made
         for path in (places.checkpoint, places.outputs):
             set_aside(path)
@@ -114,8 +103,10 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     places.result.unlink(missing_ok=True)  # of fewer updates
     write_text(places.outputs / "config.yaml", build.as_yaml(config))
     report.begins(build.names(config), target, coupling.generator, classifier, updates, config.updates)
-    trainer.loggers = _loggers(config, places, target, found)
     known = found[KEY]["wandb_run_id"] if found is not None else None
+    group = "/".join(build.names(config))
+    title = f"{target} on {group}"
+    trainer.loggers = build.loggers(config, folder=places.outputs, run_id=known, group=group, name=title)
     record["wandb_run_id"] = next((run.run_id for run in trainer.loggers if isinstance(run, WandbRun)), known)
     for logger in trainer.loggers:
         logger.log_hyperparams(record["config"])
@@ -124,7 +115,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     trainer.fit(coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
     if ours.checkpoints.signal is not None and trainer.global_step < config.updates:
         report.stopped(places.checkpoint, ours.checkpoints.signal, trainer.global_step)
-        _close(trainer.loggers)
+        close(trainer.loggers)
         return 128 + ours.checkpoints.signal
     _finish(config, places, target, coupling, trainer, ours)
     return 0
@@ -148,49 +139,17 @@ def _couple(config: DictConfig, target: Target, classifier: Classifier) -> Coupl
 def _callbacks(config: DictConfig, places: Places, target: Target, record: dict[str, Any]) -> Callbacks:
     updates = config.updates
     monitor = Monitor(
-        metrics_file=places.outputs / "metrics.csv", updates=updates, title=str(target), log_every=config.log_every
+        metrics_file=places.outputs / "metrics.csv",
+        updates=updates,
+        title=str(target),
+        log_every=config.log_every,
+        shown={"activation": ".2f", "rank": ".0f", "loss": ".2f"},
     )
     snapshots = Snapshots(folder=places.outputs, every=config.snapshot_every, updates=updates, how=config.display)
     checkpoints = Checkpoints(
         path=places.checkpoint, every=config.checkpoint_every, updates=updates, record=record, monitor=monitor
     )
     return Callbacks(monitor, snapshots, checkpoints)
-
-
-def _trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for harmless in _HARMLESS:
-        warnings.filterwarnings("ignore", harmless)
-    try:
-        return pl.Trainer(
-            **build.plain(config)["trainer"],
-            max_steps=config.updates,
-            min_epochs=0,
-            max_epochs=-1,
-            logger=False,
-            callbacks=callbacks,
-            plugins=[AtomicCheckpointIO()],
-            log_every_n_steps=1,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-    except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
-        raise UserError(
-            f"trainer: {str(error).splitlines()[0]}; such as trainer.accelerator=cpu trainer.devices=1"
-        ) from error
-
-
-def _loggers(config: DictConfig, places: Places, target: Target, checkpoint: dict[str, Any] | None) -> list[Logger]:
-    if not config.logger:
-        return []
-    run_id = checkpoint[KEY]["wandb_run_id"] if checkpoint is not None else None
-    group = "/".join(build.names(config))
-    return [
-        build.make(
-            config.logger, "logger", folder=places.outputs, run_id=run_id, group=group, name=f"{target} on {group}"
-        )
-    ]
 
 
 def _finish(
@@ -238,13 +197,6 @@ def _finish(
     for logger in loggers:
         log_result(logger, result, places.picture, updates)
     run = next((logger.where for logger in loggers if isinstance(logger, WandbRun)), None)
-    _close(loggers)
+    close(loggers)
     write_text(places.result, json.dumps(result, indent=2) + "\n")
     report.ends(verdict, places.picture, places.checkpoint, run or ("logged" if loggers else "not logged"))
-
-
-def _close(loggers: list[Logger]) -> None:
-    for logger in loggers:
-        logger.finalize("success")
-        if isinstance(logger, WandbRun):
-            logger.experiment.finish()

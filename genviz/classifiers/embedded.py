@@ -1,0 +1,145 @@
+"""genviz's own small classifier, which needs no download."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import nn
+
+from genviz.classifiers.frozen import FrozenClassifier
+from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.outline import labels_of, sketch_network
+from genviz.classifiers.plain import WIDTHS, PlainNetwork
+from genviz.classifiers.weights import DEFAULT, RANDOM, fingerprint
+from genviz.errors import UserError
+from genviz.files import atomic_write, sha256, shipped
+from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+from genviz.interfaces import Outline
+
+FILE = "embedded.safetensors"
+FORMAT = "genviz.plain.1"
+INPUT_SIZE = 128
+_RANDOM_SEED = 0  # weights=random is one and the same network, whatever the run's seed
+
+
+class Facts(NamedTuple):
+    """What a file of weights says of itself."""
+
+    widths: tuple[tuple[int, ...], ...]
+    classes: int
+    input_size: int
+
+
+class EmbeddedClassifier(FrozenClassifier):
+    """The `PlainNetwork` that comes with genviz, or one that ``distill.py`` made.
+
+    Args:
+        weights: ``default``, those that come with genviz; a ``.safetensors`` file of ``distill.py``'s; or ``random``.
+        input_size: side of the square that the network sees, in pixels; None for that of the weights.
+        labels: None for ImageNet's 1,000, or a text file with one label a line, as many as the network has classes.
+
+    Raises:
+        UserError: there are no such weights, or they are no plain network's.
+    """
+
+    def __init__(self, *, weights: str = DEFAULT, input_size: int | None = None, labels: str | None = None) -> None:
+        outline = self.sketch(weights=weights, input_size=input_size, labels=labels)
+        if weights == RANDOM:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(_RANDOM_SEED)
+                network = PlainNetwork(classes=len(outline.labels))
+            source, digest = RANDOM, fingerprint(network.state_dict())
+        else:
+            path = _path(weights)
+            network = _load(path)
+            source, digest = path.name, sha256(path)
+        super().__init__(network, outline, input_space(), weights_source=source, weights_sha256=digest)
+
+    @classmethod
+    def sketch(cls, **settings: Any) -> Outline:
+        weights, size, file = settings.get("weights", DEFAULT), settings.get("input_size"), settings.get("labels")
+        if not isinstance(weights, str):
+            raise UserError(f"classifier.weights={weights} is no name")
+        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+            raise UserError(f"classifier.input_size={size} is no number of pixels")
+        if file is not None and not isinstance(file, str):
+            raise UserError(f"classifier.labels={file} is no name")
+        labels = labels_of("vgg16", file)
+        facts = Facts(WIDTHS, len(labels), INPUT_SIZE) if weights == RANDOM else read_facts(_path(weights))
+        if facts.classes != len(labels):
+            raise UserError(
+                f"the weights are of a network with {facts.classes} classes and there are {len(labels)} labels; "
+                "classifier.labels=FILE with one label a line names them"
+            )
+        with torch.device("meta"):
+            network = PlainNetwork(facts.widths, facts.classes)
+        return sketch_network(network, labels, size or facts.input_size)
+
+
+def input_space() -> InputSpace:
+    """The numbers in which the network was trained to see: RGB in the mean and standard deviation of natural images."""
+    return InputSpace(mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def export(network: PlainNetwork, path: Path, *, input_size: int, facts: Mapping[str, Any]) -> None:
+    """Write a trained network in half precision, its batch norm folded, with what it is as the file's metadata.
+
+    Args:
+        network: as it was trained.
+        path: a ``.safetensors`` file, replaced atomically.
+        input_size: what it is to see, in pixels.
+        facts: how it came about: data, teacher, agreement, settings; kept as JSON.
+    """
+    plain = network.folded()
+    state = {name: value.half().contiguous() for name, value in plain.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "widths": json.dumps(plain.widths),
+        "classes": str(plain.classes),
+        "input_size": str(input_size),
+        "facts": json.dumps(facts),
+    }
+    with atomic_write(path) as file:
+        file.write(save(state, metadata))
+
+
+def read_facts(path: Path) -> Facts:
+    """What the file ``path`` says of its network, without its weights.
+
+    Raises:
+        UserError: there is no such file, or it is none of ours.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no weights file {path}; classifier.weights takes a .safetensors file of distill.py's")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        if metadata.get("format") != FORMAT:
+            raise ValueError(f"its format is {metadata.get('format')}, not {FORMAT}")
+        widths = tuple(tuple(int(width) for width in block) for block in json.loads(metadata["widths"]))
+        return Facts(widths, int(metadata["classes"]), int(metadata["input_size"]))
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        why = str(error).strip().splitlines()[0][:120]
+        raise UserError(f"{path} is no embedded network ({why}); distill.py writes them") from error
+
+
+def _load(path: Path) -> nn.Module:
+    facts = read_facts(path)
+    network = PlainNetwork(facts.widths, facts.classes)
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged ({str(error).splitlines()[0][:120]}); get it again") from error
+    if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
+        raise UserError(f"{path} holds numbers that are not finite; these weights cannot classify")
+    return network
+
+
+def _path(weights: str) -> Path:
+    return shipped("checkpoints") / FILE if weights == DEFAULT else Path(weights).expanduser()

@@ -1,0 +1,79 @@
+"""A network that is looked at and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.outline import channels_last
+from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
+from genviz.classifiers.taps import INPUT, look, module_of
+from genviz.errors import UserError
+from genviz.images import resize
+from genviz.interfaces import SCORES, Classifier, Outline
+
+
+class FrozenClassifier(Classifier):
+    """A network that takes no gradient and never leaves eval mode.
+
+    Args:
+        network: on the numbers of ``input_space``; its output is its class scores.
+        outline: of the network.
+        input_space: the numbers in which it was trained to see.
+        weights_source, weights_sha256: what its weights are.
+        architecture: torchvision's name, where some layers' order of dimensions goes by it.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        outline: Outline,
+        input_space: InputSpace,
+        *,
+        weights_source: str,
+        weights_sha256: str,
+        architecture: str = "",
+    ) -> None:
+        super().__init__()
+        self.network, self.outline, self.input_space, self.architecture = network, outline, input_space, architecture
+        self.weights_source, self.weights_sha256 = weights_source, weights_sha256
+        self.requires_grad_(False)
+        self.eval()
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # on a CPU, a step takes 0.6 of the time
+        self._tap_of = {layer.name: layer.module for layer in outline.layers}
+
+    def train(self, mode: bool = True) -> FrozenClassifier:  # noqa: ARG002
+        """Stay in eval mode, whatever ``mode`` says: a frozen network has no dropout and no batch statistics."""
+        return super().train(False)
+
+    def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        images = resize(images, self.outline.input_size)
+        inputs = self.input_space(images).contiguous(memory_format=torch.channels_last)
+        taps = {layer: self._tap_of.get(layer, layer) for layer in layers if layer != SCORES}
+        seen = look(self.network, inputs, list(taps.values()), output=SCORES if SCORES in layers else None)
+        found = {SCORES: seen[SCORES]} if SCORES in layers else {}
+        return found | {layer: self._channels_second(tap, seen[tap]) for layer, tap in taps.items()}
+
+    def receptive_field(self, layer: str) -> ReceptiveField:
+        """Which of the network's input pixels the positions of ``layer``, or of what goes into it, look at.
+
+        Raises:
+            UserError: the layer has no positions, or the network cannot be traced.
+        """
+        module = self._tap_of.get(layer, layer).removesuffix(INPUT)
+        if module not in self._fields:
+            raise UserError(f"{layer} has no receptive field: each of its numbers looks at the whole image")
+        return self._fields[module]
+
+    @cached_property
+    def _fields(self) -> dict[str, ReceptiveField]:
+        return receptive_fields(self.network)
+
+    def _channels_second(self, tap: str, activation: Tensor) -> Tensor:
+        module = module_of(self.network, tap)
+        last = channels_last(self.architecture, module, activation.ndim - 1)
+        return activation.movedim(-1, 1) if last else activation

@@ -1,0 +1,66 @@
+"""A small plain network in the manner of VGG: 3x3 convolutions, ReLU, max pooling, and ReLU on its class scores."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+WIDTHS = ((32,), (64,), (128, 128), (192, 192), (192, 320))
+"""Channels of each convolution, block by block: 2.0 million weights, 4 MB in half precision."""
+
+
+class PlainNetwork(nn.Sequential):
+    """Blocks of 3x3 convolutions (Simonyan & Zisserman 2014), then class scores at each position, rectified, averaged.
+
+    Its modules have the papers' names: conv1_1, relu1_1, pool1, ... fc8, relu8, pool8. ``fc8`` scores each position of the
+    last map by itself (Lin et al. 2013), which leaves the few weights to the features. Any input size from 32 pixels up
+    will do.
+
+    Args:
+        widths: channels of each convolution, block by block; a 2x2 max pooling lies between two blocks.
+        classes: how many scores.
+        batch_norm: between each convolution and its ReLU, for training; `folded` gives the same network without.
+    """
+
+    def __init__(
+        self, widths: Sequence[Sequence[int]] = WIDTHS, classes: int = 1000, *, batch_norm: bool = False
+    ) -> None:
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        channels = 3
+        for block, block_widths in enumerate(widths, 1):
+            if block > 1:
+                layers[f"pool{block - 1}"] = nn.MaxPool2d(2)
+            for number, width in enumerate(block_widths, 1):
+                place = f"{block}_{number}"
+                layers[f"conv{place}"] = nn.Conv2d(channels, width, 3, padding=1, bias=not batch_norm)
+                if batch_norm:
+                    layers[f"bn{place}"] = nn.BatchNorm2d(width)
+                layers[f"relu{place}"] = nn.ReLU(inplace=True)
+                channels = width
+        layers["fc8"] = nn.Conv2d(channels, classes, 1)
+        layers["relu8"] = nn.ReLU()
+        layers["pool8"] = nn.AdaptiveAvgPool2d(1)
+        layers["scores"] = nn.Flatten()
+        super().__init__(layers)
+        self.widths, self.classes = tuple(tuple(block) for block in widths), classes
+
+    @torch.no_grad()
+    def folded(self) -> PlainNetwork:
+        """The same function with the batch norms' running statistics in the convolutions, in eval mode, its own copy."""
+        plain = PlainNetwork(self.widths, self.classes).eval()
+        layers = dict(self.named_children())
+        for name, layer in plain.named_children():
+            if isinstance(layer, nn.Conv2d):
+                trained = layers[name]
+                norm = layers.get(name.replace("conv", "bn"))
+                assert isinstance(trained, nn.Conv2d)
+                if isinstance(norm, nn.BatchNorm2d):
+                    fused = fuse_conv_bn_eval(trained.eval(), norm.eval())
+                else:
+                    fused = trained
+                layer.load_state_dict(fused.state_dict())
+        return plain

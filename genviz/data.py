@@ -1,0 +1,152 @@
+"""Folders of pictures, and crops of them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms import v2
+
+from genviz.errors import UserError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+
+def find_pictures(root: str | Path) -> list[Path]:
+    """The pictures under ``root``, however nested, by name.
+
+    Raises:
+        UserError: there is no such folder, or no picture in it.
+    """
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"data.root={root}: there is no such folder; give one with pictures in it")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise UserError(f"data.root={root}: no picture in it or below; {', '.join(SUFFIXES)} files are pictures")
+    return found
+
+
+def read_picture(path: Path, shorter: int) -> Tensor:
+    """Decode a picture to RGB bytes, (3, h, w), upright, and shrink it until its shorter side is ``shorter`` pixels.
+
+    Grey, palette and CMYK become RGB; what is transparent becomes white.
+
+    Raises:
+        OSError: it cannot be decoded.
+    """
+    with Image.open(path) as opened:
+        opened.draft("RGB", (shorter, shorter))  # JPEG: decode at no more than is needed
+        image = ImageOps.exif_transpose(opened)
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = image.convert("RGB")
+    scale = shorter / min(image.size)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
+class Crops(Dataset[Tensor]):
+    """An endless row of random crops, (3, size, size) bytes; crop ``number`` is the same whoever asks for it, and when.
+
+    Args:
+        folders: the pictures of each folder.
+        shares: how often each folder is drawn from, whatever it holds; None for equally often.
+        size: side of the crops, in pixels.
+        area: smallest and largest share of the picture's area.
+        colour: largest change of brightness, contrast and saturation either way, as a share.
+        seed: of the draws.
+        shorter: pictures are kept in memory with this shorter side, in pixels.
+        memory: of that, at most, in bytes.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Sequence[Path]],
+        *,
+        size: int,
+        shares: Sequence[float] | None = None,
+        area: tuple[float, float] = (0.08, 1.0),
+        colour: float = 0.4,
+        seed: int = 0,
+        shorter: int = 256,
+        memory: int = 2 << 30,
+    ) -> None:
+        self.folders, self.size, self.seed, self.shorter, self.memory = folders, size, seed, shorter, memory
+        self.change = v2.Compose(
+            [
+                v2.RandomResizedCrop(size, scale=area, antialias=True),
+                v2.RandomHorizontalFlip(),
+                v2.RandomApply([v2.ColorJitter(colour, colour, colour)], p=0.8),
+                v2.RandomGrayscale(p=0.1),
+            ]
+        )
+        self.shares = list(shares) if shares is not None else [1.0] * len(folders)
+        self._kept: dict[Path, Tensor] = {}
+        self._room = memory
+
+    def __getitem__(self, number: int) -> Tensor:
+        draw = random.Random(f"{self.seed}/{number}")
+        picture = self._picture(draw)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(draw.getrandbits(63))
+            crop: Tensor = self.change(picture)
+        return crop.contiguous()
+
+    def _picture(self, draw: random.Random) -> Tensor:
+        for _ in range(100):
+            path = draw.choice(draw.choices(self.folders, self.shares)[0])
+            kept = self._kept.get(path)
+            if kept is not None:
+                return kept
+            try:
+                picture = read_picture(path, self.shorter)
+            except (OSError, ValueError, Image.DecompressionBombError):
+                continue
+            if self._room >= picture.numel():
+                self._kept[path] = picture
+                self._room -= picture.numel()
+            return picture
+        raise UserError("no picture can be decoded")
+
+
+class Centres(Dataset[Tensor]):
+    """The centre of each picture, (3, size, size) bytes: shorter side to ``shorter`` pixels, then cut."""
+
+    def __init__(self, paths: Sequence[Path], *, size: int, shorter: int) -> None:
+        self.paths, self.shorter = paths, shorter
+        self.cut = v2.Compose([v2.Resize(shorter, antialias=True), v2.CenterCrop(size)])
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, number: int) -> Tensor:
+        crop: Tensor = self.cut(read_picture(self.paths[number], self.shorter))
+        return crop
+
+
+class Batches:
+    """Endless batches of crops' numbers, from update ``first`` on: a sampler for a training that may go on late."""
+
+    def __init__(self, first: int, batch: int) -> None:
+        self.first, self.batch = first, batch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for update in itertools.count(self.first):
+            yield list(range(update * self.batch, (update + 1) * self.batch))
+
+
+def split(paths: Sequence[Path], every: int) -> tuple[list[Path], list[Path]]:
+    """Those to train on, and every ``every``-th, from its middle on, to hold out."""
+    held = [path for index, path in enumerate(paths) if index % every == every // 2 - 1]
+    return [path for index, path in enumerate(paths) if index % every != every // 2 - 1], held

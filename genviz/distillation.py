@@ -1,0 +1,232 @@
+"""A small network that learns from a frozen one what it sees (Hinton et al. 2015; Romero et al. 2015)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+
+from genviz.classifiers.frozen import FrozenClassifier
+from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.plain import PlainNetwork
+from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
+from genviz.classifiers.taps import look
+from genviz.images import resize
+from genviz.interfaces import SCORES
+
+CLASS_MAPS = "fc8"
+
+
+class Distillation(pl.LightningModule):
+    """Trains ``student`` until it sees in any crop what ``teacher`` sees in it (Beyer et al. 2021: function matching).
+
+    The loss is the sum of, each with its weight,
+
+    - ``hints``: at some depths, the teacher's map from the student's by one linear map for all positions, mean squared
+      error in the map's own variance (Romero et al. 2015); their weight falls linearly to 0;
+    - ``maps``: the same for the class scores at each position, before the ReLU and the average;
+    - ``scores``: KL divergence of the class probabilities at a temperature T, times T^2 (Hinton et al. 2015, Section 2).
+
+    Each position of the student is compared with the teacher's at the same place of the picture, found from both
+    networks' receptive fields and interpolated.
+
+    The state dict is the student's and the hints'; the teacher is in no checkpoint. `training_step` returns the loss and
+    ``metrics``, a scalar tensor by name, the share of variance explained by each hint and by the maps among them.
+
+    Args:
+        teacher: sees the crops at its input size. Its class scores come from maps (a fully convolutional network).
+        examiner: the teacher at the input size at which it is best, for the validation.
+        student: with batch norm, on the numbers of ``input_space``.
+        size: what the student sees in training, in pixels; the networks are convolutional, and may see more later.
+        final_size: what it sees in validation.
+        hints: the teacher's layer for each of the student's that has one.
+        optimizer: makes an optimizer of parameters.
+        updates: how many there will be; the learning rate rises for ``warm_up`` of them, and falls as a cosine.
+        temperature: T.
+        mix: the share of batches that are mixed: half by mixup, half by CutMix, the teacher seeing the same mixture.
+        positions: of each hint's map, in rows and in columns, are compared in each update, drawn at random.
+        noise: largest standard deviation of Gaussian noise on what the student sees, in units of [0, 1]; the teacher's
+            picture has none, so that the student learns to see through it.
+        held_out: a name for each folder of pictures that the validation comes from.
+    """
+
+    def __init__(
+        self,
+        *,
+        teacher: FrozenClassifier,
+        examiner: FrozenClassifier,
+        student: PlainNetwork,
+        input_space: InputSpace,
+        size: int,
+        final_size: int,
+        hints: Mapping[str, str],
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        updates: int,
+        warm_up: int = 100,
+        weight_hints: float = 1.0,
+        weight_maps: float = 1.0,
+        weight_scores: float = 0.2,
+        temperature: float = 2.0,
+        mix: float = 0.3,
+        positions: int = 7,
+        noise: float = 0.0,
+        held_out: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.teacher, self.examiner, self.student, self.input_space = teacher, examiner, student, input_space
+        self.size, self.final_size, self.hints = size, final_size, dict(hints)
+        self.optimizer, self.updates, self.warm_up = optimizer, updates, warm_up
+        self.weight_hints, self.weight_maps, self.weight_scores = weight_hints, weight_maps, weight_scores
+        self.temperature, self.mix, self.positions, self.noise = temperature, mix, positions, noise
+        self.teacher_maps = teacher.outline.preactivations[SCORES]
+        channels = {layer.name: layer.shape[0] for layer in teacher.outline.layers}
+        own = {n.replace("conv", "relu"): m.out_channels for n, m in student.named_children() if isinstance(m, nn.Conv2d)}
+        self.projections = nn.ModuleDict({s: nn.Linear(own[s], channels[t]) for s, t in self.hints.items()})
+        self.teacher_fields = {name: teacher.receptive_field(name) for name in (*hints.values(), self.teacher_maps)}
+        self.fields = receptive_fields(student)
+        classes = len(teacher.outline.labels)
+        self.agreements = nn.ModuleDict({name: agreement(classes) for name in held_out})
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Any]:
+        """One update's loss on crops (n, 3, h, w) of bytes."""
+        images = mixed(batch.float() / 255, self.mix)
+        layers = list(self.hints.values())
+        with torch.no_grad():
+            taught = self.teacher(images, [*layers, self.teacher_maps, SCORES])
+        inputs = resize(images, (self.size, self.size))
+        if self.noise:
+            sigma = self.noise * torch.rand(len(inputs), 1, 1, 1, device=inputs.device)
+            inputs = inputs + sigma * torch.randn_like(inputs)
+        inputs = self.input_space(inputs).contiguous(memory_format=torch.channels_last)
+        seen = look(self.student, inputs, [*self.hints, CLASS_MAPS], output=SCORES)
+        metrics: dict[str, Tensor] = {}
+        loss = torch.zeros((), device=self.device)
+        for own, layer in self.hints.items():
+            rows, columns = (_some(extent, self.positions).to(self.device) for extent in seen[own].shape[-2:])
+            target = self._at(taught[layer], layer, own, rows, columns)
+            spread = target.std((0, 1, 2))
+            target = (target - target.mean((0, 1, 2))) / (spread + 0.05 * spread.mean())  # some channels hardly ever fire
+            guess = self.projections[own](_channels_last(seen[own])[:, rows][:, :, columns])
+            error = F.mse_loss(guess.float(), target)
+            metrics[f"explained/{layer}"] = 1 - error / target.var()
+            loss = loss + self.weight_hints * (1 - self.global_step / self.updates) * error
+        rows, columns = (torch.arange(extent, device=self.device) for extent in seen[CLASS_MAPS].shape[-2:])
+        target = self._at(taught[self.teacher_maps], self.teacher_maps, CLASS_MAPS, rows, columns)
+        if self.global_step == 0:
+            self._begin_with_the_mean(target)
+        maps = F.mse_loss(_channels_last(seen[CLASS_MAPS]).float(), target) / target.var((0, 1, 2)).mean()
+        scores = self._divergence(seen[SCORES].float(), taught[SCORES].float())
+        loss = loss + self.weight_maps * maps + self.weight_scores * scores
+        metrics |= {"explained/maps": 1 - maps, "divergence": scores, "loss": loss}
+        return {"loss": loss, "metrics": {name: value.detach() for name, value in metrics.items()}}
+
+    def validation_step(self, batch: Tensor, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Compare the answers on whole pictures (n, 3, h, w) of bytes, of the ``dataloader_idx``-th folder."""
+        images = batch.float() / 255
+        expected = self.examiner(images, [SCORES])[SCORES].float()
+        inputs = self.input_space(resize(images, (self.final_size, self.final_size)))
+        scores = self.student(inputs.contiguous(memory_format=torch.channels_last)).float()
+        measures = list(self.agreements.values())[dataloader_idx]
+        measures["top1"].update(scores, expected.argmax(1))  # type: ignore[index]
+        measures["top5"].update(scores, expected.argmax(1))  # type: ignore[index]
+        for pair in zip(scores, expected, strict=True):
+            measures["correlation"].update(torch.corrcoef(torch.stack(pair))[0, 1].nan_to_num())  # type: ignore[index]
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the agreement."""
+        for folder, measures in self.agreements.items():
+            for name, value in measures.compute().items():  # type: ignore[operator]
+                self.log(f"{folder}/{name}", value)
+            measures.reset()  # type: ignore[operator]
+
+    def configure_optimizers(self) -> Any:
+        """The student's and the hints' parameters, with the learning rate's rise and fall."""
+        parameters = [*self.student.parameters(), *self.projections.parameters()]
+        optimizer = self.optimizer(parameters)
+        schedule = LambdaLR(optimizer, lambda update: self._rate(update))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        """The student's and the hints' state."""
+        parts = {"student": self.student, "projections": self.projections}
+        return {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Fill the student and the hints; every key must be there, whatever ``strict`` says."""
+        for part, module in {"student": self.student, "projections": self.projections}.items():
+            prefix = f"{part}."
+            own = {name.removeprefix(prefix): value for name, value in state_dict.items() if name.startswith(prefix)}
+            module.load_state_dict(own, strict=True, assign=assign)
+
+    @torch.no_grad()
+    def _begin_with_the_mean(self, maps: Tensor) -> None:
+        """Let the scores begin where the teacher's are on average: what is left to learn is how pictures differ."""
+        readout = self.student.get_submodule(CLASS_MAPS)
+        readout.bias.copy_(maps.mean((0, 1, 2)))
+        readout.weight.mul_(0.3)
+
+    def _rate(self, update: int) -> float:
+        rise = min(1.0, (update + 1) / max(1, self.warm_up))
+        return rise * (0.002 + 0.998 * (1 + math.cos(math.pi * min(1.0, update / self.updates))) / 2)
+
+    def _divergence(self, scores: Tensor, expected: Tensor) -> Tensor:
+        guess, answer = (F.log_softmax(values / self.temperature, 1) for values in (scores, expected))
+        return F.kl_div(guess, answer, log_target=True, reduction="batchmean") * self.temperature**2
+
+    def _at(self, maps: Tensor, layer: str, own: str, rows: Tensor, columns: Tensor) -> Tensor:
+        """The teacher's ``maps`` (n, c, h, w) where the student's ``own`` has its positions, (n, rows, columns, c)."""
+        field, theirs = self.fields[own], self.teacher_fields[layer]
+        zoom = self.teacher.outline.input_size[0] / self.size
+        values = _channels_last(maps)
+        for dimension, positions in ((1, rows), (2, columns)):
+            index = _index(positions, field, theirs, zoom).clamp(0, values.shape[dimension] - 1)
+            low = index.floor().long().clamp(max=values.shape[dimension] - 2)
+            share = (index - low).to(values.dtype).view(-1, *[1] * (3 - dimension))
+            values = values.index_select(dimension, low).lerp(values.index_select(dimension, low + 1), share)
+        return values.float()
+
+
+def agreement(classes: int) -> MetricCollection:
+    """How far answers agree: the share with the same first class, with it among the first five, and how the scores of a
+    picture correlate, averaged."""
+    first, five = (MulticlassAccuracy(classes, average="micro", top_k=k) for k in (1, 5))
+    return MetricCollection({"top1": first, "top5": five, "correlation": MeanMetric()}, compute_groups=False)
+
+
+def mixed(images: Tensor, share: float) -> Tensor:
+    """With a chance of ``share``, each of ``images`` (n, 3, h, w) with its neighbour in it: mixup or CutMix."""
+    chance = float(torch.rand(()))
+    others = images.roll(1, 0)
+    if chance < share / 2:
+        weight = 0.5 + 0.5 * torch.rand(len(images), 1, 1, 1).to(images)
+        return images * weight + others * (1 - weight)
+    if chance < share:
+        side = images.shape[-1]
+        height, width = (int(side * (0.3 + 0.4 * float(torch.rand(())))) for _ in range(2))
+        top, left = (int(torch.randint(0, side - extent, ())) for extent in (height, width))
+        images = images.clone()
+        images[..., top : top + height, left : left + width] = others[..., top : top + height, left : left + width]
+    return images
+
+
+def _index(positions: Tensor, field: ReceptiveField, theirs: ReceptiveField, zoom: float) -> Tensor:
+    """Where, in positions of their map, the centres of ``positions`` of ours lie; their picture is ``zoom`` times larger."""
+    pixels = (field.offset + field.stride * positions.float() + 0.5) * zoom - 0.5
+    return (pixels - theirs.offset) / theirs.stride
+
+
+def _some(extent: int, count: int) -> Tensor:
+    return torch.randperm(extent)[:count].sort().values
+
+
+def _channels_last(maps: Tensor) -> Tensor:
+    return maps.permute(0, 2, 3, 1)
