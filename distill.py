@@ -1,17 +1,6 @@
-"""Train a small classifier to see what a large one sees: python distill.py data.root=photos/ teacher=vgg16"""
+"""Train a small classifier to see what a large one sees: python distill.py data.root=photos/"""
 
-from pathlib import Path
-
-from omegaconf import DictConfig
-
-from genviz import program
-
-
-def main(config: DictConfig) -> int:
-    from genviz.runs.distill import distill
-
-    return distill(config)
-
+from genviz.commands import distill
 
 if __name__ == "__main__":
-    program.run(main, configs=Path(__file__).resolve().parent / "configs", name="distill")
+    distill()

@@ -46,7 +46,7 @@ def main() -> None:
 def outputs(words: list[str]) -> Path:
     """Where these words' run keeps its picture and result."""
     config = program.compose(ROOT / "configs", "train", words)
-    target = build.target(config, build.sketch(config))
+    target = build.target(config, build.sketch(config.classifier))
     return Path(config.paths.outputs, *build.names(config), target.folder)
 
 

@@ -1,8 +1,8 @@
 """What genviz costs over the bare loop: python benchmarks/overhead.py [coupled|pixels]
 
-In one process, `genviz.runs.train.train` with everything on (Lightning, progress, metrics, W&B offline, snapshots, video,
-checkpoints) and a hand-written PyTorch loop over the same modules make 50 updates each in turn. Printed is the ratio of
-their seconds, round by round, and the median. Then one process each for the two peaks of memory.
+In one process, `genviz.runs.train.train` with everything on (Lightning, progress, metrics, W&B offline, snapshots,
+video, checkpoints) and a hand-written PyTorch loop over the same modules make 50 updates each in turn. Printed
+is the ratio of their seconds, round by round, and the median. Then one process each for the two peaks of memory.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def time_in_turn(case: str, rounds: int) -> None:
     in_turn = InTurn()
     with tempfile.TemporaryDirectory() as folder:
         config = program.compose(CONFIGS, "train", overrides(case, BLOCK * (rounds + 1), Path(folder)))
-        train(config, build.target(config, build.sketch(config)), callbacks=[in_turn])
+        train(config, build.target(config, build.sketch(config.classifier)), callbacks=[in_turn])
     print(f"\n{case}: median ratio {statistics.median(in_turn.ratios):.3f} of {rounds} rounds of {BLOCK} updates")
 
 
@@ -92,7 +92,7 @@ def peak(case: str, who: str, updates: int = 20) -> None:
     """Make some updates and print this process's peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
         config = program.compose(CONFIGS, "train", overrides(case, updates, Path(folder)))
-        outline = build.sketch(config)
+        outline = build.sketch(config.classifier)
         target = build.target(config, outline)
         if who == "ours":
             from genviz.runs.train import train
@@ -100,7 +100,11 @@ def peak(case: str, who: str, updates: int = 20) -> None:
             train(config, target)
         else:
             generator = build.generator(config)
-            couple = build.classifier(config), build.objective(config, target, outline), build.regularizers(config)
+            couple = (
+                build.classifier(config.classifier),
+                build.objective(config, target, outline),
+                build.regularizers(config),
+            )
             views = torch.nn.Sequential(*build.transforms(config))
             bare_updates(updates, generator, *couple, views, build.optimizer(config)(generator.parameters()))
     print(f"peak {_peak_megabytes():.0f}")

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from genviz.classifiers.embedded import EmbeddedClassifier
 from genviz.classifiers.outline import architectures, sketch
 from genviz.errors import UserError
 from genviz.labels import slug
@@ -21,7 +22,7 @@ def main() -> int:
     layers = commands.add_parser("layers", help="the layers of a classifier: the papers' name, torchvision's, shape")
     layers.add_argument("classifier", help="vgg16 for instance")
     layers.add_argument("--input-size", type=int, metavar="PIXELS", help="instead of its own")
-    commands.add_parser("classifiers", help="torchvision's classification models")
+    commands.add_parser("classifiers", help="genviz's own, and torchvision's classification models")
     arguments = parser.parse_args()
     try:
         for line in _lines(arguments):
@@ -36,12 +37,15 @@ def main() -> int:
 
 def _lines(arguments: argparse.Namespace) -> list[str]:
     if arguments.command == "classifiers":
-        return architectures()
+        return ["embedded", *architectures()]
     if arguments.command == "labels":
         wanted = slug(arguments.containing)
         labels = sketch("vgg16", labels=arguments.labels).labels
         return [f"{index:4d}  {label}" for index, label in enumerate(labels) if wanted in slug(label)]
-    layers = sketch(arguments.classifier, input_size=arguments.input_size).layers
+    if arguments.classifier == "embedded":
+        layers = EmbeddedClassifier.sketch(input_size=arguments.input_size).layers
+    else:
+        layers = sketch(arguments.classifier, input_size=arguments.input_size).layers
     width = max(len(layer.name) for layer in layers)
     modules = max(len(layer.module) for layer in layers)
     return [f"{layer.name:{width}}  {layer.module:{modules}}  {' x '.join(map(str, layer.shape))}" for layer in layers]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "snapshot_every": 1, "log_every": 1}
 """The whole numbers of a configuration, and the smallest of each."""
 _NUMBERS_OF_DISTILLATION = {
-    **{name: 1 for name in ("updates", "batch", "checkpoint_every", "validate_every", "log_every")},
+    **dict.fromkeys(("updates", "batch", "checkpoint_every", "validate_every", "log_every"), 1),
     "seed": 0,
 }
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
@@ -80,6 +80,8 @@ class Names(NamedTuple):
 
     classifier: str
     generator: str
+    note: str | None
+    """What nobody may miss: that the classifier is not the one that was wanted, why, and how to get that."""
 
 
 def names(config: DictConfig) -> Names:
@@ -91,7 +93,15 @@ def names(config: DictConfig) -> Names:
         stem = Path(weights).stem
         classifier = stem if stem.startswith(classifier) else f"{classifier}-{stem}"
     generator = "-".join(str(part) for part in (choices.generator, choices.experiment, config.tag) if part is not None)
-    return Names(*(re.sub(r"[^\w.+-]", "_", name) for name in (classifier, generator)))
+    classifier, generator = (re.sub(r"[^\w.+-]", "_", name) for name in (classifier, generator))
+    return Names(classifier, generator, _note(config))
+
+
+def _note(config: DictConfig) -> str | None:
+    wanted = config.choices.instead_of
+    if wanted is None:
+        return None
+    return f"not {wanted}, but genviz's own small embedded network: {config.choices.because}"
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -106,7 +116,7 @@ def as_yaml(config: DictConfig) -> str:
     return OmegaConf.to_yaml(config, resolve=True)
 
 
-def make(config: DictConfig, what: str, *arguments: Any, **keywords: Any) -> Any:
+def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **keywords: Any) -> Any:
     """Instantiate ``config``; objects in ``keywords`` reach the constructor as they are.
 
     Raises:
@@ -121,17 +131,16 @@ def make(config: DictConfig, what: str, *arguments: Any, **keywords: Any) -> Any
         cause = error.__cause__ or error
         if isinstance(cause, UserError):
             raise cause from None
-        settings = {key: value for key, value in plain(config).items() if key != "_target_"}
+        settings = {key: value for key, value in config.items() if key != "_target_"}
         raise UserError(f"{what}: {str(cause).splitlines()[0]}; the settings were {settings}") from error
 
 
-def sketch(config: DictConfig) -> Outline:
-    """The outline of the configured classifier, without its weights."""
-    settings = OmegaConf.to_container(config.classifier, resolve=True)
-    assert isinstance(settings, dict)
-    kind = get_class(str(settings.pop("_target_")))
+def sketch(settings: DictConfig) -> Outline:
+    """The outline of the classifier of these settings, without its weights."""
+    arguments = plain(settings)
+    kind = get_class(str(arguments.pop("_target_")))
     assert issubclass(kind, Classifier)
-    return kind.sketch(**{str(key): value for key, value in settings.items()})
+    return kind.sketch(**arguments)
 
 
 def target(config: DictConfig, outline: Outline) -> Target:

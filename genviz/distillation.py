@@ -34,13 +34,13 @@ class Distillation(pl.LightningModule):
     - ``hints``: at some depths, the teacher's map from the student's by one linear map for all positions, mean squared
       error in the map's own variance (Romero et al. 2015); their weight falls linearly to 0;
     - ``maps``: the same for the class scores at each position, before the ReLU and the average;
-    - ``scores``: KL divergence of the class probabilities at a temperature T, times T^2 (Hinton et al. 2015, Section 2).
+    - ``scores``: KL divergence of the class probabilities at a temperature T, times T^2 (Hinton et al. 2015, Sec. 2).
 
     Each position of the student is compared with the teacher's at the same place of the picture, found from both
     networks' receptive fields and interpolated.
 
-    The state dict is the student's and the hints'; the teacher is in no checkpoint. `training_step` returns the loss and
-    ``metrics``, a scalar tensor by name, the share of variance explained by each hint and by the maps among them.
+    The state dict is the student's and the hints'; the teacher is in no checkpoint. `training_step` returns the loss
+    and ``metrics``, a scalar tensor by name, the share of variance explained by each hint and by the maps among them.
 
     Args:
         teacher: sees the crops at its input size. Its class scores come from maps (a fully convolutional network).
@@ -89,7 +89,9 @@ class Distillation(pl.LightningModule):
         self.temperature, self.mix, self.positions, self.noise = temperature, mix, positions, noise
         self.teacher_maps = teacher.outline.preactivations[SCORES]
         channels = {layer.name: layer.shape[0] for layer in teacher.outline.layers}
-        own = {n.replace("conv", "relu"): m.out_channels for n, m in student.named_children() if isinstance(m, nn.Conv2d)}
+        own = {
+            n.replace("conv", "relu"): m.out_channels for n, m in student.named_children() if isinstance(m, nn.Conv2d)
+        }
         self.projections = nn.ModuleDict({s: nn.Linear(own[s], channels[t]) for s, t in self.hints.items()})
         self.teacher_fields = {name: teacher.receptive_field(name) for name in (*hints.values(), self.teacher_maps)}
         self.fields = receptive_fields(student)
@@ -114,7 +116,9 @@ class Distillation(pl.LightningModule):
             rows, columns = (_some(extent, self.positions).to(self.device) for extent in seen[own].shape[-2:])
             target = self._at(taught[layer], layer, own, rows, columns)
             spread = target.std((0, 1, 2))
-            target = (target - target.mean((0, 1, 2))) / (spread + 0.05 * spread.mean())  # some channels hardly ever fire
+            target = (target - target.mean((0, 1, 2))) / (
+                spread + 0.05 * spread.mean()
+            )  # some channels hardly ever fire
             guess = self.projections[own](_channels_last(seen[own])[:, rows][:, :, columns])
             error = F.mse_loss(guess.float(), target)
             metrics[f"explained/{layer}"] = 1 - error / target.var()
@@ -144,9 +148,10 @@ class Distillation(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the agreement."""
         for folder, measures in self.agreements.items():
-            for name, value in measures.compute().items():  # type: ignore[operator]
+            assert isinstance(measures, MetricCollection)
+            for name, value in measures.compute().items():
                 self.log(f"{folder}/{name}", value)
-            measures.reset()  # type: ignore[operator]
+            measures.reset()
 
     def configure_optimizers(self) -> Any:
         """The student's and the hints' parameters, with the learning rate's rise and fall."""
@@ -158,7 +163,9 @@ class Distillation(pl.LightningModule):
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """The student's and the hints' state."""
         parts = {"student": self.student, "projections": self.projections}
-        return {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
+        return {
+            f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()
+        }
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Fill the student and the hints; every key must be there, whatever ``strict`` says."""
@@ -171,6 +178,7 @@ class Distillation(pl.LightningModule):
     def _begin_with_the_mean(self, maps: Tensor) -> None:
         """Let the scores begin where the teacher's are on average: what is left to learn is how pictures differ."""
         readout = self.student.get_submodule(CLASS_MAPS)
+        assert isinstance(readout, nn.Conv2d) and readout.bias is not None
         readout.bias.copy_(maps.mean((0, 1, 2)))
         readout.weight.mul_(0.3)
 
@@ -219,7 +227,7 @@ def mixed(images: Tensor, share: float) -> Tensor:
 
 
 def _index(positions: Tensor, field: ReceptiveField, theirs: ReceptiveField, zoom: float) -> Tensor:
-    """Where, in positions of their map, the centres of ``positions`` of ours lie; their picture is ``zoom`` times larger."""
+    """Where in their map our ``positions`` have their centres; their picture is ``zoom`` times as large."""
     pixels = (field.offset + field.stride * positions.float() + 0.5) * zoom - 0.5
     return (pixels - theirs.offset) / theirs.stride
 

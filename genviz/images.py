@@ -39,7 +39,7 @@ def display(image: Tensor, how: Display = "rgb") -> Tensor:
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images (n, 3, h, w) in rows and columns ``size``, bilinear and antialiased; the same where they have it already."""
+    """Images (n, 3, h, w) in rows and columns ``size``, bilinear and antialiased."""
     if images.shape[-2:] == size:
         return images
     return F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)

@@ -18,12 +18,19 @@ def begins(
     trainable = sum(parameter.numel() for parameter in generator.parameters() if parameter.requires_grad)
     print(f"{target}: {names.generator} ({trainable:,} trainable parameters) coupled to {names.classifier}", end=" ")
     print(f"({classifier.weights_source})")
+    warn(names.note)
     made, seen = generator.image_size, classifier.outline.input_size
     if made != seen:
         sizes = f"{made[0]} x {made[1]}, is resized to the {seen[0]} x {seen[1]}"
         print(f"the picture, {sizes} that {names.classifier} sees")
     if 0 < updates < wanted:
         print(f"going on after update {updates} of {wanted} (resume=false starts over)")
+
+
+def warn(note: str | None) -> None:
+    """Say what nobody may miss, if there is anything."""
+    if note is not None:
+        print(f"\n!!! {note}\n", flush=True)
 
 
 def done(picture: Path, target: Target, updates: int) -> None:
@@ -36,10 +43,11 @@ def stopped(checkpoint: Path, which: signal.Signals, updates: int) -> None:
     print(f"{which.name} after update {updates}, saved: {checkpoint}; the same command goes on from there")
 
 
-def ends(verdict: Verdict, picture: Path, checkpoint: Path, run: str) -> None:
+def ends(verdict: Verdict, note: str | None, picture: Path, checkpoint: Path, run: str) -> None:
     """Say what came out, what to think of it, and where it is."""
     print(f"\n{verdict.verdict}: {verdict.explanation}")
     print(f"measured on the picture as written: activation {verdict.activation:.3f}, rank {verdict.rank}")
     for score in verdict.top_classes:
         print(f"  {score.probability:7.2%}  {score.label} ({score.number})")
+    warn(note)
     print(f"picture     {picture}\ncheckpoint  {checkpoint}\nrun         {run}", flush=True)

@@ -16,9 +16,9 @@ def choices(group):
 def test_classifiers(compose, name):
     words = ["classifier.architecture=resnet18"] if name == "torchvision" else []
     config = compose("target=class:harmonica", f"classifier={name}", "classifier.weights=random", *words)
-    outline = build.sketch(config)
+    outline = build.sketch(config.classifier)
     assert str(build.target(config, outline)) == "class:harmonica"
-    made = build.classifier(config)
+    made = build.classifier(config.classifier)
     assert isinstance(made, Classifier)
     assert made.outline == outline
     assert build.names(config).classifier == f"{config.classifier.architecture}-random"
@@ -78,7 +78,7 @@ def test_experiments_run(compose, name, monkeypatch):
     from genviz.runs.train import train
 
     config = compose("target=class:harmonica", f"experiment={name}", *TINY, "updates=2", "logger=none")
-    assert train(config, build.target(config, build.sketch(config))) == 0
+    assert train(config, build.target(config, build.sketch(config.classifier))) == 0
     assert build.names(config).generator.endswith(f"-{name}")
 
 

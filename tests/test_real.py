@@ -25,7 +25,7 @@ def words(data):
 @pytest.fixture(scope="module")
 def squeezenet(data):
     config = program.compose(CONFIGS, "train", ["target=class:1", *words(data)])
-    return build.classifier(config)
+    return build.classifier(config.classifier)
 
 
 def test_it_sees_what_the_pictures_show(squeezenet, data):
@@ -51,7 +51,7 @@ def test_its_scores_come_out_of_a_relu_and_have_a_preactivation(squeezenet, data
 
 def test_a_hundred_and_fifty_updates_bring_a_class_to_the_top(data, compose, tmp_path):
     config = compose("target=class:zebra", *words(data), "generator=untrained_small", "updates=150")
-    assert train(config, build.target(config, build.sketch(config))) == 0
+    assert train(config, build.target(config, build.sketch(config.classifier))) == 0
     (path,) = tmp_path.glob("outputs/*/*/*/result.json")
     result = json.loads(path.read_text())
     assert result["rank"] <= 5

@@ -218,7 +218,7 @@ def test_every_kind_of_target_runs(compose, target, folder, tmp_path):
     from genviz.runs.train import train as run
 
     config = compose(f"target={target}", *TINY, "updates=2", "logger=none")
-    assert run(config, build.target(config, build.sketch(config))) == 0
+    assert run(config, build.target(config, build.sketch(config.classifier))) == 0
     result = json.loads((tmp_path / "outputs" / RUN.parent / folder / "result.json").read_text())
     assert len(result["units"]) == target.count("+") + 1
 
@@ -228,7 +228,7 @@ def test_the_papers_display_is_an_option(compose, tmp_path):
     from genviz.runs.train import train as run
 
     config = compose("target=class:harmonica", *TINY, "updates=1", "logger=none", "display=despraz")
-    run(config, build.target(config, build.sketch(config)))
+    run(config, build.target(config, build.sketch(config.classifier)))
     image = read_image(tmp_path / "outputs" / RUN / "final.png")
     assert image.max() == 1
     assert image.min() == 0

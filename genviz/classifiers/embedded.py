@@ -50,6 +50,7 @@ class EmbeddedClassifier(FrozenClassifier):
 
     def __init__(self, *, weights: str = DEFAULT, input_size: int | None = None, labels: str | None = None) -> None:
         outline = self.sketch(weights=weights, input_size=input_size, labels=labels)
+        network: nn.Module
         if weights == RANDOM:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(_RANDOM_SEED)
@@ -116,7 +117,9 @@ def read_facts(path: Path) -> Facts:
         UserError: there is no such file, or it is none of ours.
     """
     if not path.is_file():
-        raise UserError(f"there is no weights file {path}; classifier.weights takes a .safetensors file of distill.py's")
+        raise UserError(
+            f"there is no weights file {path}; classifier.weights takes a .safetensors file of distill.py's"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -77,7 +77,9 @@ def sketch_network(network: nn.Module, labels: tuple[str, ...], size: int) -> Ou
         traced = trace(network, size)
     except RuntimeError as error:
         why = str(error).splitlines()[0][:100]
-        raise UserError(f"classifier.input_size={size} is too small for the network ({why}); null is its own") from error
+        raise UserError(
+            f"classifier.input_size={size} is too small for the network ({why}); null is its own"
+        ) from error
     return _outline("", traced, {}, labels, size)
 
 

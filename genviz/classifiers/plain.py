@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from torch import nn
@@ -16,9 +17,9 @@ WIDTHS = ((32,), (64,), (128, 128), (192, 192), (192, 320))
 class PlainNetwork(nn.Sequential):
     """Blocks of 3x3 convolutions (Simonyan & Zisserman 2014), then class scores at each position, rectified, averaged.
 
-    Its modules have the papers' names: conv1_1, relu1_1, pool1, ... fc8, relu8, pool8. ``fc8`` scores each position of the
-    last map by itself (Lin et al. 2013), which leaves the few weights to the features. Any input size from 32 pixels up
-    will do.
+    Its modules have the papers' names: conv1_1, relu1_1, pool1, ... fc8, relu8, pool8. ``fc8`` scores each position of
+    the last map by itself (Lin et al. 2013), which leaves the few weights to the features. Any input size from 16
+    pixels up will do.
 
     Args:
         widths: channels of each convolution, block by block; a 2x2 max pooling lies between two blocks.
@@ -50,7 +51,7 @@ class PlainNetwork(nn.Sequential):
 
     @torch.no_grad()
     def folded(self) -> PlainNetwork:
-        """The same function with the batch norms' running statistics in the convolutions, in eval mode, its own copy."""
+        """The same function in eval mode, the batch norms' running statistics in the convolutions; a copy."""
         plain = PlainNetwork(self.widths, self.classes).eval()
         layers = dict(self.named_children())
         for name, layer in plain.named_children():
@@ -59,8 +60,6 @@ class PlainNetwork(nn.Sequential):
                 norm = layers.get(name.replace("conv", "bn"))
                 assert isinstance(trained, nn.Conv2d)
                 if isinstance(norm, nn.BatchNorm2d):
-                    fused = fuse_conv_bn_eval(trained.eval(), norm.eval())
-                else:
-                    fused = trained
-                layer.load_state_dict(fused.state_dict())
+                    trained = fuse_conv_bn_eval(deepcopy(trained).eval(), deepcopy(norm).eval())
+                layer.load_state_dict(trained.state_dict())
         return plain

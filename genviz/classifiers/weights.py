@@ -6,7 +6,9 @@ import hashlib
 import pickle
 import socket
 import sys
+import time
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlparse
@@ -22,8 +24,9 @@ from genviz.files import load_torch_file, sha256
 from genviz.network import why_unreachable
 
 DEFAULT, RANDOM = "default", "random"
-_ROUTE_SECONDS = 8.0  # to find out that there is no network
+_ROUTE_SECONDS = 5.0  # to find out that there is no network
 _STALL_SECONDS = 30.0  # without a byte, while fetching
+_ABANDONED_SECONDS = 600.0  # since the last byte of a fetch that was killed
 
 
 class Weights(NamedTuple):
@@ -59,34 +62,65 @@ def has_entries(architecture: str) -> bool:
     return len(torchvision.models.get_model_weights(architecture)) > 0
 
 
+class CannotFetchError(UserError):
+    """The weights are not here and do not come.
+
+    Attributes:
+        why: what stands against it.
+        remedy: how to get them, or do without.
+    """
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(f"{why}; {remedy}")
+        self.why, self.remedy = why, remedy
+
+
 def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
     """The cached file of torchvision's ``entry``, fetched with a progress bar and its hash checked if it is not there.
 
+    A fetch that breaks off leaves nothing behind; the next begins anew.
+
     Raises:
-        UserError: there is no network, or the file that came is not whole.
+        CannotFetchError: there is no network, or the file that came is not whole.
     """
-    name = Path(urlparse(entry.url).path).name
-    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    path = cached(entry)
     if path.exists():
         return path
     size = f"{entry.meta['_file_size']:.0f} MB"
     command = f"python train.py target=class:harmonica classifier={architecture} classifier.weights="
-    ways = (
-        f"either put {name} ({size}, from {entry.url}) into {path.parent}, or run without it: {command}FILE "
+    remedy = (
+        f"put {path.name} ({size}, from {entry.url}) into {path.parent}, or run {command}FILE "
         f"with weights that you have, or {command}random to try the program (then its pictures mean nothing)"
     )
     if (why := why_unreachable(entry.url, _ROUTE_SECONDS)) is not None:
-        raise UserError(f"the weights of {architecture} are not on this machine and cannot be fetched ({why}); {ways}")
+        raise CannotFetchError(
+            f"the weights of {architecture} are not on this machine and cannot be fetched ({why})", remedy
+        )
     print(f"fetching {architecture}'s weights, {size}, once: {entry.url} -> {path}", file=sys.stderr, flush=True)
+    _clear_abandoned(path)
     stall = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_STALL_SECONDS)
     try:
         torch.hub.load_state_dict_from_url(entry.url, progress=True, check_hash=True, weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise UserError(f"fetching {entry.url} failed ({error}); run the same command again, or {ways}") from error
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, HTTPException) as error:
+        raise CannotFetchError(
+            f"fetching {entry.url} failed ({error}); the same command tries again", remedy
+        ) from error
     finally:
         socket.setdefaulttimeout(stall)
     return path
+
+
+def cached(entry: torchvision.models.WeightsEnum) -> Path:
+    """Where torchvision keeps the file of ``entry``, once it is there."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(entry.url).path).name
+
+
+def _clear_abandoned(path: Path) -> None:
+    """Remove what killed fetches left of ``path``; not what another process is fetching now."""
+    for partial in path.parent.glob(f"{path.name}.*.partial"):
+        if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
+            partial.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict[str, Tensor]:

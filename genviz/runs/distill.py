@@ -44,7 +44,6 @@ def distill(config: DictConfig) -> int:
         UserError: a setting cannot work, or the checkpoint is of another run.
     """
     keep_freed_memory()
-    build.check_distillation(config)
     outputs = Path(config.paths.outputs).expanduser() / "distill" / config.name
     checkpoint = Path(config.paths.checkpoints).expanduser() / "distill" / config.name / "last.ckpt"
     folders = _folders(config)
@@ -94,7 +93,9 @@ def distill(config: DictConfig) -> int:
         return 128 + checkpoints.signal
     if monitor.failure is not None:
         close(trainer.loggers)
-        raise UserError(f"{monitor.failure}; the last checkpoint is sound; try optimizer.lr={config.optimizer.lr / 3:g}")
+        raise UserError(
+            f"{monitor.failure}; the last checkpoint is sound; try optimizer.lr={config.optimizer.lr / 3:g}"
+        )
     _finish(config, folders, module, trainer, monitor, outputs, pictures)
     return 0
 
@@ -130,7 +131,7 @@ def _module(config: DictConfig, teacher: FrozenClassifier, held_out: list[str]) 
         **settings["distillation"],
     )
     assert isinstance(module, Distillation)
-    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module.to(memory_format=torch.channels_last)
 
 
 def _crops(config: DictConfig, folders: list[Folder], updates: int, size: int) -> DataLoader[Any]:
@@ -157,7 +158,9 @@ def _whole(folders: list[Folder], size: int) -> list[DataLoader[Any]]:
     ]
 
 
-def _begins(config: DictConfig, folders: list[Folder], teacher: FrozenClassifier, module: Distillation, updates: int) -> None:
+def _begins(
+    config: DictConfig, folders: list[Folder], teacher: FrozenClassifier, module: Distillation, updates: int
+) -> None:
     weights = sum(parameter.numel() for parameter in module.student.parameters())
     print(f"{config.name}: a plain network of {weights:,} parameters learns from {teacher.weights_source}")
     for folder in folders:

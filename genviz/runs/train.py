@@ -14,7 +14,6 @@ import pytorch_lightning as pl
 import torch
 import torchvision
 from omegaconf import DictConfig
-from pytorch_lightning.loggers import Logger
 from torch.utils.data import DataLoader
 
 import genviz
@@ -24,7 +23,6 @@ from genviz.callbacks.monitor import Monitor
 from genviz.callbacks.snapshots import Snapshots
 from genviz.checkpoint import KEY, check_identity, read_checkpoint
 from genviz.coupling import Coupling
-from genviz.errors import UserError
 from genviz.files import prepare_folder, set_aside, write_text
 from genviz.images import display, write_png
 from genviz.interfaces import Classifier
@@ -33,6 +31,7 @@ from genviz.memory import keep_freed_memory
 from genviz.runs.trainer import close, make_trainer
 from genviz.targets import Target
 from genviz.verdict import judge
+
 
 class Callbacks(NamedTuple):
     """What happens beside every training, in this order after each update."""
@@ -104,7 +103,8 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     write_text(places.outputs / "config.yaml", build.as_yaml(config))
     report.begins(build.names(config), target, coupling.generator, classifier, updates, config.updates)
     known = found[KEY]["wandb_run_id"] if found is not None else None
-    group = "/".join(build.names(config))
+    names = build.names(config)
+    group = f"{names.classifier}/{names.generator}"
     title = f"{target} on {group}"
     trainer.loggers = build.loggers(config, folder=places.outputs, run_id=known, group=group, name=title)
     record["wandb_run_id"] = next((run.run_id for run in trainer.loggers if isinstance(run, WandbRun)), known)
@@ -164,6 +164,7 @@ def _finish(
     names = build.names(config)
     metadata = {"Software": f"genviz {genviz.__version__}", "target": str(target), "classifier": names.classifier}
     metadata |= {"generator": names.generator, "seed": str(config.seed), "updates": str(updates)}
+    metadata |= {} if names.note is None else {"note": names.note}
     image = coupling.settled()[0]
     if monitor.failure is None and not image.isfinite().all():
         monitor.failure = f"the picture was no number any more after update {updates}"
@@ -182,6 +183,7 @@ def _finish(
         "trainable_parameters": sum(p.numel() for p in coupling.generator.parameters() if p.requires_grad),
         "updates": updates,
         "seed": config.seed,
+        "note": names.note,
         **verdict.as_dict(),
         "display": config.display,
         "seconds_per_update": monitor.seconds / max(updates, 1),
@@ -199,4 +201,4 @@ def _finish(
     run = next((logger.where for logger in loggers if isinstance(logger, WandbRun)), None)
     close(loggers)
     write_text(places.result, json.dumps(result, indent=2) + "\n")
-    report.ends(verdict, places.picture, places.checkpoint, run or ("logged" if loggers else "not logged"))
+    report.ends(verdict, names.note, places.picture, places.checkpoint, run or ("logged" if loggers else "not logged"))
