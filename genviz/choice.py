@@ -8,7 +8,7 @@ from genviz import build
 from genviz.classifiers.weights import DEFAULT, CannotFetchError, entry, fetch
 from genviz.errors import UserError
 
-AUTO = "auto"
+AUTO, FIRST, OTHER = "auto", "vgg16", "embedded"
 _ALIKE = ("input_size", "labels")
 """Settings that mean the same to both."""
 
@@ -16,8 +16,8 @@ _ALIKE = ("input_size", "labels")
 def choose(config: DictConfig) -> None:
     """Put the first choice into a configuration with ``classifier=auto``, or the other if its weights cannot be had.
 
-    The first choice is fetched here, if it must be. Weights or an input space of one's own are for the first
-    choice, and the other is then no question. What was chosen, and why it is not the first, are in ``config.choices``.
+    The first choice is fetched here, if it must be. An architecture, weights or an input space of one's own mean the
+    first, and the other is then no question. What was chosen, and why it is not the first, are in ``config.choices``.
 
     Raises:
         UserError: the target is wrong for both, which is told before anything is fetched.
@@ -26,21 +26,21 @@ def choose(config: DictConfig) -> None:
         return
     with open_dict(config):
         otherwise = config.classifier.pop("otherwise")
-    first = str(config.classifier.architecture)
-    config.choices.classifier = first
-    if config.classifier.weights != DEFAULT or config.classifier.input_space != "torchvision":
+    config.choices.classifier = FIRST
+    own = config.classifier
+    if (own.architecture, own.weights, own.input_space) != (FIRST, DEFAULT, "torchvision"):
         return
     for name in _ALIKE:
         otherwise[name] = config.classifier[name]
     _check_target(config, otherwise)
-    wanted = entry(first, DEFAULT)
+    wanted = entry(FIRST, DEFAULT)
     assert wanted is not None
     try:
-        fetch(wanted, first)
+        fetch(wanted, FIRST)
     except CannotFetchError as error:
-        config.choices.classifier = "embedded"
+        config.choices.classifier = OTHER
         config.classifier = otherwise
-        config.choices.instead_of = first
+        config.choices.instead_of = FIRST
         config.choices.because = f"{error.why}. To get it: {error.remedy}"
 
 

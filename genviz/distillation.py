@@ -20,6 +20,7 @@ from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.plain import PlainNetwork
 from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
 from genviz.classifiers.taps import look
+from genviz.errors import UserError
 from genviz.images import resize
 from genviz.interfaces import SCORES
 
@@ -87,11 +88,15 @@ class Distillation(pl.LightningModule):
         self.optimizer, self.updates, self.warm_up = optimizer, updates, warm_up
         self.weight_hints, self.weight_maps, self.weight_scores = weight_hints, weight_maps, weight_scores
         self.temperature, self.mix, self.positions, self.noise = temperature, mix, positions, noise
-        self.teacher_maps = teacher.outline.preactivations[SCORES]
+        self.teacher_maps = _class_maps(teacher)
         channels = {layer.name: layer.shape[0] for layer in teacher.outline.layers}
-        own = {
-            n.replace("conv", "relu"): m.out_channels for n, m in student.named_children() if isinstance(m, nn.Conv2d)
-        }
+        convolutions = [(name, part) for name, part in student.named_children() if isinstance(part, nn.Conv2d)]
+        own = {name.replace("conv", "relu"): part.out_channels for name, part in convolutions}
+        for kind, wanted, known in (("student", hints, own), ("teacher", hints.values(), channels)):
+            if unknown := [name for name in wanted if name not in known]:
+                raise UserError(
+                    f"distillation.hints: the {kind} has no layer {unknown[0]}; it has {', '.join(list(known)[:-1])}"
+                )
         self.projections = nn.ModuleDict({s: nn.Linear(own[s], channels[t]) for s, t in self.hints.items()})
         self.teacher_fields = {name: teacher.receptive_field(name) for name in (*hints.values(), self.teacher_maps)}
         self.fields = receptive_fields(student)
@@ -104,6 +109,8 @@ class Distillation(pl.LightningModule):
         layers = list(self.hints.values())
         with torch.no_grad():
             taught = self.teacher(images, [*layers, self.teacher_maps, SCORES])
+        if self.global_step == 0:
+            self._begin_with_the_mean(taught[self.teacher_maps])
         inputs = resize(images, (self.size, self.size))
         if self.noise:
             sigma = self.noise * torch.rand(len(inputs), 1, 1, 1, device=inputs.device)
@@ -125,8 +132,6 @@ class Distillation(pl.LightningModule):
             loss = loss + self.weight_hints * (1 - self.global_step / self.updates) * error
         rows, columns = (torch.arange(extent, device=self.device) for extent in seen[CLASS_MAPS].shape[-2:])
         target = self._at(taught[self.teacher_maps], self.teacher_maps, CLASS_MAPS, rows, columns)
-        if self.global_step == 0:
-            self._begin_with_the_mean(target)
         maps = F.mse_loss(_channels_last(seen[CLASS_MAPS]).float(), target) / target.var((0, 1, 2)).mean()
         scores = self._divergence(seen[SCORES].float(), taught[SCORES].float())
         loss = loss + self.weight_maps * maps + self.weight_scores * scores
@@ -178,8 +183,9 @@ class Distillation(pl.LightningModule):
     def _begin_with_the_mean(self, maps: Tensor) -> None:
         """Let the scores begin where the teacher's are on average: what is left to learn is how pictures differ."""
         readout = self.student.get_submodule(CLASS_MAPS)
-        assert isinstance(readout, nn.Conv2d) and readout.bias is not None
-        readout.bias.copy_(maps.mean((0, 1, 2)))
+        assert isinstance(readout, nn.Conv2d)
+        assert readout.bias is not None
+        readout.bias.copy_(maps.mean((0, 2, 3)))
         readout.weight.mul_(0.3)
 
     def _rate(self, update: int) -> float:
@@ -208,6 +214,16 @@ def agreement(classes: int) -> MetricCollection:
     picture correlate, averaged."""
     first, five = (MulticlassAccuracy(classes, average="micro", top_k=k) for k in (1, 5))
     return MetricCollection({"top1": first, "top5": five, "correlation": MeanMetric()}, compute_groups=False)
+
+
+def _class_maps(teacher: FrozenClassifier) -> str:
+    before = teacher.outline.preactivations.get(SCORES)
+    if before is None:
+        raise UserError(
+            f"teacher={teacher.architecture}: its scores do not come out of rectified class maps, as a student's do; "
+            "squeezenet1_0 and squeezenet1_1 have them"
+        )
+    return before
 
 
 def mixed(images: Tensor, share: float) -> Tensor:

@@ -17,6 +17,8 @@ from genviz.errors import UserError
 from genviz.targets import check_spelling
 
 _BAD = (UserError, HydraException, OmegaConfBaseException)
+_CLASSIFIERS = {"classifier": "classifier", "teacher": "classifier@teacher"}
+"""The words that name a classifier, and what Hydra calls them."""
 _BAD_INPUT = 2
 _INTERRUPTED = 130
 
@@ -82,13 +84,10 @@ def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
             if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
                 value = value[1:-1]
             words.append(f'target="{check_spelling(value)}"')
-        elif (
-            key == "classifier"
-            and equals
-            and value.isidentifier()
-            and not (configs / "classifier" / f"{value}.yaml").exists()
-        ):
-            words += ["classifier=torchvision", f"classifier.architecture={value}"]
+        elif key in _CLASSIFIERS and equals and value.isidentifier():
+            known = (configs / "classifier" / f"{value}.yaml").exists()
+            words.append(f"{_CLASSIFIERS[key]}={value if known else 'torchvision'}")
+            words += [] if known else [f"{key}.architecture={value}"]
         else:
             words.append(argument)
     return words

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import CONFIGS, TINY
 
-from genviz import build
+from genviz import build, choice
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
 
 
@@ -16,12 +16,13 @@ def choices(group):
 def test_classifiers(compose, name):
     words = ["classifier.architecture=resnet18"] if name == "torchvision" else []
     config = compose("target=class:harmonica", f"classifier={name}", "classifier.weights=random", *words)
+    choice.choose(config)
     outline = build.sketch(config.classifier)
     assert str(build.target(config, outline)) == "class:harmonica"
     made = build.classifier(config.classifier)
     assert isinstance(made, Classifier)
     assert made.outline == outline
-    assert build.names(config).classifier == f"{config.classifier.architecture}-random"
+    assert build.names(config).classifier == f"{config.classifier.get('architecture', name)}-random"
 
 
 def test_a_model_without_a_yaml_goes_by_its_name(compose):
@@ -71,6 +72,28 @@ def test_optimizers(compose, name):
     parameter.sum().backward()
     optimizer.step()
     assert (parameter < 1).all()
+
+
+@pytest.mark.parametrize("name", choices("student"))
+def test_students(compose, name):
+    student = compose("data.root=photos", f"student={name}", name="distill").student
+    made = build.make({"_target_": student._target_, "widths": student.widths}, "student", batch_norm=True)
+    assert isinstance(made, torch.nn.Module)
+    assert student.input_size == 128
+
+
+def test_a_teacher_is_a_classifier(compose):
+    config = compose("data.root=photos", "teacher=squeezenet1_1", "teacher.weights=random", name="distill")
+    assert (config.teacher.architecture, config.teacher.input_size) == ("squeezenet1_1", 160)
+    assert isinstance(build.classifier(config.teacher), Classifier)
+
+
+@pytest.mark.parametrize("name", choices("trainer"))
+def test_trainers(compose, name):
+    from genviz.runs.trainer import make_trainer
+
+    settings = build.plain(compose("target=class:1", f"trainer={name}", "trainer.accelerator=cpu"))["trainer"]
+    assert make_trainer(settings, [], updates=3).max_steps == 3
 
 
 @pytest.mark.parametrize("name", choices("experiment"))

@@ -12,6 +12,7 @@ FOLDERS = {
     "objectives": "objective",
     "regularizers": "regularizer",
 }
+"""Folders of parts, and their groups of configurations."""
 BELOW = {"errors", "files", "images", "interfaces", "labels", "network", "targets", "readout"}
 """What the parts may import."""
 
@@ -64,3 +65,17 @@ def test_a_yaml_makes_something_of_its_folder(folder):
         text = path.read_text()
         if "_target_" in text:
             assert f"genviz.{folder}." in text, path
+
+
+def test_the_programs_come_last():
+    """Nothing but the commands and one another knows the runs."""
+    for path in MODULES:
+        room = path.relative_to(ROOT / "genviz").parts[0]
+        if room not in ("runs", "commands.py"):
+            assert not [target for target in imports(path) if target[0] in ("runs", "commands")], path
+
+
+def test_each_configuration_at_the_top_is_a_programs():
+    for path in CONFIGS.glob("*.yaml"):
+        assert (ROOT / path.with_suffix(".py").name).exists()
+        assert (ROOT / "genviz/runs" / path.with_suffix(".py").name).exists()

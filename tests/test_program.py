@@ -1,12 +1,16 @@
 """What the command line takes, and what it says of what it cannot take."""
 
+import json
 import subprocess
 import sys
 import time
 
 import pytest
 from conftest import ROOT, TINY
+from PIL import Image
 from user import SECONDS, WORDS, command, environment, train
+
+SMALL = [word for word in TINY if not word.startswith("classifier")]
 
 
 @pytest.mark.parametrize(
@@ -40,16 +44,42 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, words, says):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_weights_or_a_network_it_says_the_two_ways_on_within_seconds(tmp_path):
+NO_NETWORK = dict.fromkeys(("https_proxy", "http_proxy"), "http://127.0.0.1:9")  # nobody there
+
+
+def test_without_weights_or_a_network_vgg16_says_the_ways_on_within_seconds(tmp_path):
     begin = time.monotonic()
-    proxy = "http://127.0.0.1:9"  # nobody there
-    done = train(
-        tmp_path, "target=class:harmonica", https_proxy=proxy, http_proxy=proxy, TORCH_HOME=str(tmp_path / "hub")
-    )
+    done = train(tmp_path, "target=class:harmonica", "classifier=vgg16", **NO_NETWORK, TORCH_HOME=str(tmp_path / "hub"))
     assert time.monotonic() - begin < 40
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
     for part in ("vgg16-397923af.pth", "528 MB", str(tmp_path / "hub"), "classifier.weights=random"):
         assert part in done.stderr
+
+
+def test_without_weights_or_a_network_the_default_is_the_embedded_network_and_nobody_can_miss_it(tmp_path):
+    words = ["target=class:harmonica", *SMALL, "updates=2"]
+    done = train(tmp_path, *words, **NO_NETWORK, TORCH_HOME=str(tmp_path / "hub"))
+    assert done.returncode == 0, done.stderr
+    begins, ends = (position for position, line in enumerate(done.stdout.splitlines()) if line.startswith("!!! "))
+    assert begins < 4 < ends
+    note = next(line for line in done.stdout.splitlines() if line.startswith("!!! ")).removeprefix("!!! ")
+    for part in ("not vgg16", "embedded", "vgg16-397923af.pth", "528 MB", str(tmp_path / "hub")):
+        assert part in note
+    folder = tmp_path / "outputs/embedded/untrained_small/class-harmonica"
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["classifier"], result["note"]) == ("embedded", note)
+    written = Image.open(folder / "final.png").text
+    assert (written["classifier"], written["note"]) == ("embedded", note)
+    logged = next(folder.glob("wandb/offline-run-*/*.wandb")).read_bytes()
+    assert b"embedded/untrained_small" in logged
+    assert b"not vgg16, but" in logged
+
+
+def test_by_name_the_embedded_network_needs_no_excuse(tmp_path):
+    done = train(tmp_path, "target=class:harmonica", "classifier=embedded", *SMALL, "updates=1", "logger=none")
+    assert done.returncode == 0, done.stderr
+    assert "!!!" not in done.stdout
+    assert "coupled to embedded (embedded.safetensors)" in done.stdout
 
 
 def test_help_shows_how(tmp_path):
@@ -65,13 +95,13 @@ def test_help_shows_how(tmp_path):
         assert part in done.stdout
 
 
-@pytest.mark.parametrize("what", [["labels", "crane"], ["layers", "vgg16"], ["classifiers"]])
+@pytest.mark.parametrize("what", [["labels", "crane"], ["layers", "vgg16"], ["layers", "embedded"], ["classifiers"]])
 def test_what_can_be_named_is_listed(what):
     listed = subprocess.run(
         [sys.executable, "-m", "genviz", *what], capture_output=True, text=True, cwd=ROOT, timeout=60
     )
     assert listed.returncode == 0
-    assert {"labels": "134  crane bird", "layers": "relu5_1", "classifiers": "resnet50"}[what[0]] in listed.stdout
+    assert {"labels": "134  crane bird", "layers": "relu5_1  ", "classifiers": "resnet50"}[what[0]] in listed.stdout
 
 
 def test_an_unknown_classifier_has_no_layers_to_list():

@@ -1,4 +1,4 @@
-"""On the real ImageNet SqueezeNet in Caffe's input space, where it is to be had."""
+"""On the real ImageNet SqueezeNet in Caffe's input space, where it is to be had; `test_meaning.py` needs none."""
 
 import json
 

@@ -10,8 +10,10 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-WIDTHS = ((32,), (64,), (128, 128), (192, 192), (192, 320))
-"""Channels of each convolution, block by block: 2.0 million weights, 4 MB in half precision."""
+from genviz.errors import UserError
+
+WIDTHS = ((24,), (48,), (96, 128), (192, 192), (192, 320))
+"""Channels of each convolution, block by block: 1.9 million weights, 3.9 MB in half precision."""
 
 
 class PlainNetwork(nn.Sequential):
@@ -30,6 +32,8 @@ class PlainNetwork(nn.Sequential):
     def __init__(
         self, widths: Sequence[Sequence[int]] = WIDTHS, classes: int = 1000, *, batch_norm: bool = False
     ) -> None:
+        if not widths or not all(len(block) and all(width > 0 for width in block) for block in widths):
+            raise UserError(f"widths={list(widths)}: the channels of each convolution, block by block, [[24],[48]] say")
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         channels = 3
         for block, block_widths in enumerate(widths, 1):

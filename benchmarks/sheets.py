@@ -1,0 +1,91 @@
+"""Pictures of many classes, as one sheet, and their ranks.
+
+    python benchmarks/sheets.py eight_classes SHEET.png WORDS      the paper's setting above the default
+    python benchmarks/sheets.py embedded SHEET.png WORDS           24 classes as the embedded classifier sees them
+
+WORDS go to train.py, to name the classifier and its weights. What is done is not done again, so that a sheet can be
+drawn from finished runs.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, ImageDraw, ImageFont
+
+from genviz import build, program
+
+ROOT = Path(__file__).resolve().parent.parent
+EIGHT = ("harmonica", "flamingo", "zebra", "lesser-panda", "daisy", "tiger", "orange", "school-bus")
+MORE = (
+    *("goldfish", "ostrich", "king-penguin", "jellyfish", "monarch", "ladybug", "strawberry", "pineapple"),
+    *("pizza", "lemon", "giant-panda", "macaw", "starfish", "soccer-ball", "balloon", "cheeseburger"),
+)
+SIDE, MARGIN, LINE, COLUMNS = 224, 8, 18, 8
+
+
+class Row(NamedTuple):
+    """Some classes in one setting."""
+
+    title: str
+    classes: tuple[str, ...]
+    words: list[str]
+
+
+SHEETS = {
+    "eight_classes": [Row("Despraz et al. 2017", EIGHT, ["experiment=despraz2017"]), Row("default", EIGHT, [])],
+    "embedded": [Row("the embedded classifier", EIGHT + MORE, ["classifier=embedded"])],
+}
+
+
+def main() -> None:
+    which, sheet, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+    rows = []
+    for row in SHEETS[which]:
+        folders = []
+        for name in row.classes:
+            run = [f"target=class:{name}", "logger=none", *row.words, *words]
+            subprocess.run([sys.executable, str(ROOT / "train.py"), *run], check=True)
+            folders.append(outputs(run))
+        for first in range(0, len(folders), COLUMNS):
+            rows.append((row.title, folders[first : first + COLUMNS]))
+    draw(rows).save(sheet)
+    for title, folders in rows:
+        results = [json.loads((folder / "result.json").read_text()) for folder in folders]
+        print(
+            title,
+            *(f"{r['target']}: rank {r['rank']}, activation {r['activation']:.1f}" for r in results),
+            sep="\n  ",
+        )
+
+
+def outputs(words: list[str]) -> Path:
+    """Where these words' run keeps its picture and result."""
+    config = program.compose(ROOT / "configs", "train", words)
+    target = build.target(config, build.sketch(config.classifier))
+    names = build.names(config)
+    return Path(config.paths.outputs, names.classifier, names.generator, target.folder)
+
+
+def draw(rows: list[tuple[str, list[Path]]]) -> Image.Image:
+    """The pictures of each row side by side, under the row's name and each class's name and rank."""
+    height = SIDE + 2 * LINE + MARGIN
+    sheet = Image.new("RGB", (COLUMNS * (SIDE + MARGIN) + MARGIN, len(rows) * height + MARGIN), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    for row, (title, folders) in enumerate(rows):
+        top = MARGIN + row * height
+        pen.text((MARGIN, top), title, "black", font)
+        for column, folder in enumerate(folders):
+            left = MARGIN + column * (SIDE + MARGIN)
+            result = json.loads((folder / "result.json").read_text())
+            pen.text((left, top + LINE), f"{result['target'].split(':')[1]}, rank {result['rank']}", "black", font)
+            sheet.paste(Image.open(folder / "final.png").resize((SIDE, SIDE)), (left, top + 2 * LINE))
+    return sheet
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from genviz.classifiers.names import paper_names
+from genviz.classifiers.plain import PlainNetwork
+from genviz.classifiers.receptive_field import receptive_fields
+
+
+def named(architecture):
+    network = torchvision.models.get_model(architecture, weights=None).eval()
+    names = paper_names(architecture, network)
+    return {names[module]: field for module, field in receptive_fields(network).items() if module in names}
+
+
+def test_vgg16_has_the_papers_receptive_fields():
+    """Mahendran & Vedaldi 2016, Table 3: sizes and strides of VGG-VD-16's layers."""
+    fields = named("vgg16")
+    sizes = {name: (fields[name].size, fields[name].stride) for name in ("conv1_1", "relu1_2", "pool1", "conv3_3")}
+    assert sizes == {"conv1_1": (3, 1), "relu1_2": (5, 1), "pool1": (6, 2), "conv3_3": (40, 4)}
+    assert [fields[f"pool{n}"].stride for n in (2, 3, 4, 5)] == [4, 8, 16, 32]
+    assert (fields["conv5_3"].size, fields["pool5"].size) == (196, 212)
+    assert "fc6" not in fields
+
+
+def test_alexnet_has_the_papers_receptive_fields():
+    """Mahendran & Vedaldi 2016, Table 1: 11, 19, 51, 67, 99, 131, 163, 195 pixels."""
+    fields = named("alexnet")
+    names = ("conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5")
+    assert [fields[name].size for name in names] == [11, 19, 51, 67, 99, 131, 163, 195]
+    assert [fields[name].stride for name in names] == [4, 8, 8, 16, 16, 16, 16, 32]
+
+
+@pytest.mark.parametrize("layer", ["features.3", "features.7", "features.12"])
+def test_a_position_looks_at_the_pixels_that_it_says(layer):
+    """By the gradient: of a position in the middle of a real branching network, every pixel that moves it."""
+    torch.manual_seed(0)
+    network = torchvision.models.squeezenet1_0(weights=None).eval()
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.uniform_(module.weight, 0.5, 1)  # so that no path dies in a ReLU
+    image = torch.rand(1, 3, 255, 255, requires_grad=True)
+    seen = []
+    handle = network.get_submodule(layer).register_forward_hook(lambda module, given, output: seen.append(output))
+    network(image)
+    handle.remove()
+    row = seen[0].shape[-1] // 2
+    (gradient,) = torch.autograd.grad(seen[0][0, :, row, row].sum(), image)
+    rows = gradient.abs().sum((0, 1, 3)).nonzero().flatten()
+    field = receptive_fields(network)[layer]
+    centre = field.offset + field.stride * row
+    assert float(rows.float().mean()) == pytest.approx(centre, abs=field.stride)  # max pooling picks within its window
+    assert field.size - 2 * field.stride <= len(rows) <= field.size
+
+
+def test_a_plain_networks_fields_follow_from_its_blocks():
+    fields = receptive_fields(PlainNetwork([[4], [5, 6]], 7))
+    assert fields["relu1_1"] == (3, 1, 0.0)
+    assert fields["pool1"] == (4, 2, 0.5)
+    assert fields["fc8"] == (12, 2, 0.5)
+    assert "pool8" not in fields
+
+
+def test_what_cannot_be_traced_has_none():
+    class Branching(nn.Module):
+        def forward(self, images):
+            return images if images.sum() > 0 else -images
+
+    assert receptive_fields(Branching()) == {}

@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from genviz.data import Batches, Centres, Crops, find_pictures, read_picture, split
+from genviz.errors import UserError
+
+
+def picture(path, mode="RGB", size=(40, 30), colour=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw = np.random.default_rng(len(path.name))
+    pixels = draw.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    image = Image.fromarray(pixels) if colour is None else Image.new("RGB", size, colour)
+    image.convert(mode).save(path)
+    return path
+
+
+def test_pictures_are_found_however_nested_and_nothing_else_is(tmp_path):
+    names = ["b.JPG", "a/c.png", "a/d/e.webp"]
+    for name in names:
+        picture(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert [str(path.relative_to(tmp_path)) for path in find_pictures(tmp_path)] == sorted(names)
+
+
+def test_a_folder_that_is_not_there_or_empty_is_one_line(tmp_path):
+    for folder, says in ((tmp_path / "no", "no such folder"), (tmp_path, "no picture")):
+        with pytest.raises(UserError, match=says):
+            find_pictures(folder)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("L", "png"), ("P", "png"), ("RGBA", "png"), ("CMYK", "jpg"), ("I;16", "png")]
+)
+def test_every_mode_becomes_rgb(tmp_path, mode, suffix):
+    path = tmp_path / f"x.{suffix}"
+    if mode == "I;16":
+        Image.fromarray(np.full((30, 40), 30_000, dtype=np.uint16)).save(path)
+    else:
+        picture(path, mode)
+    read = read_picture(path, 256)
+    assert (read.shape, read.dtype) == ((3, 30, 40), torch.uint8)
+
+
+def test_what_is_transparent_becomes_white(tmp_path):
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(tmp_path / "x.png")
+    assert (read_picture(tmp_path / "x.png", 8) == 255).all()
+
+
+def test_a_picture_on_its_side_is_set_upright(tmp_path):
+    image = Image.new("RGB", (40, 30), "black")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    image.save(tmp_path / "x.jpg", exif=exif)
+    assert read_picture(tmp_path / "x.jpg", 256).shape == (3, 40, 30)
+
+
+def test_a_large_picture_is_shrunk_and_a_small_one_left(tmp_path):
+    picture(tmp_path / "x.jpg", size=(1000, 500))
+    assert read_picture(tmp_path / "x.jpg", 100).shape == (3, 100, 200)
+    assert read_picture(tmp_path / "x.jpg", 800).shape == (3, 500, 1000)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    red = [picture(tmp_path / f"red/{n}.png", colour="red") for n in range(3)]
+    blue = [picture(tmp_path / "blue/0.png", colour="blue")]
+    return [red, blue]
+
+
+def test_a_crop_is_the_same_whoever_asks_for_it_and_when(folders):
+    one, other = Crops(folders, size=16), Crops(folders, size=16)
+    torch.manual_seed(1)
+    backwards = {number: one[number] for number in (9, 5, 2)}
+    state = torch.get_rng_state()
+    assert all(torch.equal(other[number], crop) for number, crop in backwards.items())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert backwards[9].shape == (3, 16, 16)
+    assert not torch.equal(one[2], Crops(folders, size=16, seed=1)[2])
+
+
+def test_folders_are_drawn_from_by_their_shares_whatever_they_hold(folders):
+    def share_of_blue(**shares):
+        crops = Crops(folders, size=4, colour=0.0, **shares)
+        coloured = [crop for crop in (crops[n].float().mean((1, 2)) for n in range(300)) if crop[0] != crop[2]]
+        return sum(bool(crop[2] > crop[0]) for crop in coloured) / len(coloured)
+
+    assert share_of_blue() == pytest.approx(0.5, abs=0.1)
+    assert share_of_blue(shares=[3, 1]) == pytest.approx(0.25, abs=0.1)
+
+
+def test_damaged_pictures_are_passed_over(folders, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no jpeg")
+    crops = Crops([[broken, folders[1][0]]], size=4, colour=0.0)
+    assert all(crops[n].shape == (3, 4, 4) for n in range(10))
+    with pytest.raises(UserError, match="can be decoded"):
+        Crops([[broken]], size=4)[0]
+
+
+def test_memory_is_a_limit(folders):
+    crops = Crops(folders, size=4, memory=40 * 30 * 3 * 2)
+    for number in range(40):
+        crops[number]
+    assert len(crops._kept) == 2
+
+
+def test_whole_pictures_are_cut_in_the_middle(tmp_path):
+    image = Image.new("RGB", (60, 20), "black")
+    image.paste("white", (20, 0, 40, 20))
+    image.save(tmp_path / "x.png")
+    assert (Centres([tmp_path / "x.png"], size=16, shorter=20)[0] == 255).all()
+
+
+def test_held_out_pictures_are_not_trained_on():
+    training, held_out = split(list(range(100)), 10)
+    assert (len(training), len(held_out)) == (90, 10)
+    assert not set(training) & set(held_out)
+    assert held_out[:2] == [4, 14]
+
+
+def test_batches_go_on_where_they_stopped():
+    whole, late = iter(Batches(0, 4)), iter(Batches(2, 4))
+    rest = [next(whole) for _ in range(5)][2:]
+    assert [next(late) for _ in range(3)] == rest
+    assert rest[0] == [8, 9, 10, 11]
