@@ -4,12 +4,15 @@
     python benchmarks/sheets.py embedded SHEET.png WORDS           24 classes as the embedded classifier sees them
 
 WORDS go to train.py, to name the classifier and its weights. What is done is not done again, so that a sheet can be
-drawn from finished runs.
+drawn from finished runs. With `--judge FILE.py` before WORDS, a network that took no part ranks each target too: the file's
+`load()` returns a module from RGB in [0, 1], (1, 3, 192, 192), to the scores of ImageNet's classes.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from genviz import build, program
+from genviz.images import read_image, resize
 
 ROOT = Path(__file__).resolve().parent.parent
 EIGHT = ("harmonica", "flamingo", "zebra", "lesser-panda", "daisy", "tiger", "orange", "school-bus")
@@ -44,6 +48,9 @@ SHEETS = {
 
 def main() -> None:
     which, sheet, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+    judge = None
+    if words[:1] == ["--judge"]:
+        judge, words = words[1], words[2:]
     rows = []
     for row in SHEETS[which]:
         folders = []
@@ -61,6 +68,20 @@ def main() -> None:
             *(f"{r['target']}: rank {r['rank']}, activation {r['activation']:.1f}" for r in results),
             sep="\n  ",
         )
+    if judge is not None:
+        ranks = judged(judge, [folder for _, folders in rows for folder in folders])
+        print("ranks of the judge", ranks, "geometric mean", math.exp(sum(map(math.log, ranks)) / len(ranks)))
+
+
+def judged(file: str, folders: list[Path]) -> list[int]:
+    """The rank of each run's target for the network of ``file``, on the picture as written."""
+    sys.path.insert(0, str(Path(file).parent))
+    network, ranks = runpy.run_path(file)["load"](), []
+    for folder in folders:
+        (unit,) = json.loads((folder / "result.json").read_text())["units"]
+        scores = network(resize(read_image(folder / "final.png"), (192, 192)))[0]
+        ranks.append(int((scores > scores[unit["index"]]).sum()) + 1)
+    return ranks
 
 
 def outputs(words: list[str]) -> Path:

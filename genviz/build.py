@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.errors import HydraException
 from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.weights import DEFAULT
@@ -42,11 +43,7 @@ def check(config: DictConfig) -> None:
             "all classes: python -m genviz labels"
         )
     _check_run(config, _NUMBERS)
-    devices, precision = config.trainer.get("devices"), config.trainer.get("precision")
-    if devices not in (1, "1"):
-        raise UserError(f"trainer.devices={devices}: a target is trained by one process, on 1 device")
-    if precision not in _PRECISIONS:
-        raise UserError(f"trainer.precision={precision} is not known; it is {', '.join(_PRECISIONS)}")
+    _check_devices(config)
     if config.display not in ("rgb", "despraz"):
         raise UserError(f"display={config.display} is not known; it is rgb or despraz")
 
@@ -58,9 +55,24 @@ def check_distillation(config: DictConfig) -> None:
         UserError: a setting is missing, or not of its kind.
     """
     _check_run(config, _NUMBERS_OF_DISTILLATION)
+    if not isinstance(config.get("data"), DictConfig) or not isinstance(config.get("teacher"), DictConfig):
+        raise UserError("data and teacher are groups of settings: data.root=FOLDER teacher=squeezenet1_0")
     _check_run(config.data, {"hold_out": 2, "workers": 0})
-    if not isinstance(config.name, str) or not re.fullmatch(r"[\w.+-]+", config.name):
+    for name, largest in (("colour", 1.0), ("memory", 1024.0)):
+        value = config.data[name]
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= largest:
+            raise UserError(f"data.{name}={value} is no number from 0 to {largest:g}")
+    if not isinstance(config.name, str) or not re.fullmatch(r"\w[\w.+-]*", config.name):
         raise UserError(f"name={config.name} is no name for a folder; letters, digits, . _ + and - are")
+    _check_devices(config)
+
+
+def _check_devices(config: DictConfig) -> None:
+    devices, precision = config.trainer.get("devices"), config.trainer.get("precision")
+    if devices not in (1, "1"):
+        raise UserError(f"trainer.devices={devices}: this is trained by one process, on 1 device")
+    if precision not in _PRECISIONS:
+        raise UserError(f"trainer.precision={precision} is not known; it is {', '.join(_PRECISIONS)}")
 
 
 def _check_run(config: DictConfig, numbers: Mapping[str, int]) -> None:
@@ -91,7 +103,8 @@ def names(config: DictConfig) -> Names:
     weights = str(settings.get("weights", DEFAULT))
     if weights != DEFAULT:
         stem = Path(weights).stem
-        classifier = stem if stem.startswith(classifier) else f"{classifier}-{stem}"
+        own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
+        classifier = stem if own else f"{classifier}-{stem}"
     generator = "-".join(str(part) for part in (choices.generator, choices.experiment, config.tag) if part is not None)
     classifier, generator = (re.sub(r"[^\w.+-]", "_", name) for name in (classifier, generator))
     return Names(classifier, generator, _note(config))
@@ -192,7 +205,7 @@ def roots(config: DictConfig) -> list[str]:
         UserError: none is given.
     """
     given = None if OmegaConf.is_missing(config.data, "root") else config.data.root
-    folders = [given] if isinstance(given, str) else list(given or [])
+    folders = [given] if isinstance(given, str) else list(given) if isinstance(given, ListConfig) else []
     if not folders or not all(isinstance(folder, str) and folder for folder in folders):
         raise UserError("say where the pictures are: data.root=FOLDER, or several: data.root=[FOLDER,FOLDER]")
     return folders
@@ -207,14 +220,16 @@ def identity(config: DictConfig, target: Target, weights_sha256: str) -> dict[st
     return _flatten(settings) | own
 
 
-def identity_of_distillation(config: DictConfig, weights_sha256: str) -> dict[str, str]:
-    """Every setting that a distilled network depends on, flat, but for the pictures themselves."""
+def identity_of_distillation(config: DictConfig, weights_sha256: str, pictures: Sequence[str]) -> dict[str, str]:
+    """Every setting that a distilled network depends on, flat, and the names of its ``pictures``."""
     settings = _settings(config, ("teacher", "student", "distillation", "optimizer", "data"))
     settings["teacher"].pop("weights", None)
-    for name in ("workers", "memory"):
+    for name in ("root", "workers", "memory"):
         settings["data"].pop(name)
     own = {name: str(config[name]) for name in ("updates", "batch", "seed")}  # the learning rate falls with the updates
-    return _flatten(settings) | own | {"teacher.weights": f"sha256 {weights_sha256[:16]}"}
+    digest = hashlib.sha256("\n".join(pictures).encode()).hexdigest()
+    own |= {"teacher.weights": f"sha256 {weights_sha256[:16]}"}
+    return _flatten(settings) | own | {"the pictures": f"{len(pictures)}, sha256 {digest[:16]}"}
 
 
 def _settings(config: DictConfig, groups: Sequence[str]) -> dict[str, Any]:

@@ -51,11 +51,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def check_identity(path: Path, identity: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
+def check_identity(
+    path: Path, identity: Mapping[str, Any], checkpoint: Mapping[str, Any], *, apart: str = "tag=NAME"
+) -> None:
     """Refuse to continue what was begun with other settings.
 
     Args:
-        identity: every setting that a picture depends on, flat, by name.
+        identity: every setting that the result depends on, flat, by name.
+        apart: the word that keeps both runs.
 
     Raises:
         UserError: the checkpoint was made with another value of one of them.
@@ -70,7 +73,7 @@ def check_identity(path: Path, identity: Mapping[str, Any], checkpoint: Mapping[
         rest = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise UserError(
             f"{path} was begun with other settings ({', '.join(changed[:3])}{rest}); use those, "
-            f"tag=NAME to keep both runs, or {_START_OVER.removeprefix('use ')}"
+            f"{apart} to keep both runs, or {_START_OVER.removeprefix('use ')}"
         )
 
 

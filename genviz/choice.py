@@ -20,7 +20,8 @@ def choose(config: DictConfig) -> None:
     first, and the other is then no question. What was chosen, and why it is not the first, are in ``config.choices``.
 
     Raises:
-        UserError: the target is wrong for both, which is told before anything is fetched.
+        UserError: the target is wrong for both, which is told before anything is fetched; or it is the first's alone,
+            and that cannot be had.
     """
     if config.choices.classifier != AUTO:
         return
@@ -31,28 +32,32 @@ def choose(config: DictConfig) -> None:
     if (own.architecture, own.weights, own.input_space) != (FIRST, DEFAULT, "torchvision"):
         return
     for name in _ALIKE:
-        otherwise[name] = config.classifier[name]
-    _check_target(config, otherwise)
-    wanted = entry(FIRST, DEFAULT)
-    assert wanted is not None
-    try:
-        fetch(wanted, FIRST)
-    except CannotFetchError as error:
-        config.choices.classifier = OTHER
-        config.classifier = otherwise
-        config.choices.instead_of = FIRST
-        config.choices.because = f"{error.why}. To get it: {error.remedy}"
-
-
-def _check_target(config: DictConfig, otherwise: DictConfig) -> None:
-    """Raise if neither classifier knows the target."""
-    try:
-        build.target(config, build.sketch(config.classifier))
-    except UserError:
+        otherwise[name] = own[name]
+    against_first, against_other = _objection(config, own), _objection(config, otherwise)
+    if against_first is not None and against_other is not None:
+        raise against_first
+    because = str(against_first)
+    if against_first is None:
+        wanted = entry(FIRST, DEFAULT)
+        assert wanted is not None
         try:
-            build.target(config, build.sketch(otherwise))
-        except UserError:
-            pass
+            fetch(wanted, FIRST)
+        except CannotFetchError as error:
+            because = f"{error.why}. To get it: {error.remedy}"
         else:
             return
-        raise
+    if against_other is not None:
+        raise UserError(f"{against_other}. That is the embedded network's answer, not {FIRST}'s: {because}")
+    config.choices.classifier = OTHER
+    config.classifier = otherwise
+    config.choices.instead_of = FIRST
+    config.choices.because = because
+
+
+def _objection(config: DictConfig, classifier: DictConfig) -> UserError | None:
+    """What ``classifier`` has against the target, or against its own settings."""
+    try:
+        build.target(config, build.sketch(classifier))
+    except UserError as error:
+        return error
+    return None

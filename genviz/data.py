@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from torchvision.transforms import v2
 from genviz.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises of a damaged picture."""
 
 
 def find_pictures(root: str | Path) -> list[Path]:
@@ -45,6 +49,8 @@ def read_picture(path: Path, shorter: int) -> Tensor:
     with Image.open(path) as opened:
         opened.draft("RGB", (shorter, shorter))  # JPEG: decode at no more than is needed
         image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I;16"):  # Pillow would clip what is brighter than 255
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -92,7 +98,12 @@ class Crops(Dataset[Tensor]):
             ]
         )
         self.shares = list(shares) if shares is not None else [1.0] * len(folders)
+        if len(self.shares) != len(folders) or not all(share >= 0 for share in self.shares) or not any(self.shares):
+            raise ValueError(f"shares={self.shares}: a number for each of the {len(folders)} folders, not all 0")
+        if not (len(area) == 2 and 0 < area[0] <= area[1] <= 1):
+            raise ValueError(f"area={list(area)} is not the smallest and the largest share of a picture's area")
         self._kept: dict[Path, Tensor] = {}
+        self._damaged: set[Path] = set()
         self._room = memory
 
     def __getitem__(self, number: int) -> Tensor:
@@ -111,7 +122,10 @@ class Crops(Dataset[Tensor]):
                 return kept
             try:
                 picture = read_picture(path, self.shorter)
-            except (OSError, ValueError, Image.DecompressionBombError):
+            except UNREADABLE:
+                if path not in self._damaged:
+                    self._damaged.add(path)
+                    print(f"left out: {path} cannot be decoded", file=sys.stderr, flush=True)
                 continue
             if self._room >= picture.numel():
                 self._kept[path] = picture
@@ -120,8 +134,11 @@ class Crops(Dataset[Tensor]):
         raise UserError("no picture can be decoded")
 
 
-class Centres(Dataset[Tensor]):
-    """The centre of each picture, (3, size, size) bytes: shorter side to ``shorter`` pixels, then cut."""
+class Centres(Dataset[Tensor | None]):
+    """The centre of each picture, (3, size, size) bytes: shorter side to ``shorter`` pixels, then cut.
+
+    None for a picture that cannot be decoded; `stack` leaves it out of its batch.
+    """
 
     def __init__(self, paths: Sequence[Path], *, size: int, shorter: int) -> None:
         self.paths, self.shorter = paths, shorter
@@ -130,9 +147,25 @@ class Centres(Dataset[Tensor]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, number: int) -> Tensor:
-        crop: Tensor = self.cut(read_picture(self.paths[number], self.shorter))
+    def __getitem__(self, number: int) -> Tensor | None:
+        try:
+            picture = read_picture(self.paths[number], self.shorter)
+        except UNREADABLE:
+            return None
+        crop: Tensor = self.cut(picture)
         return crop
+
+
+def stack(pictures: Sequence[Tensor | None]) -> Tensor:
+    """A batch of those that could be decoded, (n, 3, h, w); n may be 0."""
+    whole = [picture for picture in pictures if picture is not None]
+    return torch.stack(whole) if whole else torch.empty(0, 3, 1, 1, dtype=torch.uint8)
+
+
+def leave_signals_to_the_parent(worker: int) -> None:  # noqa: ARG001
+    """For the processes that cut crops: a signal to the whole group is the training's, which saves and ends them."""
+    for which in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(which, signal.SIG_IGN)
 
 
 class Batches:

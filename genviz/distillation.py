@@ -22,7 +22,7 @@ from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
 from genviz.classifiers.taps import look
 from genviz.errors import UserError
 from genviz.images import resize
-from genviz.interfaces import SCORES
+from genviz.interfaces import SCORES, Outline
 
 CLASS_MAPS = "fc8"
 
@@ -83,12 +83,17 @@ class Distillation(pl.LightningModule):
         held_out: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        for name, value, low in (("temperature", temperature, 1e-3), ("positions", positions, 1), ("noise", noise, 0)):
+            if not value >= low:
+                raise ValueError(f"{name}={value} is below {low:g}")
+        if not 0 <= mix <= 1:
+            raise ValueError(f"mix={mix} is no share from 0 to 1")
         self.teacher, self.examiner, self.student, self.input_space = teacher, examiner, student, input_space
         self.size, self.final_size, self.hints = size, final_size, dict(hints)
         self.optimizer, self.updates, self.warm_up = optimizer, updates, warm_up
         self.weight_hints, self.weight_maps, self.weight_scores = weight_hints, weight_maps, weight_scores
         self.temperature, self.mix, self.positions, self.noise = temperature, mix, positions, noise
-        self.teacher_maps = _class_maps(teacher)
+        self.teacher_maps = class_maps(teacher.outline)
         channels = {layer.name: layer.shape[0] for layer in teacher.outline.layers}
         convolutions = [(name, part) for name, part in student.named_children() if isinstance(part, nn.Conv2d)]
         own = {name.replace("conv", "relu"): part.out_channels for name, part in convolutions}
@@ -100,8 +105,12 @@ class Distillation(pl.LightningModule):
         self.projections = nn.ModuleDict({s: nn.Linear(own[s], channels[t]) for s, t in self.hints.items()})
         self.teacher_fields = {name: teacher.receptive_field(name) for name in (*hints.values(), self.teacher_maps)}
         self.fields = receptive_fields(student)
+        for what, given in (("distillation.size", size), ("student.input_size", final_size)):
+            if not isinstance(given, int) or given < (least := 2 * self.fields[CLASS_MAPS].stride):
+                raise UserError(f"{what}={given} is too small; the student needs {least} pixels or more")
         classes = len(teacher.outline.labels)
-        self.agreements = nn.ModuleDict({name: agreement(classes) for name in held_out})
+        self.held_out = tuple(held_out)
+        self.agreements = nn.ModuleList(agreement(classes) for _ in held_out)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Any]:
         """One update's loss on crops (n, 3, h, w) of bytes."""
@@ -140,22 +149,21 @@ class Distillation(pl.LightningModule):
 
     def validation_step(self, batch: Tensor, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Compare the answers on whole pictures (n, 3, h, w) of bytes, of the ``dataloader_idx``-th folder."""
+        if not len(batch):
+            return
         images = batch.float() / 255
-        expected = self.examiner(images, [SCORES])[SCORES].float()
         inputs = self.input_space(resize(images, (self.final_size, self.final_size)))
-        scores = self.student(inputs.contiguous(memory_format=torch.channels_last)).float()
-        measures = list(self.agreements.values())[dataloader_idx]
-        measures["top1"].update(scores, expected.argmax(1))  # type: ignore[index]
-        measures["top5"].update(scores, expected.argmax(1))  # type: ignore[index]
-        for pair in zip(scores, expected, strict=True):
-            measures["correlation"].update(torch.corrcoef(torch.stack(pair))[0, 1].nan_to_num())  # type: ignore[index]
+        scores = self.student(inputs.contiguous(memory_format=torch.channels_last))
+        measures = self.agreements[dataloader_idx]
+        assert isinstance(measures, MetricCollection)
+        compare(measures, scores, self.examiner(images, [SCORES])[SCORES])
 
     def on_validation_epoch_end(self) -> None:
-        """Log the agreement."""
-        for folder, measures in self.agreements.items():
+        """Tell the agreement, by folder."""
+        for folder, measures in zip(self.held_out, self.agreements, strict=True):
             assert isinstance(measures, MetricCollection)
             for name, value in measures.compute().items():
-                self.log(f"{folder}/{name}", value)
+                self.log(f"{folder}/{name}", value, logger=False)
             measures.reset()
 
     def configure_optimizers(self) -> Any:
@@ -203,9 +211,10 @@ class Distillation(pl.LightningModule):
         values = _channels_last(maps)
         for dimension, positions in ((1, rows), (2, columns)):
             index = _index(positions, field, theirs, zoom).clamp(0, values.shape[dimension] - 1)
-            low = index.floor().long().clamp(max=values.shape[dimension] - 2)
+            low = index.floor().long()
+            high = (low + 1).clamp(max=values.shape[dimension] - 1)
             share = (index - low).to(values.dtype).view(-1, *[1] * (3 - dimension))
-            values = values.index_select(dimension, low).lerp(values.index_select(dimension, low + 1), share)
+            values = values.index_select(dimension, low).lerp(values.index_select(dimension, high), share)
         return values.float()
 
 
@@ -216,12 +225,26 @@ def agreement(classes: int) -> MetricCollection:
     return MetricCollection({"top1": first, "top5": five, "correlation": MeanMetric()}, compute_groups=False)
 
 
-def _class_maps(teacher: FrozenClassifier) -> str:
-    before = teacher.outline.preactivations.get(SCORES)
+def compare(measures: MetricCollection, scores: Tensor, expected: Tensor) -> None:
+    """Add to the `agreement` a student's ``scores`` (n, classes) of some pictures and the teacher's ``expected``."""
+    scores, expected = scores.float(), expected.float()
+    for name in ("top1", "top5"):
+        measures[name].update(scores, expected.argmax(1))
+    for pair in zip(scores, expected, strict=True):
+        measures["correlation"].update(torch.corrcoef(torch.stack(pair))[0, 1].nan_to_num())
+
+
+def class_maps(outline: Outline) -> str:
+    """What to ask a classifier for to see its class scores at each position, before the ReLU and the average.
+
+    Raises:
+        UserError: its scores are not made so.
+    """
+    before = outline.preactivations.get(SCORES)
     if before is None:
         raise UserError(
-            f"teacher={teacher.architecture}: its scores do not come out of rectified class maps, as a student's do; "
-            "squeezenet1_0 and squeezenet1_1 have them"
+            "the teacher's scores do not come out of rectified class maps, as a student's do; "
+            "teacher=squeezenet1_0, squeezenet1_1 and embedded have them"
         )
     return before
 

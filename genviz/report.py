@@ -33,14 +33,16 @@ def warn(note: str | None) -> None:
         print(f"\n!!! {note}\n", flush=True)
 
 
-def done(picture: Path, target: Target, updates: int) -> None:
+def done(picture: Path, target: Target, updates: int, note: str | None) -> None:
     """Say that nothing is left to do."""
+    warn(note)
     print(f"{target} is done, {updates} updates: {picture} (resume=false starts over)")
 
 
-def stopped(checkpoint: Path, which: signal.Signals, updates: int) -> None:
+def stopped(checkpoint: Path, which: signal.Signals, updates: int, names: Names) -> None:
     """Say that a signal ended the training, and that nothing is lost."""
-    print(f"{which.name} after update {updates}, saved: {checkpoint}; the same command goes on from there")
+    command = "the same command" if names.note is None else f"the same command with classifier={names.classifier}"
+    print(f"{which.name} after update {updates}, saved: {checkpoint}; {command} goes on from there")
 
 
 def ends(verdict: Verdict, note: str | None, picture: Path, checkpoint: Path, run: str) -> None:

@@ -13,7 +13,7 @@ def unreachable(monkeypatch):
 
     def fetch(entry, architecture):
         asked.append(architecture)
-        raise CannotFetchError("there is no network", "put vgg16.pth somewhere")
+        raise CannotFetchError("there is no network", "put vgg16.pth somewhere", "do without")
 
     monkeypatch.setattr(choice, "fetch", fetch)
     return asked
@@ -65,8 +65,24 @@ def test_a_target_that_neither_knows_is_told_before_anything_is_fetched(compose,
         with pytest.raises(UserError):
             chosen(compose, f"target={target}")
     assert unreachable == []
-    chosen(compose, "target=filter:relu5_3:1")  # VGG16 has it
-    assert unreachable == ["vgg16"]
+
+
+def test_a_target_that_vgg16_alone_knows_says_whose_answer_it_is_and_how_to_get_vgg16(
+    compose, unreachable, monkeypatch
+):
+    with pytest.raises(UserError) as caught:
+        chosen(compose, "target=filter:relu5_3:1")
+    for part in ("relu5_3", "embedded network's answer", "there is no network", "put vgg16.pth somewhere"):
+        assert part in str(caught.value)
+    monkeypatch.setattr(choice, "fetch", lambda entry, architecture: None)
+    assert chosen(compose, "target=filter:relu5_3:1").choices.classifier == "vgg16"
+
+
+def test_a_target_that_the_embedded_network_alone_knows_fetches_nothing(compose, unreachable):
+    config = chosen(compose, "target=layer:relu8")
+    assert unreachable == []
+    assert config.choices.classifier == "embedded"
+    assert "relu8" in build.names(config).note
 
 
 def test_the_two_never_share_a_folder(compose, unreachable, monkeypatch):

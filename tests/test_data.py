@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz.data import Batches, Centres, Crops, find_pictures, read_picture, split
+from genviz.data import Batches, Centres, Crops, find_pictures, read_picture, split, stack
 from genviz.errors import UserError
 
 
@@ -41,6 +41,7 @@ def test_every_mode_becomes_rgb(tmp_path, mode, suffix):
         picture(path, mode)
     read = read_picture(path, 256)
     assert (read.shape, read.dtype) == ((3, 30, 40), torch.uint8)
+    assert len(read.unique()) > 5 or (mode == "I;16" and (read == 30_000 >> 8).all())
 
 
 def test_what_is_transparent_becomes_white(tmp_path):
@@ -90,11 +91,15 @@ def test_folders_are_drawn_from_by_their_shares_whatever_they_hold(folders):
     assert share_of_blue(shares=[3, 1]) == pytest.approx(0.25, abs=0.1)
 
 
-def test_damaged_pictures_are_passed_over(folders, tmp_path):
+def test_damaged_pictures_are_passed_over_and_named_once(folders, tmp_path, capsys):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no jpeg")
     crops = Crops([[broken, folders[1][0]]], size=4, colour=0.0)
     assert all(crops[n].shape == (3, 4, 4) for n in range(10))
+    assert capsys.readouterr().err.count(str(broken)) == 1
+    assert Centres([broken, folders[1][0]], size=4, shorter=4)[0] is None
+    assert stack([None, torch.ones(3, 4, 4)]).shape == (1, 3, 4, 4)
+    assert len(stack([None])) == 0
     with pytest.raises(UserError, match="can be decoded"):
         Crops([[broken]], size=4)[0]
 
@@ -125,3 +130,9 @@ def test_batches_go_on_where_they_stopped():
     rest = [next(whole) for _ in range(5)][2:]
     assert [next(late) for _ in range(3)] == rest
     assert rest[0] == [8, 9, 10, 11]
+
+
+@pytest.mark.parametrize("settings", [{"shares": [1]}, {"shares": [0, 0]}, {"area": [0, 1]}, {"area": [0.5, 0.1]}])
+def test_settings_that_mean_nothing_are_refused(folders, settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        Crops(folders, size=4, **settings)

@@ -10,6 +10,7 @@ from genviz.classifiers.outline import sketch_network
 from genviz.classifiers.plain import PlainNetwork
 from genviz.classifiers.receptive_field import receptive_fields
 from genviz.distillation import Distillation, mixed
+from genviz.errors import UserError
 
 WIDTHS = [[4], [5], [6]]
 
@@ -135,11 +136,31 @@ def test_agreement_is_the_teachers_first_answer_among_the_students():
     guesses = torch.stack([answers[0], answers[1], torch.arange(7.0), torch.arange(7.0, 0, -1)])
     module.examiner, module.student = Fixed(answers), Fixed(guesses)
     module.validation_step(crops(count=4), 0)
-    measures = module.agreements["pictures"].compute()
+    measures = module.agreements[0].compute()
     assert measures["top1"] == 0.5
     assert measures["top5"] == 1.0  # 2 is fifth of 6 5 4 3 2; 3 is fourth of 0 1 2 3
     correlations = [torch.corrcoef(torch.stack(pair))[0, 1] for pair in zip(answers, guesses, strict=True)]
     assert measures["correlation"] == pytest.approx(float(torch.stack(correlations).mean()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"size": 4}, "size=4 is too small"),
+        ({"temperature": 0}, "temperature"),
+        ({"mix": 2}, "mix=2"),
+        ({"positions": 0}, "positions"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings, says):
+    with pytest.raises((UserError, ValueError), match=says):
+        distillation(**settings)
+
+
+def test_a_map_of_one_position_is_met_everywhere():
+    module = distillation()
+    maps = torch.full((2, 5, 1, 1), 7.0)
+    assert (module._at(maps, "relu2_1", "relu2_1", torch.tensor([0, 3]), torch.tensor([2])) == 7).all()
 
 
 def test_mixtures_are_of_a_picture_and_its_neighbour():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from genviz.callbacks.monitor import Monitor
+from genviz.callbacks.monitor import Monitor, stop
 from genviz.checkpoint import FORMAT, KEY, restore_rng_states, rng_states
 
 
@@ -68,7 +68,7 @@ class Checkpoints(pl.Callback):
         if due and all(bool(value.isfinite().all()) for value in pl_module.state_dict().values()):
             trainer.save_checkpoint(self.path)
         if self.signal is not None:
-            trainer.should_stop = True
+            stop(trainer)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         for which, handler in self._handlers.items():

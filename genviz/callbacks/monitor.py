@@ -18,6 +18,12 @@ from genviz.errors import UserError
 from genviz.files import write_text
 
 
+def stop(trainer: pl.Trainer) -> None:
+    """End the training after this update, without the validation that Lightning would make first."""
+    trainer.should_stop = True
+    trainer.limit_val_batches = 0
+
+
 class Monitor(pl.Callback):
     """Shows, records and watches what a ``training_step`` measures: its loss, and by name in ``metrics``.
 
@@ -66,7 +72,7 @@ class Monitor(pl.Callback):
         self.seconds, self._since = self.seconds + now - self._since, now
         if not math.isfinite(row["loss"]):
             self.failure = f"the loss became {row['loss']} at update {update}"
-            trainer.should_stop = True
+            stop(trainer)
             return
         self._write(row)
         if update % self.log_every == 0 or update == self.updates:
@@ -77,6 +83,15 @@ class Monitor(pl.Callback):
             ", ".join(f"{name} {row[name]:{form}}" for name, form in self.shown.items()), refresh=False
         )
         self._bar.update()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn != "fit":
+            return
+        measured = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        numbers = ", ".join(f"{name} {value:.3f}" for name, value in measured.items())
+        tqdm.write(f"{self.title}, update {trainer.global_step}: {numbers}", file=sys.stderr)
+        for logger in trainer.loggers:
+            logger.log_metrics(measured, step=trainer.global_step)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._close()

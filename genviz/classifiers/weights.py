@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,44 +68,49 @@ class CannotFetchError(UserError):
 
     Attributes:
         why: what stands against it.
-        remedy: how to get them, or do without.
+        remedy: how to get them.
     """
 
-    def __init__(self, why: str, remedy: str) -> None:
-        super().__init__(f"{why}; {remedy}")
+    def __init__(self, why: str, remedy: str, instead: str) -> None:
+        super().__init__(f"{why}; either {remedy}, or {instead}")
         self.why, self.remedy = why, remedy
 
 
 def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
     """The cached file of torchvision's ``entry``, fetched with a progress bar and its hash checked if it is not there.
 
-    A fetch that breaks off leaves nothing behind; the next begins anew.
+    A fetch that breaks off begins anew the next time. What a killed one leaves is cleared away by the first look into
+    the cache after ten minutes.
 
     Raises:
-        CannotFetchError: there is no network, or the file that came is not whole.
+        CannotFetchError: there is no network, the file that came is not whole, or the cache cannot be read or written.
     """
     path = cached(entry)
-    if path.exists():
-        return path
     size = f"{entry.meta['_file_size']:.0f} MB"
     command = f"python train.py target=class:harmonica classifier={architecture} classifier.weights="
     remedy = (
-        f"put {path.name} ({size}, from {entry.url}) into {path.parent}, or run {command}FILE "
-        f"with weights that you have, or {command}random to try the program (then its pictures mean nothing)"
+        f"put {path.name} ({size}, from {entry.url}) into {path.parent}, or give a file that you have: "
+        f"classifier={architecture} classifier.weights=FILE"
     )
+    instead = f"{command}random tries the program (its pictures mean nothing then)"
+    try:
+        _clear_abandoned(path)
+        if path.exists():
+            return path
+    except OSError as error:
+        raise CannotFetchError(f"torch's cache cannot be read ({error})", remedy, instead) from error
     if (why := why_unreachable(entry.url, _ROUTE_SECONDS)) is not None:
         raise CannotFetchError(
-            f"the weights of {architecture} are not on this machine and cannot be fetched ({why})", remedy
+            f"the weights of {architecture} are not on this machine and cannot be fetched ({why})", remedy, instead
         )
     print(f"fetching {architecture}'s weights, {size}, once: {entry.url} -> {path}", file=sys.stderr, flush=True)
-    _clear_abandoned(path)
     stall = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_STALL_SECONDS)
     try:
         torch.hub.load_state_dict_from_url(entry.url, progress=True, check_hash=True, weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, HTTPException) as error:
         raise CannotFetchError(
-            f"fetching {entry.url} failed ({error}); the same command tries again", remedy
+            f"fetching {entry.url} failed ({error}); the same command tries again", remedy, instead
         ) from error
     finally:
         socket.setdefaulttimeout(stall)
@@ -119,8 +125,9 @@ def cached(entry: torchvision.models.WeightsEnum) -> Path:
 def _clear_abandoned(path: Path) -> None:
     """Remove what killed fetches left of ``path``; not what another process is fetching now."""
     for partial in path.parent.glob(f"{path.name}.*.partial"):
-        if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
-            partial.unlink(missing_ok=True)
+        with suppress(OSError):  # gone already, or another user's
+            if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
+                partial.unlink()
 
 
 def load(path: Path) -> dict[str, Tensor]:
@@ -160,7 +167,12 @@ def find(architecture: str, name: str) -> Weights:
             f"it takes default, random, {names}, or a .pth or .safetensors file"
         )
     path = Path(name).expanduser() if known is None else fetch(known, architecture)
-    state = load(path)
+    try:
+        state = load(path)
+    except UserError as error:
+        if known is None:
+            raise
+        raise UserError(f"{error}; delete it, and the next run fetches it again") from error
     return Weights(state, path.name if known is None else str(known), sha256(path))
 
 

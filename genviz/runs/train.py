@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from genviz.callbacks.snapshots import Snapshots
 from genviz.checkpoint import KEY, check_identity, read_checkpoint
 from genviz.coupling import Coupling
 from genviz.files import prepare_folder, set_aside, write_text
-from genviz.images import display, write_png
+from genviz.images import display, read_image, write_png
 from genviz.interfaces import Classifier
 from genviz.loggers import WandbRun, log_result
 from genviz.memory import keep_freed_memory
@@ -88,7 +87,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
         check_identity(places.checkpoint, identity, found)
         updates = found["global_step"]
         if updates >= config.updates and places.result.exists() and places.picture.exists():
-            report.done(places.picture, target, updates)
+            report.done(places.picture, target, updates, build.names(config).note)
             return 0
     coupling = _couple(config, target, classifier)
     record: dict[str, Any] = {"config": build.plain(config), "identity": identity, "genviz": genviz.__version__}
@@ -114,7 +113,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     resumed = None if found is None else str(places.checkpoint)
     trainer.fit(coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
     if ours.checkpoints.signal is not None and trainer.global_step < config.updates:
-        report.stopped(places.checkpoint, ours.checkpoints.signal, trainer.global_step)
+        report.stopped(places.checkpoint, ours.checkpoints.signal, trainer.global_step, names)
         close(trainer.loggers)
         return 128 + ours.checkpoints.signal
     _finish(config, places, target, coupling, trainer, ours)
@@ -172,7 +171,7 @@ def _finish(
     if monitor.failure is None or not sound:
         write_png(places.picture, display(image, config.display), metadata)
     else:
-        shutil.copyfile(sound[-1], places.picture)
+        write_png(places.picture, display(read_image(sound[-1])[0]), metadata)
     verdict = judge(places.picture, coupling.classifier, target, failure=monitor.failure)
     result = {
         "target": str(target),

@@ -1,5 +1,6 @@
 import hashlib
 import http.server
+import os
 import threading
 import time
 
@@ -112,3 +113,65 @@ def test_an_entry_is_found_by_the_name_that_a_result_gives_it(cache, monkeypatch
     monkeypatch.setattr(weights, "sha256", lambda path: "")
     name = "SqueezeNet1_1_Weights.IMAGENET1K_V1"
     assert weights.find("squeezenet1_1", name).source == name
+
+
+def test_a_fetch_that_breaks_off_leaves_nothing_and_the_next_begins_anew(cache, tmp_path):
+    """A server that closes the line half-way, once."""
+    whole = tmp_path / "whole.pth"
+    torch.save({"a": torch.ones(300_000)}, whole)
+    content = whole.read_bytes()
+    name = f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content if len(asked) > 1 else content[: len(content) // 2])
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        entry = Entry(f"http://127.0.0.1:{running.server_port}/{name}")
+        with pytest.raises(weights.CannotFetchError, match="tries again"):
+            weights.fetch(entry, "net")
+        assert list(cache.iterdir()) == []
+        assert weights.fetch(entry, "net").read_bytes() == content
+        running.shutdown()
+    assert len(asked) == 2
+
+
+def test_what_a_killed_fetch_left_is_cleared_and_what_another_is_writing_is_not(cache, server):
+    entry, name = serve(server)
+    cache.mkdir(parents=True)
+    old, new = cache / f"{name}.abc.partial", cache / f"{name}.def.partial"
+    for partial in (old, new):
+        partial.write_bytes(b"half")
+    os.utime(old, (time.time() - 3600,) * 2)
+    weights.fetch(entry, "net")
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_a_damaged_file_in_the_cache_says_to_delete_it(cache):
+    cache.mkdir(parents=True)
+    (cache / SqueezeNet1_1_Weights.DEFAULT.url.rsplit("/", 1)[1]).write_bytes(b"half")
+    with pytest.raises(UserError, match="delete it"):
+        weights.find("squeezenet1_1", "default")
+
+
+def test_a_cache_that_cannot_be_read_is_a_reason_like_another(cache, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(weights, "_clear_abandoned", refuse)
+    with pytest.raises(weights.CannotFetchError, match="Permission denied"):
+        weights.fetch(SqueezeNet1_1_Weights.DEFAULT, "squeezenet1_1")

@@ -1,6 +1,7 @@
 """python distill.py, as a user runs it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from genviz.classifiers.embedded import EmbeddedClassifier, read_facts
 WORDS = [
     "teacher=squeezenet1_1", "teacher.weights=random", "teacher.input_size=64", "distillation.size=32",
     "student.widths=[[4],[8],[8,8],[8,8],[8,8]]", "student.input_size=48", "updates=6", "batch=4", "validate_every=3",
-    "checkpoint_every=2", "data.workers=0", "data.hold_out=4", "trainer.accelerator=cpu", "name=mine",
+    "checkpoint_every=2", "data.workers=0", "data.hold_out=4", "trainer.accelerator=cpu",
 ]  # fmt: skip
 
 
@@ -27,8 +28,12 @@ def photos(tmp_path_factory):
     draw = np.random.default_rng(0)
     for number in range(12):
         Image.fromarray(draw.integers(0, 255, (60, 80, 3), dtype=np.uint8)).save(folder / f"{number}.png")
-    (folder / "broken.jpg").write_bytes(b"no picture")
+    for name in ("1x.jpg", "broken.jpg"):  # one held out, one to train on
+        (folder / name).write_bytes(b"no picture")
     return folder
+
+
+WEIGHTS = "outputs/distill/student/student.safetensors"
 
 
 def command(photos, *words):
@@ -53,8 +58,8 @@ def finished(tmp_path_factory, photos):
 
 def test_it_ends_in_a_file_that_is_a_classifier_and_its_numbers(finished):
     folder, done = finished
-    outputs = folder / "outputs/distill/mine"
-    weights = outputs / "mine.safetensors"
+    outputs = folder / "outputs/distill/student"
+    weights = outputs / "student.safetensors"
     assert read_facts(weights).input_size == 48
     classifier = EmbeddedClassifier(weights=str(weights))
     result = json.loads((outputs / "result.json").read_text())
@@ -62,7 +67,7 @@ def test_it_ends_in_a_file_that_is_a_classifier_and_its_numbers(finished):
     assert set(result["agreement"]) == {f"{photos}/{kind}" for photos in result["data"] for kind in (
         "top1", "top5", "correlation")}  # fmt: skip
     assert result["updates"] == 6
-    assert "agreement with random on the pictures held out" in done.stdout
+    assert "agreement of the file with random, on the pictures held out" in done.stdout
     assert f"classifier.weights={weights.relative_to(folder)}" in done.stdout
 
 
@@ -70,30 +75,54 @@ def test_it_shows_what_it_does(finished):
     folder, done = finished
     assert "6/6" in done.stderr
     assert "explained/maps" in done.stderr
-    rows = (folder / "outputs/distill/mine/metrics.csv").read_text().splitlines()
+    rows = (folder / "outputs/distill/student/metrics.csv").read_text().splitlines()
     assert len(rows) == 1 + 6
-    assert list((folder / "outputs/distill/mine/wandb").glob("offline-run-*/*.wandb"))
+    (logged,) = (folder / "outputs/distill/student/wandb").glob("offline-run-*/*.wandb")
+    name = next(iter(json.loads((folder / "outputs/distill/student/result.json").read_text())["data"]))
+    assert f"{name}/top5".encode() in logged.read_bytes()
+    assert f"update 3: {name}/" in done.stderr
+    assert done.stderr.count("1x.jpg cannot be decoded") == 1
+
+
+def wait_for(process, path):
+    deadline = time.monotonic() + SECONDS
+    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def start(folder, photos, *words):
+    return subprocess.Popen(
+        command(photos, "logger=none", *words),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, tmp_path):
-    whole = (finished[0] / "outputs/distill/mine/mine.safetensors").read_bytes()
-    process = subprocess.Popen(
-        command(photos, "logger=none"), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    checkpoint = tmp_path / "checkpoints/distill/mine/last.ckpt"
-    deadline = time.monotonic() + SECONDS
-    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
+    """Also where a checkpoint and a validation fall on one update; the undisturbed run validates elsewhere."""
+    process = start(tmp_path, photos, "validate_every=2")
+    wait_for(process, tmp_path / "checkpoints/distill/student/last.ckpt")
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "outputs/distill/mine/mine.safetensors").exists()
-    again = distill(tmp_path, photos, "logger=none")
+    process.communicate()
+    again = distill(tmp_path, photos, "validate_every=2", "logger=none")
+    assert again.returncode == 0, again.stderr
     assert "going on after update" in again.stdout
-    assert (tmp_path / "outputs/distill/mine/mine.safetensors").read_bytes() != b""
-    assert state(tmp_path / "outputs/distill/mine/mine.safetensors") == state(
-        finished[0] / "outputs/distill/mine/mine.safetensors"
-    )
-    assert whole
+    assert state(tmp_path / WEIGHTS) == state(finished[0] / WEIGHTS)
+
+
+def test_a_signal_to_the_whole_group_saves_and_ends_it(photos, tmp_path):
+    process = start(tmp_path, photos, "data.workers=1", "updates=3000", "checkpoint_every=3000")
+    wait_for(process, tmp_path / "outputs/distill/student/metrics.csv")
+    os.killpg(process.pid, signal.SIGTERM)
+    said, failed = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + signal.SIGTERM, failed
+    assert "Traceback" not in failed
+    assert "SIGTERM after update" in said
+    assert (tmp_path / "checkpoints/distill/student/last.ckpt").exists()
 
 
 def state(path):
@@ -121,6 +150,14 @@ def test_other_settings_do_not_continue_it(finished, photos):
         (["distillation.hints={relu3_2: nothing}"], "nothing"),
         (["student.widths=[[4],[0]]"], "widths"),
         (["teacher=resnet18"], "class maps"),
+        (["data.root=2020"], "data.root=FOLDER"),
+        (["data.shares=[1,2]"], "shares"),
+        (["data.memory=much"], "data.memory"),
+        (["data.hold_out=1000"], "too few"),
+        (["distillation.size=8"], "too small"),
+        (["student.input_size=8"], "too small"),
+        (["trainer.devices=2"], "one process"),
+        (["name=.."], "no name for a folder"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, photos, words, says):
