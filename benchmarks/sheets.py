@@ -4,8 +4,8 @@
     python benchmarks/sheets.py embedded SHEET.png WORDS           24 classes as the embedded classifier sees them
 
 WORDS go to train.py, to name the classifier and its weights. What is done is not done again, so that a sheet can be
-drawn from finished runs. With `--judge FILE.py` before WORDS, a network that took no part ranks each target too: the file's
-`load()` returns a module from RGB in [0, 1], (1, 3, 192, 192), to the scores of ImageNet's classes.
+drawn from finished runs. With `--judge FILE.py` before WORDS, a network that took no part ranks each target too: the
+file's `load()` returns a module from RGB in [0, 1], (1, 3, 192, 192), to the scores of ImageNet's classes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from genviz import build, program
+from genviz.classifiers.outline import sketch
 from genviz.images import read_image, resize
+from genviz.labels import slug
 
 ROOT = Path(__file__).resolve().parent.parent
 EIGHT = ("harmonica", "flamingo", "zebra", "lesser-panda", "daisy", "tiger", "orange", "school-bus")
@@ -77,10 +79,12 @@ def judged(file: str, folders: list[Path]) -> list[int]:
     """The rank of each run's target for the network of ``file``, on the picture as written."""
     sys.path.insert(0, str(Path(file).parent))
     network, ranks = runpy.run_path(file)["load"](), []
+    labels = [slug(label) for label in sketch("vgg16").labels]
     for folder in folders:
-        (unit,) = json.loads((folder / "result.json").read_text())["units"]
+        target = json.loads((folder / "result.json").read_text())["target"]
+        number = labels.index(slug(target.removeprefix("class:")))
         scores = network(resize(read_image(folder / "final.png"), (192, 192)))[0]
-        ranks.append(int((scores > scores[unit["index"]]).sum()) + 1)
+        ranks.append(int((scores > scores[number]).sum()) + 1)
     return ranks
 
 
