@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,75 +15,10 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.weights import DEFAULT
 from genviz.errors import UserError
 from genviz.interfaces import Classifier, Generator, Objective, Outline, Regularizer
-from genviz.targets import EXAMPLES, Target, parse_target
+from genviz.targets import Target, parse_target
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger  # takes seconds
-
-_NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "snapshot_every": 1, "log_every": 1}
-"""The whole numbers of a configuration, and the smallest of each."""
-_NUMBERS_OF_DISTILLATION = {
-    **dict.fromkeys(("updates", "batch", "checkpoint_every", "validate_every", "log_every"), 1),
-    "seed": 0,
-}
-_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
-_LARGEST = 2**32 - 1  # seed that every generator of random numbers takes
-
-
-def check(config: DictConfig) -> None:
-    """Look at what no constructor looks at.
-
-    Raises:
-        UserError: a setting is missing, or not of its kind.
-    """
-    if OmegaConf.is_missing(config, "target") or config.get("target") is None:
-        raise UserError(
-            f"say what should fire: target=class:harmonica for instance ({EXAMPLES}); "
-            "all classes: python -m genviz labels"
-        )
-    _check_run(config, _NUMBERS)
-    _check_devices(config)
-    if config.display not in ("rgb", "despraz"):
-        raise UserError(f"display={config.display} is not known; it is rgb or despraz")
-
-
-def check_distillation(config: DictConfig) -> None:
-    """Look at what no constructor looks at.
-
-    Raises:
-        UserError: a setting is missing, or not of its kind.
-    """
-    _check_run(config, _NUMBERS_OF_DISTILLATION)
-    if not isinstance(config.get("data"), DictConfig) or not isinstance(config.get("teacher"), DictConfig):
-        raise UserError("data and teacher are groups of settings: data.root=FOLDER teacher=squeezenet1_0")
-    _check_run(config.data, {"hold_out": 2, "workers": 0})
-    for name, largest in (("colour", 1.0), ("memory", 1024.0)):
-        value = config.data[name]
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= largest:
-            raise UserError(f"data.{name}={value} is no number from 0 to {largest:g}")
-    if not isinstance(config.name, str) or not re.fullmatch(r"\w[\w.+-]*", config.name):
-        raise UserError(f"name={config.name} is no name for a folder; letters, digits, . _ + and - are")
-    _check_devices(config)
-
-
-def _check_devices(config: DictConfig) -> None:
-    devices, precision = config.trainer.get("devices"), config.trainer.get("precision")
-    if devices not in (1, "1"):
-        raise UserError(f"trainer.devices={devices}: this is trained by one process, on 1 device")
-    if precision not in _PRECISIONS:
-        raise UserError(f"trainer.precision={precision} is not known; it is {', '.join(_PRECISIONS)}")
-
-
-def _check_run(config: DictConfig, numbers: Mapping[str, int]) -> None:
-    for name, smallest in numbers.items():
-        value = config[name]
-        if isinstance(value, bool) or not isinstance(value, int) or not smallest <= value <= _LARGEST:
-            raise UserError(f"{name}={value} is no whole number from {smallest} to {_LARGEST}")
-    if "resume" in config and not isinstance(config.resume, bool):
-        raise UserError(f"resume={config.resume} is neither true nor false")
-    for name, folder in config.get("paths", {}).items():
-        if not isinstance(folder, str) or not folder:
-            raise UserError(f"paths.{name}={folder} is no folder")
 
 
 class Names(NamedTuple):
@@ -209,40 +143,3 @@ def roots(config: DictConfig) -> list[str]:
     if not folders or not all(isinstance(folder, str) and folder for folder in folders):
         raise UserError("say where the pictures are: data.root=FOLDER, or several: data.root=[FOLDER,FOLDER]")
     return folders
-
-
-def identity(config: DictConfig, target: Target, weights_sha256: str) -> dict[str, str]:
-    """Every setting that a picture depends on, flat: what a checkpoint must share with the run that continues it."""
-    groups = ("classifier", "generator", "objective", "regularizer", "transform", "optimizer")
-    settings = _settings(config, groups)
-    settings["classifier"].pop("weights", None)
-    own = {"target": str(target), "classifier.weights": f"sha256 {weights_sha256[:16]}", "seed": str(config.seed)}
-    return _flatten(settings) | own
-
-
-def identity_of_distillation(config: DictConfig, weights_sha256: str, pictures: Sequence[str]) -> dict[str, str]:
-    """Every setting that a distilled network depends on, flat, and the names of its ``pictures``."""
-    settings = _settings(config, ("teacher", "student", "distillation", "optimizer", "data"))
-    settings["teacher"].pop("weights", None)
-    for name in ("root", "workers", "memory"):
-        settings["data"].pop(name)
-    own = {name: str(config[name]) for name in ("updates", "batch", "seed")}  # the learning rate falls with the updates
-    digest = hashlib.sha256("\n".join(pictures).encode()).hexdigest()
-    own |= {"teacher.weights": f"sha256 {weights_sha256[:16]}"}
-    return _flatten(settings) | own | {"the pictures": f"{len(pictures)}, sha256 {digest[:16]}"}
-
-
-def _settings(config: DictConfig, groups: Sequence[str]) -> dict[str, Any]:
-    settings = plain(config)
-    trainer = {key: value for key, value in settings["trainer"].items() if key not in ("accelerator", "devices")}
-    return {**{key: settings[key] for key in groups}, "trainer": trainer}
-
-
-def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat

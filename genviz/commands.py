@@ -1,4 +1,4 @@
-"""The commands, as train.py and distill.py and an installed genviz run them."""
+"""The commands, as train.py, pretrain.py and distill.py and an installed genviz run them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ def train() -> None:
     program.run(_train, configs=shipped("configs"), name="train")
 
 
+def pretrain() -> None:
+    """Train a denoising autoencoder, whose decoder is a generator: python pretrain.py data.root=photos/"""
+    program.run(_pretrain, configs=shipped("configs"), name="pretrain")
+
+
 def distill() -> None:
     """Train a small classifier to see what a large one sees: python distill.py data.root=photos/"""
     program.run(_distill, configs=shipped("configs"), name="distill")
 
 
 def _train(config: DictConfig) -> int:
-    from genviz import build, choice
+    from genviz import build, checks, choice
 
-    build.check(config)
+    checks.check_training(config)
     choice.choose(config)
     target = build.target(config, build.sketch(config.classifier))
 
@@ -33,10 +38,20 @@ def _train(config: DictConfig) -> int:
 
 
 def _distill(config: DictConfig) -> int:
-    from genviz import build
+    from genviz import checks
 
-    build.check_distillation(config)
+    checks.check_distillation(config)
 
     from genviz.runs.distill import distill
 
     return distill(config)
+
+
+def _pretrain(config: DictConfig) -> int:
+    from genviz import checks
+
+    checks.check_pretraining(config)
+
+    from genviz.runs.pretrain import pretrain
+
+    return pretrain(config)

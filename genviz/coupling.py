@@ -83,10 +83,17 @@ class Coupling(pl.LightningModule):
         return self.optimizer([parameter for parameter in self.generator.parameters() if parameter.requires_grad])
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        """The generator's state alone."""
-        return {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
+        """The generator's state alone, but for parameters that are not trained."""
+        trained = self._trained()
+        return {f"generator.{name}": value for name, value in self.generator.state_dict().items() if name in trained}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Fill the generator; every key must be there, whatever ``strict`` says."""
         own = {name.removeprefix("generator."): value for name, value in state_dict.items()}
-        return self.generator.load_state_dict(own, strict=True, assign=assign)
+        trained = self._trained()
+        rest = {name: value for name, value in self.generator.state_dict().items() if name not in trained}
+        return self.generator.load_state_dict({**rest, **own}, strict=True, assign=assign)
+
+    def _trained(self) -> set[str]:
+        frozen = {name for name, parameter in self.generator.named_parameters() if not parameter.requires_grad}
+        return set(self.generator.state_dict()) - frozen

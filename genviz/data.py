@@ -6,8 +6,10 @@ import itertools
 import random
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,8 +25,16 @@ UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises of a damaged picture."""
 
 
-def find_pictures(root: str | Path) -> list[Path]:
-    """The pictures under ``root``, however nested, by name.
+class Found(NamedTuple):
+    """What lies in a folder, however nested, by name."""
+
+    pictures: list[Path]
+    others: list[Path]
+    """Files that are no pictures, by their names."""
+
+
+def find_pictures(root: str | Path) -> Found:
+    """The pictures under ``root``, however nested, by name; hidden files are not looked at.
 
     Raises:
         UserError: there is no such folder, or no picture in it.
@@ -32,10 +42,11 @@ def find_pictures(root: str | Path) -> list[Path]:
     folder = Path(root).expanduser()
     if not folder.is_dir():
         raise UserError(f"data.root={root}: there is no such folder; give one with pictures in it")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if not pictures:
         raise UserError(f"data.root={root}: no picture in it or below; {', '.join(SUFFIXES)} files are pictures")
-    return found
+    return Found(pictures, [path for path in files if path.suffix.lower() not in SUFFIXES])
 
 
 def read_picture(path: Path, shorter: int) -> Tensor:
@@ -62,16 +73,42 @@ def read_picture(path: Path, shorter: int) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
+class Damaged:
+    """The pictures that cannot be decoded: counted, and named once, whichever process comes upon them.
+
+    Args:
+        paths: all pictures.
+        say: name them; one process of several says enough.
+    """
+
+    def __init__(self, paths: Iterable[Path], *, say: bool = True) -> None:
+        self.places = {path: place for place, path in enumerate(paths)}
+        self.say, self._flags = say, torch.zeros(len(self.places), dtype=torch.uint8).share_memory_()
+
+    def __len__(self) -> int:
+        return int(self._flags.sum())
+
+    def add(self, path: Path) -> None:
+        """Note one of them."""
+        place = self.places[path]
+        if not self._flags[place]:
+            self._flags[place] = 1
+            if self.say:
+                print(f"left out: {path} cannot be decoded", file=sys.stderr, flush=True)
+
+
 class Crops(Dataset[Tensor]):
     """An endless row of random crops, (3, size, size) bytes; crop ``number`` is the same whoever asks for it, and when.
 
     Args:
         folders: the pictures of each folder.
         shares: how often each folder is drawn from, whatever it holds; None for equally often.
-        size: side of the crops, in pixels.
+        size: side of the crops, or rows and columns, in pixels.
         area: smallest and largest share of the picture's area.
-        colour: largest change of brightness, contrast and saturation either way, as a share.
+        colour: largest change of brightness, contrast and saturation either way, as a share; with 0, no crop is grey
+            that was not.
         seed: of the draws.
+        damaged: where those that cannot be decoded are noted.
         shorter: pictures are kept in memory with this shorter side, in pixels.
         memory: of that, at most, in bytes.
     """
@@ -80,30 +117,27 @@ class Crops(Dataset[Tensor]):
         self,
         folders: Sequence[Sequence[Path]],
         *,
-        size: int,
+        size: int | tuple[int, int],
         shares: Sequence[float] | None = None,
         area: tuple[float, float] = (0.08, 1.0),
         colour: float = 0.4,
         seed: int = 0,
         shorter: int = 256,
         memory: int = 2 << 30,
+        damaged: Damaged | None = None,
     ) -> None:
+        self.damaged = Damaged(path for folder in folders for path in folder) if damaged is None else damaged
         self.folders, self.size, self.seed, self.shorter, self.memory = folders, size, seed, shorter, memory
-        self.change = v2.Compose(
-            [
-                v2.RandomResizedCrop(size, scale=area, antialias=True),
-                v2.RandomHorizontalFlip(),
-                v2.RandomApply([v2.ColorJitter(colour, colour, colour)], p=0.8),
-                v2.RandomGrayscale(p=0.1),
-            ]
-        )
+        changes: list[Any] = [v2.RandomResizedCrop(size, scale=area, antialias=True), v2.RandomHorizontalFlip()]
+        if colour > 0:
+            changes += [v2.RandomApply([v2.ColorJitter(colour, colour, colour)], p=0.8), v2.RandomGrayscale(p=0.1)]
+        self.change = v2.Compose(changes)
         self.shares = list(shares) if shares is not None else [1.0] * len(folders)
         if len(self.shares) != len(folders) or not all(share >= 0 for share in self.shares) or not any(self.shares):
             raise ValueError(f"shares={self.shares}: a number for each of the {len(folders)} folders, not all 0")
         if not (len(area) == 2 and 0 < area[0] <= area[1] <= 1):
             raise ValueError(f"area={list(area)} is not the smallest and the largest share of a picture's area")
         self._kept: dict[Path, Tensor] = {}
-        self._damaged: set[Path] = set()
         self._room = memory
 
     def __getitem__(self, number: int) -> Tensor:
@@ -123,9 +157,7 @@ class Crops(Dataset[Tensor]):
             try:
                 picture = read_picture(path, self.shorter)
             except UNREADABLE:
-                if path not in self._damaged:
-                    self._damaged.add(path)
-                    print(f"left out: {path} cannot be decoded", file=sys.stderr, flush=True)
+                self.damaged.add(path)
                 continue
             if self._room >= picture.numel():
                 self._kept[path] = picture
@@ -135,13 +167,16 @@ class Crops(Dataset[Tensor]):
 
 
 class Centres(Dataset[Tensor | None]):
-    """The centre of each picture, (3, size, size) bytes: shorter side to ``shorter`` pixels, then cut.
+    """The centre of each picture, (3, size, size) bytes, or rows and columns: shorter side to ``shorter``, then cut.
 
     None for a picture that cannot be decoded; `stack` leaves it out of its batch.
     """
 
-    def __init__(self, paths: Sequence[Path], *, size: int, shorter: int) -> None:
+    def __init__(
+        self, paths: Sequence[Path], *, size: int | tuple[int, int], shorter: int, damaged: Damaged | None = None
+    ) -> None:
         self.paths, self.shorter = paths, shorter
+        self.damaged = Damaged(paths) if damaged is None else damaged
         self.cut = v2.Compose([v2.Resize(shorter, antialias=True), v2.CenterCrop(size)])
 
     def __len__(self) -> int:
@@ -151,6 +186,7 @@ class Centres(Dataset[Tensor | None]):
         try:
             picture = read_picture(self.paths[number], self.shorter)
         except UNREADABLE:
+            self.damaged.add(self.paths[number])
             return None
         crop: Tensor = self.cut(picture)
         return crop
@@ -168,15 +204,37 @@ def leave_signals_to_the_parent(worker: int) -> None:  # noqa: ARG001
         signal.signal(which, signal.SIG_IGN)
 
 
-class Batches:
-    """Endless batches of crops' numbers, from update ``first`` on: a sampler for a training that may go on late."""
+def numbers(update: int, batch: int, process: int = 0, processes: int = 1) -> range:
+    """The crops of an update: ``batch`` for each of the processes, together those of one process with them all."""
+    first = (update * processes + process) * batch
+    return range(first, first + batch)
 
-    def __init__(self, first: int, batch: int) -> None:
-        self.first, self.batch = first, batch
+
+class Batches:
+    """Endless batches of crops' `numbers`, from update ``first`` on: a sampler for a training that may go on late."""
+
+    def __init__(self, first: int, batch: int, process: int = 0, processes: int = 1) -> None:
+        self.first, self.share = first, (batch, process, processes)
 
     def __iter__(self) -> Iterator[list[int]]:
         for update in itertools.count(self.first):
-            yield list(range(update * self.batch, (update + 1) * self.batch))
+            yield list(numbers(update, *self.share))
+
+
+class Timed:
+    """Batches of a loader, and how long they were waited for, but for the first, for which its workers begin."""
+
+    def __init__(self, loader: Iterable[Tensor]) -> None:
+        self.loader, self.seconds = loader, 0.0
+
+    def __iter__(self) -> Iterator[Tensor]:
+        batches = iter(self.loader)
+        yield next(batches)
+        while True:
+            begin = time.monotonic()
+            batch = next(batches)
+            self.seconds += time.monotonic() - begin
+            yield batch
 
 
 def split(paths: Sequence[Path], every: int) -> tuple[list[Path], list[Path]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from genviz.classifiers.taps import look
 from genviz.errors import UserError
 from genviz.images import resize
 from genviz.interfaces import SCORES, Outline
+from genviz.schedules import cosine
 
 CLASS_MAPS = "fc8"
 
@@ -170,7 +170,7 @@ class Distillation(pl.LightningModule):
         """The student's and the hints' parameters, with the learning rate's rise and fall."""
         parameters = [*self.student.parameters(), *self.projections.parameters()]
         optimizer = self.optimizer(parameters)
-        schedule = LambdaLR(optimizer, lambda update: self._rate(update))
+        schedule = LambdaLR(optimizer, cosine(self.updates, self.warm_up))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
@@ -195,10 +195,6 @@ class Distillation(pl.LightningModule):
         assert readout.bias is not None
         readout.bias.copy_(maps.mean((0, 2, 3)))
         readout.weight.mul_(0.3)
-
-    def _rate(self, update: int) -> float:
-        rise = min(1.0, (update + 1) / max(1, self.warm_up))
-        return rise * (0.002 + 0.998 * (1 + math.cos(math.pi * min(1.0, update / self.updates))) / 2)
 
     def _divergence(self, scores: Tensor, expected: Tensor) -> Tensor:
         guess, answer = (F.log_softmax(values / self.temperature, 1) for values in (scores, expected))

@@ -45,6 +45,9 @@ class Sample(NamedTuple):
 class Generator(nn.Module, ABC):
     """Trainable numbers that become images."""
 
+    weights_sha256: str | None = None
+    """Of the file that it was filled from; None for none."""
+
     @property
     @abstractmethod
     def image_size(self) -> tuple[int, int]:

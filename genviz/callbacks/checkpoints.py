@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,8 @@ from genviz.checkpoint import FORMAT, KEY, restore_rng_states, rng_states
 class Checkpoints(pl.Callback):
     """Saves everything that the next update depends on, so that a resumed training ends in the same bits.
 
-    SIGINT and SIGTERM end the training after the update at hand, saved; a second one ends it at once.
+    SIGINT and SIGTERM end the training after the update at hand, saved; a second one ends it at once. Of several
+    processes, each hears of a signal to any.
 
     Args:
         path: the file, replaced atomically each time.
@@ -25,13 +27,30 @@ class Checkpoints(pl.Callback):
         updates: how many there will be.
         record: what else a checkpoint holds: config, identity, run id; plain data.
         monitor: knows the failure, after which nothing is saved, and the seconds.
+        validate_every: updates between two validations, after which the checkpoint is written where one is due, so
+            that none is lost; None for no validation.
+        best: another file, for the state that validated best; None for none.
+        measure: of the validation, larger is better.
 
     Attributes:
         signal: the signal that ended the training; None for none.
+        most: the best measure so far.
     """
 
-    def __init__(self, *, path: Path, every: int, updates: int, record: Mapping[str, Any], monitor: Monitor) -> None:
+    def __init__(
+        self,
+        *,
+        path: Path,
+        every: int,
+        updates: int,
+        record: Mapping[str, Any],
+        monitor: Monitor,
+        validate_every: int | None = None,
+        best: Path | None = None,
+        measure: str = "",
+    ) -> None:
         self.path, self.every, self.updates, self.record, self.monitor = path, every, updates, record, monitor
+        self.validate_every, self.best, self.measure, self.most = validate_every, best, measure, -math.inf
         self.signal: signal.Signals | None = None
         self._handlers: dict[signal.Signals, Any] = {}
         self._rng: Mapping[str, Any] | None = None
@@ -41,11 +60,13 @@ class Checkpoints(pl.Callback):
     ) -> None:
         self._rng = checkpoint[KEY]["rng"]
         self.monitor.seconds = checkpoint[KEY]["seconds"]
+        self.most = checkpoint[KEY].get("best", -math.inf)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        checkpoint[KEY] = {**self.record, "format": FORMAT, "rng": rng_states(), "seconds": self.monitor.seconds}
+        ours = {"format": FORMAT, "rng": rng_states(), "seconds": self.monitor.seconds, "best": self.most}
+        checkpoint[KEY] = {**self.record, **ours}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         for which in (signal.SIGINT, signal.SIGTERM):
@@ -63,12 +84,30 @@ class Checkpoints(pl.Callback):
     ) -> None:
         if self.monitor.failure is not None:
             return
+        if trainer.world_size > 1 and trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False):
+            self.signal = self.signal or signal.SIGTERM
+        ends = self.signal is not None
+        validates = self.validate_every is not None and trainer.global_step % self.validate_every == 0
+        if validates:
+            trainer.should_stop |= ends
+        else:
+            self._save(trainer, pl_module, due=ends)
+            if ends:
+                stop(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn != "fit" or self.monitor.failure is not None:
+            return
+        if self.best is not None and (measured := float(trainer.callback_metrics[self.measure])) > self.most:
+            self.most = measured
+            trainer.save_checkpoint(self.best)
+        self._save(trainer, pl_module, due=self.signal is not None)
+
+    def _save(self, trainer: pl.Trainer, module: pl.LightningModule, *, due: bool) -> None:
         update = trainer.global_step
-        due = update % self.every == 0 or update == self.updates or self.signal is not None
-        if due and all(bool(value.isfinite().all()) for value in pl_module.state_dict().values()):
+        due = due or update % self.every == 0 or update == self.updates
+        if due and all(bool(value.isfinite().all()) for value in module.state_dict().values()):
             trainer.save_checkpoint(self.path)
-        if self.signal is not None:
-            stop(trainer)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         for which, handler in self._handlers.items():

@@ -52,8 +52,10 @@ class Monitor(pl.Callback):
         self._bar: tqdm[Any] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._keep_rows(trainer.global_step)
+        if trainer.is_global_zero:
+            self._keep_rows(trainer.global_step)
         self._bar = tqdm(
+            disable=not trainer.is_global_zero,
             total=self.updates,
             initial=trainer.global_step,
             desc=self.title,
@@ -74,6 +76,8 @@ class Monitor(pl.Callback):
             self.failure = f"the loss became {row['loss']} at update {update}"
             stop(trainer)
             return
+        if not trainer.is_global_zero:
+            return
         self._write(row)
         if update % self.log_every == 0 or update == self.updates:
             for logger in trainer.loggers:
@@ -85,7 +89,7 @@ class Monitor(pl.Callback):
         self._bar.update()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.state.fn != "fit":
+        if trainer.state.fn != "fit" or not trainer.is_global_zero:
             return
         measured = {name: float(value) for name, value in trainer.callback_metrics.items()}
         numbers = ", ".join(f"{name} {value:.3f}" for name, value in measured.items())

@@ -13,10 +13,11 @@ import pytorch_lightning as pl
 import torch
 import torchvision
 from omegaconf import DictConfig
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 import genviz
-from genviz import build, report
+from genviz import build, identity, report
 from genviz.callbacks.checkpoints import Checkpoints
 from genviz.callbacks.monitor import Monitor
 from genviz.callbacks.snapshots import Snapshots
@@ -81,16 +82,16 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     places = Places.of(config, target)
     found = read_checkpoint(places.checkpoint) if config.resume and places.checkpoint.exists() else None
     classifier = build.classifier(config.classifier)
-    identity = build.identity(config, target, classifier.weights_sha256)
+    coupling = _couple(config, target, classifier)
+    alike = identity.of_training(config, target, classifier.weights_sha256, coupling.generator.weights_sha256)
     updates = 0
     if found is not None:
-        check_identity(places.checkpoint, identity, found)
+        check_identity(places.checkpoint, alike, found)
         updates = found["global_step"]
         if updates >= config.updates and places.result.exists() and places.picture.exists():
             report.done(places.picture, target, updates, build.names(config).note)
             return 0
-    coupling = _couple(config, target, classifier)
-    record: dict[str, Any] = {"config": build.plain(config), "identity": identity, "genviz": genviz.__version__}
+    record: dict[str, Any] = {"config": build.plain(config), "identity": alike, "genviz": genviz.__version__}
     ours = _callbacks(config, places, target, record)
     trainer = make_trainer(build.plain(config)["trainer"], [*ours, *callbacks], updates=config.updates)
     if not config.resume:  # only now, when everything could be made
@@ -164,14 +165,7 @@ def _finish(
     metadata = {"Software": f"genviz {genviz.__version__}", "target": str(target), "classifier": names.classifier}
     metadata |= {"generator": names.generator, "seed": str(config.seed), "updates": str(updates)}
     metadata |= {} if names.note is None else {"note": names.note}
-    image = coupling.settled()[0]
-    if monitor.failure is None and not image.isfinite().all():
-        monitor.failure = f"the picture was no number any more after update {updates}"
-    sound = callbacks.snapshots.pictures()
-    if monitor.failure is None or not sound:
-        write_png(places.picture, display(image, config.display), metadata)
-    else:
-        write_png(places.picture, display(read_image(sound[-1])[0]), metadata)
+    write_png(places.picture, _picture(config, coupling, callbacks, updates), metadata)
     verdict = judge(places.picture, coupling.classifier, target, failure=monitor.failure)
     result = {
         "target": str(target),
@@ -201,3 +195,16 @@ def _finish(
     close(loggers)
     write_text(places.result, json.dumps(result, indent=2) + "\n")
     report.ends(verdict, names.note, places.picture, places.checkpoint, run or ("logged" if loggers else "not logged"))
+
+
+def _picture(config: DictConfig, coupling: Coupling, callbacks: Callbacks, updates: int) -> Tensor:
+    """The settled picture (h, w, 3), bytes; or the median of the last snapshots; or the last sound one."""
+    image, monitor = coupling.settled()[0], callbacks.monitor
+    if monitor.failure is None and not image.isfinite().all():
+        monitor.failure = f"the picture was no number any more after update {updates}"
+    sound = callbacks.snapshots.pictures()
+    if (monitor.failure is None and config.median == 1) or not sound:
+        return display(image, config.display)
+    last = 1 if monitor.failure is not None else config.median
+    shown = torch.cat([read_image(path) for path in sound[-last:]])
+    return display(shown.quantile(0.5, dim=0))

@@ -1,0 +1,211 @@
+"""The denoising autoencoder of Despraz et al. (2017, section 4.2, Figure 3): a noisy picture to a code and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
+
+from genviz.batch_norm import BatchNorm
+from genviz.data import numbers
+from genviz.errors import UserError
+from genviz.generators.decoder import EPSILON, Decoder
+from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+from genviz.interfaces import Classifier
+from genviz.schedules import cosine
+
+
+def norm(channels: int, momentum: float = 0.01) -> BatchNorm:
+    """The batch norm of both networks: Keras' constants, over all processes."""
+    return BatchNorm(channels, EPSILON, momentum)
+
+
+class Encoder(nn.Sequential):
+    """E of Despraz et al. (2017): images (n, 3, h, w) to codes (n, numbers).
+
+    Blocks of two `valid` 3x3 convolutions, each with ReLU and batch norm, and a max pooling; a dense layer with ReLU; a
+    linear one to the code.
+
+    Args:
+        image_size: rows and columns of the images.
+        numbers: of the code.
+        widths: channels of each block.
+        hidden: width of the dense layer.
+
+    Raises:
+        UserError: the blocks leave nothing of images of this size.
+    """
+
+    def __init__(
+        self,
+        image_size: tuple[int, int],
+        numbers: int,
+        *,
+        widths: Sequence[int] = (32, 64, 128, 256, 512),
+        hidden: int = 2048,
+    ) -> None:
+        layers: list[nn.Module] = []
+        channels, (rows, columns) = 3, image_size
+        for width in widths:
+            for entering in (channels, width):
+                layers += [nn.Conv2d(entering, width, 3), nn.ReLU(), norm(width)]
+            layers.append(nn.MaxPool2d(2))
+            channels, rows, columns = width, (rows - 4) // 2, (columns - 4) // 2
+        if min(rows, columns) < 1:
+            raise UserError(
+                f"encoder.widths={list(widths)}: {len(widths)} blocks leave nothing of pictures of "
+                f"{image_size[0]} x {image_size[1]}; take fewer"
+            )
+        layers += [nn.Flatten(), nn.Linear(channels * rows * columns, hidden), nn.ReLU(), nn.Linear(hidden, numbers)]
+        super().__init__(*layers)
+        for module in self:
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.xavier_uniform_(module.weight)  # Keras' default, as in the decoder
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
+
+
+class Autoencoder(pl.LightningModule):
+    """Trains encoder and decoder together to undo Gaussian noise (Vincent et al. 2010).
+
+    The loss is the mean squared error of the rebuilt images against those without noise, RGB in [0, 1]; and, with
+    ``eye``, ``weight_features`` times that of what a frozen classifier sees in both at ``features``, each layer in its
+    own mean square (Dosovitskiy & Brox 2016), since the squared error alone rebuilds blurred.
+
+    The noise of a picture depends on its number in the training alone, so that a training can be divided among
+    processes or broken off. `training_step` returns the loss and ``metrics``, a scalar tensor by name, averaged over
+    all processes.
+
+    Args:
+        decoder: with `norm` as its batch norm.
+        encoder_widths: channels of the encoder's blocks.
+        hidden: width of the encoder's dense layer.
+        sigma: standard deviation of the noise, in units of [0, 1].
+        optimizer: makes an optimizer of parameters.
+        updates: how many there will be.
+        warm_up: updates in which the learning rate rises, to fall as a cosine thereafter; None: it stays the same.
+        eye: a classifier; None for the squared error alone.
+        features: its layers.
+        weight_features: of their error.
+        seed: of the noise.
+    """
+
+    def __init__(
+        self,
+        *,
+        decoder: Decoder,
+        encoder_widths: Sequence[int],
+        hidden: int,
+        sigma: float,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        updates: int,
+        warm_up: int | None = None,
+        eye: Classifier | None = None,
+        features: Sequence[str] = (),
+        weight_features: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if sigma < 0:
+            raise UserError(f"noise={sigma}: a standard deviation is not negative")
+        self.decoder = decoder
+        self.encoder = Encoder(decoder.image_size, math.prod(decoder.code_shape), widths=encoder_widths, hidden=hidden)
+        self.sigma, self.optimizer, self.updates, self.warm_up = float(sigma), optimizer, updates, warm_up
+        self.eye, self.features, self.weight_features, self.seed = eye, tuple(features), weight_features, seed
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+        self.psnr = PeakSignalNoiseRatio(data_range=(0.0, 1.0))
+        self.ssim = StructuralSimilarityIndexMeasure(data_range=(0.0, 1.0))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (n, 3, h, w) to codes and back; RGB around [0, 1], in an open range."""
+        return self.decode(self.encode(images))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """The codes of images (n, 3, h, w), (n, numbers)."""
+        codes: Tensor = self.encoder(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        return codes
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """The images of codes (n, numbers)."""
+        maps = codes.unflatten(1, self.decoder.code_shape).contiguous(memory_format=torch.channels_last)
+        values: Tensor = self.decoder(maps)
+        return values.float() * self.std + self.mean
+
+    def noisy(self, images: Tensor, first: int, seed: int) -> Tensor:
+        """Images with the noise of the pictures from number ``first`` on."""
+        noise = torch.empty(images.shape)
+        for row, number in zip(noise, range(first, first + len(images)), strict=True):
+            torch.randn(row.shape, generator=torch.Generator().manual_seed(seed << 32 | number), out=row)
+        return images + self.sigma * noise.to(images)
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Any]:
+        """One update's loss on crops (n, 3, h, w) of bytes."""
+        images = batch.float() / 255
+        first = numbers(self.global_step, len(batch), self.global_rank, self.trainer.world_size).start
+        rebuilt = self(self.noisy(images, first, self.seed))
+        error = F.mse_loss(rebuilt, images)
+        metrics = {"mse": error.detach()}
+        loss = error
+        if self.eye is not None:
+            seen = self.eye(rebuilt, self.features)
+            with torch.no_grad():
+                wanted = self.eye(images, self.features)
+            difference = torch.stack(
+                [F.mse_loss(seen[name], wanted[name]) / wanted[name].square().mean() for name in self.features]
+            ).mean()
+            metrics["features"] = difference.detach()
+            loss = loss + self.weight_features * difference
+        metrics["loss"] = loss.detach()
+        if self.trainer.world_size > 1:
+            metrics = {name: self.trainer.strategy.reduce(value, reduce_op="mean") for name, value in metrics.items()}
+        metrics["psnr"] = -10 * metrics["mse"].log10()
+        return {"loss": loss, "metrics": metrics}
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Rebuild whole pictures (n, 3, h, w) of bytes; those of one batch always have the same noise."""
+        if not len(batch):
+            return
+        images = batch.float() / 255
+        rebuilt = self(self.noisy(images, batch_idx * len(batch), self.seed + 1)).clamp(0, 1)
+        with torch.autocast(self.device.type, enabled=False):  # the metrics would round
+            self.psnr.update(rebuilt, images)
+            self.ssim.update(rebuilt, images)
+
+    def on_validation_epoch_end(self) -> None:
+        """Tell how well the pictures held out were rebuilt."""
+        for name, measure in (("validation/psnr", self.psnr), ("validation/ssim", self.ssim)):
+            value = measure.compute()
+            assert isinstance(value, Tensor)
+            self.log(name, value, logger=False)
+            measure.reset()
+
+    def configure_optimizers(self) -> Any:
+        """Both networks' parameters, and the learning rate's rise and fall if it has one."""
+        optimizer = self.optimizer([*self.encoder.parameters(), *self.decoder.parameters()])
+        if self.warm_up is None:
+            return optimizer
+        schedule = LambdaLR(optimizer, cosine(self.updates, self.warm_up))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Both networks' state, and not the classifier's."""
+        state: dict[str, Any] = super().state_dict(*args, **kwargs)
+        return {name: value for name, value in state.items() if name.partition(".")[0] in ("encoder", "decoder")}
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Fill both networks; every key must be there, whatever ``strict`` says."""
+        for part in ("encoder", "decoder"):
+            prefix = f"{part}."
+            own = {name.removeprefix(prefix): value for name, value in state_dict.items() if name.startswith(prefix)}
+            self.get_submodule(part).load_state_dict(own, strict=True, assign=assign)

@@ -1,0 +1,38 @@
+"""Batch normalization over every process of a training, on any device."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as processes
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalization whose batch is that of all processes together (Ioffe & Szegedy 2015).
+
+    So that two processes with half a batch each train what one does with the whole. torch's own, `SyncBatchNorm`, needs
+    GPUs. With one process, and in ``eval`` mode, it is `torch.nn.BatchNorm2d`, whose state dict it has.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalize values (n, c, h, w)."""
+        together = processes.get_world_size() if processes.is_available() and processes.is_initialized() else 1
+        if not self.training or together == 1:
+            return super().forward(input)
+        values = input.float()
+        count = values.numel() // values.shape[1] * together
+        mean = all_reduce(values.sum((0, 2, 3))) / count
+        centred = values - mean.view(-1, 1, 1)
+        variance = all_reduce(centred.square().sum((0, 2, 3))) / count
+        if self.track_running_stats:
+            assert self.running_mean is not None
+            assert self.running_var is not None
+            assert self.num_batches_tracked is not None
+            assert self.momentum is not None
+            with torch.no_grad():
+                self.num_batches_tracked += 1
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)).to(input.dtype)

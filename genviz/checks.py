@@ -1,0 +1,105 @@
+"""What no constructor looks at: settings that are missing, or not of their kind."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from omegaconf import DictConfig, OmegaConf
+
+from genviz.errors import UserError
+from genviz.targets import EXAMPLES
+
+_NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "snapshot_every": 1, "log_every": 1, "median": 1}
+"""The whole numbers of a configuration, and the smallest of each."""
+_NUMBERS_OF_PICTURES = {
+    **dict.fromkeys(("batch", "checkpoint_every", "validate_every", "log_every"), 1),
+    "seed": 0,
+}
+_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+_LARGEST = 2**32 - 1  # seed that every generator of random numbers takes
+
+
+def check_training(config: DictConfig) -> None:
+    """Look at what no constructor looks at.
+
+    Raises:
+        UserError: a setting is missing, or not of its kind.
+    """
+    if OmegaConf.is_missing(config, "target") or config.get("target") is None:
+        raise UserError(
+            f"say what should fire: target=class:harmonica for instance ({EXAMPLES}); "
+            "all classes: python -m genviz labels"
+        )
+    _check_run(config, _NUMBERS)
+    _check_devices(config)
+    if config.display not in ("rgb", "despraz"):
+        raise UserError(f"display={config.display} is not known; it is rgb or despraz")
+
+
+def check_distillation(config: DictConfig) -> None:
+    """Look at what no constructor looks at.
+
+    Raises:
+        UserError: a setting is missing, or not of its kind.
+    """
+    _check_run(config, {"updates": 1, **_NUMBERS_OF_PICTURES})
+    _check_groups(config, "data", "teacher", "student", "distillation")
+    _check_data(config)
+    _check_devices(config)
+
+
+def check_pretraining(config: DictConfig) -> None:
+    """Look at what no constructor looks at.
+
+    Raises:
+        UserError: a setting is missing, or not of its kind.
+    """
+    lengths = [name for name in ("updates", "epochs") if config[name] is not None]
+    if len(lengths) != 1:
+        raise UserError("say how long to train, by updates=N epochs=null or by epochs=N updates=null")
+    _check_run(config, {lengths[0]: 1, **_NUMBERS_OF_PICTURES, **({} if config.warm_up is None else {"warm_up": 0})})
+    _check_groups(config, "data", "decoder", "encoder", "loss", "optimizer")
+    _check_data(config)
+    for name, value in (("noise", config.noise), ("loss.weight_features", config.loss.weight_features)):
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
+            raise UserError(f"{name}={value} is no number from 0 up")
+    if config.trainer.precision not in _PRECISIONS:
+        raise UserError(f"trainer.precision={config.trainer.precision} is not known; it is {', '.join(_PRECISIONS)}")
+
+
+def _check_groups(config: DictConfig, *groups: str) -> None:
+    for name in groups:
+        if not isinstance(config.get(name), DictConfig):
+            raise UserError(f"{name} is a group of settings: {name}.SETTING=VALUE; --help lists them")
+
+
+def _check_data(config: DictConfig) -> None:
+    _check_run(config.data, {"hold_out": 2, "workers": 0})
+    for name, largest in (("colour", 1.0), ("memory", 1024.0)):
+        value = config.data[name]
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= largest:
+            raise UserError(f"data.{name}={value} is no number from 0 to {largest:g}")
+    if not isinstance(config.name, str) or not re.fullmatch(r"\w[\w.+-]*", config.name):
+        raise UserError(f"name={config.name} is no name for a folder; letters, digits, . _ + and - are")
+
+
+def _check_devices(config: DictConfig) -> None:
+    devices, precision = config.trainer.get("devices"), config.trainer.get("precision")
+    if devices not in (1, "1"):
+        raise UserError(f"trainer.devices={devices}: this is trained by one process, on 1 device")
+    if precision not in _PRECISIONS:
+        raise UserError(f"trainer.precision={precision} is not known; it is {', '.join(_PRECISIONS)}")
+
+
+def _check_run(config: DictConfig, numbers: Mapping[str, int]) -> None:
+    for name, smallest in numbers.items():
+        value = config[name]
+        if isinstance(value, bool) or not isinstance(value, int) or not smallest <= value <= _LARGEST:
+            raise UserError(f"{name}={value} is no whole number from {smallest} to {_LARGEST}")
+    if "resume" in config and not isinstance(config.resume, bool):
+        raise UserError(f"resume={config.resume} is neither true nor false")
+    for name, folder in config.get("paths", {}).items():
+        if not isinstance(folder, str) or not folder:
+            raise UserError(f"paths.{name}={folder} is no folder")

@@ -1,0 +1,106 @@
+"""The layers of Despraz's generative network G: a feature vector, upsampled and convolved to an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from genviz.errors import UserError
+
+EPSILON = 1e-3
+"""Of Keras' batch normalization, which the paper's code used."""
+
+
+class Decoder(nn.Sequential):
+    """G of Despraz et al. (2017, Table 2) from the reshaped feature vector on, and its family at other sizes.
+
+    Each stage upsamples twice (nearest), then applies a `valid` and a `same` convolution, each followed by ReLU and
+    batch normalization. The head upsamples once more and makes the three channels: by one convolution where the network
+    is trained from scratch; by convolutions of 64, 64 and 3 channels where an autoencoder is to train it. With the
+    defaults the side grows 5-10-9-9-18-16-16-32-30-30-60-58-58-116-113-113-226-224. It maps codes (n, \\*code_shape) to
+    values (n, 3, h, w) around 0.
+
+    Args:
+        code_shape: channels, rows and columns of the feature vector.
+        widths: channels of each stage.
+        kernels: kernel size of each stage's convolutions.
+        head: channels of the head's convolutions before the last; none for one convolution alone.
+        rectified: a ReLU between the last convolution and the last batch norm.
+        norm: makes the batch norm of so many channels.
+
+    Raises:
+        UserError: the numbers do not fit each other.
+    """
+
+    def __init__(
+        self,
+        *,
+        code_shape: Sequence[int] = (128, 5, 5),
+        widths: Sequence[int] = (512, 256, 256, 128, 128),
+        kernels: Sequence[int] = (2, 3, 3, 3, 4),
+        head: Sequence[int] = (),
+        rectified: bool = False,
+        norm: Callable[[int], nn.Module],
+    ) -> None:
+        self.code_shape, self.kernels = tuple(code_shape), tuple(kernels)
+        _check(self.code_shape, tuple(widths), self.kernels, tuple(head))
+        layers: list[nn.Module] = []
+        channels = self.code_shape[0]
+        for width, kernel in zip(widths, kernels, strict=True):
+            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(channels, width, kernel), nn.ReLU(), norm(width)]
+            layers += [_pad_same(kernel), nn.Conv2d(width, width, kernel), nn.ReLU(), norm(width)]
+            channels = width
+        layers.append(nn.Upsample(scale_factor=2))
+        for number, width in enumerate((*head, 3)):
+            layers += [_pad_same(3)] if number else []
+            layers.append(nn.Conv2d(channels, width, 3))
+            layers += [nn.ReLU(), norm(width)] if number < len(head) else []
+            channels = width
+        super().__init__(*layers, *([nn.ReLU()] if rectified else []), norm(3))
+        _initialize(self)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Rows and columns of the images."""
+        rows, columns = self.code_shape[1:]
+        for kernel in (*self.kernels, 3):
+            rows, columns = 2 * rows - kernel + 1, 2 * columns - kernel + 1
+        return rows, columns
+
+    @property
+    def gamma(self) -> Tensor:
+        """The scale of the last batch norm, (3,): the contrast of the three channels (Eq. 3)."""
+        last_norm = self[-1]
+        assert isinstance(last_norm, nn.BatchNorm2d)
+        return last_norm.weight
+
+
+def _initialize(network: nn.Module) -> None:
+    """As Keras does: Glorot & Bengio's (2010) uniform weights, biases 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.xavier_uniform_(module.weight)
+            assert module.bias is not None
+            nn.init.zeros_(module.bias)
+
+
+def _pad_same(kernel: int) -> nn.Module:
+    """Keras' `same`: one more on the right and at the bottom where the kernel is even."""
+    return nn.ZeroPad2d(((kernel - 1) // 2, kernel // 2) * 2)
+
+
+def _check(
+    code_shape: tuple[int, ...], widths: tuple[int, ...], kernels: tuple[int, ...], head: tuple[int, ...]
+) -> None:
+    numbers = (*code_shape, *widths, *kernels, *head)
+    if len(code_shape) != 3 or len(widths) != len(kernels) or not all(isinstance(n, int) and n > 0 for n in numbers):
+        raise UserError(
+            "a generator has a code_shape of three whole numbers, and one width and one kernel for each stage; "
+            f"not code_shape={list(code_shape)}, widths={list(widths)}, kernels={list(kernels)}"
+        )
+    side = min(code_shape[1:])
+    for kernel in (*kernels, 3):
+        side = 2 * side - kernel + 1
+        if side < 1:
+            raise UserError(f"kernels={list(kernels)} leave nothing of a code of {code_shape[1]} x {code_shape[2]}")

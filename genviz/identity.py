@@ -1,0 +1,71 @@
+"""What a checkpoint must share with the run that continues it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omegaconf import DictConfig
+
+from genviz.build import plain
+from genviz.targets import Target
+
+
+def of_training(
+    config: DictConfig, target: Target, classifier_sha256: str, generator_sha256: str | None
+) -> dict[str, str]:
+    """Every setting that a picture depends on, flat: what a checkpoint must share with the run that continues it."""
+    groups = ("classifier", "generator", "objective", "regularizer", "transform", "optimizer")
+    settings = _settings(config, groups)
+    for group in ("classifier", "generator"):
+        settings[group].pop("weights", None)
+    own = {"target": str(target), "classifier.weights": f"sha256 {classifier_sha256[:16]}", "seed": str(config.seed)}
+    own |= {} if generator_sha256 is None else {"generator.weights": f"sha256 {generator_sha256[:16]}"}
+    return _flatten(settings) | own
+
+
+def of_distillation(config: DictConfig, weights_sha256: str, pictures: Sequence[str]) -> dict[str, str]:
+    """Every setting that a distilled network depends on, flat, and the names of its ``pictures``."""
+    settings = _settings(config, ("teacher", "student", "distillation", "optimizer", "data"))
+    settings["teacher"].pop("weights", None)
+    own = {name: str(config[name]) for name in ("updates", "batch", "seed")}  # the learning rate falls with the updates
+    own |= {"teacher.weights": f"sha256 {weights_sha256[:16]}"} | _of_pictures(settings, pictures)
+    return _flatten(settings) | own
+
+
+def of_pretraining(
+    config: DictConfig, updates: int, processes: int, eye_sha256: str, pictures: Sequence[str]
+) -> dict[str, str]:
+    """Every setting that an autoencoder depends on, flat; without an eye, ``eye_sha256`` is ''."""
+    settings = _settings(config, ("encoder", "decoder", "loss", "optimizer", "data"))
+    pictures_alike = _of_pictures(settings, pictures)
+    for name in ("num_nodes", "strategy"):
+        settings["trainer"].pop(name)
+    own = {name: str(config[name]) for name in ("seed", "noise", "warm_up")}
+    own |= {"updates": str(updates), "pictures in an update": str(config.batch * processes)}
+    return _flatten(settings) | own | pictures_alike | ({"eye": f"sha256 {eye_sha256[:16]}"} if eye_sha256 else {})
+
+
+def _of_pictures(settings: dict[str, Any], pictures: Sequence[str]) -> dict[str, str]:
+    """The names of the pictures in place of where and how they are read, which is taken from ``settings``."""
+    for name in ("root", "workers", "memory"):
+        settings["data"].pop(name)
+    digest = hashlib.sha256("\n".join(pictures).encode()).hexdigest()
+    return {"the pictures": f"{len(pictures)}, sha256 {digest[:16]}"}
+
+
+def _settings(config: DictConfig, groups: Sequence[str]) -> dict[str, Any]:
+    settings = plain(config)
+    trainer = {key: value for key, value in settings["trainer"].items() if key not in ("accelerator", "devices")}
+    return {**{key: settings[key] for key in groups}, "trainer": trainer}
+
+
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat

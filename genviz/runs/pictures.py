@@ -1,0 +1,119 @@
+"""The folders of pictures that a training reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from torch.utils.data import DataLoader
+
+from genviz import build
+from genviz.data import (
+    UNREADABLE,
+    Batches,
+    Damaged,
+    find_pictures,
+    leave_signals_to_the_parent,
+    read_picture,
+    split,
+)
+from genviz.errors import UserError
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The pictures of one folder."""
+
+    name: str
+    training: list[Path]
+    held_out: list[Path]
+    others: list[Path]
+    """Files that are no pictures."""
+
+    def __str__(self) -> str:
+        told = f"{self.name}: {len(self.training):,} pictures to train on, {len(self.held_out):,} held out"
+        if self.others:
+            named = ", ".join(path.name for path in self.others[:3]) + (", …" if len(self.others) > 3 else "")
+            told += f"; left out, no pictures by their names: {len(self.others):,} ({named})"
+        return told
+
+
+def folders(config: DictConfig) -> list[Folder]:
+    """The configured folders, each with its pictures divided.
+
+    Raises:
+        UserError: one is missing, or holds too few pictures, or none that can be decoded.
+    """
+    found: list[Folder] = []
+    for root in build.roots(config):
+        name = Path(root).expanduser().resolve().name.replace(".", "_") or "pictures"
+        same = sum(folder.name.partition("-")[0] == name for folder in found)
+        pictures, others = find_pictures(root)
+        training, held_out = split(pictures, config.data.hold_out)
+        if not training or not held_out:
+            raise UserError(
+                f"data.root={root} holds {len(training) + len(held_out)} pictures, too few to hold one of "
+                f"{config.data.hold_out} out and train on the rest; give more, or a smaller data.hold_out"
+            )
+        if not any(_readable(path) for path in training):
+            raise UserError(f"data.root={root}: none of its {len(pictures)} pictures can be decoded")
+        found.append(Folder(f"{name}-{same + 1}" if same else name, training, held_out, others))
+    return found
+
+
+def names(folders: Sequence[Folder]) -> list[str]:
+    """What a checkpoint remembers of the pictures."""
+    return [f"{folder.name}/{path.name}" for folder in folders for path in (*folder.training, *folder.held_out)]
+
+
+def crops(
+    config: DictConfig,
+    folders: Sequence[Folder],
+    *,
+    updates: int,
+    size: int | tuple[int, int],
+    shorter: int,
+    damaged: Damaged,
+    process: int = 0,
+    processes: int = 1,
+) -> DataLoader[Any]:
+    """Batches of crops as configured, from the update on that goes on.
+
+    Args:
+        size: side of the crops, or rows and columns, in pixels.
+        shorter: pictures are kept with this shorter side, in pixels.
+        process: the rank of this process, of so many ``processes``.
+    """
+    data = build.plain(config)["data"]
+    dataset = build.make(
+        {"_target_": "genviz.data.Crops"},
+        "data",
+        [folder.training for folder in folders],
+        size=size,
+        shares=data["shares"],
+        area=data["area"],
+        colour=data["colour"],
+        seed=config.seed,
+        shorter=shorter,
+        memory=int(data["memory"] * 2**30),
+        damaged=damaged,
+    )
+    batches: Any = Batches(updates, config.batch, process, processes)
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=data["workers"],
+        prefetch_factor=4 if data["workers"] else None,
+        worker_init_fn=leave_signals_to_the_parent,
+    )
+
+
+def _readable(path: Path) -> bool:
+    try:
+        read_picture(path, 32)
+    except UNREADABLE:
+        return False
+    return True
