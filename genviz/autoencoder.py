@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -36,9 +37,10 @@ class Encoder(nn.Sequential):
 
     Args:
         image_size: rows and columns of the images.
-        numbers: of the code.
+        code_shape: channels, rows and columns of the code.
         widths: channels of each block.
-        hidden: width of the dense layer.
+        hidden: width of the dense layer; None for no dense layers: each position of the code is then a linear function
+            of the last block's channels in its part of the image, which is learned in a fraction of the updates.
 
     Raises:
         UserError: the blocks leave nothing of images of this size.
@@ -47,10 +49,10 @@ class Encoder(nn.Sequential):
     def __init__(
         self,
         image_size: tuple[int, int],
-        numbers: int,
+        code_shape: tuple[int, int, int],
         *,
         widths: Sequence[int] = (32, 64, 128, 256, 512),
-        hidden: int = 2048,
+        hidden: int | None = 2048,
     ) -> None:
         layers: list[nn.Module] = []
         channels, (rows, columns) = 3, image_size
@@ -59,12 +61,18 @@ class Encoder(nn.Sequential):
                 layers += [nn.Conv2d(entering, width, 3), nn.ReLU(), norm(width)]
             layers.append(nn.MaxPool2d(2))
             channels, rows, columns = width, (rows - 4) // 2, (columns - 4) // 2
-        if min(rows, columns) < 1:
+        stride = 1 if hidden is not None else min(rows // code_shape[1], columns // code_shape[2])
+        if min(rows, columns, stride) < 1:
             raise UserError(
                 f"encoder.widths={list(widths)}: {len(widths)} blocks leave nothing of pictures of "
                 f"{image_size[0]} x {image_size[1]}; take fewer"
             )
-        layers += [nn.Flatten(), nn.Linear(channels * rows * columns, hidden), nn.ReLU(), nn.Linear(hidden, numbers)]
+        if hidden is None:
+            kernel = (rows - stride * (code_shape[1] - 1), columns - stride * (code_shape[2] - 1))  # to the edges
+            layers += [nn.Conv2d(channels, code_shape[0], kernel, stride), nn.Flatten()]
+        else:
+            dense = (nn.Linear(channels * rows * columns, hidden), nn.ReLU(), nn.Linear(hidden, math.prod(code_shape)))
+            layers += [nn.Flatten(), *dense]
         super().__init__(*layers)
         for module in self:
             if isinstance(module, nn.Conv2d | nn.Linear):
@@ -87,7 +95,7 @@ class Autoencoder(pl.LightningModule):
     Args:
         decoder: with `norm` as its batch norm.
         encoder_widths: channels of the encoder's blocks.
-        hidden: width of the encoder's dense layer.
+        hidden: width of the encoder's dense layer; None for none.
         sigma: standard deviation of the noise, in units of [0, 1].
         optimizer: makes an optimizer of parameters.
         updates: how many there will be.
@@ -103,7 +111,7 @@ class Autoencoder(pl.LightningModule):
         *,
         decoder: Decoder,
         encoder_widths: Sequence[int],
-        hidden: int,
+        hidden: int | None,
         sigma: float,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         updates: int,
@@ -116,8 +124,11 @@ class Autoencoder(pl.LightningModule):
         super().__init__()
         if sigma < 0:
             raise UserError(f"noise={sigma}: a standard deviation is not negative")
+        known = [] if eye is None else [layer.name for layer in eye.outline.layers]
+        if unknown := [name for name in features if eye is not None and name not in known]:
+            raise UserError(f"loss.features: the classifier has no layer {unknown[0]}; it has {', '.join(known)}")
         self.decoder = decoder
-        self.encoder = Encoder(decoder.image_size, math.prod(decoder.code_shape), widths=encoder_widths, hidden=hidden)
+        self.encoder = Encoder(decoder.image_size, decoder.code_shape, widths=encoder_widths, hidden=hidden)
         self.sigma, self.optimizer, self.updates, self.warm_up = float(sigma), optimizer, updates, warm_up
         self.eye, self.features, self.weight_features, self.seed = eye, tuple(features), weight_features, seed
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
@@ -146,7 +157,8 @@ class Autoencoder(pl.LightningModule):
         """Images with the noise of the pictures from number ``first`` on."""
         noise = torch.empty(images.shape)
         for row, number in zip(noise, range(first, first + len(images)), strict=True):
-            torch.randn(row.shape, generator=torch.Generator().manual_seed(seed << 32 | number), out=row)
+            own = random.Random(f"{seed}/{number}").getrandbits(32)  # torch takes no more bits of a seed
+            torch.randn(row.shape, generator=torch.Generator().manual_seed(own), out=row)
         return images + self.sigma * noise.to(images)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class BatchNorm(nn.BatchNorm2d):
         together = processes.get_world_size() if processes.is_available() and processes.is_initialized() else 1
         if not self.training or together == 1:
             return super().forward(input)
-        values = input.float()
+        values = input.to(self.weight.dtype)
         count = values.numel() // values.shape[1] * together
         mean = all_reduce(values.sum((0, 2, 3))) / count
         centred = values - mean.view(-1, 1, 1)

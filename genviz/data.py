@@ -232,7 +232,10 @@ class Timed:
         yield next(batches)
         while True:
             begin = time.monotonic()
-            batch = next(batches)
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
             self.seconds += time.monotonic() - begin
             yield batch
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from conftest import CONFIGS, TINY
 
-from genviz import build, choice
+from genviz import build, checks, choice
+from genviz.generators.pretrained import Sizes
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
 
 
@@ -31,7 +32,7 @@ def test_a_model_without_a_yaml_goes_by_its_name(compose):
 
 @pytest.mark.parametrize("name", choices("generator"))
 def test_generators(compose, name):
-    words = ["generator.weights=random"] if name == "pretrained" else []
+    words = ["generator.weights=random"] if name == "pretrained" else []  # of the paper's sizes
     made = build.generator(compose("target=class:1", f"generator={name}", *words))
     assert isinstance(made, Generator)
     trainable = sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)
@@ -100,7 +101,9 @@ def test_trainers(compose, name):
 def test_experiments_run(compose, name, monkeypatch):
     from genviz.runs.train import train
 
-    config = compose("target=class:harmonica", f"experiment={name}", *TINY, "updates=2", "logger=none")
+    own = "pretrained" in compose("target=class:1", f"experiment={name}").generator._target_
+    words = [word for word in TINY if not own or not word.startswith("generator")]
+    config = compose("target=class:harmonica", f"experiment={name}", *words, "updates=2", "logger=none")
     assert train(config, build.target(config, build.sketch(config.classifier))) == 0
     assert build.names(config).generator.endswith(f"-{name}")
 
@@ -112,10 +115,47 @@ def test_the_papers_setting_is_the_papers(compose):
     assert (config.optimizer._target_, config.optimizer.lr) == ("torch.optim.Adamax", 0.002)
     assert (list(config.optimizer.betas), config.optimizer.eps) == ([0.9, 0.999], 1e-8)
     generator = build.generator(config)
-    assert (generator.noise, generator.sigma, generator.output) == ("additive", 2.0, "standardized")
+    assert (generator.sigma, generator.output) == (2.0, "standardized")
     regularizer = build.regularizers(config)["gamma_l1"]
     assert (regularizer.weight, regularizer.parameter, regularizer.order) == (0.01, "gamma", 1)
     assert build.transforms(config) == []
+
+
+def test_the_papers_pretrained_setting_is_the_papers(compose):
+    """Despraz et al. 2017, Table 1, Eq. 4 and the published code."""
+    config = compose("target=class:harmonica", "generator=pretrained", "generator.weights=random")
+    assert (config.updates, config.snapshot_every, config.median) == (30 * 40, 40, 10)
+    optimizer = build.optimizer(config)([torch.nn.Parameter(torch.ones(1))])
+    assert isinstance(optimizer, torch.optim.SGD)
+    settings = optimizer.param_groups[0]
+    assert (settings["lr"], settings["momentum"], settings["nesterov"]) == (0.01, 0.1, True)
+    generator = build.generator(config)
+    assert (generator.code, generator.sigma) == ("gains", 0.05)
+    regularizer = build.regularizers(config)["gains_l2"]
+    assert (regularizer.weight, regularizer.parameter, regularizer.order) == (0.1, "gains", 2)
+    assert build.transforms(config) == []
+
+
+def test_the_papers_autoencoder_is_the_papers(compose):
+    """Despraz et al. 2017, section 4.2, Table 2 and the published code."""
+    config = compose("data.root=photos", "recipe=despraz2017", name="pretrain")
+    assert (config.epochs, config.updates, config.batch, config.warm_up) == (400, None, 24, None)
+    assert isinstance(build.optimizer(config)([torch.nn.Parameter(torch.ones(1))]), torch.optim.Adadelta)
+    assert list(config.encoder.widths) == [32, 64, 128, 256, 512]
+    assert config.encoder.hidden == 2048
+    assert Sizes(*(tuple(config.decoder[name]) for name in Sizes._fields)) == Sizes()
+    assert config.loss.weight_features == 0
+
+
+@pytest.mark.parametrize("name", choices("recipe"))
+def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
+    from genviz.runs.pretrain import _module
+
+    config = compose("data.root=photos", f"recipe={name}", "trainer.accelerator=cpu", name="pretrain")
+    checks.check_pretraining(config)
+    module, _ = _module(config, 10)
+    assert (module.eye is None) is (config.loss.weight_features == 0)
+    assert module.decoder.image_size in ((114, 114), (224, 224))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +174,7 @@ def test_settings_that_no_constructor_sees_are_checked(compose, words, says):
     from genviz.errors import UserError
 
     with pytest.raises(UserError, match=says):
-        build.check(compose("target=class:1", *words))
+        checks.check_training(compose("target=class:1", *words))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
+import time
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 
-from genviz.data import Batches, Centres, Crops, find_pictures, read_picture, split, stack
+from genviz.data import Batches, Centres, Crops, Damaged, Timed, find_pictures, read_picture, split, stack
 from genviz.errors import UserError
 
 
@@ -21,7 +24,10 @@ def test_pictures_are_found_however_nested_and_nothing_else_is(tmp_path):
     for name in names:
         picture(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
-    assert [str(path.relative_to(tmp_path)) for path in find_pictures(tmp_path)] == sorted(names)
+    (tmp_path / ".hidden.png").write_text("no picture")
+    found = find_pictures(tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in found.pictures] == sorted(names)
+    assert found.others == [tmp_path / "notes.txt"]
 
 
 def test_a_folder_that_is_not_there_or_empty_is_one_line(tmp_path):
@@ -94,14 +100,44 @@ def test_folders_are_drawn_from_by_their_shares_whatever_they_hold(folders):
 def test_damaged_pictures_are_passed_over_and_named_once(folders, tmp_path, capsys):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no jpeg")
-    crops = Crops([[broken, folders[1][0]]], size=4, colour=0.0)
+    damaged = Damaged([broken, *folders[1]])
+    crops = Crops([[broken, folders[1][0]]], size=4, colour=0.0, damaged=damaged)
     assert all(crops[n].shape == (3, 4, 4) for n in range(10))
+    assert Centres([broken, folders[1][0]], size=4, shorter=4, damaged=damaged)[0] is None
     assert capsys.readouterr().err.count(str(broken)) == 1
-    assert Centres([broken, folders[1][0]], size=4, shorter=4)[0] is None
+    assert len(damaged) == 1
     assert stack([None, torch.ones(3, 4, 4)]).shape == (1, 3, 4, 4)
     assert len(stack([None])) == 0
     with pytest.raises(UserError, match="can be decoded"):
         Crops([[broken]], size=4)[0]
+
+
+def test_a_damaged_picture_is_known_to_all_processes(folders, tmp_path, capfd):
+    broken = [tmp_path / f"broken{number}.jpg" for number in range(2)]
+    for path in broken:
+        path.write_bytes(b"no jpeg")
+    damaged = Damaged([*broken, *folders[0]])
+    crops = Crops([[*broken, *folders[0]]], size=4, colour=0.0, damaged=damaged)
+    loader = DataLoader(crops, batch_sampler=[range(n, n + 8) for n in range(0, 64, 8)], num_workers=2)
+    assert sum(len(batch) for batch in loader) == 64
+    assert len(damaged) == 2
+    assert set(capfd.readouterr().err.split()) >= {str(path) for path in broken}
+
+
+def test_without_changes_of_colour_no_crop_is_grey(folders):
+    crops = Crops([folders[1]], size=4, colour=0.0)
+    assert all(torch.equal(crops[n][:, 0, 0], torch.tensor([0, 0, 255], dtype=torch.uint8)) for n in range(40))
+
+
+def test_what_is_waited_for_is_counted():
+    def slow():
+        for number in range(4):
+            time.sleep(0.05)
+            yield torch.tensor(number)
+
+    timed = Timed(slow())
+    assert [int(batch) for batch in timed] == [0, 1, 2, 3]
+    assert timed.seconds >= 0.15
 
 
 def test_memory_is_a_limit(folders):
@@ -130,6 +166,12 @@ def test_batches_go_on_where_they_stopped():
     rest = [next(whole) for _ in range(5)][2:]
     assert [next(late) for _ in range(3)] == rest
     assert rest[0] == [8, 9, 10, 11]
+
+
+def test_two_processes_share_the_batches_of_one():
+    whole, parts = iter(Batches(3, 4)), [iter(Batches(3, 2, process, 2)) for process in range(2)]
+    for _ in range(3):
+        assert next(whole) == next(parts[0]) + next(parts[1])
 
 
 @pytest.mark.parametrize("settings", [{"shares": [1]}, {"shares": [0, 0]}, {"area": [0, 1]}, {"area": [0.5, 0.1]}])

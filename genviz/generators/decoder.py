@@ -43,8 +43,9 @@ class Decoder(nn.Sequential):
         rectified: bool = False,
         norm: Callable[[int], nn.Module],
     ) -> None:
-        self.code_shape, self.kernels = tuple(code_shape), tuple(kernels)
-        _check(self.code_shape, tuple(widths), self.kernels, tuple(head))
+        _check(tuple(code_shape), tuple(widths), tuple(kernels), tuple(head))
+        depth, rows, columns = code_shape
+        self.code_shape, self.kernels = (depth, rows, columns), tuple(kernels)
         layers: list[nn.Module] = []
         channels = self.code_shape[0]
         for width, kernel in zip(widths, kernels, strict=True):

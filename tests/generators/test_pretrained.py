@@ -83,7 +83,9 @@ def test_a_standardized_code_is_in_deviations_from_the_mean_code(file, monkeypat
     torch.testing.assert_close(codes[-1], torch.arange(72) / 10 + 2.5 * (torch.arange(72) + 1.0))
 
 
-@pytest.mark.parametrize(("statistics", "alike", "moves"), [("moving", False, True), ("image", True, False), ("training", True, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("statistics", "alike", "moves"), [("moving", False, True), ("image", True, False), ("training", True, False)]
+)
 def test_what_batch_norm_uses(file, statistics, alike, moves):
     generator = Pretrained(weights=str(file), sigma=0.0, statistics=statistics, momentum=0.5)
     settled = generator.eval()().images

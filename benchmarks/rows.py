@@ -1,0 +1,114 @@
+"""Rows of Despraz et al.'s Figure 6: untrained, pretrained, and the nearest real pictures, with what tells them apart.
+
+    python benchmarks/rows.py FOLDER SHEET.png [--layer fire9] WORDS
+
+WORDS go to train.py, to name the classifier and its weights. For eight classes that are no dogs, the rows of `ROWS`
+are trained, or taken from finished runs. SHEET.png shows the generated pictures; SHEET-real.png beside it also the
+picture of FOLDER that is nearest to each of the last row, by the cosine of what the classifier computes at
+``--layer``, averaged over positions. Printed for each row: the rank in the classifier; the share of the bytes at 0 or
+255; the total variation; and the distance of its gradients from real pictures' (Wasserstein's first, between the
+distributions of the grey values' slopes). All on the files, at 114 x 114 pixels, the real ones of FOLDER.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from PIL import Image
+from sheets import EIGHT, Row, draw, outputs
+from torch import Tensor
+from tqdm import tqdm
+
+from genviz import build, program
+from genviz.data import Centres, find_pictures
+from genviz.images import read_image, resize
+
+ROOT = Path(__file__).resolve().parent.parent
+SIDE = 114
+ROWS = [
+    Row("untrained: Despraz et al. 2017", EIGHT, ["experiment=despraz2017"]),
+    Row("pretrained: Despraz et al. 2017", EIGHT, ["generator=pretrained"]),
+    Row("pretrained: ours", EIGHT, ["generator=pretrained", "experiment=pretrained_views"]),
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("sheet", type=Path)
+    parser.add_argument("--layer", default="fire9")
+    arguments, words = parser.parse_known_args()
+    rows = []
+    for row in ROWS:
+        folders = []
+        for name in row.classes:
+            run = [f"target=class:{name}", "logger=none", *row.words, *words]
+            subprocess.run([sys.executable, str(ROOT / "train.py"), *run], check=True)
+            folders.append(outputs(run))
+        rows.append((row.title, folders))
+    sheet = draw(rows, 160)
+    sheet.save(arguments.sheet)
+    found = find_pictures(arguments.folder).pictures
+    real = torch.stack([picture for picture in Centres(found, size=224, shorter=256) if picture is not None]) / 255
+    config = program.compose(ROOT / "configs", "train", ["target=class:1", *words])
+    classifier = build.classifier(config.classifier)
+
+    def look(images: Tensor) -> Tensor:
+        maps = classifier(images, [arguments.layer])[arguments.layer]
+        return torch.nn.functional.normalize(maps.mean((2, 3)), dim=1)
+
+    with torch.no_grad():
+        seen = torch.cat([look(part) for part in tqdm(real.split(20), desc="the real pictures")])
+        nearest = [found[int((seen @ look(read_image(folder / "final.png"))[0]).argmax())] for folder in rows[-1][1]]
+    beside = Image.new("RGB", (sheet.width, sheet.height + 176), "white")
+    beside.paste(sheet)
+    for column, path in enumerate(nearest):
+        beside.paste(Image.open(path).convert("RGB").resize((160, 160)), (8 + column * 168, sheet.height))
+    beside.save(arguments.sheet.with_stem(arguments.sheet.stem + "-real"))
+    reference = slopes(small(real[:: max(1, len(real) // 300)]))
+    print(f"{'':36}{'rank':>8}{'at 0, 255':>12}{'variation':>12}{'gradients':>12}")
+    for title, folders in rows:
+        images = torch.cat([small(read_image(folder / "final.png")) for folder in folders])
+        ranks = [json.loads((folder / "result.json").read_text())["rank"] for folder in folders]
+        tell(
+            title,
+            math.exp(sum(map(math.log, ranks)) / len(ranks)),
+            images,
+            [folder / "final.png" for folder in folders],
+            reference,
+        )
+    tell(
+        "nearest real pictures", math.nan, torch.cat([small(read_image(path)) for path in nearest]), nearest, reference
+    )
+
+
+def tell(title: str, rank: float, images: Tensor, files: list[Path], reference: Tensor) -> None:
+    limits = [read_image(path) for path in files]
+    share = sum(float(((image == 0) | (image == 1)).float().mean()) for image in limits) / len(limits)
+    variation = float(images.diff(dim=2).abs().mean() + images.diff(dim=3).abs().mean())
+    distance = float((slopes(images) - reference).abs().mean())
+    print(f"{title:36}{rank:8.1f}{share:12.1%}{variation:12.3f}{distance:12.4f}")
+
+
+def small(images: Tensor) -> Tensor:
+    side = min(images.shape[-2:])
+    top, left = ((extent - side) // 2 for extent in images.shape[-2:])
+    return resize(images[..., top : top + side, left : left + side], (SIDE, SIDE))
+
+
+def slopes(images: Tensor) -> Tensor:
+    """The quantiles of the grey values' horizontal and vertical differences."""
+    grey = images.mean(1)
+    differences = torch.cat([grey.diff(dim=1).flatten(), grey.diff(dim=2).flatten()]).sort().values
+    places = torch.linspace(0, len(differences) - 1, 2001).round().long()
+    return differences[places]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""python pretrain.py, as a user runs it."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT, TINY
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file
+from user import SECONDS, environment, train
+
+from genviz.generators.pretrained import Pretrained
+
+WORDS = [
+    "decoder.code_shape=[8,4,4]", "decoder.widths=[8,6]", "decoder.kernels=[2,3]", "decoder.head=[4]",
+    "encoder.widths=[4]", "encoder.hidden=16", "updates=6", "batch=4", "validate_every=2", "checkpoint_every=2",
+    "data.workers=0", "data.hold_out=4", "trainer.accelerator=cpu", "trainer.precision=32-true", "name=tiny",
+]  # fmt: skip
+DECODER = "outputs/pretrain/tiny/decoder.safetensors"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Of every kind, nested, and two that are none."""
+    folder = tmp_path_factory.mktemp("photos")
+    draw = np.random.default_rng(0)
+    for number, (mode, suffix) in enumerate([("RGB", "jpg"), ("L", "png"), ("RGBA", "png"), ("CMYK", "jpg")] * 4):
+        path = folder / f"{mode}/{number}.{suffix}"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(draw.integers(0, 255, (40, 50, 3), dtype=np.uint8)).convert(mode).save(path)
+    Image.fromarray(draw.integers(0, 255, (40, 50, 3), dtype=np.uint8)).save(folder / "x.webp")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def command(photos, *words):
+    return [sys.executable, str(ROOT / "pretrain.py"), f"data.root={photos}", *WORDS, *words]
+
+
+def pretrain(folder, photos, *words):
+    done = subprocess.run(
+        command(photos, *words), cwd=folder, env=environment(), capture_output=True, text=True, timeout=SECONDS
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("finished")
+    done = pretrain(folder, photos, "logger=wandb")
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_it_shows_what_it_does(finished):
+    folder, done = finished
+    assert "28 x 28 pixels" in done.stdout
+    assert "14 pictures to train on, 4 held out; left out, no pictures by their names: 1 (notes.txt)" in done.stdout
+    assert done.stderr.count("broken.jpg cannot be decoded") == 1
+    assert "6/6" in done.stderr
+    assert "psnr" in done.stderr
+    assert "update 4: validation/psnr" in done.stderr
+    (logged,) = (folder / "outputs/pretrain/tiny/wandb").glob("offline-run-*/*.wandb")
+    assert b"validation/ssim" in logged.read_bytes()
+    assert b"media/images/reconstructions" in logged.read_bytes()
+
+
+def test_it_leaves_a_decoder_that_says_what_it_is(finished):
+    folder, done = finished
+    with safe_open(folder / DECODER, "pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+    result = json.loads((folder / "outputs/pretrain/tiny/result.json").read_text())
+    assert result["validation"] == facts["validation"]
+    assert facts["validation"].keys() == {"psnr", "ssim"}
+    assert facts["data"] == dict.fromkeys(facts["data"], 14)
+    assert f"{facts['validation']['psnr']:.3f}  psnr" in done.stdout
+    assert Pretrained(weights=str(folder / DECODER))().images.shape == (1, 3, 28, 28)
+    panel = Image.open(folder / "outputs/pretrain/tiny/reconstructions/000006.png")
+    assert panel.size == (4 * 28, 3 * 28) or panel.size == (3 * 28, 3 * 28)  # the broken one may be held out
+
+
+def test_best_and_last_are_kept(finished):
+    folder, _ = finished
+    best, last = (torch.load(folder / f"checkpoints/pretrain/tiny/{name}.ckpt") for name in ("best", "last"))
+    assert last["global_step"] == 6
+    assert best["global_step"] in (2, 4, 6)
+    assert last["genviz"]["best"] == best["genviz"]["best"] > 0
+
+
+def test_train_makes_a_picture_with_it(finished, tmp_path):
+    weights = finished[0] / DECODER
+    words = [word for word in TINY if not word.startswith("generator")]
+    done = train(
+        tmp_path, "target=class:1", *words, "generator=pretrained", f"generator.weights={weights}", "updates=80",
+        "logger=none",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.glob("outputs/*/pretrained/class-*/result.json")
+    assert json.loads(path.read_text())["trainable_parameters"] == 8 * 4 * 4
+    snapshots = sorted((path.parent / "snapshots").glob("*.png"))
+    shown = np.median([np.array(Image.open(snapshot), dtype=float) for snapshot in snapshots[-10:]], axis=0)
+    assert np.abs(shown - np.array(Image.open(path.parent / "final.png"))).max() <= 1
+    (checkpoint,) = tmp_path.glob("checkpoints/*/pretrained/class-*/last.ckpt")
+    state = torch.load(checkpoint)["state_dict"]
+    assert not [name for name in state if name.endswith("0.weight") and state[name].ndim == 4]  # the decoder stays out
+
+
+def losses(folder):
+    with (folder / "outputs/pretrain/tiny/metrics.csv").open() as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def test_two_processes_train_what_one_does_with_twice_the_batch(photos, tmp_path):
+    words = ["logger=none", "updates=8"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder, more in ((one, ["batch=8"]), (two, ["batch=4", "trainer.devices=2", "trainer.strategy=ddp"])):
+        folder.mkdir()
+        done = pretrain(folder, photos, *words, *more)
+        assert done.returncode == 0, done.stderr
+    assert len(losses(one)) == len(losses(two)) == 8
+    np.testing.assert_allclose(losses(two), losses(one), rtol=1e-4)
+    weights = [load_file(folder / DECODER) for folder in (one, two)]
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name].float(), value.float(), rtol=2e-2, atol=2e-3)
+
+
+def start(folder, photos, *words):
+    return subprocess.Popen(
+        command(photos, "logger=none", *words),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(process, path):
+    deadline = time.monotonic() + SECONDS
+    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, tmp_path):
+    process = start(tmp_path, photos)
+    wait_for(process, tmp_path / "checkpoints/pretrain/tiny/last.ckpt")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    again = pretrain(tmp_path, photos, "logger=none")
+    assert again.returncode == 0, again.stderr
+    assert "going on after update" in again.stdout
+    ours, theirs = load_file(tmp_path / DECODER), load_file(finished[0] / DECODER)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert losses(tmp_path) == losses(finished[0])
+
+
+def test_a_signal_to_one_of_two_processes_ends_both(photos, tmp_path):
+    process = start(
+        tmp_path, photos, "updates=3000", "checkpoint_every=3000", "trainer.devices=2", "trainer.strategy=ddp"
+    )
+    wait_for(process, tmp_path / "outputs/pretrain/tiny/metrics.csv")
+    os.kill(process.pid, signal.SIGTERM)
+    said, failed = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + signal.SIGTERM, failed
+    assert "Traceback" not in failed
+    assert "SIGTERM after update" in said
+    assert (tmp_path / "checkpoints/pretrain/tiny/last.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["data.root=/nowhere"], "no such folder"),
+        (["batch=100"], "fewer than a batch"),
+        (["updates=0"], "whole number from 1"),
+        (["updates=null"], "how long to train"),
+        (["epochs=3"], "how long to train"),
+        (["noise=-1"], "noise"),
+        (["decoder.widths=[8]"], "one width and one kernel"),
+        (["encoder.widths=[4,4,4]"], "take fewer"),
+        (["loss.weight_features=-1"], "weight_features"),
+        (["loss.weight_features=1", "loss.features=[relu9_9]"], "relu9_9"),
+        (["trainer.precision=8"], "precision"),
+        (["name=a/b"], "no name for a folder"),
+        (["optimizer.lr=no"], "optimizer"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, photos, words, says):
+    done = pretrain(tmp_path, photos, "logger=none", *words)
+    lines = done.stderr.strip().splitlines()
+    assert (done.returncode, len(lines)) == (2, 1), done.stderr
+    assert says in lines[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_damaged_pictures_is_one_line(tmp_path):
+    for number in range(20):
+        (tmp_path / f"{number}.jpg").write_bytes(b"no picture")
+    done = pretrain(tmp_path, tmp_path, "logger=none")
+    assert done.returncode == 2
+    assert "none of its 20 pictures can be decoded" in done.stderr

@@ -1,0 +1,93 @@
+import pytest
+import torch
+from conftest import TinyClassifier
+from torch import nn
+
+from genviz.autoencoder import Autoencoder, Encoder, norm
+from genviz.errors import UserError
+from genviz.generators.decoder import Decoder
+
+
+def autoencoder(**settings):
+    torch.manual_seed(0)
+    decoder = Decoder(code_shape=(4, 3, 3), widths=(6, 5), kernels=(2, 3), head=(4,), norm=norm)
+    assert decoder.image_size == (14, 14)
+    defaults = {"encoder_widths": (4,), "hidden": 8, "sigma": 0.1, "optimizer": torch.optim.Adam, "updates": 10}
+    return Autoencoder(decoder=decoder, **{**defaults, **settings})
+
+
+def test_the_encoder_is_the_papers():
+    encoder = Encoder((224, 224), (128, 5, 5))
+    kinds = [type(module).__name__ for module in encoder]
+    block = ["Conv2d", "ReLU", "BatchNorm", "Conv2d", "ReLU", "BatchNorm", "MaxPool2d"]
+    assert kinds == [*block * 5, "Flatten", "Linear", "ReLU", "Linear"]
+    widths = [module.out_channels for module in encoder if isinstance(module, nn.Conv2d)]
+    assert widths == [32, 32, 64, 64, 128, 128, 256, 256, 512, 512]
+    assert [module.out_features for module in encoder if isinstance(module, nn.Linear)] == [2048, 3200]
+
+
+@pytest.mark.parametrize(("size", "widths", "kernel"), [((114, 114), (4, 4, 4), (2, 2)), ((90, 120), (4, 4), (7, 15))])
+def test_without_dense_layers_each_position_sees_its_part(size, widths, kernel):
+    encoder = Encoder(size, (8, 5, 5), widths=widths, hidden=None)
+    assert encoder(torch.rand(2, 3, *size)).shape == (2, 200)
+    assert encoder[-2].kernel_size == kernel
+
+
+def test_blocks_that_leave_nothing_are_one_line():
+    with pytest.raises(UserError, match="take fewer"):
+        Encoder((14, 14), (4, 3, 3), widths=(4, 4))
+
+
+def test_a_pictures_noise_is_its_own_whatever_shares_its_batch():
+    module = autoencoder()
+    images = torch.zeros(4, 3, 14, 14)
+    noise = module.noisy(images, 100, 7)
+    assert torch.equal(noise[2:], module.noisy(images[:2], 102, 7))
+    assert not torch.equal(noise, module.noisy(images, 100, 8))
+    assert abs(float(noise.std()) - 0.1) < 0.01
+    assert not torch.equal(noise[0], noise[1])
+
+
+def test_it_learns_to_undo_noise():
+    """On one picture, by hand: the error falls far below that of the noisy picture itself."""
+    module = autoencoder(sigma=0.2, hidden=64)
+    picture = torch.rand(1, 3, 2, 2).repeat_interleave(7, 2).repeat_interleave(7, 3).expand(8, -1, -1, -1)
+    optimizer = torch.optim.Adam(module.parameters(), 0.01)
+    for update in range(200):
+        noisy = module.noisy(picture, update * 8, 0)
+        error = (module(noisy) - picture).square().mean()
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+    assert error.item() < 0.5 * 0.2**2 < float((noisy - picture).square().mean())
+
+
+def test_what_the_eye_sees_counts_by_its_weight(monkeypatch):
+    module = autoencoder(eye=TinyClassifier(), features=["relu1"], weight_features=0.5)
+    monkeypatch.setattr(Autoencoder, "trainer", type("One", (), {"world_size": 1, "global_step": 0}))
+    monkeypatch.setattr(Autoencoder, "global_step", 0)
+    monkeypatch.setattr(Autoencoder, "global_rank", 0)
+    batch = torch.randint(0, 255, (4, 3, 14, 14), dtype=torch.uint8)
+    metrics = module.training_step(batch, 0)["metrics"]
+    images = batch / 255
+    module.load_state_dict(autoencoder().state_dict())
+    rebuilt = module(module.noisy(images, 0, 0))
+    seen, wanted = (module.eye(x, ["relu1"])["relu1"] for x in (rebuilt, images))
+    difference = (seen - wanted).square().mean() / wanted.square().mean()
+    torch.testing.assert_close(metrics["features"], difference.detach())
+    torch.testing.assert_close(metrics["loss"], metrics["mse"] + 0.5 * metrics["features"])
+    torch.testing.assert_close(metrics["psnr"], 10 * (1 / (rebuilt - images).square().mean()).log10().detach())
+
+
+def test_the_state_is_both_networks_and_nothing_else():
+    module = autoencoder(eye=TinyClassifier(), features=["relu1"], weight_features=1.0)
+    state = module.state_dict()
+    assert {name.split(".")[0] for name in state} == {"encoder", "decoder"}
+    other = autoencoder()
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.zero_()
+    other.load_state_dict(state)
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in state.items())
+    with pytest.raises(RuntimeError, match="Missing"):
+        other.load_state_dict({name: value for name, value in state.items() if "decoder" in name})
