@@ -31,7 +31,7 @@ MORE = (
     *("goldfish", "ostrich", "king-penguin", "jellyfish", "monarch", "ladybug", "strawberry", "pineapple"),
     *("pizza", "lemon", "giant-panda", "macaw", "starfish", "soccer-ball", "balloon", "cheeseburger"),
 )
-SIDE, MARGIN, LINE, COLUMNS = 224, 8, 18, 8
+MARGIN, LINE, COLUMNS = 8, 18, 8
 
 
 class Row(NamedTuple):
@@ -44,8 +44,13 @@ class Row(NamedTuple):
 
 SHEETS = {
     "eight_classes": [Row("Despraz et al. 2017", EIGHT, ["experiment=despraz2017"]), Row("default", EIGHT, [])],
-    "embedded": [Row("the embedded classifier", EIGHT + MORE, ["classifier=embedded"])],
+    "embedded": [
+        Row("the embedded classifier", EIGHT + MORE, ["classifier=embedded", "generator=untrained_small"]),
+    ],
 }
+
+
+SIDES = {"eight_classes": 224, "embedded": 144}  # of a picture in the sheet, in pixels
 
 
 def main() -> None:
@@ -62,7 +67,7 @@ def main() -> None:
             folders.append(outputs(run))
         for first in range(0, len(folders), COLUMNS):
             rows.append((row.title, folders[first : first + COLUMNS]))
-    draw(rows).save(sheet)
+    draw(rows, SIDES[which]).save(sheet)
     for title, folders in rows:
         results = [json.loads((folder / "result.json").read_text()) for folder in folders]
         print(
@@ -96,19 +101,19 @@ def outputs(words: list[str]) -> Path:
     return Path(config.paths.outputs, names.classifier, names.generator, target.folder)
 
 
-def draw(rows: list[tuple[str, list[Path]]]) -> Image.Image:
+def draw(rows: list[tuple[str, list[Path]]], side: int) -> Image.Image:
     """The pictures of each row side by side, under the row's name and each class's name and rank."""
-    height = SIDE + 2 * LINE + MARGIN
-    sheet = Image.new("RGB", (COLUMNS * (SIDE + MARGIN) + MARGIN, len(rows) * height + MARGIN), "white")
+    height = side + 2 * LINE + MARGIN
+    sheet = Image.new("RGB", (COLUMNS * (side + MARGIN) + MARGIN, len(rows) * height + MARGIN), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
     for row, (title, folders) in enumerate(rows):
         top = MARGIN + row * height
         pen.text((MARGIN, top), title, "black", font)
         for column, folder in enumerate(folders):
-            left = MARGIN + column * (SIDE + MARGIN)
+            left = MARGIN + column * (side + MARGIN)
             result = json.loads((folder / "result.json").read_text())
             pen.text((left, top + LINE), f"{result['target'].split(':')[1]}, rank {result['rank']}", "black", font)
-            sheet.paste(Image.open(folder / "final.png").resize((SIDE, SIDE)), (left, top + 2 * LINE))
+            sheet.paste(Image.open(folder / "final.png").resize((side, side)), (left, top + 2 * LINE))
     return sheet
 
 
