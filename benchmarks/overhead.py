@@ -1,4 +1,4 @@
-"""What genviz costs over the bare loop: python benchmarks/overhead.py [coupled|pixels]
+"""What genviz costs over the bare loop: python benchmarks/overhead.py [coupled|pixels|pretrained|autoencoder]
 
 In one process, `genviz.runs.train.train` with everything on (Lightning, progress, metrics, W&B offline, snapshots,
 video, checkpoints) and a hand-written PyTorch loop over the same modules make 50 updates each in turn. Printed
@@ -28,6 +28,7 @@ BLOCK = 50  # updates: one checkpoint, two snapshots and five rows of the logger
 CASES = {
     "coupled": ["classifier=vgg16", "classifier.weights=random"],
     "pixels": ["classifier=squeezenet1_0", "classifier.weights=random", "generator=pixels"],
+    "pretrained": ["classifier=vgg16", "classifier.weights=random", "generator=pretrained"],
 }
 
 
@@ -88,6 +89,52 @@ def time_in_turn(case: str, rounds: int) -> None:
     print(f"\n{case}: median ratio {statistics.median(in_turn.ratios):.3f} of {rounds} rounds of {BLOCK} updates")
 
 
+def time_autoencoder(folder: str, rounds: int) -> None:
+    """The same for pretrain.py on the pictures of ``folder``; the bare loop has one batch, in memory."""
+    import pytorch_lightning as pl
+
+    from genviz.runs.pretrain import pretrain
+
+    class InTurn(pl.Callback):
+        def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:  # noqa: ARG002
+            self.ratios: list[float] = []
+            self.seconds = 0.0
+            self.begin = time.perf_counter()
+
+        def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, index: int) -> None:  # noqa: ARG002
+            if trainer.global_step % BLOCK:
+                return
+            ours = time.perf_counter() - self.begin
+            model = copy.deepcopy((pl_module.encoder, pl_module.decoder))
+            optimizer = pl_module.optimizer([parameter for part in model for parameter in part.parameters()])
+            images, precision = batch.float() / 255, trainer.precision == "bf16-mixed"
+            begin = time.perf_counter()
+            for _ in range(BLOCK):
+                with torch.autocast(images.device.type, torch.bfloat16, enabled=precision):
+                    noisy = images + pl_module.sigma * torch.randn_like(images)
+                    noisy = ((noisy - pl_module.mean) / pl_module.std).contiguous(memory_format=torch.channels_last)
+                    code = model[0](noisy).unflatten(1, model[1].code_shape)
+                    values = model[1](code.contiguous(memory_format=torch.channels_last)).float()
+                    loss = torch.nn.functional.mse_loss(values * pl_module.std + pl_module.mean, images)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            theirs = time.perf_counter() - begin
+            if trainer.global_step > BLOCK:  # a warm-up of both
+                self.ratios.append(ours / theirs)
+            print(f"\nautoencoder: ours {ours / BLOCK:.4f} s, bare {theirs / BLOCK:.4f} s, ratio {ours / theirs:.3f}")
+            self.begin = time.perf_counter()
+
+    in_turn = InTurn()
+    with tempfile.TemporaryDirectory() as scratch:
+        places = [f"paths.outputs={scratch}/outputs", f"paths.checkpoints={scratch}/checkpoints"]
+        updates = BLOCK * (rounds + 1)
+        words = [f"data.root={folder}", f"updates={updates}", f"validate_every={updates}"]
+        pretrain(program.compose(CONFIGS, "pretrain", [*words, *places]), callbacks=[in_turn])
+    print(f"\nautoencoder: median ratio {statistics.median(in_turn.ratios):.3f} of {rounds} rounds of {BLOCK} updates")
+    print(f"autoencoder: peak memory {_peak_megabytes():.0f} MB, with the bare loop's networks")
+
+
 def peak(case: str, who: str, updates: int = 20) -> None:
     """Make some updates and print this process's peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
@@ -125,10 +172,16 @@ def overrides(case: str, updates: int, folder: Path) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("case", nargs="?", choices=list(CASES), help="one of them; both without")
+    parser.add_argument(
+        "case", nargs="?", choices=[*CASES, "autoencoder"], help="one of them; without, all that train.py does"
+    )
+    parser.add_argument("--pictures", help="the autoencoder's folder")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peak", choices=["ours", "bare"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.case == "autoencoder":
+        time_autoencoder(arguments.pictures, arguments.rounds)
+        return
     for case in [arguments.case] if arguments.case else CASES:
         if arguments.peak:
             peak(case, arguments.peak)

@@ -28,6 +28,7 @@ class Decoder(nn.Sequential):
         head: channels of the head's convolutions before the last; none for one convolution alone.
         rectified: a ReLU between the last convolution and the last batch norm.
         norm: makes the batch norm of so many channels.
+        convolution: what a convolution is made of.
 
     Raises:
         UserError: the numbers do not fit each other.
@@ -42,6 +43,7 @@ class Decoder(nn.Sequential):
         head: Sequence[int] = (),
         rectified: bool = False,
         norm: Callable[[int], nn.Module],
+        convolution: type[nn.Conv2d] = nn.Conv2d,
     ) -> None:
         _check(tuple(code_shape), tuple(widths), tuple(kernels), tuple(head))
         depth, rows, columns = code_shape
@@ -49,13 +51,13 @@ class Decoder(nn.Sequential):
         layers: list[nn.Module] = []
         channels = self.code_shape[0]
         for width, kernel in zip(widths, kernels, strict=True):
-            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(channels, width, kernel), nn.ReLU(), norm(width)]
-            layers += [_pad_same(kernel), nn.Conv2d(width, width, kernel), nn.ReLU(), norm(width)]
+            layers += [nn.Upsample(scale_factor=2), convolution(channels, width, kernel), nn.ReLU(), norm(width)]
+            layers += [_pad_same(kernel), convolution(width, width, kernel), nn.ReLU(), norm(width)]
             channels = width
         layers.append(nn.Upsample(scale_factor=2))
         for number, width in enumerate((*head, 3)):
             layers += [_pad_same(3)] if number else []
-            layers.append(nn.Conv2d(channels, width, 3))
+            layers.append(convolution(channels, width, 3))
             layers += [nn.ReLU(), norm(width)] if number < len(head) else []
             channels = width
         super().__init__(*layers, *([nn.ReLU()] if rectified else []), norm(3))

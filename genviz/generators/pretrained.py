@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from genviz.errors import UserError
 from genviz.files import atomic_write, sha256, shipped
 from genviz.generators.decoder import EPSILON, Decoder
+from genviz.generators.frozen_convolution import FrozenConvolution
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Generator, Sample
 
@@ -65,7 +66,7 @@ class Pretrained(Generator):
 
         path = None if weights == "random" else _path(weights)
         sizes = Sizes() if path is None else read_sizes(path)
-        self.layers = Decoder(**sizes._asdict(), norm=norm)
+        self.layers = Decoder(**sizes._asdict(), norm=norm, convolution=FrozenConvolution)
         numbers = math.prod(self.layers.code_shape)
         self.register_buffer("code_mean", torch.zeros(1, numbers))
         self.register_buffer("code_std", torch.ones(1, numbers))

@@ -39,8 +39,11 @@ _CODES = 2000  # pictures, at most, whose codes' mean and deviation are taken
 _PANEL = 8
 
 
-def pretrain(config: DictConfig) -> int:
+def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> int:
     """Train the configured autoencoder on pictures; return the program's exit code.
+
+    Args:
+        callbacks: more of them, called before the checkpoint is written.
 
     Raises:
         UserError: a setting cannot work, or the checkpoint is of another run.
@@ -64,7 +67,7 @@ def pretrain(config: DictConfig) -> int:
         identity=identity.of_pretraining(config, updates, _processes(config), eye_sha256, pictures.names(folders)),
         shown=_SHOWN,
         best=_BEST,
-        callbacks=[panels],
+        callbacks=[panels, *callbacks],
     )
     trainer = training.trainer
     crops = pictures.crops(

@@ -94,11 +94,23 @@ def test_what_batch_norm_uses(file, statistics, alike, moves):
     assert (not torch.equal(settled, generator.eval()().images)) is moves
 
 
-def test_only_the_gains_have_gradients_and_are_kept_for_them(file):
-    """A frozen decoder needs no layer's input for its backward pass, but for the pooled maps' shapes."""
+def test_only_the_gains_have_gradients(file):
     generator = Pretrained(weights=str(file), statistics="training")
     generator().images.sum().backward()
     assert [name for name, p in generator.named_parameters() if p.grad is not None] == ["gains"]
+
+
+def test_nothing_is_kept_that_only_the_weights_would_need(file):
+    """Of each convolution no input: what is kept are the rectified maps."""
+    generator = Pretrained(weights=str(file), statistics="training")
+    inputs, kept = [], []  # themselves, so that no address is used twice
+    for layer in generator.layers:
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        generator()
+    assert len(inputs) == 6
+    assert not {tensor.data_ptr() for tensor in inputs} & {tensor.data_ptr() for tensor in kept}
 
 
 def test_damaged_and_foreign_files_are_one_clear_line(file, tmp_path):

@@ -1,0 +1,39 @@
+"""A convolution whose weights are not trained, and that keeps nothing for their sake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn.grad import conv2d_input
+
+
+class FrozenConvolution(nn.Conv2d):
+    """`torch.nn.Conv2d` with a gradient for its input alone.
+
+    torch's own keeps the input for the gradient of the weights even where they need none: in a decoder, where nothing
+    else needs it, more than half of the memory that the activations take. For stride and dilation 1 and no padding.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve maps (n, c, h, w)."""
+        result: Tensor = _Convolve.apply(input, self.weight, self.bias)
+        return result
+
+
+class _Convolve(Function):
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        result = F.conv2d(input, weight, bias)
+        ctx.shape, ctx.dtype = input.shape, input.dtype
+        ctx.save_for_backward(weight.to(result.dtype))  # with autocast, what it was convolved with
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (weight,) = ctx.saved_tensors
+        return conv2d_input(ctx.shape, weight, gradient).to(ctx.dtype), None, None
