@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as processes
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+from torch.autograd import Function
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -22,9 +24,9 @@ class BatchNorm(nn.BatchNorm2d):
             return super().forward(input)
         values = input.to(self.weight.dtype)
         count = values.numel() // values.shape[1] * together
-        mean = all_reduce(values.sum((0, 2, 3))) / count
+        mean = _sum(values.sum((0, 2, 3))) / count
         centred = values - mean.view(-1, 1, 1)
-        variance = all_reduce(centred.square().sum((0, 2, 3))) / count
+        variance = _sum(centred.square().sum((0, 2, 3))) / count
         if self.track_running_stats:
             assert self.running_mean is not None
             assert self.running_var is not None
@@ -36,3 +38,26 @@ class BatchNorm(nn.BatchNorm2d):
                 self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)).to(input.dtype)
+
+
+class _Sum(Function):
+    """The sum over all processes; so is the gradient, for each process has a part of the loss."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        return _reduced(own)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _reduced(gradient)
+
+
+def _sum(own: Tensor) -> Tensor:
+    total: Tensor = _Sum.apply(own)
+    return total
+
+
+def _reduced(own: Tensor) -> Tensor:
+    total = own.clone().contiguous()
+    processes.all_reduce(total)
+    return total

@@ -52,6 +52,7 @@ class Checkpoints(pl.Callback):
         self.path, self.every, self.updates, self.record, self.monitor = path, every, updates, record, monitor
         self.validate_every, self.best, self.measure, self.most = validate_every, best, measure, -math.inf
         self.signal: signal.Signals | None = None
+        self._ends = False
         self._handlers: dict[signal.Signals, Any] = {}
         self._rng: Mapping[str, Any] | None = None
 
@@ -84,9 +85,12 @@ class Checkpoints(pl.Callback):
     ) -> None:
         if self.monitor.failure is not None:
             return
-        if trainer.world_size > 1 and trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False):
-            self.signal = self.signal or signal.SIGTERM
         ends = self.signal is not None
+        if trainer.world_size > 1:  # asked once, for a signal may come at any moment, and all must do the same
+            ends = trainer.strategy.reduce_boolean_decision(ends, all=False)
+        if ends:
+            self.signal = self.signal or signal.SIGTERM
+        self._ends = ends
         validates = self.validate_every is not None and trainer.global_step % self.validate_every == 0
         if validates:
             trainer.should_stop |= ends
@@ -101,7 +105,7 @@ class Checkpoints(pl.Callback):
         if self.best is not None and (measured := float(trainer.callback_metrics[self.measure])) > self.most:
             self.most = measured
             trainer.save_checkpoint(self.best)
-        self._save(trainer, pl_module, due=self.signal is not None)
+        self._save(trainer, pl_module, due=self._ends)
 
     def _save(self, trainer: pl.Trainer, module: pl.LightningModule, *, due: bool) -> None:
         update = trainer.global_step

@@ -21,6 +21,7 @@ _HARMLESS = (
     ".*in eval mode at the start of training.*",  # the frozen classifier
     ".*isinstance\\(treespec, LeafSpec\\).*",  # between Lightning and torch
     ".*GPU available but not used.*",
+    ".*sync_dist=True.*",  # the metrics are synchronized already
 )
 
 
@@ -33,7 +34,8 @@ def make_trainer(settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], 
     Raises:
         UserError: Lightning does not take them, or this machine lacks what they ask for.
     """
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for library in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     for harmless in _HARMLESS:
         warnings.filterwarnings("ignore", harmless)
     try:
