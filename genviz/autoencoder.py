@@ -30,20 +30,22 @@ def norm(channels: int, momentum: float = 0.01) -> BatchNorm:
 
 
 class Encoder(nn.Sequential):
-    """E of Despraz et al. (2017): images (n, 3, h, w) to codes (n, numbers).
+    """The encoder E: images (n, 3, h, w) to codes (n, numbers).
 
-    Blocks of two `valid` 3x3 convolutions, each with ReLU and batch norm, and a max pooling; a dense layer with ReLU; a
-    linear one to the code.
+    With ``hidden``, that of Despraz et al. (2017): blocks of two `valid` 3x3 convolutions, each with ReLU and batch norm,
+    and a max pooling; a dense layer with ReLU; a linear one to the code. Without, the decoder's mirror: the image is
+    padded to all that the decoder upsamples, of which its `valid` convolutions cut the edges; each block is a strided 4x4
+    convolution with ReLU and batch norm; a linear 3x3 one makes the code. There, each position of the code sees its own
+    part of the image from the first update on, so that it learns many times as fast.
 
     Args:
         image_size: rows and columns of the images.
         code_shape: channels, rows and columns of the code.
         widths: channels of each block.
-        hidden: width of the dense layer; None for no dense layers: each position of the code is then a linear function
-            of the last block's channels in its part of the image, which is learned in a fraction of the updates.
+        hidden: width of the dense layer; None for the mirror.
 
     Raises:
-        UserError: the blocks leave nothing of images of this size.
+        UserError: blocks and sizes do not fit.
     """
 
     def __init__(
@@ -54,31 +56,55 @@ class Encoder(nn.Sequential):
         widths: Sequence[int] = (32, 64, 128, 256, 512),
         hidden: int | None = 2048,
     ) -> None:
-        layers: list[nn.Module] = []
-        channels, (rows, columns) = 3, image_size
-        for width in widths:
-            for entering in (channels, width):
-                layers += [nn.Conv2d(entering, width, 3), nn.ReLU(), norm(width)]
-            layers.append(nn.MaxPool2d(2))
-            channels, rows, columns = width, (rows - 4) // 2, (columns - 4) // 2
-        stride = 1 if hidden is not None else min(rows // code_shape[1], columns // code_shape[2])
-        if min(rows, columns, stride) < 1:
-            raise UserError(
-                f"encoder.widths={list(widths)}: {len(widths)} blocks leave nothing of pictures of "
-                f"{image_size[0]} x {image_size[1]}; take fewer"
-            )
-        if hidden is None:
-            kernel = (rows - stride * (code_shape[1] - 1), columns - stride * (code_shape[2] - 1))  # to the edges
-            layers += [nn.Conv2d(channels, code_shape[0], kernel, stride), nn.Flatten()]
-        else:
-            dense = (nn.Linear(channels * rows * columns, hidden), nn.ReLU(), nn.Linear(hidden, math.prod(code_shape)))
-            layers += [nn.Flatten(), *dense]
+        layers = (
+            _mirror(image_size, code_shape, widths)
+            if hidden is None
+            else _dense(image_size, code_shape, widths, hidden)
+        )
         super().__init__(*layers)
         for module in self:
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(module.weight)  # Keras' default, as in the decoder
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
+
+
+def _dense(
+    image_size: tuple[int, int], code_shape: tuple[int, int, int], widths: Sequence[int], hidden: int
+) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    channels, (rows, columns) = 3, image_size
+    for width in widths:
+        for entering in (channels, width):
+            layers += [nn.Conv2d(entering, width, 3), nn.ReLU(), norm(width)]
+        layers.append(nn.MaxPool2d(2))
+        channels, rows, columns = width, (rows - 4) // 2, (columns - 4) // 2
+    if min(rows, columns) < 1:
+        raise UserError(
+            f"encoder.widths={list(widths)}: {len(widths)} blocks leave nothing of pictures of "
+            f"{image_size[0]} x {image_size[1]}; take fewer"
+        )
+    numbers = math.prod(code_shape)
+    return [
+        *layers, nn.Flatten(), nn.Linear(channels * rows * columns, hidden), nn.ReLU(), nn.Linear(hidden, numbers)
+    ]  # fmt: skip
+
+
+def _mirror(image_size: tuple[int, int], code_shape: tuple[int, int, int], widths: Sequence[int]) -> list[nn.Module]:
+    depth, *extents = code_shape
+    missing = [extent * 2 ** len(widths) - side for extent, side in zip(extents, image_size, strict=True)]
+    if not all(0 <= pixels < extent * 2 ** len(widths) / 2 for pixels, extent in zip(missing, extents, strict=True)):
+        raise UserError(
+            f"encoder.widths={list(widths)}: {len(widths)} blocks halve pictures of {image_size[0]} x {image_size[1]} to "
+            f"no code of {extents[0]} x {extents[1]}; without dense layers, take one block more than decoder.widths has"
+        )
+    top, left = (pixels // 2 for pixels in missing)
+    layers: list[nn.Module] = [nn.ZeroPad2d((left, missing[1] - left, top, missing[0] - top))]
+    channels = 3
+    for width in widths:
+        layers += [nn.Conv2d(channels, width, 4, 2, 1), nn.ReLU(), norm(width)]
+        channels = width
+    return [*layers, nn.Conv2d(channels, depth, 3, padding=1), nn.Flatten()]
 
 
 class Autoencoder(pl.LightningModule):
@@ -95,7 +121,7 @@ class Autoencoder(pl.LightningModule):
     Args:
         decoder: with `norm` as its batch norm.
         encoder_widths: channels of the encoder's blocks.
-        hidden: width of the encoder's dense layer; None for none.
+        hidden: width of the encoder's dense layer; None for none, the decoder's mirror.
         sigma: standard deviation of the noise, in units of [0, 1].
         optimizer: makes an optimizer of parameters.
         updates: how many there will be.

@@ -26,16 +26,33 @@ def test_the_encoder_is_the_papers():
     assert [module.out_features for module in encoder if isinstance(module, nn.Linear)] == [2048, 3200]
 
 
-@pytest.mark.parametrize(("size", "widths", "kernel"), [((114, 114), (4, 4, 4), (2, 2)), ((90, 120), (4, 4), (7, 15))])
-def test_without_dense_layers_each_position_sees_its_part(size, widths, kernel):
-    encoder = Encoder(size, (8, 5, 5), widths=widths, hidden=None)
-    assert encoder(torch.rand(2, 3, *size)).shape == (2, 200)
-    assert encoder[-2].kernel_size == kernel
+@pytest.mark.parametrize(
+    ("code_shape", "widths", "kernels"), [((32, 10, 10), (4, 4, 4), (3, 3, 3)), ((8, 5, 7), (4, 4), (2, 4))]
+)
+def test_the_mirror_sees_where_the_decoder_draws(code_shape, widths, kernels):
+    """A spot in the image moves the code most at the place from which the decoder draws that spot."""
+    decoder = Decoder(code_shape=code_shape, widths=widths, kernels=kernels, norm=norm).eval()
+    encoder = Encoder(decoder.image_size, code_shape, widths=(4,) * (len(widths) + 1), hidden=None).eval()
+    rows, columns = decoder.image_size
+    row, column = rows // 3, 2 * columns // 3
+    code = torch.zeros(1, *code_shape, requires_grad=True)
+    drawn = torch.autograd.grad(decoder(code + 1)[0, :, row, column].sum(), code)[0].abs().sum((0, 1))
+    image = torch.rand(1, 3, rows, columns)
+    spot = image.clone()
+    spot[..., row - 2 : row + 3, column - 2 : column + 3] += 1
+    seen = (encoder(spot) - encoder(image)).unflatten(1, code_shape).abs().sum((0, 1))
+    for dimension in (0, 1):
+        centres = [
+            (part.sum(1 - dimension) * torch.arange(part.shape[dimension])).sum() / part.sum() for part in (drawn, seen)
+        ]
+        assert abs(centres[0] - centres[1]) < 0.8
 
 
 def test_blocks_that_leave_nothing_are_one_line():
     with pytest.raises(UserError, match="take fewer"):
         Encoder((14, 14), (4, 3, 3), widths=(4, 4))
+    with pytest.raises(UserError, match="one block more"):
+        Encoder((130, 130), (32, 10, 10), widths=(4, 4), hidden=None)
 
 
 def test_a_pictures_noise_is_its_own_whatever_shares_its_batch():
