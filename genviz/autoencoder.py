@@ -32,11 +32,11 @@ def norm(channels: int, momentum: float = 0.01) -> BatchNorm:
 class Encoder(nn.Sequential):
     """The encoder E: images (n, 3, h, w) to codes (n, numbers).
 
-    With ``hidden``, that of Despraz et al. (2017): blocks of two `valid` 3x3 convolutions, each with ReLU and batch norm,
-    and a max pooling; a dense layer with ReLU; a linear one to the code. Without, the decoder's mirror: the image is
-    padded to all that the decoder upsamples, of which its `valid` convolutions cut the edges; each block is a strided 4x4
-    convolution with ReLU and batch norm; a linear 3x3 one makes the code. There, each position of the code sees its own
-    part of the image from the first update on, so that it learns many times as fast.
+    With ``hidden``, that of Despraz et al. (2017): blocks of two `valid` 3x3 convolutions, each with ReLU and batch
+    norm, and a max pooling; a dense layer with ReLU; a linear one to the code. Without, the decoder's mirror: the image
+    is padded to all that the decoder upsamples, of which its `valid` convolutions cut the edges; each block is a
+    strided 4x4 convolution with ReLU and batch norm; a linear 3x3 one makes the code. There, each position of the code
+    sees its own part of the image from the first update on, so that it learns many times as fast.
 
     Args:
         image_size: rows and columns of the images.
@@ -56,12 +56,8 @@ class Encoder(nn.Sequential):
         widths: Sequence[int] = (32, 64, 128, 256, 512),
         hidden: int | None = 2048,
     ) -> None:
-        layers = (
-            _mirror(image_size, code_shape, widths)
-            if hidden is None
-            else _dense(image_size, code_shape, widths, hidden)
-        )
-        super().__init__(*layers)
+        sizes = (image_size, code_shape, widths)
+        super().__init__(*(_mirror(*sizes) if hidden is None else _dense(*sizes, hidden)))
         for module in self:
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(module.weight)  # Keras' default, as in the decoder
@@ -95,8 +91,8 @@ def _mirror(image_size: tuple[int, int], code_shape: tuple[int, int, int], width
     missing = [extent * 2 ** len(widths) - side for extent, side in zip(extents, image_size, strict=True)]
     if not all(0 <= pixels < extent * 2 ** len(widths) / 2 for pixels, extent in zip(missing, extents, strict=True)):
         raise UserError(
-            f"encoder.widths={list(widths)}: {len(widths)} blocks halve pictures of {image_size[0]} x {image_size[1]} to "
-            f"no code of {extents[0]} x {extents[1]}; without dense layers, take one block more than decoder.widths has"
+            f"encoder.widths={list(widths)}: {len(widths)} blocks halve pictures of {image_size[0]} x {image_size[1]} "
+            f"to no code of {extents[0]} x {extents[1]}; without dense layers, one block more than decoder.widths has will"
         )
     top, left = (pixels // 2 for pixels in missing)
     layers: list[nn.Module] = [nn.ZeroPad2d((left, missing[1] - left, top, missing[0] - top))]
