@@ -92,7 +92,7 @@ def _mirror(image_size: tuple[int, int], code_shape: tuple[int, int, int], width
     if not all(0 <= pixels < extent * 2 ** len(widths) / 2 for pixels, extent in zip(missing, extents, strict=True)):
         raise UserError(
             f"encoder.widths={list(widths)}: {len(widths)} blocks halve pictures of {image_size[0]} x {image_size[1]} "
-            f"to no code of {extents[0]} x {extents[1]}; without dense layers, one block more than decoder.widths has will"
+            f"to no code of {extents[0]} x {extents[1]}; without dense layers, take one more than decoder.widths has"
         )
     top, left = (pixels // 2 for pixels in missing)
     layers: list[nn.Module] = [nn.ZeroPad2d((left, missing[1] - left, top, missing[0] - top))]
