@@ -123,9 +123,7 @@ class Crops(Dataset[Tensor]):
             try:
                 picture = read_picture(path, self.shorter)
             except UNREADABLE:
-                if path not in self._damaged:
-                    self._damaged.add(path)
-                    print(f"left out: {path} cannot be decoded", file=sys.stderr, flush=True)
+                _name_once(path, self._damaged)
                 continue
             if self._room >= picture.numel():
                 self._kept[path] = picture
@@ -142,6 +140,7 @@ class Centres(Dataset[Tensor | None]):
 
     def __init__(self, paths: Sequence[Path], *, size: int, shorter: int) -> None:
         self.paths, self.shorter = paths, shorter
+        self._damaged: set[Path] = set()
         self.cut = v2.Compose([v2.Resize(shorter, antialias=True), v2.CenterCrop(size)])
 
     def __len__(self) -> int:
@@ -151,9 +150,16 @@ class Centres(Dataset[Tensor | None]):
         try:
             picture = read_picture(self.paths[number], self.shorter)
         except UNREADABLE:
+            _name_once(self.paths[number], self._damaged)
             return None
         crop: Tensor = self.cut(picture)
         return crop
+
+
+def _name_once(path: Path, named: set[Path]) -> None:
+    if path not in named:
+        named.add(path)
+        print(f"left out: {path} cannot be decoded", file=sys.stderr, flush=True)
 
 
 def stack(pictures: Sequence[Tensor | None]) -> Tensor:
