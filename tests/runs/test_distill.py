@@ -81,6 +81,7 @@ def test_it_shows_what_it_does(finished):
     name = next(iter(json.loads((folder / "outputs/distill/student/result.json").read_text())["data"]))
     assert f"{name}/top5".encode() in logged.read_bytes()
     assert f"update 3: {name}/" in done.stderr
+    assert done.stderr.count("broken.jpg cannot be decoded") == 1  # held out, and looked at three times
 
 
 def wait_for(process, path):
