@@ -1,4 +1,3 @@
-import itertools
 
 import pytest
 import torch
@@ -110,15 +109,6 @@ def test_the_state_is_the_students_and_the_hints_and_every_key_is_asked_for():
     del state["student.fc8.weight"]
     with pytest.raises(RuntimeError, match=r"fc8\.weight"):
         other.load_state_dict(state, strict=False)
-
-
-def test_the_learning_rate_rises_and_falls():
-    module = distillation(warm_up=10)
-    rates = [module._rate(update) for update in range(101)]
-    assert rates[0] == pytest.approx(0.1, rel=0.01)
-    assert max(rates) == rates[9]
-    assert rates[100] < 0.01
-    assert all(one >= other for one, other in itertools.pairwise(rates[9:]))
 
 
 def test_agreement_is_the_teachers_first_answer_among_the_students():

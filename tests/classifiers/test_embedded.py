@@ -89,7 +89,7 @@ def test_the_shipped_one_sees_what_the_pictures_show(data):
     """On the hundred pictures that it was not trained on: chance is 0.5 for the first five of a thousand."""
     from genviz.data import Centres, find_pictures, split
 
-    pictures = find_pictures(data / "imagenet")
+    pictures = find_pictures(data / "imagenet").pictures
     _, held_out = split(pictures, 10)
     crops = Centres(held_out, size=227, shorter=256)
     classifier, right = EmbeddedClassifier(), 0
