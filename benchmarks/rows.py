@@ -7,7 +7,8 @@ are trained, or taken from finished runs. SHEET.png shows the generated pictures
 picture of FOLDER that is nearest to each of the last row, by the cosine of what the classifier computes at
 ``--layer``, averaged over positions. Printed for each row: the rank in the classifier; the share of the bytes at 0 or
 255; the total variation; and the distance of its gradients from real pictures' (Wasserstein's first, between the
-distributions of the grey values' slopes). All on the files, at 114 x 114 pixels, the real ones of FOLDER.
+distributions of the grey values' slopes), the last two at 114 x 114 pixels. All on the files as written; the real
+pictures are those of FOLDER, their centres at 224 x 224.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tqdm import tqdm
 
 from genviz import build, program
 from genviz.data import Centres, find_pictures
-from genviz.images import read_image, resize
+from genviz.images import display, read_image, resize
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE = 114
@@ -55,7 +56,9 @@ def main() -> None:
     sheet = draw(rows, 160)
     sheet.save(arguments.sheet)
     found = find_pictures(arguments.folder).pictures
-    real = torch.stack([picture for picture in Centres(found, size=224, shorter=256) if picture is not None]) / 255
+    centres = Centres(found, size=224, shorter=224)
+    kept = [picture for picture in (centres[number] for number in range(len(centres))) if picture is not None]
+    real = torch.stack(kept) / 255
     config = program.compose(ROOT / "configs", "train", ["target=class:1", *words])
     classifier = build.classifier(config.classifier)
 
@@ -65,34 +68,28 @@ def main() -> None:
 
     with torch.no_grad():
         seen = torch.cat([look(part) for part in tqdm(real.split(20), desc="the real pictures")])
-        nearest = [found[int((seen @ look(read_image(folder / "final.png"))[0]).argmax())] for folder in rows[-1][1]]
+        drawn = torch.cat([look(read_image(folder / "final.png")) for folder in rows[-1][1]])
+        nearest = [real[number : number + 1] for number in (drawn @ seen.T).argmax(1).tolist()]
     beside = Image.new("RGB", (sheet.width, sheet.height + 176), "white")
     beside.paste(sheet)
-    for column, path in enumerate(nearest):
-        beside.paste(Image.open(path).convert("RGB").resize((160, 160)), (8 + column * 168, sheet.height))
+    for column, image in enumerate(nearest):
+        shown = Image.fromarray(display(image[0]).numpy())
+        beside.paste(shown.resize((160, 160), Image.Resampling.LANCZOS), (8 + column * 168, sheet.height))
     beside.save(arguments.sheet.with_stem(arguments.sheet.stem + "-real"))
     reference = slopes(small(real[:: max(1, len(real) // 300)]))
     print(f"{'':36}{'rank':>8}{'at 0, 255':>12}{'variation':>12}{'gradients':>12}")
     for title, folders in rows:
-        images = torch.cat([small(read_image(folder / "final.png")) for folder in folders])
         ranks = [json.loads((folder / "result.json").read_text())["rank"] for folder in folders]
-        tell(
-            title,
-            math.exp(sum(map(math.log, ranks)) / len(ranks)),
-            images,
-            [folder / "final.png" for folder in folders],
-            reference,
-        )
-    tell(
-        "nearest real pictures", math.nan, torch.cat([small(read_image(path)) for path in nearest]), nearest, reference
-    )
+        geometric = math.exp(sum(map(math.log, ranks)) / len(ranks))
+        tell(title, geometric, [read_image(folder / "final.png") for folder in folders], reference)
+    tell("nearest real pictures", math.nan, nearest, reference)
 
 
-def tell(title: str, rank: float, images: Tensor, files: list[Path], reference: Tensor) -> None:
-    limits = [read_image(path) for path in files]
-    share = sum(float(((image == 0) | (image == 1)).float().mean()) for image in limits) / len(limits)
-    variation = float(images.diff(dim=2).abs().mean() + images.diff(dim=3).abs().mean())
-    distance = float((slopes(images) - reference).abs().mean())
+def tell(title: str, rank: float, images: list[Tensor], reference: Tensor) -> None:
+    share = sum(float(((image == 0) | (image == 1)).float().mean()) for image in images) / len(images)
+    alike = torch.cat([small(image) for image in images])
+    variation = float(alike.diff(dim=2).abs().mean() + alike.diff(dim=3).abs().mean())
+    distance = float((slopes(alike) - reference).abs().mean())
     print(f"{title:36}{rank:8.1f}{share:12.1%}{variation:12.3f}{distance:12.4f}")
 
 

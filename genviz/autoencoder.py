@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ class Encoder(nn.Sequential):
         hidden: width of the dense layer; None for the mirror.
 
     Raises:
-        UserError: blocks and sizes do not fit.
+        UserError: a width is no width, or blocks and sizes do not fit.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Encoder(nn.Sequential):
         widths: Sequence[int] = (32, 64, 128, 256, 512),
         hidden: int | None = 2048,
     ) -> None:
+        _check(widths, hidden)
         sizes = (image_size, code_shape, widths)
         super().__init__(*(_mirror(*sizes) if hidden is None else _dense(*sizes, hidden)))
         for module in self:
@@ -63,6 +65,14 @@ class Encoder(nn.Sequential):
                 nn.init.xavier_uniform_(module.weight)  # Keras' default, as in the decoder
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
+
+
+def _check(widths: Sequence[int], hidden: int | None) -> None:
+    whole = isinstance(widths, Sequence) and widths and not isinstance(widths, str)
+    if not whole or not all(isinstance(width, int) and width > 0 for width in widths):
+        raise UserError(f"encoder.widths={widths} are no widths: whole numbers from 1, such as [24,48,96,192]")
+    if hidden is not None and not (isinstance(hidden, int) and hidden > 0):
+        raise UserError(f"encoder.hidden={hidden} is no width: a whole number from 1, or null for no dense layer")
 
 
 def _dense(
@@ -147,6 +157,8 @@ class Autoencoder(pl.LightningModule):
         if sigma < 0:
             raise UserError(f"noise={sigma}: a standard deviation is not negative")
         known = [] if eye is None else [layer.name for layer in eye.outline.layers]
+        if eye is not None and not features:
+            raise UserError(f"loss.features names no layer; the classifier has {', '.join(known)}")
         if unknown := [name for name in features if eye is not None and name not in known]:
             raise UserError(f"loss.features: the classifier has no layer {unknown[0]}; it has {', '.join(known)}")
         self.decoder = decoder
@@ -175,19 +187,24 @@ class Autoencoder(pl.LightningModule):
         values: Tensor = self.decoder(maps)
         return values.float() * self.std + self.mean
 
-    def noisy(self, images: Tensor, first: int, seed: int) -> Tensor:
-        """Images with the noise of the pictures from number ``first`` on."""
+    def noisy(self, images: Tensor, pictures: Iterable[int], seed: int) -> Tensor:
+        """Images with the noise of the pictures of these numbers."""
         noise = torch.empty(images.shape)
-        for row, number in zip(noise, range(first, first + len(images)), strict=True):
+        for row, number in zip(noise, pictures, strict=True):
             own = random.Random(f"{seed}/{number}").getrandbits(32)  # torch takes no more bits of a seed
             torch.randn(row.shape, generator=torch.Generator().manual_seed(own), out=row)
         return images + self.sigma * noise.to(images)
 
+    def noisy_held_out(self, batch: Tensor) -> Tensor:
+        """Pictures held out (n, 3, h, w), bytes, as images with noise; a picture always has the same."""
+        numbers = (zlib.crc32(picture.cpu().numpy().tobytes()) for picture in batch)
+        return self.noisy(batch.float() / 255, numbers, self.seed + 1)
+
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Any]:
         """One update's loss on crops (n, 3, h, w) of bytes."""
         images = batch.float() / 255
-        first = numbers(self.global_step, len(batch), self.global_rank, self.trainer.world_size).start
-        rebuilt = self(self.noisy(images, first, self.seed))
+        pictures = numbers(self.global_step, len(batch), self.global_rank, self.trainer.world_size)
+        rebuilt = self(self.noisy(images, pictures, self.seed))
         error = F.mse_loss(rebuilt, images)
         metrics = {"mse": error.detach()}
         loss = error
@@ -196,22 +213,21 @@ class Autoencoder(pl.LightningModule):
             with torch.no_grad():
                 wanted = self.eye(images, self.features)
             difference = torch.stack(
-                [F.mse_loss(seen[name], wanted[name]) / wanted[name].square().mean() for name in self.features]
+                [F.mse_loss(seen[name], wanted[name]) / self._mean(wanted[name].square()) for name in self.features]
             ).mean()
             metrics["features"] = difference.detach()
             loss = loss + self.weight_features * difference
         metrics["loss"] = loss.detach()
-        if self.trainer.world_size > 1:
-            metrics = {name: self.trainer.strategy.reduce(value, reduce_op="mean") for name, value in metrics.items()}
+        metrics = {name: self._mean(value) for name, value in metrics.items()}
         metrics["psnr"] = -10 * metrics["mse"].log10()
         return {"loss": loss, "metrics": metrics}
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Rebuild whole pictures (n, 3, h, w) of bytes; those of one batch always have the same noise."""
+        """Rebuild whole pictures (n, 3, h, w) of bytes from their noisy versions."""
         if not len(batch):
             return
         images = batch.float() / 255
-        rebuilt = self(self.noisy(images, batch_idx * len(batch), self.seed + 1)).clamp(0, 1)
+        rebuilt = self(self.noisy_held_out(batch)).clamp(0, 1)
         with torch.autocast(self.device.type, enabled=False):  # the metrics would round
             self.psnr.update(rebuilt, images)
             self.ssim.update(rebuilt, images)
@@ -223,6 +239,13 @@ class Autoencoder(pl.LightningModule):
             assert isinstance(value, Tensor)
             self.log(name, value, logger=False)
             measure.reset()
+
+    def _mean(self, values: Tensor) -> Tensor:
+        """Over all that this process and the others hold."""
+        mean = values.mean()
+        if self.trainer.world_size > 1:
+            mean = self.trainer.strategy.reduce(mean, reduce_op="mean")
+        return mean
 
     def configure_optimizers(self) -> Any:
         """Both networks' parameters, and the learning rate's rise and fall if it has one."""

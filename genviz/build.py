@@ -39,7 +39,10 @@ def names(config: DictConfig) -> Names:
         stem = Path(weights).stem
         own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
         classifier = stem if own else f"{classifier}-{stem}"
-    generator = "-".join(str(part) for part in (choices.generator, choices.experiment, config.tag) if part is not None)
+    drawn_by = str(plain(config)["generator"].get("weights", DEFAULT))
+    own_weights = None if drawn_by == DEFAULT else Path(drawn_by).stem
+    parts = (choices.generator, own_weights, choices.experiment, config.tag)
+    generator = "-".join(str(part) for part in parts if part is not None)
     classifier, generator = (re.sub(r"[^\w.+-]", "_", name) for name in (classifier, generator))
     return Names(classifier, generator, _note(config))
 

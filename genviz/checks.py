@@ -60,13 +60,17 @@ def check_pretraining(config: DictConfig) -> None:
     if len(lengths) != 1:
         raise UserError("say how long to train, by updates=N epochs=null or by epochs=N updates=null")
     _check_run(config, {lengths[0]: 1, **_NUMBERS_OF_PICTURES, **({} if config.warm_up is None else {"warm_up": 0})})
-    _check_groups(config, "data", "decoder", "encoder", "loss", "optimizer")
+    _check_groups(config, "data", "decoder", "encoder", "loss", "optimizer", "eye")
     _check_data(config)
     for name, value in (("noise", config.noise), ("loss.weight_features", config.loss.weight_features)):
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
             raise UserError(f"{name}={value} is no number from 0 up")
-    if config.trainer.precision not in _PRECISIONS:
-        raise UserError(f"trainer.precision={config.trainer.precision} is not known; it is {', '.join(_PRECISIONS)}")
+    _check_precision(config)
+    if "num_nodes" in config.trainer:
+        _check_run(config.trainer, {"num_nodes": 1})
+    strategy = str(config.trainer.get("strategy", "auto"))
+    if any(way in strategy for way in ("spawn", "fork", "notebook")):
+        raise UserError(f"trainer.strategy={strategy}: processes begin as programs of their own here; take ddp")
 
 
 def _check_groups(config: DictConfig, *groups: str) -> None:
@@ -86,9 +90,14 @@ def _check_data(config: DictConfig) -> None:
 
 
 def _check_devices(config: DictConfig) -> None:
-    devices, precision = config.trainer.get("devices"), config.trainer.get("precision")
+    devices = config.trainer.get("devices")
     if devices not in (1, "1"):
         raise UserError(f"trainer.devices={devices}: this is trained by one process, on 1 device")
+    _check_precision(config)
+
+
+def _check_precision(config: DictConfig) -> None:
+    precision = config.trainer.get("precision", "32-true")
     if precision not in _PRECISIONS:
         raise UserError(f"trainer.precision={precision} is not known; it is {', '.join(_PRECISIONS)}")
 

@@ -88,6 +88,9 @@ class Damaged:
     def __len__(self) -> int:
         return int(self._flags.sum())
 
+    def __contains__(self, path: Path) -> bool:
+        return bool(self._flags[self.places[path]])
+
     def add(self, path: Path) -> None:
         """Note one of them."""
         place = self.places[path]
@@ -149,8 +152,10 @@ class Crops(Dataset[Tensor]):
         return crop.contiguous()
 
     def _picture(self, draw: random.Random) -> Tensor:
-        for _ in range(100):
+        while len(self.damaged) < len(self.damaged.places):
             path = draw.choice(draw.choices(self.folders, self.shares)[0])
+            if path in self.damaged:
+                continue
             kept = self._kept.get(path)
             if kept is not None:
                 return kept

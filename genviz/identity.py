@@ -21,6 +21,8 @@ def of_training(
     for group in ("classifier", "generator"):
         settings[group].pop("weights", None)
     own = {"target": str(target), "classifier.weights": f"sha256 {classifier_sha256[:16]}", "seed": str(config.seed)}
+    if config.median > 1:
+        own |= {"median": str(config.median), "snapshot_every": str(config.snapshot_every)}
     own |= {} if generator_sha256 is None else {"generator.weights": f"sha256 {generator_sha256[:16]}"}
     return _flatten(settings) | own
 
@@ -41,17 +43,19 @@ def of_pretraining(
     settings = _settings(config, ("encoder", "decoder", "loss", "optimizer", "data"))
     pictures_alike = _of_pictures(settings, pictures)
     for name in ("num_nodes", "strategy"):
-        settings["trainer"].pop(name)
+        settings["trainer"].pop(name, None)
     own = {name: str(config[name]) for name in ("seed", "noise", "warm_up")}
     own |= {"updates": str(updates), "pictures in an update": str(config.batch * processes)}
-    return _flatten(settings) | own | pictures_alike | ({"eye": f"sha256 {eye_sha256[:16]}"} if eye_sha256 else {})
+    if eye_sha256:
+        settings |= {"eye": {**plain(config)["eye"], "weights": f"sha256 {eye_sha256[:16]}"}}
+    return _flatten(settings) | own | pictures_alike
 
 
 def _of_pictures(settings: dict[str, Any], pictures: Sequence[str]) -> dict[str, str]:
     """The names of the pictures in place of where and how they are read, which is taken from ``settings``."""
     for name in ("root", "workers", "memory"):
         settings["data"].pop(name)
-    digest = hashlib.sha256("\n".join(pictures).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(pictures).encode(errors="surrogateescape")).hexdigest()
     return {"the pictures": f"{len(pictures)}, sha256 {digest[:16]}"}
 
 

@@ -17,7 +17,7 @@ from genviz.errors import UserError
 from genviz.targets import check_spelling
 
 _BAD = (UserError, HydraException, OmegaConfBaseException)
-_CLASSIFIERS = {"classifier": "classifier", "teacher": "classifier@teacher"}
+_CLASSIFIERS = {"classifier": "classifier", "teacher": "classifier@teacher", "eye": "classifier@eye"}
 """The words that name a classifier, and what Hydra calls them."""
 _BAD_INPUT = 2
 _INTERRUPTED = 130

@@ -55,12 +55,36 @@ def test_blocks_that_leave_nothing_are_one_line():
         Encoder((130, 130), (32, 10, 10), widths=(4, 4), hidden=None)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"widths": ()}, {"widths": (0,)}, {"widths": (1.5,)}, {"widths": "abc"}, {"hidden": 0}, {"hidden": -3}],
+)
+def test_widths_that_are_none_are_one_line(settings):
+    with pytest.raises(UserError, match="whole number"):
+        Encoder((14, 14), (4, 3, 3), **{"widths": (4,), **settings})
+
+
+def test_an_eye_needs_something_to_look_at():
+    with pytest.raises(UserError, match="names no layer; the classifier has"):
+        autoencoder(eye=TinyClassifier(), features=[], weight_features=1.0)
+
+
 def test_a_pictures_noise_is_its_own_whatever_shares_its_batch():
     module = autoencoder()
     images = torch.zeros(4, 3, 14, 14)
-    noise = module.noisy(images, 100, 7)
-    assert torch.equal(noise[2:], module.noisy(images[:2], 102, 7))
-    assert not torch.equal(noise, module.noisy(images, 100, 8))
+    noise = module.noisy(images, range(100, 104), 7)
+    assert torch.equal(noise[2:], module.noisy(images[:2], [102, 103], 7))
+    assert not torch.equal(noise, module.noisy(images, range(100, 104), 8))
+    assert abs(float(noise.std()) - 0.1) < 0.01
+    assert not torch.equal(noise[0], noise[1])
+
+
+def test_a_picture_that_is_held_out_always_has_the_same_noise():
+    module = autoencoder()
+    batch = torch.randint(0, 255, (4, 3, 14, 14), dtype=torch.uint8)
+    noisy = module.noisy_held_out(batch)
+    assert torch.equal(noisy[[2, 0]], module.noisy_held_out(batch[[2, 0]]))
+    noise = noisy - batch / 255
     assert abs(float(noise.std()) - 0.1) < 0.01
     assert not torch.equal(noise[0], noise[1])
 
@@ -71,7 +95,7 @@ def test_it_learns_to_undo_noise():
     picture = torch.rand(1, 3, 2, 2).repeat_interleave(7, 2).repeat_interleave(7, 3).expand(8, -1, -1, -1)
     optimizer = torch.optim.Adam(module.parameters(), 0.01)
     for update in range(200):
-        noisy = module.noisy(picture, update * 8, 0)
+        noisy = module.noisy(picture, range(update * 8, update * 8 + 8), 0)
         error = (module(noisy) - picture).square().mean()
         optimizer.zero_grad()
         error.backward()
@@ -88,7 +112,7 @@ def test_what_the_eye_sees_counts_by_its_weight(monkeypatch):
     metrics = module.training_step(batch, 0)["metrics"]
     images = batch / 255
     module.load_state_dict(autoencoder().state_dict())
-    rebuilt = module(module.noisy(images, 0, 0))
+    rebuilt = module(module.noisy(images, range(4), 0))
     seen, wanted = (module.eye(x, ["relu1"])["relu1"] for x in (rebuilt, images))
     difference = (seen - wanted).square().mean() / wanted.square().mean()
     torch.testing.assert_close(metrics["features"], difference.detach())

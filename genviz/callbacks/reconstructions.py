@@ -37,7 +37,7 @@ class Reconstructions(pl.Callback):
 @torch.no_grad()
 def panel(module: Autoencoder, pictures: Tensor) -> Tensor:
     """Three rows of ``pictures`` (n, 3, h, w), bytes: noisy, rebuilt, true; one image (3, rows, columns)."""
-    images = pictures.to(module.device).float() / 255
-    noisy = module.noisy(images, 0, module.seed + 1)
-    rows = (noisy, module(noisy), images)
+    pictures = pictures.to(module.device)
+    noisy = module.noisy_held_out(pictures)
+    rows = (noisy, module(noisy), pictures.float() / 255)
     return torch.cat([torch.cat([*row.clamp(0, 1)], dim=2) for row in rows], dim=1)

@@ -135,7 +135,7 @@ def _finish(
             logger.experiment.summary.update(facts)
     close(trainer.loggers)
     result = {"weights": path.name, "sha256": sha256(path), **facts}
-    write_text(training.outputs / "result.json", json.dumps(result, indent=2) + "\n")
+    write_text(training.result, json.dumps(result, indent=2) + "\n")
     print(f"\nagreement of the file with {teacher.weights_source}, on the pictures held out:")
     for name, value in measured.items():
         print(f"  {value:6.3f}  {name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from genviz.errors import UserError
 class Folder:
     """The pictures of one folder."""
 
+    root: Path
     name: str
     training: list[Path]
     held_out: list[Path]
@@ -49,8 +51,9 @@ def folders(config: DictConfig) -> list[Folder]:
     """
     found: list[Folder] = []
     for root in build.roots(config):
-        name = Path(root).expanduser().resolve().name.replace(".", "_") or "pictures"
-        same = sum(folder.name.partition("-")[0] == name for folder in found)
+        path = Path(root).expanduser().resolve()
+        name = _name(path)
+        same = sum(_name(folder.root) == name for folder in found)
         pictures, others = find_pictures(root)
         training, held_out = split(pictures, config.data.hold_out)
         if not training or not held_out:
@@ -58,15 +61,20 @@ def folders(config: DictConfig) -> list[Folder]:
                 f"data.root={root} holds {len(training) + len(held_out)} pictures, too few to hold one of "
                 f"{config.data.hold_out} out and train on the rest; give more, or a smaller data.hold_out"
             )
-        if not any(_readable(path) for path in training):
-            raise UserError(f"data.root={root}: none of its {len(pictures)} pictures can be decoded")
-        found.append(Folder(f"{name}-{same + 1}" if same else name, training, held_out, others))
+        for part, what in ((training, "to train on"), (held_out, "held out")):
+            if not any(_readable(picture) for picture in part):
+                raise UserError(f"data.root={root}: none of its {len(part)} pictures {what} can be decoded")
+        found.append(Folder(path, f"{name}-{same + 1}" if same else name, training, held_out, others))
     return found
 
 
 def names(folders: Sequence[Folder]) -> list[str]:
     """What a checkpoint remembers of the pictures."""
-    return [f"{folder.name}/{path.name}" for folder in folders for path in (*folder.training, *folder.held_out)]
+    return [
+        f"{folder.name}/{os.path.relpath(path.resolve(), folder.root)}"
+        for folder in folders
+        for path in (*folder.training, *folder.held_out)
+    ]
 
 
 def crops(
@@ -109,6 +117,10 @@ def crops(
         prefetch_factor=4 if data["workers"] else None,
         worker_init_fn=leave_signals_to_the_parent,
     )
+
+
+def _name(root: Path) -> str:
+    return root.name.replace(".", "_") or "pictures"
 
 
 def _readable(path: Path) -> bool:

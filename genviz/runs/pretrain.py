@@ -24,12 +24,13 @@ from genviz.callbacks.reconstructions import Reconstructions
 from genviz.data import Centres, Damaged, stack
 from genviz.errors import UserError
 from genviz.files import sha256, write_text
-from genviz.generators.pretrained import Pretrained, Sizes, export
+from genviz.generators import decoder_file
+from genviz.generators.decoder_file import Sizes
 from genviz.loggers import WandbRun
 from genviz.memory import keep_freed_memory
 from genviz.runs import pictures
 from genviz.runs.pictures import Folder
-from genviz.runs.trainer import close
+from genviz.runs.trainer import close, make_trainer
 from genviz.runs.training import Training, folder_of
 
 _SHOWN = {"loss": ".4f", "psnr": ".2f"}
@@ -50,7 +51,8 @@ def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> in
     """
     keep_freed_memory()
     folders = pictures.folders(config)
-    updates = _updates(config, sum(len(folder.training) for folder in folders))
+    processes = make_trainer(build.plain(config)["trainer"], [], updates=1).world_size
+    updates = _updates(config, sum(len(folder.training) for folder in folders), processes)
     module, eye_sha256 = _module(config, updates)
     size = module.decoder.image_size
     damaged = Damaged(
@@ -64,11 +66,15 @@ def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> in
         config,
         "pretrain",
         updates=updates,
-        identity=identity.of_pretraining(config, updates, _processes(config), eye_sha256, pictures.names(folders)),
+        identity=identity.of_pretraining(config, updates, processes, eye_sha256, pictures.names(folders)),
         shown=_SHOWN,
         best=_BEST,
         callbacks=[panels, *callbacks],
     )
+    path = training.outputs / f"{config.name}.safetensors"
+    if training.is_done and path.exists():
+        print(f"{config.name} is done, {updates:,} updates: {path} (resume=false starts over)")
+        return 0
     trainer = training.trainer
     crops = pictures.crops(
         config,
@@ -82,16 +88,18 @@ def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> in
     )
     if trainer.is_global_zero:
         _begins(config, folders, module, updates)
-    whole = _whole(held_out[trainer.global_rank :: trainer.world_size], size, damaged)
+    share = held_out[trainer.global_rank :: processes] if len(held_out) >= processes else held_out
+    whole = _whole(share, size, damaged)
     code = training.run(module, crops, whole)
-    if code is None:
-        training.restore_best(module, whole)
-    if code is None and trainer.is_global_zero:
-        _finish(config, folders, module, training, damaged)
-    return code or 0
+    if code is not None:
+        return code
+    best = training.restore_best(module, whole)
+    if trainer.is_global_zero:
+        _finish(config, folders, module, training, damaged, path, best)
+    return 0
 
 
-def _updates(config: DictConfig, training: int) -> int:
+def _updates(config: DictConfig, training: int, processes: int) -> int:
     """How many updates, given by themselves or as epochs."""
     if training < config.batch:
         raise UserError(
@@ -99,12 +107,7 @@ def _updates(config: DictConfig, training: int) -> int:
         )
     if config.updates is not None:
         return int(config.updates)
-    return math.ceil(config.epochs * training / (config.batch * _processes(config)))
-
-
-def _processes(config: DictConfig) -> int:
-    devices = config.trainer.devices
-    return (devices if isinstance(devices, int) and devices > 0 else 1) * int(config.trainer.num_nodes)
+    return math.ceil(config.epochs * training / (config.batch * processes))
 
 
 def _module(config: DictConfig, updates: int) -> tuple[Autoencoder, str]:
@@ -149,19 +152,26 @@ def _begins(config: DictConfig, folders: Sequence[Folder], module: Autoencoder, 
 
 @torch.no_grad()
 def _finish(
-    config: DictConfig, folders: Sequence[Folder], module: Autoencoder, training: Training, damaged: Damaged
+    config: DictConfig,
+    folders: Sequence[Folder],
+    module: Autoencoder,
+    training: Training,
+    damaged: Damaged,
+    path: Path,
+    best: int,
 ) -> None:
     module = module.cpu().eval()
-    path, size = training.outputs / "decoder.safetensors", module.decoder.image_size
-    learned = [path for folder in folders for path in folder.training]
-    some = learned[:: math.ceil(len(learned) / _CODES)]
-    codes = torch.cat([module.encode(images) for images in _images(some, size, damaged, "reading the codes")])
+    size = module.decoder.image_size
+    learned = [picture for folder in folders for picture in folder.training]
+    some = _batches(learned[:: math.ceil(len(learned) / _CODES)], size, damaged, "reading the codes")
+    codes = torch.cat([module.encode(batch.float() / 255) for batch in some])
     settings = build.plain(config)
     facts: dict[str, Any] = {
         "data": {folder.name: len(folder.training) for folder in folders},
         "held_out": {folder.name: len(folder.held_out) for folder in folders},
         "damaged": len(damaged),
         "updates": training.trainer.global_step,
+        "best_update": best,
         "batch": config.batch * training.trainer.world_size,
         "hours": round(training.monitor.seconds / 3600, 2),
         "settings": {name: settings[name] for name in ("encoder", "decoder", "loss", "optimizer", "noise", "warm_up")},
@@ -169,18 +179,21 @@ def _finish(
         "torch": torch.__version__,
     }
     sizes = Sizes(**{name: tuple(value) for name, value in settings["decoder"].items()})
-    spread = {"code_mean": codes.mean(0), "code_std": codes.std(0)}
-    export(module.decoder, sizes, path, **spread, facts=facts)
-    module.decoder.load_state_dict(Pretrained(weights=str(path), statistics="training").layers.state_dict())
-    facts["validation"] = _quality(module, [path for folder in folders for path in folder.held_out], damaged)
-    export(module.decoder, sizes, path, **spread, facts=facts)  # the same weights, which now say how good they are
+    spread = {"code_mean": codes.mean(0), "code_std": codes.std(0, correction=0)}
+    decoder_file.write(module.decoder, sizes, path, **spread, facts=facts)
+    written, _ = decoder_file.read(path)
+    module.decoder.load_state_dict(
+        {name.removeprefix("layers."): value for name, value in written.items() if name.startswith("layers.")}
+    )
+    facts["validation"] = _quality(module, [picture for folder in folders for picture in folder.held_out], damaged)
+    decoder_file.write(module.decoder, sizes, path, **spread, facts=facts)  # the same, which now says how good it is
     loggers = training.trainer.loggers
     for logger in loggers:
         if isinstance(logger, WandbRun):
             logger.experiment.summary.update(facts)
     close(loggers)
     write_text(
-        training.outputs / "result.json",
+        training.result,
         json.dumps({"weights": path.name, "sha256": sha256(path), **facts, "waited": training.waited}, indent=2) + "\n",
     )
     print("\nthe pictures held out, rebuilt by the decoder in the file:")
@@ -198,17 +211,15 @@ def _quality(module: Autoencoder, paths: Sequence[Path], damaged: Damaged) -> di
     """How well the pictures of ``paths`` are rebuilt from their noisy versions."""
     alone: dict[str, Any] = {"data_range": (0.0, 1.0), "sync_on_compute": False}  # the other processes do not measure
     psnr, ssim = PeakSignalNoiseRatio(**alone), StructuralSimilarityIndexMeasure(**alone)
-    number = 0
-    for images in _images(paths, module.decoder.image_size, damaged, "measuring the file"):
-        rebuilt = module(module.noisy(images, number, module.seed + 1)).clamp(0, 1)
+    for batch in _batches(paths, module.decoder.image_size, damaged, "measuring the file"):
+        rebuilt, images = module(module.noisy_held_out(batch)).clamp(0, 1), batch.float() / 255
         psnr.update(rebuilt, images)
         ssim.update(rebuilt, images)
-        number += len(images)
     measured = {"psnr": psnr.compute(), "ssim": ssim.compute()}
     return {name: round(torch.as_tensor(value).item(), 4) for name, value in measured.items()}
 
 
-def _images(paths: Sequence[Path], size: tuple[int, int], damaged: Damaged, what: str) -> Iterator[Tensor]:
+def _batches(paths: Sequence[Path], size: tuple[int, int], damaged: Damaged, what: str) -> Iterator[Tensor]:
     for batch in tqdm(_whole(paths, size, damaged), desc=what, unit="batch", leave=False):
         if len(batch):
-            yield batch.float() / 255
+            yield batch

@@ -173,6 +173,7 @@ def _finish(
         "weights": coupling.classifier.weights_source,
         "weights_sha256": coupling.classifier.weights_sha256,
         "generator": names.generator,
+        "generator_sha256": coupling.generator.weights_sha256,
         "trainable_parameters": sum(p.numel() for p in coupling.generator.parameters() if p.requires_grad),
         "updates": updates,
         "seed": config.seed,
@@ -199,10 +200,12 @@ def _finish(
 
 def _picture(config: DictConfig, coupling: Coupling, callbacks: Callbacks, updates: int) -> Tensor:
     """The settled picture (h, w, 3), bytes; or the median of the last snapshots; or the last sound one."""
-    image, monitor = coupling.settled()[0], callbacks.monitor
+    image, monitor, every = coupling.settled()[0], callbacks.monitor, config.snapshot_every
     if monitor.failure is None and not image.isfinite().all():
         monitor.failure = f"the picture was no number any more after update {updates}"
     sound = callbacks.snapshots.pictures()
+    if monitor.failure is None:  # not the one before the training, nor the last one of a shorter training
+        sound = [path for path in sound if int(path.stem) in (*range(every, updates, every), updates)]
     if (monitor.failure is None and config.median == 1) or not sound:
         return display(image, config.display)
     last = 1 if monitor.failure is not None else config.median

@@ -48,6 +48,7 @@ def make_trainer(settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], 
             callbacks=list(callbacks),
             plugins=[AtomicCheckpointIO()],
             log_every_n_steps=1,
+            use_distributed_sampler=False,  # what each process takes is divided already
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,

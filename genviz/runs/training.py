@@ -40,6 +40,7 @@ class Training:
     Attributes:
         outputs: the folder of its results.
         updates: those made before.
+        result: the file that is there once the training is done.
         waited: seconds that an update waited for its pictures, on average.
 
     Raises:
@@ -60,6 +61,7 @@ class Training:
         self.config, self.program, self.to_make = config, program, updates
         self.outputs, folder = (folder_of(config, program, root) for root in ("outputs", "checkpoints"))
         self.checkpoint, self.best, self.waited = folder / "last.ckpt", folder / "best.ckpt", 0.0
+        self.result = self.outputs / "result.json"
         self.found = read_checkpoint(self.checkpoint) if config.resume and self.checkpoint.exists() else None
         if self.found is not None:
             check_identity(self.checkpoint, identity, self.found, apart="name=NAME")
@@ -95,6 +97,11 @@ class Training:
         settings = build.plain(config)["trainer"] | validation
         self.trainer = make_trainer(settings, [self.monitor, *callbacks, self._checkpoints], updates=updates)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.updates >= self.to_make and self.result.exists()
+
     def run(self, module: pl.LightningModule, batches: DataLoader[Any], held_out: Any) -> int | None:
         """Make the updates that are left; the exit code of a signal that ended them, None where all are made.
 
@@ -122,13 +129,18 @@ class Training:
             raise UserError(f"{self.monitor.failure}; try a smaller learning rate{smaller}")
         return None
 
-    def restore_best(self, module: pl.LightningModule, held_out: Any) -> None:
-        """Give ``module`` the state that validated best; the last one's is validated if it was not."""
+    def restore_best(self, module: pl.LightningModule, held_out: Any) -> int:
+        """Give ``module`` the state that validated best, and return its update; the last is validated if it was not."""
         if self.to_make % self._validate_every:
+            self.trainer.limit_val_batches = 1.0  # a signal during the last update has set it to 0
             self.trainer.validate(module, held_out, verbose=False)
             if float(self.trainer.callback_metrics[self._checkpoints.measure]) > self._checkpoints.most:
-                return
-        module.load_state_dict(read_checkpoint(self.best)["state_dict"])
+                return self.to_make
+        if not self.best.exists():
+            return self.to_make
+        best = read_checkpoint(self.best)
+        module.load_state_dict(best["state_dict"])
+        return int(best["global_step"])
 
     def _prepare(self) -> None:
         config, trainer = self.config, self.trainer
@@ -137,6 +149,7 @@ class Training:
                 set_aside(path)
         for folder in (self.outputs, self.checkpoint.parent):
             prepare_folder(folder)
+        self.result.unlink(missing_ok=True)
         write_text(self.outputs / "config.yaml", build.as_yaml(config))
         if 0 < self.updates < self.to_make:
             print(f"going on after update {self.updates} of {self.to_make} (resume=false starts over)", flush=True)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from user import SECONDS, environment, train
 
+from genviz.generators import decoder_file
 from genviz.generators.pretrained import Pretrained
 
 WORDS = [
@@ -24,7 +26,7 @@ WORDS = [
     "encoder.widths=[4]", "encoder.hidden=16", "updates=6", "batch=4", "validate_every=2", "checkpoint_every=2",
     "data.workers=0", "data.hold_out=4", "trainer.accelerator=cpu", "trainer.precision=32-true", "name=tiny",
 ]  # fmt: skip
-DECODER = "outputs/pretrain/tiny/decoder.safetensors"
+DECODER = "outputs/pretrain/tiny/tiny.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ def test_it_shows_what_it_does(finished):
 def test_it_leaves_a_decoder_that_says_what_it_is(finished):
     folder, done = finished
     with safe_open(folder / DECODER, "pt") as file:
-        facts = json.loads(file.metadata()["facts"])
+        facts = json.loads(file.metadata()["genviz"])["facts"]
     result = json.loads((folder / "outputs/pretrain/tiny/result.json").read_text())
     assert result["validation"] == facts["validation"]
     assert facts["validation"].keys() == {"psnr", "ssim"}
@@ -105,12 +107,14 @@ def test_train_makes_a_picture_with_it(finished, tmp_path):
         "logger=none",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    (path,) = tmp_path.glob("outputs/*/pretrained/class-*/result.json")
-    assert json.loads(path.read_text())["trainable_parameters"] == 8 * 4 * 4
-    snapshots = sorted((path.parent / "snapshots").glob("*.png"))
-    shown = np.median([np.array(Image.open(snapshot), dtype=float) for snapshot in snapshots[-10:]], axis=0)
+    (path,) = tmp_path.glob("outputs/*/pretrained-tiny/class-*/result.json")
+    result = json.loads(path.read_text())
+    assert result["trainable_parameters"] == 8 * 4 * 4
+    assert result["generator_sha256"] == decoder_file.read(weights)[1]
+    snapshots = [path.parent / f"snapshots/{update:05d}.png" for update in (40, 80)]  # not the one before any update
+    shown = np.median([np.array(Image.open(snapshot), dtype=float) for snapshot in snapshots], axis=0)
     assert np.abs(shown - np.array(Image.open(path.parent / "final.png"))).max() <= 1
-    (checkpoint,) = tmp_path.glob("checkpoints/*/pretrained/class-*/last.ckpt")
+    (checkpoint,) = tmp_path.glob("checkpoints/*/pretrained-tiny/class-*/last.ckpt")
     state = torch.load(checkpoint)["state_dict"]
     assert not [name for name in state if name.endswith("0.weight") and state[name].ndim == 4]  # the decoder stays out
 
@@ -120,13 +124,26 @@ def losses(folder):
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-def test_two_processes_train_what_one_does_with_twice_the_batch(photos, tmp_path):
-    words = ["logger=none", "updates=8"]
+def validations(said):
+    return [line.split(": ", 1)[1] for line in said.splitlines() if "validation/psnr" in line]
+
+
+MIRROR = ["decoder.kernels=[2,2]", "encoder.widths=[4,4,4]", "encoder.hidden=null"]
+FEATURES = ["eye.weights=default", "loss.weight_features=0.5", "loss.features=[relu1_1,relu2_1]"]
+
+
+@pytest.mark.parametrize("kind", [[], [*MIRROR, *FEATURES]])
+def test_two_processes_train_what_one_does_with_twice_the_batch(photos, tmp_path, kind):
+    words = ["logger=none", "updates=8", *kind]
     one, two = tmp_path / "one", tmp_path / "two"
+    measured = []
     for folder, more in ((one, ["batch=8"]), (two, ["batch=4", "trainer.devices=2", "trainer.strategy=ddp"])):
         folder.mkdir()
         done = pretrain(folder, photos, *words, *more)
         assert done.returncode == 0, done.stderr
+        measured.append(validations(done.stderr))
+    assert len(measured[0]) == 4
+    assert measured[0] == measured[1]  # to three places
     assert len(losses(one)) == len(losses(two)) == 8
     np.testing.assert_allclose(losses(two), losses(one), rtol=1e-4)
     weights = [load_file(folder / DECODER) for folder in (one, two)]
@@ -163,6 +180,52 @@ def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, 
     ours, theirs = load_file(tmp_path / DECODER), load_file(finished[0] / DECODER)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert losses(tmp_path) == losses(finished[0])
+    assert decoder_file.read(tmp_path / DECODER)[1] == decoder_file.read(finished[0] / DECODER)[1]
+
+
+def test_what_is_done_is_not_done_again(finished, photos):
+    before = (finished[0] / DECODER).stat().st_mtime_ns
+    again = pretrain(finished[0], photos, "logger=wandb")
+    assert again.returncode == 0
+    assert "tiny is done, 6 updates" in again.stdout
+    assert (finished[0] / DECODER).stat().st_mtime_ns == before
+
+
+def test_a_signal_in_the_last_update_loses_nothing(photos, tmp_path):
+    code = f"""
+import os, signal, sys
+sys.argv = {command(photos, "logger=none", "validate_every=4")[1:]!r}
+import genviz.callbacks.monitor as monitor
+write = monitor.Monitor._write
+def last(self, row):
+    write(self, row)
+    if row["update"] == 6:
+        os.kill(os.getpid(), signal.SIGTERM)
+monitor.Monitor._write = last
+from genviz import commands
+commands.pretrain()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((tmp_path / "outputs/pretrain/tiny/result.json").read_text())
+    assert facts["best_update"] in (4, 6)
+
+
+def test_mostly_damaged_pictures_are_left_out(photos, tmp_path):
+    folder = tmp_path / "mostly"
+    folder.mkdir()
+    for number, picture in enumerate(sorted(photos.rglob("*.png"))):
+        shutil.copy(picture, folder / f"{number}.png")
+    for number in range(400):
+        (folder / f"x{number}.jpg").write_bytes(b"no picture")
+    done = pretrain(tmp_path, folder, "logger=none", "updates=20")
+    assert done.returncode == 0, done.stderr
+    damaged = json.loads((tmp_path / "outputs/pretrain/tiny/result.json").read_text())["damaged"]
+    named = [line for line in done.stderr.splitlines() if "cannot be decoded" in line]
+    assert len(named) == len(set(named)) == damaged
+    assert damaged > 100
 
 
 def test_a_signal_to_one_of_two_processes_ends_both(photos, tmp_path):
@@ -189,6 +252,12 @@ def test_a_signal_to_one_of_two_processes_ends_both(photos, tmp_path):
         (["noise=-1"], "noise"),
         (["decoder.widths=[8]"], "one width and one kernel"),
         (["encoder.widths=[4,4,4]"], "take fewer"),
+        (["encoder.widths=[0]"], "no widths"),
+        (["encoder.hidden=0"], "no width"),
+        (["loss.weight_features=1", "loss.features=[]"], "names no layer"),
+        (["loss.weight_features=1", "eye=vgg16", "eye.weights=/nowhere.pth"], "nowhere.pth"),
+        (["trainer.strategy=ddp_spawn"], "take ddp"),
+        (["trainer.num_nodes=abc"], "num_nodes=abc"),
         (["loss.weight_features=-1"], "weight_features"),
         (["loss.weight_features=1", "loss.features=[relu9_9]"], "relu9_9"),
         (["trainer.precision=8"], "precision"),
@@ -209,4 +278,16 @@ def test_a_folder_of_damaged_pictures_is_one_line(tmp_path):
         (tmp_path / f"{number}.jpg").write_bytes(b"no picture")
     done = pretrain(tmp_path, tmp_path, "logger=none")
     assert done.returncode == 2
-    assert "none of its 20 pictures can be decoded" in done.stderr
+    assert "none of its 15 pictures to train on can be decoded" in done.stderr
+
+
+def test_damaged_pictures_held_out_are_one_line_before_any_training(photos, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, picture in enumerate(sorted(photos.rglob("*.png"))[:7]):
+        shutil.copy(picture, folder / f"{number}.png")
+    (folder / "2x.jpg").write_bytes(b"no picture")  # the fourth of eight
+    done = pretrain(tmp_path, folder, "logger=none", "data.hold_out=8", "batch=2")
+    assert done.returncode == 2
+    assert "none of its 1 pictures held out can be decoded" in done.stderr
+    assert list(tmp_path.iterdir()) == [folder]

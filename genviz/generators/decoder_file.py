@@ -1,0 +1,134 @@
+"""The file of a decoder: its weights, how large it is, and how it came about."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.files import atomic_write
+from genviz.generators.decoder import EPSILON, Decoder
+from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+
+KEY = "genviz"
+"""Of the metadata; all in one, since safetensors writes several in random order."""
+_FORMAT = "genviz.decoder.1"
+
+
+class Sizes(NamedTuple):
+    """How large a decoder is; as it is, the paper's."""
+
+    code_shape: tuple[int, ...] = (128, 5, 5)
+    widths: tuple[int, ...] = (512, 256, 256, 128, 128)
+    kernels: tuple[int, ...] = (2, 3, 3, 3, 4)
+    head: tuple[int, ...] = (64, 64)
+
+
+def write(
+    decoder: Decoder, sizes: Sizes, path: Path, *, code_mean: Tensor, code_std: Tensor, facts: Mapping[str, Any]
+) -> str:
+    """Write a trained decoder, its convolutions in half precision; return the digest of what it holds.
+
+    The metadata, JSON under the key ``genviz``, has all that another program needs to build it: the sizes, batch norm's
+    epsilon, the mean and standard deviation that its output is to be multiplied by and added to for RGB in [0, 1]; the
+    digest; and the facts.
+
+    Args:
+        path: a ``.safetensors`` file, replaced atomically.
+        code_mean: of the training pictures' codes, each number by itself, (numbers,).
+        code_std: their standard deviation, (numbers,).
+        facts: data, settings, validation; kept as JSON.
+
+    Raises:
+        UserError: the weights are not finite.
+    """
+    state = {f"layers.{name}": value for name, value in decoder.state_dict().items()}
+    state |= {"code_mean": code_mean[None], "code_std": code_std[None]}
+    tensors = {name: (value.half() if value.ndim == 4 else value).contiguous().cpu() for name, value in state.items()}
+    if not _finite(tensors):
+        raise UserError("the decoder became numbers that are not finite; it is not written. Try a smaller optimizer.lr")
+    sha256 = _digest(tensors)
+    metadata = {
+        "format": _FORMAT,
+        **sizes._asdict(),
+        "batch_norm_epsilon": EPSILON,
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+        "sha256": sha256,
+        "facts": facts,
+    }
+    with atomic_write(path) as file:
+        file.write(save(tensors, {KEY: json.dumps(metadata)}))
+    return sha256
+
+
+def read_sizes(path: Path) -> Sizes:
+    """How large the decoder in the file ``path`` is, without its weights.
+
+    Raises:
+        UserError: there is no such file, or it is none of ours.
+    """
+    metadata = _metadata(path)
+    try:
+        return Sizes(*(tuple(int(number) for number in metadata[name]) for name in Sizes._fields))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _none_of_ours(path, error) from error
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors of the file ``path`` and their digest.
+
+    Raises:
+        UserError: the file is damaged, or none of ours.
+    """
+    wanted = _metadata(path).get("sha256")
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise _none_of_ours(path, error) from error
+    if _digest(tensors) != wanted:
+        raise UserError(f"{path} is damaged: its weights are not those that were written; get it again")
+    if not _finite(tensors):
+        raise UserError(f"{path} holds numbers that are not finite; it cannot make pictures")
+    return tensors, wanted
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(
+            f"there is no decoder {path}; generator.weights takes default, random, or a file of pretrain.py's"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get(KEY, "{}"))
+        if metadata.get("format") != _FORMAT:
+            raise ValueError(f"its format is {metadata.get('format')}, not {_FORMAT}")
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:
+        raise _none_of_ours(path, error) from error
+    assert isinstance(metadata, dict)
+    return metadata
+
+
+def _none_of_ours(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is no decoder ({str(error).strip().splitlines()[0][:120]}); pretrain.py writes them")
+
+
+def _finite(tensors: Mapping[str, Tensor]) -> bool:
+    return all(bool(value.isfinite().all()) for value in tensors.values())
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Of names, types, shapes and numbers."""
+    found = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        found.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
+        found.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
