@@ -112,7 +112,12 @@ class Training:
         if trainer.is_global_zero:
             self._prepare()
         timed = Timed(batches)
-        trainer.fit(module, timed, held_out, ckpt_path=None if self.found is None else str(self.checkpoint))
+        try:
+            trainer.fit(module, timed, held_out, ckpt_path=None if self.found is None else str(self.checkpoint))
+        except RuntimeError as error:
+            if trainer.is_global_zero or "closed by peer" not in str(error):
+                raise
+            return 1  # the first process failed, and has said why
         made = trainer.global_step - self.updates
         self.waited = timed.seconds / max(made, 1)
         signal = self._checkpoints.signal

@@ -183,6 +183,23 @@ def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, 
     assert decoder_file.read(tmp_path / DECODER)[1] == decoder_file.read(finished[0] / DECODER)[1]
 
 
+def test_a_full_disk_is_one_line_from_two_processes_too(photos, tmp_path):
+    import resource
+
+    done = subprocess.run(
+        command(photos, "logger=none", "batch=2", "trainer.devices=2", "trainer.strategy=ddp"),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "free some space" in done.stderr
+
+
 def test_what_is_done_is_not_done_again(finished, photos):
     before = (finished[0] / DECODER).stat().st_mtime_ns
     again = pretrain(finished[0], photos, "logger=wandb")
