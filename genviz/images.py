@@ -19,6 +19,9 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Mean and standard deviation of natural images, RGB in [0, 1], as torchvision's models have them."""
 
+MEAN_COLOUR = (123.0, 117.0, 104.0)
+"""Mean of ImageNet, red, green, blue, in 0-255 (Caffe's)."""
+
 COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """Square root of the covariance of natural images' colours, RGB (Olah et al. 2017, lucid)."""
 
@@ -36,6 +39,11 @@ def display(image: Tensor, how: Display = "rgb") -> Tensor:
         image = (image - image.min()).sqrt()
         image = image / image.max().clamp_min(torch.finfo(image.dtype).tiny)
     return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+
+
+def centred(images: Tensor) -> Tensor:
+    """RGB in [0, 1], (n, 3, h, w), as the papers' x: 0-255 minus the mean colour."""
+    return 255 * images - torch.tensor(MEAN_COLOUR).to(images).view(3, 1, 1)
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,0 +1,66 @@
+"""Gradient descent for natural pre-images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from genviz.errors import UserError
+
+
+class PreImage(Optimizer):
+    """Algorithm 1 of Mahendran & Vedaldi (2016), AdaGrad with a short memory and momentum:
+
+        G <- rho G + g^2
+        mu <- rho mu - g / (1 / eta + sqrt G)
+        x <- P(x + mu)
+
+    P rescales each pixel's colour vector to a length of B+ at most. The paper's energies are divided by h w, and its code
+    multiplies eta by h w in turn; so does this one.
+
+    Args:
+        params: images x (n, 3, h, w), in 0-255 minus the mean colour.
+        lr: eta_0 before it is multiplied by h w; 0.01 B^2 / alpha in the paper.
+        rho: of both memories.
+        bound: B+; None for no projection.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        lr: float = 0.01 * 80**2 / 6,
+        rho: float = 0.9,
+        bound: float | None = 160.0,
+    ) -> None:
+        if not lr > 0 or not 0 <= rho < 1 or not (bound is None or bound > 0):
+            raise UserError(f"lr={lr} and bound={bound} are above 0, rho={rho} from 0 up to 1")
+        super().__init__(params, {"lr": float(lr), "rho": float(rho), "bound": bound})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """Make one step."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for x in group["params"]:
+                if x.grad is not None:
+                    self._move(x, group)
+        return loss
+
+    def _move(self, x: Tensor, group: dict[str, Any]) -> None:
+        state, gradient, rho = self.state[x], x.grad, group["rho"]
+        assert gradient is not None
+        if not state:
+            state["squares"], state["momentum"] = torch.zeros_like(x), torch.zeros_like(x)
+        state["squares"].mul_(rho).addcmul_(gradient, gradient)
+        rate = group["lr"] * (x.shape[-2] * x.shape[-1] if x.ndim == 4 else 1)
+        state["momentum"].mul_(rho).sub_(gradient / (1 / rate + state["squares"].sqrt()))
+        x.add_(state["momentum"])
+        if group["bound"] is not None and x.ndim == 4:
+            x.mul_((group["bound"] / x.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp_max(1))
