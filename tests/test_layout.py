@@ -1,6 +1,7 @@
 """The structure holds: imports run one way, modules stay short, one word has its places."""
 
 import ast
+import hashlib
 
 import pytest
 from conftest import CONFIGS, ROOT
@@ -79,3 +80,10 @@ def test_each_configuration_at_the_top_is_a_programs():
     for path in CONFIGS.glob("*.yaml"):
         assert (ROOT / path.with_suffix(".py").name).exists()
         assert (ROOT / "genviz/runs" / path.with_suffix(".py").name).exists()
+
+
+def test_the_weights_page_tells_of_each_file_that_comes_with_genviz():
+    page = (ROOT / "checkpoints/README.md").read_text()
+    for path in (ROOT / "checkpoints").glob("*.safetensors"):
+        told = page.partition(f"## {path.name}\n")[2].partition("\n## ")[0]
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in told, path

@@ -39,6 +39,7 @@ class Folder:
         told = f"{self.name}: {len(self.training):,} pictures to train on, {len(self.held_out):,} held out"
         if self.others:
             named = ", ".join(path.name for path in self.others[:3]) + (", …" if len(self.others) > 3 else "")
+            named = named.encode(errors="backslashreplace").decode()  # a name need not be UTF-8
             told += f"; left out, no pictures by their names: {len(self.others):,} ({named})"
         return told
 

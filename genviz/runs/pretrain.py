@@ -200,7 +200,7 @@ def _finish(
     for name, value in facts["validation"].items():
         print(f"  {value:7.3f}  {name}")
     if len(damaged):
-        print(f"{len(damaged)} pictures could not be decoded and were left out")
+        print(f"left out, not decodable: {len(damaged)}")
     if training.waited > 0.05 * training.monitor.seconds / max(training.trainer.global_step, 1):
         print(f"an update waited {training.waited:.3f} s for its pictures; data.workers=N takes more processes")
     print(f"decoder  {path}  ({path.stat().st_size / 1e6:.1f} MB)")
