@@ -43,6 +43,12 @@ def position(unit: Unit, activation: Tensor) -> int:
     return column
 
 
+def select(unit: Unit, activation: Tensor) -> Tensor:
+    """All that ``unit`` names of a layer's activation (n, c, ...), (n, numbers): a channel's positions, a whole layer."""
+    chosen = activation[(slice(None), *unit.index)]
+    return chosen.reshape(len(activation), -1)
+
+
 def read(target: Target, seen: Mapping[str, Tensor]) -> Reading:
     """Read ``target``'s units from what the classifier saw."""
     activations, ranks = [], []

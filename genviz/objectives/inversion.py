@@ -1,0 +1,75 @@
+"""The code of a picture, found again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.interfaces import Outline
+from genviz.objectives.reference import Reference
+from genviz.readout import select
+from genviz.targets import Target, Unit
+
+
+class Inversion(Reference):
+    """-C ||(Phi(x) - Phi_0) M||^2 / ||Phi_0 M||^2 (Mahendran & Vedaldi 2016, Eq. 2 and 3).
+
+    Phi_0 is what the classifier computes for a picture; the mask M is what the target names, a layer, or some of its
+    filters or neurons; and of these the ``window`` and the ``channels``. Several units' distances add with their weights.
+
+    Args:
+        target: layers, filters, neurons or classes.
+        outline: of the classifier.
+        image: the picture's file.
+        weight: C; the paper's are 1, 20, 100 and 300.
+        window: rows and columns around the middle that count (Figure 9: 5); None for all.
+        channels: the first that counts and the one after the last (Figure 10: one stream's half); None for all.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        outline: Outline | None = None,  # noqa: ARG002
+        *,
+        image: str | None = None,
+        weight: float = 1.0,
+        window: int | None = None,
+        channels: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(image)
+        if window is not None and not (isinstance(window, int) and window > 0):
+            raise UserError(f"objective.window={window}: rows and columns, 1 or more, or null for all")
+        if channels is not None and not (len(channels) == 2 and 0 <= channels[0] < channels[1]):
+            raise UserError(f"objective.channels={channels}: the first and the one after the last, or null for all")
+        self.target, self.weight, self.window, self.channels = target, float(weight), window, channels
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return self.target.layers
+
+    def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
+        distances = torch.stack([self._distance(unit, seen) for unit in self.target.units], 1)
+        return -self.weight * (distances @ distances.new_tensor([unit.weight for unit in self.target.units]))
+
+    def errors(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """The normalized error ||(Phi(x) - Phi_0) M|| / ||Phi_0 M|| of each unit, (n, units): Table 5's."""
+        return torch.stack([self._distance(unit, seen).sqrt() for unit in self.target.units], 1)
+
+    def _distance(self, unit: Unit, seen: Mapping[str, Tensor]) -> Tensor:
+        got, wanted = (self._masked(unit, activations[unit.layer]) for activations in (seen, self.wanted))
+        return (got - wanted).square().sum(1) / wanted.square().sum(1).clamp_min(torch.finfo(wanted.dtype).tiny)
+
+    def _masked(self, unit: Unit, activation: Tensor) -> Tensor:
+        mask = torch.ones_like(activation[:1])
+        if self.channels is not None:
+            mask[:, : self.channels[0]] = 0
+            mask[:, self.channels[1] :] = 0
+        if self.window is not None:
+            for axis in range(2, activation.ndim):
+                first = (activation.shape[axis] - self.window) // 2
+                outside = [place for place in range(activation.shape[axis]) if not 0 <= place - first < self.window]
+                mask.index_fill_(axis, torch.tensor(outside, dtype=torch.long, device=mask.device), 0)
+        return select(unit, activation * mask)
