@@ -88,7 +88,7 @@ def _check_groups(config: DictConfig, *groups: str) -> None:
 
 
 def _check_data(config: DictConfig) -> None:
-    _check_run(config.data, {"hold_out": 2, "workers": 0})
+    _check_run(config.data, {"hold_out": 2, **({} if config.data.workers is None else {"workers": 0})})
     for name, largest in (("colour", 1.0), ("memory", 1024.0)):
         value = config.data[name]
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= largest:

@@ -157,7 +157,7 @@ class Crops(Dataset[Tensor]):
         draw = random.Random(f"{self.seed}/{number}")
         picture = self._picture(draw)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(draw.getrandbits(63))
+            torch.default_generator.manual_seed(draw.getrandbits(63))  # torch.manual_seed takes as long as the crop
             crop: Tensor = self.change(picture)
         return crop.contiguous()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,12 +117,14 @@ def crops(
         memory=int(data["memory"] * 2**30),
         damaged=damaged,
     )
+    alone = (os.cpu_count() or 1) <= 2  # where a process beside it would cost the training more than it saves
+    workers = int(not alone) if data["workers"] is None else data["workers"]
     batches: Any = Batches(updates, config.batch, process, processes)
     return DataLoader(
         dataset,
         batch_sampler=batches,
-        num_workers=data["workers"],
-        prefetch_factor=4 if data["workers"] else None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
         worker_init_fn=leave_signals_to_the_parent,
     )
 
