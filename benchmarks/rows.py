@@ -5,10 +5,10 @@
 WORDS go to train.py, to name the classifier and its weights. For eight classes that are no dogs, the rows of `ROWS`
 are trained, or taken from finished runs. SHEET.png shows the generated pictures; SHEET-real.png beside it also the
 picture of FOLDER that is nearest to each of the last row, by the cosine of what the classifier computes at
-``--layer``, averaged over positions. Printed for each row: the rank in the classifier
-and in the judge, a network that took no part, as in `sheets.py`; the share of the bytes at 0 or
-255; the total variation; and the distance of its gradients from real pictures' (Wasserstein's first, between the
-distributions of the grey values' slopes), the last two at 114 x 114 pixels. All on the files as written; the real
+``--layer``, averaged over positions. Printed for each row: the rank in the classifier and in the judge, a network that
+took no part, as in `sheets.py`; the share of the bytes at 0 or 255; the colours' saturation, (max - min) / max of the
+three channels; the total variation; and the distance of its gradients from real pictures' (Wasserstein's first, between
+the distributions of the grey values' slopes), the last three at 114 x 114 pixels. All on the files as written; the real
 pictures are those of FOLDER, their centres at 224 x 224.
 """
 
@@ -79,7 +79,7 @@ def main() -> None:
         beside.paste(shown.resize((160, 160), Image.Resampling.LANCZOS), (8 + column * 168, sheet.height))
     beside.save(arguments.sheet.with_stem(arguments.sheet.stem + "-real"))
     reference = slopes(small(real[:: max(1, len(real) // 300)]))
-    print(f"{'':36}{'rank':>8}{'judge':>8}{'at 0, 255':>12}{'variation':>12}{'gradients':>12}")
+    print(f"{'':36}{'rank':>8}{'judge':>8}{'at 0, 255':>12}{'saturation':>12}{'variation':>12}{'gradients':>12}")
     for title, folders in rows:
         ranks = [json.loads((folder / "result.json").read_text())["rank"] for folder in folders]
         told = judged(arguments.judge, folders) if arguments.judge else [math.nan]
@@ -96,8 +96,10 @@ def tell(title: str, ranks: tuple[float, float], images: list[Tensor], reference
     share = sum(float(((image == 0) | (image == 1)).float().mean()) for image in images) / len(images)
     alike = torch.cat([small(image) for image in images])
     variation = float(alike.diff(dim=2).abs().mean() + alike.diff(dim=3).abs().mean())
+    highest, lowest = alike.amax(1), alike.amin(1)
+    saturation = float(((highest - lowest) / highest.clamp_min(1 / 255)).mean())
     distance = float((slopes(alike) - reference).abs().mean())
-    print(f"{title:36}{ranks[0]:8.1f}{ranks[1]:8.1f}{share:12.1%}{variation:12.3f}{distance:12.4f}")
+    print(f"{title:36}{ranks[0]:8.1f}{ranks[1]:8.1f}{share:12.1%}{saturation:12.2f}{variation:12.3f}{distance:12.4f}")
 
 
 def small(images: Tensor) -> Tensor:

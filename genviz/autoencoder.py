@@ -193,7 +193,7 @@ class Autoencoder(pl.LightningModule):
         for row, number in zip(noise, pictures, strict=True):
             own = random.Random(f"{seed}/{number}").getrandbits(32)  # torch takes no more bits of a seed
             torch.randn(row.shape, generator=torch.Generator().manual_seed(own), out=row)
-        return images + self.sigma * noise.to(images)
+        return noise.to(images).mul_(self.sigma).add_(images)
 
     def noisy_held_out(self, batch: Tensor) -> Tensor:
         """Pictures held out (n, 3, h, w), bytes, as images with noise; a picture always has the same."""
@@ -202,7 +202,7 @@ class Autoencoder(pl.LightningModule):
 
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Any]:
         """One update's loss on crops (n, 3, h, w) of bytes."""
-        images = batch.float() / 255
+        images = batch.float().div_(255)
         pictures = numbers(self.global_step, len(batch), self.global_rank, self.trainer.world_size)
         rebuilt = self(self.noisy(images, pictures, self.seed))
         error = F.mse_loss(rebuilt, images)

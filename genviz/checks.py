@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz.errors import UserError
 from genviz.targets import EXAMPLES
@@ -46,6 +46,8 @@ def check_distillation(config: DictConfig) -> None:
     """
     _check_run(config, {"updates": 1, **_NUMBERS_OF_PICTURES})
     _check_groups(config, "data", "teacher", "student", "distillation")
+    if "otherwise" in config.teacher:
+        raise UserError("teacher=auto would be another network on another machine; name one, teacher=squeezenet1_0")
     _check_data(config)
     _check_devices(config)
 
@@ -66,6 +68,12 @@ def check_pretraining(config: DictConfig) -> None:
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
             raise UserError(f"{name}={value} is no number from 0 up")
     _check_precision(config)
+    if "otherwise" in config.eye:
+        raise UserError("eye=auto would be another network on another machine; name one, eye=embedded for instance")
+    if not isinstance(config.loss.features, ListConfig):
+        raise UserError(f"loss.features={config.loss.features} is no list of layers, such as [relu2_1,relu3_2]")
+    if config.trainer.get("accumulate_grad_batches", 1) != 1:
+        raise UserError("trainer.accumulate_grad_batches: an update has one batch here; give a larger batch")
     if "num_nodes" in config.trainer:
         _check_run(config.trainer, {"num_nodes": 1})
     strategy = str(config.trainer.get("strategy", "auto"))
@@ -80,7 +88,7 @@ def _check_groups(config: DictConfig, *groups: str) -> None:
 
 
 def _check_data(config: DictConfig) -> None:
-    _check_run(config.data, {"hold_out": 2, "workers": 0})
+    _check_run(config.data, {"hold_out": 2, **({} if config.data.workers is None else {"workers": 0})})
     for name, largest in (("colour", 1.0), ("memory", 1024.0)):
         value = config.data[name]
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= largest:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import signal
+import struct
 import sys
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +20,15 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
 
 from genviz.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, struct.error, zlib.error),
+    Image.DecompressionBombError,
+)
 """What Pillow raises of a damaged picture."""
 
 
@@ -82,7 +89,7 @@ class Damaged:
     """
 
     def __init__(self, paths: Iterable[Path], *, say: bool = True) -> None:
-        self.places = {path: place for place, path in enumerate(paths)}
+        self.places = {path: place for place, path in enumerate(dict.fromkeys(paths))}
         self.say, self._flags = say, torch.zeros(len(self.places), dtype=torch.uint8).share_memory_()
 
     def __len__(self) -> int:
@@ -131,7 +138,10 @@ class Crops(Dataset[Tensor]):
     ) -> None:
         self.damaged = Damaged(path for folder in folders for path in folder) if damaged is None else damaged
         self.folders, self.size, self.seed, self.shorter, self.memory = folders, size, seed, shorter, memory
-        changes: list[Any] = [v2.RandomResizedCrop(size, scale=area, antialias=True), v2.RandomHorizontalFlip()]
+        rows, columns = (size, size) if isinstance(size, int) else size
+        ratio = (3 / 4 * columns / rows, 4 / 3 * columns / rows)
+        crop = v2.RandomResizedCrop(size, scale=area, ratio=ratio, antialias=True)
+        changes: list[Any] = [crop, v2.RandomHorizontalFlip()]
         if colour > 0:
             changes += [v2.RandomApply([v2.ColorJitter(colour, colour, colour)], p=0.8), v2.RandomGrayscale(p=0.1)]
         self.change = v2.Compose(changes)
@@ -147,12 +157,14 @@ class Crops(Dataset[Tensor]):
         draw = random.Random(f"{self.seed}/{number}")
         picture = self._picture(draw)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(draw.getrandbits(63))
+            torch.default_generator.manual_seed(draw.getrandbits(63))  # torch.manual_seed takes as long as the crop
             crop: Tensor = self.change(picture)
         return crop.contiguous()
 
     def _picture(self, draw: random.Random) -> Tensor:
-        while len(self.damaged) < len(self.damaged.places):
+        for tries in itertools.count(1):
+            if tries % 100 == 0 and all(path in self.damaged for folder in self.folders for path in folder):
+                break
             path = draw.choice(draw.choices(self.folders, self.shares)[0])
             if path in self.damaged:
                 continue
@@ -172,29 +184,38 @@ class Crops(Dataset[Tensor]):
 
 
 class Centres(Dataset[Tensor | None]):
-    """The centre of each picture, (3, size, size) bytes, or rows and columns: shorter side to ``shorter``, then cut.
+    """The centre of each picture, (3, size, size) bytes, or rows and columns, which it fills.
 
     None for a picture that cannot be decoded; `stack` leaves it out of its batch.
+
+    Args:
+        paths: the pictures.
+        size: side, or rows and columns, in pixels.
+        shorter: a square is cut from the picture with this shorter side, in pixels; another shape from one that is as
+            much larger than it needs to be.
+        damaged: where those that cannot be decoded are noted.
     """
 
     def __init__(
         self, paths: Sequence[Path], *, size: int | tuple[int, int], shorter: int, damaged: Damaged | None = None
     ) -> None:
-        self.paths, self.shorter = paths, shorter
+        self.paths, self.size = paths, (size, size) if isinstance(size, int) else size
+        self.margin = shorter / min(self.size)
         self.damaged = Damaged(paths) if damaged is None else damaged
-        self.cut = v2.Compose([v2.Resize(shorter, antialias=True), v2.CenterCrop(size)])
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, number: int) -> Tensor | None:
         try:
-            picture = read_picture(self.paths[number], self.shorter)
+            picture = read_picture(self.paths[number], round(self.margin * max(self.size)))
         except UNREADABLE:
             self.damaged.add(self.paths[number])
             return None
-        crop: Tensor = self.cut(picture)
-        return crop
+        (rows, columns), (height, width) = self.size, picture.shape[1:]
+        scale = self.margin * max(rows / height, columns / width)
+        shorter = math.ceil(min(height, width) * scale - 1e-6)
+        return F.center_crop(F.resize(picture, [shorter], antialias=True), [rows, columns])
 
 
 def stack(pictures: Sequence[Tensor | None]) -> Tensor:

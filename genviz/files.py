@@ -111,7 +111,7 @@ def prepare_folder(folder: Path) -> None:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Rename ``path`` to the first free ``path.N``, so that nothing is lost; None where there is nothing.
+    """Rename ``path`` to the first free ``path~N``, so that nothing is lost; None where there is nothing.
 
     Raises:
         UserError: its folder cannot be written to.
@@ -119,7 +119,7 @@ def set_aside(path: Path) -> Path | None:
     if not path.exists():
         return None
     number = 1
-    while (aside := path.with_name(f"{path.name}.{number}")).exists():
+    while (aside := path.with_name(f"{path.name}~{number}")).exists():
         number += 1
     try:
         path.rename(aside)

@@ -44,7 +44,7 @@ def of_pretraining(
     pictures_alike = _of_pictures(settings, pictures)
     for name in ("num_nodes", "strategy"):
         settings["trainer"].pop(name, None)
-    own = {name: str(config[name]) for name in ("seed", "noise", "warm_up")}
+    own = {name: str(config[name]) for name in ("seed", "noise", "warm_up", "validate_every")}  # the best is validated
     own |= {"updates": str(updates), "pictures in an update": str(config.batch * processes)}
     if eye_sha256:
         settings |= {"eye": {**plain(config)["eye"], "weights": f"sha256 {eye_sha256[:16]}"}}

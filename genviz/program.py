@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from genviz.targets import check_spelling
 _BAD = (UserError, HydraException, OmegaConfBaseException)
 _CLASSIFIERS = {"classifier": "classifier", "teacher": "classifier@teacher", "eye": "classifier@eye"}
 """The words that name a classifier, and what Hydra calls them."""
+_NAME = re.compile(r"[\w.+-]+")
 _BAD_INPUT = 2
 _INTERRUPTED = 130
 
@@ -84,6 +86,8 @@ def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
             if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
                 value = value[1:-1]
             words.append(f'target="{check_spelling(value)}"')
+        elif key == "name" and _NAME.fullmatch(value):
+            words.append(f"name='{value}'")  # which may look like a number
         elif key in _CLASSIFIERS and equals and value.isidentifier():
             known = (configs / "classifier" / f"{value}.yaml").exists()
             words.append(f"{_CLASSIFIERS[key]}={value if known else 'torchvision'}")

@@ -96,10 +96,10 @@ def _words(units: tuple[UnitVerdict, ...], contrast: float, extremes: float, fai
     if contrast < _FLAT:
         return "flat", f"the picture shows nothing ({place}); try a smaller weight of the regularizers, or seed=1"
     if extremes > _SATURATED:
-        ways = "try generator.contrast=1, or generator.output=decorrelated"
+        ways = "try fewer updates, a smaller optimizer.lr, or more weight of the regularizers"
         return "saturated", f"{extremes:.0%} of the values are at the ends of the range ({place}); {ways}"
     if worst.rank == 1:
         return "recognised", place
     if worst.rank <= _TOP:
         return "top five", place
-    return "not reached", f"{place}; try updates=1000, objective.lambda_others=0, or seed=1"
+    return "not reached", f"{place}; try more updates, objective.lambda_others=0, or seed=1"

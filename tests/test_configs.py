@@ -108,6 +108,13 @@ def test_experiments_run(compose, name, monkeypatch):
     assert build.names(config).generator.endswith(f"-{name}")
 
 
+@pytest.mark.parametrize("name", choices("experiment"))
+@pytest.mark.parametrize("regularizer", choices("regularizer"))
+def test_an_experiments_regularizer_can_be_another(compose, name, regularizer):
+    config = compose("target=class:harmonica", f"experiment={name}", f"regularizer={regularizer}")
+    assert list(build.regularizers(config)) == ([] if regularizer == "none" else [regularizer])
+
+
 def test_the_papers_setting_is_the_papers(compose):
     """Despraz et al. 2017, Table 1, Eq. 3 and the published code."""
     config = compose("target=class:harmonica", "experiment=despraz2017")

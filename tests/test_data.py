@@ -178,3 +178,49 @@ def test_two_processes_share_the_batches_of_one():
 def test_settings_that_mean_nothing_are_refused(folders, settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         Crops(folders, size=4, **settings)
+
+
+def test_a_damaged_exif_is_a_damaged_picture(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 50)).save(tmp_path / "a.jpg", exif=exif)
+    whole = (tmp_path / "a.jpg").read_bytes()
+    for place in range(20, 60):  # each byte of the EXIF in turn
+        (tmp_path / "a.jpg").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        Centres([tmp_path / "a.jpg"], size=8, shorter=8)[0]
+
+
+def test_other_shapes_than_squares_are_filled_and_not_stretched(tmp_path):
+    picture = np.zeros((60, 80, 3), dtype=np.uint8)
+    picture[20:40, 30:50] = 255  # a white square in the middle
+    picture[..., 2] = 255
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    centre = Centres([tmp_path / "a.png"], size=(10, 40), shorter=10)[0]
+    assert centre.shape == (3, 10, 40)
+    assert (centre[2] == 255).all()  # nothing is padded
+    white = centre[0][5] > 127
+    assert abs(int(white.sum()) - 10) <= 1  # 80 pixels to 40: half as large both ways
+    picture[..., :2] = 0
+    picture[26:34, 36:44] = 255
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    crops = Crops([[tmp_path / "a.png"]], size=(40, 120), area=(0.2, 0.2), colour=0.0)
+    stretched = []
+    for number in range(40):
+        seen = crops[number][0] > 127
+        rows, columns = (int(seen.any(axis).sum()) for axis in (1, 0))
+        edge = seen[0].any() or seen[-1].any() or seen[:, 0].any() or seen[:, -1].any()
+        if rows and not edge:  # all of the square is in the crop
+            stretched.append(columns / rows)
+    assert stretched
+    assert max(stretched) < 4 / 3 + 0.2
+    assert min(stretched) > 3 / 4 - 0.2
+
+
+def test_crops_end_when_the_pictures_are_gone(tmp_path):
+    Image.new("RGB", (40, 50)).save(tmp_path / "a.png")
+    damaged = Damaged([tmp_path / "a.png", tmp_path / "held_out.png"], say=False)
+    crops = Crops([[tmp_path / "a.png"]], size=8, memory=0, damaged=damaged)
+    crops[0]
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(UserError, match="no picture can be decoded"):
+        crops[1]

@@ -46,8 +46,8 @@ def test_setting_aside_never_overwrites(tmp_path):
         (tmp_path / "last.ckpt").write_text(content)
         set_aside(tmp_path / "last.ckpt")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
-        "last.ckpt.1": "first",
-        "last.ckpt.2": "second",
+        "last.ckpt~1": "first",
+        "last.ckpt~2": "second",
     }
 
 

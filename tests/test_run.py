@@ -155,9 +155,9 @@ def test_resume_false_starts_over_and_loses_nothing(finished, tmp_path):
     done = train(tmp_path, *WORDS, "logger=none", "resume=false", "seed=1")
     assert done.returncode == 0
     assert not same_picture(finished[0], tmp_path)
-    aside = tmp_path / "outputs" / f"{RUN}.1"
+    aside = tmp_path / "outputs" / f"{RUN}~1"
     assert (aside / "final.png").read_bytes() == (finished[0] / "outputs" / RUN / "final.png").read_bytes()
-    assert (tmp_path / "checkpoints" / RUN / "last.ckpt.1").exists()
+    assert (tmp_path / "checkpoints" / RUN / "last.ckpt~1").exists()
 
 
 @pytest.mark.parametrize(

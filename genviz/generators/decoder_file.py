@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from genviz.errors import UserError
 from genviz.files import atomic_write
-from genviz.generators.decoder import EPSILON, Decoder
+from genviz.generators.decoder import Decoder
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
 
 KEY = "genviz"
@@ -37,9 +37,10 @@ def write(
 ) -> str:
     """Write a trained decoder, its convolutions in half precision; return the digest of what it holds.
 
-    The metadata, JSON under the key ``genviz``, has all that another program needs to build it: the sizes, batch norm's
-    epsilon, the mean and standard deviation that its output is to be multiplied by and added to for RGB in [0, 1]; the
-    digest; and the facts.
+    The metadata, JSON under the key ``genviz``, has all that another program needs to build it: the sizes; ``layers``,
+    torch's name and settings of each, in the order in which they are computed; ``mean`` and ``std``, with which RGB in
+    [0, 1] is the last one's output * std + mean; the digest; and the facts. The tensors are those of the layers by
+    their numbers, and ``code_mean`` and ``code_std``, (1, numbers), of the training pictures' codes.
 
     Args:
         path: a ``.safetensors`` file, replaced atomically.
@@ -59,7 +60,7 @@ def write(
     metadata = {
         "format": _FORMAT,
         **sizes._asdict(),
-        "batch_norm_epsilon": EPSILON,
+        "layers": [_described(layer) for layer in decoder],
         "mean": IMAGENET_MEAN,
         "std": IMAGENET_STD,
         "sha256": sha256,
@@ -99,6 +100,13 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
     if not _finite(tensors):
         raise UserError(f"{path} holds numbers that are not finite; it cannot make pictures")
     return tensors, wanted
+
+
+def _described(layer: nn.Module) -> str:
+    """In torch's words; a batch norm of ours is torch's in all that an image sees."""
+    if isinstance(layer, nn.BatchNorm2d):
+        return f"BatchNorm2d({layer.num_features}, eps={layer.eps})"
+    return repr(layer)
 
 
 def _metadata(path: Path) -> dict[str, Any]:

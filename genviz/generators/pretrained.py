@@ -69,7 +69,12 @@ class Pretrained(Generator):
         self.register_buffer("code_std", torch.ones(1, numbers))
         if path is not None:
             tensors, self.weights_sha256 = decoder_file.read(path)
-            self.load_state_dict(tensors)
+            try:
+                self.load_state_dict(tensors)
+            except RuntimeError as error:
+                raise UserError(
+                    f"{path} is damaged: its weights are not of the sizes that it says; get it again"
+                ) from error
         self.requires_grad_(False)
         if statistics == "image":
             for module in self.layers:

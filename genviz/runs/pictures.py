@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,9 +53,10 @@ def folders(config: DictConfig) -> list[Folder]:
     """
     found: list[Folder] = []
     for root in build.roots(config):
-        path = Path(root).expanduser().resolve()
-        name = _name(path)
-        same = sum(_name(folder.root) == name for folder in found)
+        path = Path(root).expanduser()
+        name = path.resolve().name.replace(".", "_") or "pictures"
+        free = (f"{name}-{number}" if number > 1 else name for number in itertools.count(1))
+        name = next(free_name for free_name in free if free_name not in {folder.name for folder in found})
         pictures, others = find_pictures(root)
         training, held_out = split(pictures, config.data.hold_out)
         if not training or not held_out:
@@ -65,14 +67,19 @@ def folders(config: DictConfig) -> list[Folder]:
         for part, what in ((training, "to train on"), (held_out, "held out")):
             if not any(_readable(picture) for picture in part):
                 raise UserError(f"data.root={root}: none of its {len(part)} pictures {what} can be decoded")
-        found.append(Folder(path, f"{name}-{same + 1}" if same else name, training, held_out, others))
+        found.append(Folder(path, name, training, held_out, others))
+    held = {picture.resolve() for folder in found for picture in folder.held_out}
+    for folder in found if len(found) > 1 else []:  # which may overlap
+        folder.training[:] = [picture for picture in folder.training if picture.resolve() not in held]
+        if not folder.training:
+            raise UserError(f"data.root={folder.root}: all its pictures are held out of another folder")
     return found
 
 
 def names(folders: Sequence[Folder]) -> list[str]:
     """What a checkpoint remembers of the pictures."""
     return [
-        f"{folder.name}/{os.path.relpath(path.resolve(), folder.root)}"
+        f"{folder.name}/{path.relative_to(folder.root)}"
         for folder in folders
         for path in (*folder.training, *folder.held_out)
     ]
@@ -110,18 +117,16 @@ def crops(
         memory=int(data["memory"] * 2**30),
         damaged=damaged,
     )
+    alone = (os.cpu_count() or 1) <= 2  # where a process beside it would cost the training more than it saves
+    workers = int(not alone) if data["workers"] is None else data["workers"]
     batches: Any = Batches(updates, config.batch, process, processes)
     return DataLoader(
         dataset,
         batch_sampler=batches,
-        num_workers=data["workers"],
-        prefetch_factor=4 if data["workers"] else None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
         worker_init_fn=leave_signals_to_the_parent,
     )
-
-
-def _name(root: Path) -> str:
-    return root.name.replace(".", "_") or "pictures"
 
 
 def _readable(path: Path) -> bool:

@@ -25,6 +25,7 @@ from genviz.data import Centres, Damaged, stack
 from genviz.errors import UserError
 from genviz.files import sha256, write_text
 from genviz.generators import decoder_file
+from genviz.generators.decoder import Decoder
 from genviz.generators.decoder_file import Sizes
 from genviz.loggers import WandbRun
 from genviz.memory import keep_freed_memory
@@ -60,7 +61,7 @@ def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> in
         say=getattr(rank_zero_only, "rank", 0) == 0,
     )
     held_out = [path for folder in folders for path in folder.held_out]
-    shown = next(iter(_whole(held_out[:_PANEL], size, damaged)))
+    shown = next(batch for batch in _whole(held_out, size, damaged) if len(batch))[:_PANEL]
     panels = Reconstructions(folder=folder_of(config, "pretrain", "outputs"), pictures=shown)
     training = Training(
         config,
@@ -113,7 +114,10 @@ def _updates(config: DictConfig, training: int, processes: int) -> int:
 def _module(config: DictConfig, updates: int) -> tuple[Autoencoder, str]:
     pl.seed_everything(config.seed, verbose=False)
     settings = build.plain(config)
-    decoder = build.make({"_target_": "genviz.generators.decoder.Decoder"}, "decoder", **settings["decoder"], norm=norm)
+    sizes = build.make({"_target_": "genviz.generators.decoder_file.Sizes"}, "decoder", **settings["decoder"])
+    if not all(isinstance(value, list) for value in sizes):
+        raise UserError(f"decoder's settings are lists, widths=[192,96,48] for instance; not {settings['decoder']}")
+    decoder = Decoder(**sizes._asdict(), norm=norm)
     watches = settings["loss"]["weight_features"] > 0
     eye = build.classifier(settings["eye"]) if watches else None
     module = build.make(

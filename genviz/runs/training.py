@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,9 @@ class Training:
         timed = Timed(batches)
         try:
             trainer.fit(module, timed, held_out, ckpt_path=None if self.found is None else str(self.checkpoint))
-        except RuntimeError as error:
+        except BaseException as error:
+            for worker in multiprocessing.active_children():  # they leave signals to this process, which waits for them
+                worker.kill()
             if trainer.is_global_zero or "closed by peer" not in str(error):
                 raise
             return 1  # the first process failed, and has said why

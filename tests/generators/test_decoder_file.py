@@ -41,13 +41,18 @@ def test_it_holds_what_was_written_in_half_precision(tmp_path):
 
 
 def test_another_program_can_build_it_from_the_metadata(tmp_path):
-    written(tmp_path / "a.safetensors", facts={"data": {"dogs": 9}})
+    decoder, _ = written(tmp_path / "a.safetensors", facts={"data": {"dogs": 9}})
     metadata = metadata_of(tmp_path / "a.safetensors")
     assert Sizes(*(tuple(metadata[name]) for name in Sizes._fields)) == decoder_file.read_sizes(
         tmp_path / "a.safetensors"
     )
     assert metadata["facts"] == {"data": {"dogs": 9}}
-    assert metadata["batch_norm_epsilon"] == 1e-3
+    layers = [eval(f"nn.{layer}") for layer in metadata["layers"]]  # by torch's own words alone
+    outsider = nn.Sequential(*layers).eval()
+    tensors = load_file(tmp_path / "a.safetensors")
+    outsider.load_state_dict({name[7:]: value for name, value in tensors.items() if name.startswith("layers.")})
+    code = torch.rand(1, *metadata["code_shape"])
+    torch.testing.assert_close(outsider(code), decoder.eval()(code), rtol=1e-2, atol=1e-2)
     assert metadata["mean"] == pytest.approx([0.485, 0.456, 0.406])
     assert metadata["std"] == pytest.approx([0.229, 0.224, 0.225])
 

@@ -112,6 +112,14 @@ def test_nothing_is_kept_that_only_the_weights_would_need(file):
     assert not {tensor.data_ptr() for tensor in inputs} & {tensor.data_ptr() for tensor in kept}
 
 
+def test_weights_of_other_sizes_than_the_file_says_are_one_clear_line(decoder, tmp_path):
+    path, numbers = tmp_path / "other.safetensors", torch.ones(72)
+    other = SMALL._replace(head=(5,))
+    decoder_file.write(decoder, other, path, code_mean=numbers, code_std=2 * numbers, facts={})
+    with pytest.raises(UserError, match="damaged: its weights are not of the sizes"):
+        Pretrained(weights=str(path))
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [

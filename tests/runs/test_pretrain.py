@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from user import SECONDS, environment, train
 
+from genviz import commands
 from genviz.generators import decoder_file
 from genviz.generators.pretrained import Pretrained
 
@@ -132,9 +133,8 @@ MIRROR = ["decoder.kernels=[2,2]", "encoder.widths=[4,4,4]", "encoder.hidden=nul
 FEATURES = ["eye.weights=default", "loss.weight_features=0.5", "loss.features=[relu1_1,relu2_1]"]
 
 
-@pytest.mark.parametrize("kind", [[], [*MIRROR, *FEATURES]])
-def test_two_processes_train_what_one_does_with_twice_the_batch(photos, tmp_path, kind):
-    words = ["logger=none", "updates=8", *kind]
+def test_two_processes_train_what_one_does_with_twice_the_batch(photos, tmp_path):
+    words = ["logger=none", "updates=8", *MIRROR, *FEATURES]
     one, two = tmp_path / "one", tmp_path / "two"
     measured = []
     for folder, more in ((one, ["batch=8"]), (two, ["batch=4", "trainer.devices=2", "trainer.strategy=ddp"])):
@@ -230,6 +230,33 @@ commands.pretrain()
     assert facts["best_update"] in (4, 6)
 
 
+def test_folders_may_overlap_and_a_name_may_be_a_number(photos, tmp_path):
+    roots = f"data.root=[{photos},{photos / 'RGB'}]"
+    done = pretrain(tmp_path, photos, "logger=none", roots, "name=2024.1", "data.hold_out=3")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "outputs/pretrain/2024.1/result.json").read_text())
+    assert list(result["held_out"].values()) == [6, 2]
+    assert list(result["data"].values()) == [12 - 2, 2 - 1]  # nothing is trained on that is held out of the other
+
+
+def test_a_worker_that_fails_lets_the_program_end(photos, tmp_path):
+    code = f"""
+import sys
+sys.argv = {command(photos, "logger=none", "data.workers=1")[1:]!r}
+import genviz.data
+def fail(self, draw):
+    raise RuntimeError("out of order")
+genviz.data.Crops._picture = fail
+from genviz import commands
+commands.pretrain()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == 1
+    assert "out of order" in done.stderr
+
+
 def test_mostly_damaged_pictures_are_left_out(photos, tmp_path):
     folder = tmp_path / "mostly"
     folder.mkdir()
@@ -274,6 +301,11 @@ def test_a_signal_to_one_of_two_processes_ends_both(photos, tmp_path):
         (["loss.weight_features=1", "loss.features=[]"], "names no layer"),
         (["loss.weight_features=1", "eye=vgg16", "eye.weights=/nowhere.pth"], "nowhere.pth"),
         (["trainer.strategy=ddp_spawn"], "take ddp"),
+        (["+trainer.accumulate_grad_batches=2"], "larger batch"),
+        (["eye=auto", "loss.weight_features=1"], "name one"),
+        (["loss.features=relu2_1", "loss.weight_features=1"], "no list of layers"),
+        (["decoder.widths=6"], "are lists"),
+        (["+decoder.rectified=true"], "has no setting 'rectified'"),
         (["trainer.num_nodes=abc"], "num_nodes=abc"),
         (["loss.weight_features=-1"], "weight_features"),
         (["loss.weight_features=1", "loss.features=[relu9_9]"], "relu9_9"),
@@ -282,10 +314,13 @@ def test_a_signal_to_one_of_two_processes_ends_both(photos, tmp_path):
         (["optimizer.lr=no"], "optimizer"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, photos, words, says):
-    done = pretrain(tmp_path, photos, "logger=none", *words)
-    lines = done.stderr.strip().splitlines()
-    assert (done.returncode, len(lines)) == (2, 1), done.stderr
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, photos, words, says, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", command(photos, "logger=none", *words)[1:])
+    with pytest.raises(SystemExit) as ended:
+        commands.pretrain()
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert (ended.value.code, len(lines)) == (2, 1), lines
     assert says in lines[0]
     assert not list(tmp_path.iterdir())
 
