@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -9,7 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from genviz.errors import UserError
@@ -24,6 +26,12 @@ MEAN_COLOUR = (123.0, 117.0, 104.0)
 
 COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """Square root of the covariance of natural images' colours, RGB (Olah et al. 2017, lucid)."""
+
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, struct.error, zlib.error),
+    Image.DecompressionBombError,
+)
+"""What Pillow raises of a damaged picture."""
 
 Display = Literal["rgb", "despraz"]
 
@@ -74,3 +82,41 @@ def read_image(path: Path) -> Tensor:
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise UserError(f"cannot read the picture {path} ({error})") from error
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+
+
+def read_picture(path: Path, shorter: int | None = None) -> Tensor:
+    """Decode a picture to RGB bytes, (3, h, w), upright, and shrink it until its shorter side is ``shorter`` pixels.
+
+    Grey, palette and CMYK become RGB; what is transparent becomes white.
+
+    Raises:
+        OSError: it cannot be decoded.
+    """
+    with Image.open(path) as opened:
+        if shorter is not None:
+            opened.draft("RGB", (shorter, shorter))  # JPEG: decode at no more than is needed
+        image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I;16"):  # Pillow would clip what is brighter than 255
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = image.convert("RGB")
+    scale = 1.0 if shorter is None else shorter / min(image.size)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
+def read_upright(path: Path) -> Tensor:
+    """Read a picture of any kind as RGB in [0, 1], (1, 3, h, w), upright.
+
+    Raises:
+        UserError: there is none, or it cannot be decoded.
+    """
+    try:
+        return read_picture(path)[None].float() / 255
+    except UNREADABLE as error:
+        why = "there is no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
+        raise UserError(f"cannot read the picture {path} ({why}); give a JPEG, PNG, WebP or BMP") from error

@@ -100,6 +100,9 @@ class Objective(nn.Module, ABC):
     update: int = 0
     """How many updates have been made; the training sets it, for objectives that begin differently."""
 
+    def remember(self, classifier: Classifier) -> None:  # noqa: B027
+        """Look at what the score compares with, such as a picture; called once, before the training."""
+
     @property
     @abstractmethod
     def layers(self) -> tuple[str, ...]:
