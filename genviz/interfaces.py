@@ -100,7 +100,7 @@ class Objective(nn.Module, ABC):
     update: int = 0
     """How many updates have been made; the training sets it, for objectives that begin differently."""
 
-    def remember(self, classifier: Classifier) -> None:  # noqa: B027
+    def remember(self, classifier: Classifier) -> None:
         """Look at what the score compares with, such as a picture; called once, before the training."""
 
     @property

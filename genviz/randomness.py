@@ -11,8 +11,8 @@ from torch import Tensor
 class Streams:
     """One stream of random numbers for each of n images.
 
-    A single image takes torch's own; several have one each, which goes on from where ``seeded`` left it. So an image of a
-    batch draws what it would have drawn alone with its seed.
+    A single image takes torch's own; several have one each. So an image of a batch draws what it would have drawn alone
+    with its seed.
 
     Args:
         seeds: one an image; None for a single image on torch's own stream.

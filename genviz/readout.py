@@ -44,7 +44,7 @@ def position(unit: Unit, activation: Tensor) -> int:
 
 
 def select(unit: Unit, activation: Tensor) -> Tensor:
-    """All that ``unit`` names of a layer's activation (n, c, ...), (n, numbers): a channel's positions, a whole layer."""
+    """All that ``unit`` names of a layer's activation (n, c, ...): a channel's positions, a layer; (n, numbers)."""
     chosen = activation[(slice(None), *unit.index)]
     return chosen.reshape(len(activation), -1)
 

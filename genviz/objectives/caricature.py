@@ -14,7 +14,7 @@ from genviz.targets import Target
 
 
 class Caricature(Reference):
-    """C <Phi(x), Phi_0> / Z with Phi_0 = max(0, Phi(x_0)) and Z = ||Phi_0||^2 (Mahendran & Vedaldi 2016, section 7, Eq. 4).
+    """C <Phi(x), Phi_0> / Z, Phi_0 = max(0, Phi(x_0)), Z = ||Phi_0||^2 (Mahendran & Vedaldi 2016, section 7, Eq. 4).
 
     The paper says Z = ||Phi_0||, under which the score of x_0 grows with the layer's size; in its code it is squared,
     so that the score of x_0 is 1.

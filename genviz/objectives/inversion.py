@@ -18,7 +18,8 @@ class Inversion(Reference):
     """-C ||(Phi(x) - Phi_0) M||^2 / ||Phi_0 M||^2 (Mahendran & Vedaldi 2016, Eq. 2 and 3).
 
     Phi_0 is what the classifier computes for a picture; the mask M is what the target names, a layer, or some of its
-    filters or neurons; and of these the ``window`` and the ``channels``. Several units' distances add with their weights.
+    filters or neurons; and of these the ``window`` and the ``channels``. Several units' distances add with their
+    weights.
 
     Args:
         target: layers, filters, neurons or classes.

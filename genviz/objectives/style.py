@@ -14,10 +14,10 @@ from genviz.targets import Target
 
 
 class Style(Reference):
-    """-beta sum_l w_l 1 / (4 N_l^2 M_l^2) ||X^l X^l^T - S^l S^l^T||^2 (Gatys et al. 2015; Gerretsen & Grinsztajn, Eq. 4).
+    """-beta sum_l w_l 1 / (4 N_l^2 M_l^2) ||X^l X^l^T - S^l S^l^T||^2 (Gerretsen & Grinsztajn, Eq. 4).
 
-    N_l features at M_l positions. By itself it is texture synthesis (Gatys et al. 2015; Kocur 2021). The style's picture
-    may have another size: each Gram matrix is divided by its own number of positions.
+    N_l features at M_l positions (Gatys et al. 2015). By itself it is texture synthesis (Kocur 2021). The style's
+    picture may have another size: each Gram matrix is divided by its own number of positions.
 
     Args:
         target: not looked at.

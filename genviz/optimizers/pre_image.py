@@ -19,8 +19,8 @@ class PreImage(Optimizer):
         mu <- rho mu - g / (1 / eta + sqrt G)
         x <- P(x + mu)
 
-    P rescales each pixel's colour vector to a length of B+ at most. The paper's energies are divided by h w, and its code
-    multiplies eta by h w in turn; so does this one.
+    P rescales each pixel's colour vector to a length of B+ at most. The paper's energies are divided by h w, and its
+    code multiplies eta by h w in turn; so does this one.
 
     Args:
         params: images x (n, 3, h, w), in 0-255 minus the mean colour.

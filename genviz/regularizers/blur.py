@@ -12,8 +12,8 @@ from genviz.interfaces import Regularizer, Sample
 class Blur(Regularizer):
     """The mean squared difference of the image and its Gaussian blur, RGB in [0, 1].
 
-    Yosinski et al. (2015) blur the image every few steps; as a penalty (Olah et al. 2017) it is the same pull, whatever the
-    optimizer.
+    Yosinski et al. (2015) blur the image every few steps; as a penalty (Olah et al. 2017) it is the same pull, whatever
+    the optimizer.
 
     Args:
         weight: of the penalty.

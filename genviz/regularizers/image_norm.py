@@ -12,8 +12,8 @@ from genviz.interfaces import Regularizer, Sample
 class ImageNorm(Regularizer):
     """(1 / (3 h w) sum |x|^p)^(1 / p) / 128, with x the image in 0-255 minus the mean colour.
 
-    l2 (Simonyan et al. 2014, section 2) and l6 (Gerretsen & Grinsztajn, section 2.2, after keras-vis), each a mean, so that
-    its weight holds at any image size; about 0.5 for a natural image.
+    l2 (Simonyan et al. 2014, section 2) and l6 (Gerretsen & Grinsztajn, section 2.2), each a mean, so that its weight
+    holds at any image size.
 
     Args:
         weight: of the penalty.

@@ -14,7 +14,7 @@ def test_it_is_algorithm_1():
     optimizer = PreImage([x], lr=5.0, bound=160.0)
     eta, rho, bound = 5.0 * 2 * 2, 0.9, 160.0
     slow = {(k, v, u): start[0, k, v, u].item() for k in range(3) for v in range(2) for u in range(2)}
-    G, mu = dict.fromkeys(slow, 0.0), dict.fromkeys(slow, 0.0)
+    squares, mu = dict.fromkeys(slow, 0.0), dict.fromkeys(slow, 0.0)
     for _ in range(7):
         optimizer.zero_grad()
         ((x - wanted) ** 2 / 100).sum().backward()
@@ -22,8 +22,8 @@ def test_it_is_algorithm_1():
         for place in slow:
             k, v, u = place
             g = 2 * (slow[place] - wanted[0, k, v, u].item()) / 100
-            G[place] = rho * G[place] + g**2
-            mu[place] = rho * mu[place] - g / (1 / eta + G[place] ** 0.5)
+            squares[place] = rho * squares[place] + g**2
+            mu[place] = rho * mu[place] - g / (1 / eta + squares[place] ** 0.5)
             slow[place] += mu[place]
         for v in range(2):
             for u in range(2):
