@@ -45,8 +45,9 @@ def position(unit: Unit, activation: Tensor) -> int:
 
 def select(unit: Unit, activation: Tensor) -> Tensor:
     """All that ``unit`` names of a layer's activation (n, c, ...): a channel's positions, a layer; (n, numbers)."""
-    chosen = activation[(slice(None), *unit.index)]
-    return chosen.reshape(len(activation), -1)
+    for place in unit.index:
+        activation = activation[:, place]
+    return activation.reshape(len(activation), -1)
 
 
 def read(target: Target, seen: Mapping[str, Tensor]) -> Reading:

@@ -9,6 +9,38 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+class RandomCrop(nn.Module):
+    """Cuts what is ``margin`` smaller both ways from a random place: Mahendran & Vedaldi's (2016) jitter, T - 1."""
+
+    def __init__(self, *, margin: int) -> None:
+        super().__init__()
+        if not isinstance(margin, int) or margin < 0:
+            raise ValueError("margin is a whole number of pixels, 0 or more")
+        self.margin = margin
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Cut from ``images`` (n, 3, h, w), each at its own place, (n, 3, h - margin, w - margin)."""
+        rows, columns = images.shape[2] - self.margin, images.shape[3] - self.margin
+        places = torch.randint(self.margin + 1, (len(images), 2)).tolist()
+        cut = [image[:, y : y + rows, x : x + columns] for image, (y, x) in zip(images, places, strict=True)]
+        return torch.stack(cut)
+
+
+class RandomRoll(nn.Module):
+    """Shifts by up to ``pixels`` either way, what leaves on one side entering on the other: DeepDream's jitter."""
+
+    def __init__(self, *, pixels: int) -> None:
+        super().__init__()
+        if not isinstance(pixels, int) or pixels < 0:
+            raise ValueError("pixels is a whole number, 0 or more")
+        self.pixels = pixels
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Shift ``images`` (n, 3, h, w), each its own way."""
+        shifts = torch.randint(-self.pixels, self.pixels + 1, (len(images), 2)).tolist()
+        return torch.stack([image.roll(shift, (1, 2)) for image, shift in zip(images, shifts, strict=True)])
+
+
 class RandomViews(nn.Module):
     """Several views of each image, each rotated, scaled and shifted at random; what leaves the frame is mirrored in.
 

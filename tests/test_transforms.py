@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from genviz.transforms import RandomViews
+from genviz.transforms import RandomCrop, RandomRoll, RandomViews
 
 
 def test_without_any_motion_the_image_is_itself():
@@ -70,3 +70,33 @@ def test_the_angles_stay_in_their_range():
 def test_what_is_no_view_is_refused(settings):
     with pytest.raises(ValueError, match="views is a whole number|not below 0"):
         RandomViews(**settings)
+
+
+def test_a_crop_is_a_part_of_its_own_image():
+    torch.manual_seed(0)
+    images = torch.rand(8, 3, 9, 10)
+    places = set()
+    for image, crop in zip(images, RandomCrop(margin=3)(images), strict=True):
+        assert crop.shape == (3, 6, 7)
+        found = [(y, x) for y in range(4) for x in range(4) if torch.equal(image[:, y : y + 6, x : x + 7], crop)]
+        assert len(found) == 1
+        places.update(found)
+    assert len(places) > 3
+
+
+def test_a_roll_loses_nothing():
+    torch.manual_seed(0)
+    images = torch.rand(8, 3, 6, 6)
+    rolled = RandomRoll(pixels=2)(images)
+    shifts = set()
+    for image, other in zip(images, rolled, strict=True):
+        near = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if torch.equal(image.roll((y, x), (1, 2)), other)]
+        assert len(near) == 1
+        shifts.update(near)
+    assert len(shifts) > 3
+
+
+def test_margins_and_shifts_are_whole_numbers():
+    for made in (lambda: RandomCrop(margin=-1), lambda: RandomRoll(pixels=0.5)):
+        with pytest.raises(ValueError, match="whole number"):
+            made()

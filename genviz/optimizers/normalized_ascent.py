@@ -28,7 +28,7 @@ class NormalizedAscent(Optimizer):
         super().__init__(params, {"lr": float(lr)})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Make one step."""
         loss = None
         if closure is not None:

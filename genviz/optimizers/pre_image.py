@@ -41,7 +41,7 @@ class PreImage(Optimizer):
         super().__init__(params, {"lr": float(lr), "rho": float(rho), "bound": bound})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Make one step."""
         loss = None
         if closure is not None:
