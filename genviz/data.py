@@ -118,6 +118,8 @@ class Crops(Dataset[Tensor]):
             raise ValueError(f"shares={self.shares}: a number for each of the {len(folders)} folders, not all 0")
         if not (len(area) == 2 and 0 < area[0] <= area[1] <= 1):
             raise ValueError(f"area={list(area)} is not the smallest and the largest share of a picture's area")
+        drawn = zip(folders, self.shares, strict=True)
+        self._drawn_from = [path for folder, share in drawn if share > 0 for path in folder]
         self._kept: dict[Path, Tensor] = {}
         self._room = memory
 
@@ -131,7 +133,7 @@ class Crops(Dataset[Tensor]):
 
     def _picture(self, draw: random.Random) -> Tensor:
         for tries in itertools.count(1):
-            if tries % 100 == 0 and all(path in self.damaged for folder in self.folders for path in folder):
+            if tries % 100 == 0 and all(path in self.damaged for path in self._drawn_from):
                 break
             path = draw.choice(draw.choices(self.folders, self.shares)[0])
             if path in self.damaged:

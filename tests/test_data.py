@@ -219,7 +219,8 @@ def test_other_shapes_than_squares_are_filled_and_not_stretched(tmp_path):
 def test_crops_end_when_the_pictures_are_gone(tmp_path):
     Image.new("RGB", (40, 50)).save(tmp_path / "a.png")
     damaged = Damaged([tmp_path / "a.png", tmp_path / "held_out.png"], say=False)
-    crops = Crops([[tmp_path / "a.png"]], size=8, memory=0, damaged=damaged)
+    undrawn = [tmp_path / "held_out.png"]
+    crops = Crops([[tmp_path / "a.png"], undrawn], shares=[1, 0], size=8, memory=0, damaged=damaged)
     crops[0]
     (tmp_path / "a.png").unlink()
     with pytest.raises(UserError, match="no picture can be decoded"):
