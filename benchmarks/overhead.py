@@ -167,7 +167,7 @@ def _peak_megabytes() -> float:
 def overrides(case: str, updates: int, folder: Path) -> list[str]:
     """The command line of a case."""
     places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
-    return ["target=class:593", *CASES[case], f"updates={updates}", "objective.warm_up=1", *places]
+    return ["target=class:593", *CASES[case], f"updates={updates}", "objective.activation.warm_up=1", *places]
 
 
 def main() -> None:

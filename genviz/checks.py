@@ -11,7 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from genviz.errors import UserError
 from genviz.targets import EXAMPLES
 
-_NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "snapshot_every": 1, "log_every": 1, "median": 1}
+_NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "log_every": 1, "median": 1, "images": 1}
 """The whole numbers of a configuration, and the smallest of each."""
 _NUMBERS_OF_PICTURES = {
     **dict.fromkeys(("batch", "checkpoint_every", "validate_every", "log_every"), 1),
@@ -34,6 +34,12 @@ def check_training(config: DictConfig) -> None:
         )
     _check_run(config, _NUMBERS)
     _check_devices(config)
+    moments = config.snapshot_every if isinstance(config.snapshot_every, ListConfig) else [config.snapshot_every]
+    if not moments or not all(isinstance(m, int) and not isinstance(m, bool) and m > 0 for m in moments):
+        raise UserError(f"snapshot_every={config.snapshot_every} is no whole number from 1 up, nor a list of updates")
+    for name in ("image", "style", "pictures"):
+        if config[name] is not None and not (isinstance(config[name], str) and config[name]):
+            raise UserError(f"{name}={config[name]} is no {'folder' if name == 'pictures' else 'file'}")
     if config.display not in ("rgb", "despraz"):
         raise UserError(f"display={config.display} is not known; it is rgb or despraz")
 

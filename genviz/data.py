@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,32 +20,6 @@ from torchvision.transforms.v2 import functional as F
 
 from genviz.errors import UserError
 from genviz.images import UNREADABLE, read_picture
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-
-
-class Found(NamedTuple):
-    """What lies in a folder, however nested, by name."""
-
-    pictures: list[Path]
-    others: list[Path]
-    """Files that are no pictures, by their names."""
-
-
-def find_pictures(root: str | Path) -> Found:
-    """The pictures under ``root``, however nested, by name; hidden files are not looked at.
-
-    Raises:
-        UserError: there is no such folder, or no picture in it.
-    """
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
-        raise UserError(f"data.root={root}: there is no such folder; give one with pictures in it")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
-    if not pictures:
-        raise UserError(f"data.root={root}: no picture in it or below; {', '.join(SUFFIXES)} files are pictures")
-    return Found(pictures, [path for path in files if path.suffix.lower() not in SUFFIXES])
 
 
 class Damaged:

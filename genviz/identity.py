@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
 from genviz.build import plain
+from genviz.files import sha256
 from genviz.targets import Target
 
 
@@ -24,7 +26,8 @@ def of_training(
     if config.median > 1:
         own |= {"median": str(config.median), "snapshot_every": str(config.snapshot_every)}
     own |= {} if generator_sha256 is None else {"generator.weights": f"sha256 {generator_sha256[:16]}"}
-    return _flatten(settings) | own
+    own |= {} if config.images == 1 else {"images": str(config.images)}
+    return {name: _content(name, value) for name, value in _flatten(settings).items()} | own
 
 
 def of_distillation(config: DictConfig, weights_sha256: str, pictures: Sequence[str]) -> dict[str, str]:
@@ -49,6 +52,13 @@ def of_pretraining(
     if eye_sha256:
         settings |= {"eye": {**plain(config)["eye"], "weights": f"sha256 {eye_sha256[:16]}"}}
     return _flatten(settings) | own | pictures_alike
+
+
+def _content(name: str, value: str) -> str:
+    """What a setting that names a picture stands for: the picture, wherever it lies."""
+    if name.rpartition(".")[2] in ("image", "start", "direction") and (path := Path(value).expanduser()).is_file():
+        return f"sha256 {sha256(path)[:16]}"
+    return value
 
 
 def _of_pictures(settings: dict[str, Any], pictures: Sequence[str]) -> dict[str, str]:

@@ -49,6 +49,11 @@ def display(image: Tensor, how: Display = "rgb") -> Tensor:
     return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
 
 
+def side_by_side(images: Tensor) -> Tensor:
+    """Images (n, 3, h, w) in a row, (3, h, n w)."""
+    return torch.cat(tuple(images), 2)
+
+
 def centred(images: Tensor) -> Tensor:
     """RGB in [0, 1], (n, 3, h, w), as the papers' x: 0-255 minus the mean colour."""
     return 255 * images - torch.tensor(MEAN_COLOUR).to(images).view(3, 1, 1)

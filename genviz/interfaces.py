@@ -48,6 +48,12 @@ class Generator(nn.Module, ABC):
     weights_sha256: str | None = None
     """Of the file that it was filled from; None for none."""
 
+    update: int = 0
+    """How many updates have been made; the training sets it, for generators that grow."""
+
+    holds_many: bool = False
+    """Whether its constructor takes ``streams``, a `genviz.randomness.Streams`, and holds an image for each."""
+
     @property
     @abstractmethod
     def image_size(self) -> tuple[int, int]:
@@ -71,7 +77,9 @@ class Outline(NamedTuple):
     """For each layer that ends in a ReLU, by name: what to ask the classifier for to see what goes into the ReLU."""
 
     input_size: tuple[int, int]
-    """Rows and columns that the network sees; images of another size are resized to it."""
+    """Rows and columns that the network sees; images of another size are resized to it, unless ``resizes`` is False."""
+
+    resizes: bool = True
 
 
 class Classifier(nn.Module, ABC):
@@ -93,6 +101,14 @@ class Classifier(nn.Module, ABC):
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Look at RGB ``images`` (n, 3, h, w) and return what each of ``layers`` computed, (n, *shape)."""
 
+    def receptive_side(self, layer: str) -> int | None:  # noqa: ARG002
+        """The side of the square that a position of ``layer`` looks at, in input pixels; None: all, or not known."""
+        return None
+
+    def stride(self, layers: Sequence[str]) -> int:  # noqa: ARG002
+        """Input pixels from one position of the ``layers`` to the next; the last known, where they have none."""
+        return 1
+
 
 class Objective(nn.Module, ABC):
     """Scores what the classifier saw; larger is better."""
@@ -100,8 +116,18 @@ class Objective(nn.Module, ABC):
     update: int = 0
     """How many updates have been made; the training sets it, for objectives that begin differently."""
 
-    def remember(self, classifier: Classifier) -> None:
-        """Look at what the score compares with, such as a picture; called once, before the training."""
+    weight: float = 1.0
+    """Of its score beside other objectives'."""
+
+    ranked: bool = False
+    """Whether the target's units shall be the strongest of their layers; by this, then, a picture is judged."""
+
+    def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
+        """Look at what the score compares with, such as a picture; called once, before the training.
+
+        Args:
+            size: rows and columns of the images that will be made.
+        """
 
     @property
     @abstractmethod
@@ -110,7 +136,11 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """Score each image, (n,), from its activations by layer."""
+        """Score each image, (n,), from its activations by layer; before the weight."""
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What to say of finished images, by name and in the source's units, (n,) each."""
+        return {"score": self(seen)}
 
 
 class Regularizer(nn.Module, ABC):

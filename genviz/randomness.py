@@ -34,6 +34,16 @@ class Streams:
         """(n, *shape), evenly from ``low`` to ``high``."""
         return self._draw(lambda stream: torch.empty(shape).uniform_(low, high, generator=stream))
 
+    def whole(self, low: int, high: int, *shape: int) -> Tensor:
+        """(n, *shape) of whole numbers from ``low`` up to, and without, ``high``."""
+        return self._draw(lambda stream: torch.randint(low, high, shape, generator=stream))
+
+    def skip(self) -> None:
+        """Draw what the data loader of an image that is alone draws from torch's own stream as its training begins."""
+        for stream in self._streams:
+            if stream is not None:
+                torch.empty((), dtype=torch.int64).random_(generator=stream)
+
     def state(self) -> list[Tensor]:
         """Of the streams that are not torch's own; for a checkpoint."""
         return [stream.get_state() for stream in self._streams if stream is not None]

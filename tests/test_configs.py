@@ -187,7 +187,7 @@ def test_settings_that_no_constructor_sees_are_checked(compose, words, says):
 @pytest.mark.parametrize(
     "word",
     ["optimizer.lr=fast", "regularizer.total_variation.weight=heavy", "transform.views.scale=[0,1]",
-     "objective.warm_up=long", "generator.sigma=loud", "objective.lambda_others=x"],
+     "objective.activation.warm_up=long", "generator.sigma=loud", "objective.activation.lambda_others=x"],
 )  # fmt: skip
 def test_settings_that_a_constructor_refuses_are_one_line(compose, classifier, word):
     from genviz.errors import UserError

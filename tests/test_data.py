@@ -6,8 +6,9 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from genviz.data import Batches, Centres, Crops, Damaged, Timed, find_pictures, read_picture, split, stack
+from genviz.data import Batches, Centres, Crops, Damaged, Timed, read_picture, split, stack
 from genviz.errors import UserError
+from genviz.folders import find_pictures
 
 
 def picture(path, mode="RGB", size=(40, 30), colour=None):

@@ -14,7 +14,7 @@ FOLDERS = {
     "regularizers": "regularizer",
 }
 """Folders of parts, and their groups of configurations."""
-BELOW = {"errors", "files", "images", "interfaces", "labels", "network", "targets", "readout"}
+BELOW = {"errors", "files", "folders", "images", "interfaces", "labels", "network", "randomness", "targets", "readout"}
 """What the parts may import."""
 
 

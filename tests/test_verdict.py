@@ -58,7 +58,7 @@ def test_a_dead_target(classifier, noise):
     aim(classifier, 0)
     verdict = judge(noise, classifier, target(classifier, "class:harmonica"))
     assert verdict.verdict == "dead"
-    assert "objective.warm_up" in verdict.explanation
+    assert "objective.activation.warm_up" in verdict.explanation
 
 
 def test_a_mixture_is_as_good_as_its_worst(classifier, noise):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from genviz.errors import UserError
 from genviz.images import COLOUR_CORRELATION
 from genviz.interfaces import Generator, Sample
+from genviz.randomness import Streams
 
 
 class Fourier(Generator):
@@ -21,8 +24,10 @@ class Fourier(Generator):
         size: rows and columns, in pixels.
         deviation: of the first coefficients.
         decay: of the amplitude; 1 for natural images.
-        images: how many.
+        streams: of random numbers, one an image.
     """
+
+    holds_many = True
 
     def __init__(
         self,
@@ -30,10 +35,11 @@ class Fourier(Generator):
         size: tuple[int, int] = (224, 224),
         deviation: float = 0.01,
         decay: float = 1.0,
+        streams: Streams | None = None,
     ) -> None:
         super().__init__()
-        if len(size) != 2 or not all(isinstance(side, int) and side > 1 for side in size):
-            raise UserError(f"generator.size={list(size)} is no size; it is rows and columns, 2 or more of each")
+        if not isinstance(size, Sequence) or len(size) != 2 or not all(isinstance(s, int) and s > 1 for s in size):
+            raise UserError(f"generator.size={size} is no size; it is rows and columns, [224,224], 2 or more of each")
         rows, columns = size
         self.size = (rows, columns)
         frequency = torch.hypot(torch.fft.fftfreq(rows)[:, None], torch.fft.rfftfreq(columns)[None])
@@ -43,7 +49,7 @@ class Fourier(Generator):
         self.register_buffer("colours", colours / colours.norm(dim=0).max(), persistent=False)
         self.amplitude: Tensor
         self.colours: Tensor
-        self.coefficients = nn.Parameter(float(deviation) * torch.randn(1, 3, *frequency.shape, 2))
+        self.coefficients = nn.Parameter(float(deviation) * (streams or Streams()).normal(3, *frequency.shape, 2))
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from genviz.interfaces import Objective
+from genviz.interfaces import Objective, Outline
 from genviz.readout import position, responses, weighted
 from genviz.targets import Target, Unit
 
@@ -23,24 +23,28 @@ class Activation(Objective):
 
     Args:
         target: T and its weights w.
-        preactivations: what to look at before the ReLU that a layer ends in, by the layer's name.
+        outline: of the classifier; says what to look at before the ReLU that a layer ends in.
         lambda_others: lambda; None for 10 / (units of the layer), the paper's 10/1000 for 1,000 classes; 0 for no
             penalty.
         warm_up: updates before Eq. 2 begins; 0 for Eq. 2 alone, dead targets included.
+        weight: of the score beside other objectives'.
     """
+
+    ranked = True
 
     def __init__(
         self,
         target: Target,
+        outline: Outline | None = None,
         *,
-        preactivations: Mapping[str, str] | None = None,
         lambda_others: float | None = None,
         warm_up: int = 0,
+        weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.target, self.warm_up = target, int(warm_up)
+        self.target, self.warm_up, self.weight = target, int(warm_up), float(weight)
         self.lambda_others = None if lambda_others is None else float(lambda_others)
-        known = preactivations or {}
+        known = {} if outline is None else outline.preactivations
         self.preactivations = {layer: known[layer] for layer in target.layers if warm_up and layer in known}
 
     @property

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
-from genviz.readout import select
+from genviz.readout import select, weighted
 from genviz.targets import Target
 
 
 class Caricature(Reference):
-    """C <Phi(x), Phi_0> / Z, Phi_0 = max(0, Phi(x_0)), Z = ||Phi_0||^2 (Mahendran & Vedaldi 2016, section 7, Eq. 4).
+    """<Phi(x), Phi_0> / Z, Phi_0 = max(0, Phi(x_0)), Z = ||Phi_0||^2 (Mahendran & Vedaldi 2016, section 7, Eq. 4).
 
     The paper says Z = ||Phi_0||, under which the score of x_0 grows with the layer's size; in its code it is squared,
     so that the score of x_0 is 1.
@@ -31,10 +31,10 @@ class Caricature(Reference):
         target: Target,
         outline: Outline | None = None,  # noqa: ARG002
         *,
-        image: str | None = None,
+        image: str | Tensor | None = None,
         weight: float = 1.0,
     ) -> None:
-        super().__init__(image)
+        super().__init__(image, "image=FILE, or objective.caricature.image=FILE")
         self.target, self.weight = target, float(weight)
 
     @property
@@ -50,4 +50,7 @@ class Caricature(Reference):
             wanted = select(unit, self.wanted[unit.layer])
             size = wanted.square().sum(1).clamp_min(torch.finfo(wanted.dtype).tiny)
             each.append((select(unit, seen[unit.layer]) * wanted).sum(1) / size)
-        return self.weight * (torch.stack(each, 1) @ each[0].new_tensor([unit.weight for unit in self.target.units]))
+        return weighted(self.target, torch.stack(each, 1))
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"inner product (1: as the picture)": self(seen)}

@@ -2,49 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from genviz.interfaces import Outline
-from genviz.objectives.reference import Reference, weights_of
-from genviz.targets import Target
+from genviz.objectives.reference import Reference
+from genviz.readout import select, weighted
+from genviz.targets import Target, parse_target
 
 
 class Content(Reference):
-    """-alpha sum_l v_l 1/2 ||X^l - C^l||^2 (Gatys et al. 2015; Gerretsen & Grinsztajn, Eq. 3).
+    """-sum_l v_l 1/2 ||X^l - C^l||^2, times alpha (Gatys et al. 2015; Gerretsen & Grinsztajn, Eq. 3).
 
     Args:
-        target: not looked at.
+        target: the layers l, each with its weight v_l; filters and neurons are parts of theirs.
         outline: of the classifier.
         image: the file of the picture c.
-        at: the layers.
+        at: other layers than the target's, ``layer:relu4_2+relu5_2``.
         weight: alpha.
-        weights: v_l, one a layer; None for 1 each.
     """
 
     def __init__(
         self,
-        target: Target | None = None,  # noqa: ARG002
-        outline: Outline | None = None,  # noqa: ARG002
+        target: Target,
+        outline: Outline,
         *,
-        image: str | None = None,
-        at: Sequence[str] = ("relu4_2",),
+        image: str | Tensor | None = None,
+        at: str | None = None,
         weight: float = 1.0,
-        weights: Sequence[float] | None = None,
     ) -> None:
-        super().__init__(image, "content.image")
-        self.at, self.weight = tuple(at), float(weight)
-        self.weights = weights_of(self.at, weights, "objective.content.weights")
+        super().__init__(image, "image=FILE, or objective.content.image=FILE")
+        self.target = target if at is None else parse_target(at, outline.labels, outline.layers)
+        self.weight = float(weight)
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return self.at
+        return self.target.layers
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         losses = [
-            weight * (seen[layer] - self.wanted[layer]).square().flatten(1).sum(1) / 2
-            for layer, weight in zip(self.at, self.weights, strict=True)
+            (select(unit, seen[unit.layer]) - select(unit, self.wanted[unit.layer])).square().sum(1) / 2
+            for unit in self.target.units
         ]
-        return -self.weight * torch.stack(losses).sum(0)
+        return -weighted(self.target, torch.stack(losses, 1))
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"content loss": -self(seen)}

@@ -10,12 +10,12 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
-from genviz.readout import select
+from genviz.readout import select, weighted
 from genviz.targets import Target, Unit
 
 
 class Inversion(Reference):
-    """-C ||(Phi(x) - Phi_0) M||^2 / ||Phi_0 M||^2 (Mahendran & Vedaldi 2016, Eq. 2 and 3).
+    """-||(Phi(x) - Phi_0) M||^2 / ||Phi_0 M||^2, times C (Mahendran & Vedaldi 2016, Eq. 2 and 3).
 
     Phi_0 is what the classifier computes for a picture; the mask M is what the target names, a layer, or some of its
     filters or neurons; and of these the ``window`` and the ``channels``. Several units' distances add with their
@@ -35,16 +35,18 @@ class Inversion(Reference):
         target: Target,
         outline: Outline | None = None,  # noqa: ARG002
         *,
-        image: str | None = None,
+        image: str | Tensor | None = None,
         weight: float = 1.0,
         window: int | None = None,
         channels: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(image)
+        super().__init__(image, "image=FILE, or objective.inversion.image=FILE")
         if window is not None and not (isinstance(window, int) and window > 0):
-            raise UserError(f"objective.window={window}: rows and columns, 1 or more, or null for all")
+            raise UserError(f"objective.inversion.window={window}: rows and columns, 1 or more, or null for all")
         if channels is not None and not (len(channels) == 2 and 0 <= channels[0] < channels[1]):
-            raise UserError(f"objective.channels={channels}: the first and the one after the last, or null for all")
+            raise UserError(
+                f"objective.inversion.channels={channels}: the first and the one after the last, or null for all"
+            )
         self.target, self.weight, self.window, self.channels = target, float(weight), window, channels
 
     @property
@@ -53,11 +55,17 @@ class Inversion(Reference):
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         distances = torch.stack([self._distance(unit, seen) for unit in self.target.units], 1)
-        return -self.weight * (distances @ distances.new_tensor([unit.weight for unit in self.target.units]))
+        return -weighted(self.target, distances)
 
     def errors(self, seen: Mapping[str, Tensor]) -> Tensor:
         """The normalized error ||(Phi(x) - Phi_0) M|| / ||Phi_0 M|| of each unit, (n, units): Table 5's."""
         return torch.stack([self._distance(unit, seen).sqrt() for unit in self.target.units], 1)
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        errors = self.errors(seen)
+        if len(self.target.units) == 1:
+            return {"normalized error": errors[:, 0]}
+        return {f"normalized error of {u.name}": e for u, e in zip(self.target.units, errors.unbind(1), strict=True)}
 
     def _distance(self, unit: Unit, seen: Mapping[str, Tensor]) -> Tensor:
         got, wanted = (self._masked(unit, activations[unit.layer]) for activations in (seen, self.wanted))

@@ -21,8 +21,11 @@ class Probability(Objective):
         UserError: the target names something else than classes.
     """
 
-    def __init__(self, target: Target, outline: Outline | None = None) -> None:  # noqa: ARG002
+    ranked = True
+
+    def __init__(self, target: Target, outline: Outline | None = None, *, weight: float = 1.0) -> None:  # noqa: ARG002
         super().__init__()
+        self.weight = float(weight)
         if any(unit.kind != "class" for unit in target.units):
             raise UserError(f"objective=probability takes classes, class:harmonica for instance, not {target}")
         self.target = target

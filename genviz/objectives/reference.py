@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.images import read_upright
+from genviz.images import read_upright, resize
 from genviz.interfaces import Classifier, Objective
 
 
@@ -18,35 +18,31 @@ class Reference(Objective, ABC):
     """An objective that compares what is seen with what the classifier sees in a picture.
 
     Args:
-        image: the picture's file, of any size and mode.
-        name: what the setting is called, for the one who forgot it.
+        image: the picture's file, of any size and mode; or RGB in [0, 1], (1, 3, h, w).
+        setting: what the command line calls it, for the one who forgot it.
     """
 
-    def __init__(self, image: str | None, name: str = "image") -> None:
+    def __init__(self, image: str | Tensor | None, setting: str = "image=FILE") -> None:
         super().__init__()
-        if not image or not isinstance(image, str):
-            raise UserError(f"say which picture: objective.{name}=FILE")
-        self.image = Path(image).expanduser()
-        self.picture = read_upright(self.image)
+        if isinstance(image, Tensor):
+            self.picture = image
+        elif image and isinstance(image, str):
+            self.picture = read_upright(Path(image).expanduser())
+        else:
+            raise UserError(f"say which picture: {setting}")
         self.wanted: dict[str, Tensor] = {}
 
-    def remember(self, classifier: Classifier) -> None:
-        device = next(classifier.parameters()).device
+    def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
+        picture = self.picture.to(next(classifier.parameters()).device)
+        if not classifier.outline.resizes:
+            picture = resize(picture, self.fit(size))
         with torch.no_grad():
-            self.wanted = self.keep(classifier(self.picture.to(device), self.layers))
+            self.wanted = self.keep(classifier(picture, self.layers))
+
+    def fit(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The size in which a classifier that does not resize shall see the picture, beside images of ``size``."""
+        return size
 
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What is kept of what the classifier sees in the picture."""
         return dict(seen)
-
-
-def weights_of(layers: Sequence[str], weights: Sequence[float] | None, name: str) -> list[float]:
-    """One weight a layer, all 1 if none are given.
-
-    Raises:
-        UserError: there are more or fewer.
-    """
-    given = [1.0] * len(layers) if weights is None else [float(weight) for weight in weights]
-    if len(given) != len(layers):
-        raise UserError(f"{name} has {len(given)} weights for {len(layers)} layers ({', '.join(layers)}); give as many")
-    return given

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from genviz.interfaces import Objective, Outline
-from genviz.readout import select
+from genviz.readout import select, weighted
 from genviz.targets import Target
 
 
@@ -21,11 +21,12 @@ class SquaredActivation(Objective):
     Args:
         target: layers, filters, neurons or classes.
         outline: of the classifier.
+        weight: of the score beside other objectives'.
     """
 
-    def __init__(self, target: Target, outline: Outline | None = None) -> None:  # noqa: ARG002
+    def __init__(self, target: Target, outline: Outline | None = None, *, weight: float = 1.0) -> None:  # noqa: ARG002
         super().__init__()
-        self.target = target
+        self.target, self.weight = target, float(weight)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -33,4 +34,7 @@ class SquaredActivation(Objective):
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         each = [select(unit, seen[unit.layer]).square().mean(1) for unit in self.target.units]
-        return torch.stack(each, 1) @ each[0].new_tensor([unit.weight for unit in self.target.units])
+        return weighted(self.target, torch.stack(each, 1))
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"mean square of the activation": self(seen)}

@@ -2,64 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from genviz.errors import UserError
 from genviz.interfaces import Outline
-from genviz.objectives.reference import Reference, weights_of
-from genviz.targets import Target
+from genviz.objectives.reference import Reference
+from genviz.readout import weighted
+from genviz.targets import Target, parse_target
 
 
 class Style(Reference):
-    """-beta sum_l w_l 1 / (4 N_l^2 M_l^2) ||X^l X^l^T - S^l S^l^T||^2 (Gerretsen & Grinsztajn, Eq. 4).
+    """-sum_l w_l 1 / (4 N_l^2 M_l^2) ||X^l X^l^T - S^l S^l^T||^2, times beta (Gerretsen & Grinsztajn, Eq. 4).
 
     N_l features at M_l positions (Gatys et al. 2015). By itself it is texture synthesis (Kocur 2021). The style's
-    picture may have another size: each Gram matrix is divided by its own number of positions.
+    picture may have another shape: each Gram matrix is divided by its own number of positions.
 
     Args:
-        target: not looked at.
+        target: the layers l, each with its weight w_l.
         outline: of the classifier.
         image: the file of the picture s.
-        at: the layers.
+        at: other layers than the target's, ``layer:relu1_1+relu2_1@0.7``.
         weight: beta.
-        weights: w_l, one a layer; None for 1 each.
+
+    Raises:
+        UserError: something else than layers with positions is named.
     """
 
     def __init__(
         self,
-        target: Target | None = None,  # noqa: ARG002
-        outline: Outline | None = None,  # noqa: ARG002
+        target: Target,
+        outline: Outline,
         *,
-        image: str | None = None,
-        at: Sequence[str] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+        image: str | Tensor | None = None,
+        at: str | None = None,
         weight: float = 1.0,
-        weights: Sequence[float] | None = None,
     ) -> None:
-        super().__init__(image, "style.image")
-        self.at, self.weight = tuple(at), float(weight)
-        self.weights = weights_of(self.at, weights, "objective.style.weights")
+        super().__init__(image, "style=FILE, or objective.style.image=FILE")
+        self.target = target if at is None else parse_target(at, outline.labels, outline.layers)
+        self.weight = float(weight)
+        shapes = {layer.name: layer.shape for layer in outline.layers}
+        for unit in self.target.units:
+            if unit.kind != "layer" or len(shapes[unit.layer]) < 2:
+                raise UserError(f"a style is of convolutional layers, layer:relu1_1 for instance, not of {unit.name}")
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return self.at
+        return self.target.layers
+
+    def fit(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The picture's own shape, with as many pixels as the images have."""
+        rows, columns = self.picture.shape[2:]
+        scale = math.sqrt(math.prod(size) / (rows * columns))
+        return max(1, round(scale * rows)), max(1, round(scale * columns))
 
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {layer: gram(activation) for layer, activation in seen.items()}
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         losses = []
-        for layer, weight in zip(self.at, self.weights, strict=True):
-            difference = gram(seen[layer]) - self.wanted[layer]
-            losses.append(weight * difference.square().sum((1, 2)) / (4 * difference.shape[1] ** 2))
-        return -self.weight * torch.stack(losses).sum(0)
+        for unit in self.target.units:
+            difference = gram(seen[unit.layer]) - self.wanted[unit.layer]
+            losses.append(difference.square().sum((1, 2)) / (4 * difference.shape[1] ** 2))
+        return -weighted(self.target, torch.stack(losses, 1))
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"style loss": -self(seen)}
 
 
 def gram(activation: Tensor) -> Tensor:
-    """A A^T / M of the features A (n, c, h, w), (n, c, c)."""
-    if activation.ndim < 3:
-        raise UserError("a style is of layers with positions; name convolutional ones")
+    """A A^T / M of the features A (n, c, ...) at M positions, (n, c, c)."""
     features = activation.flatten(2)
     return features @ features.mT / features.shape[2]

@@ -27,6 +27,8 @@ class PreImage(Optimizer):
         lr: eta_0 before it is multiplied by h w; 0.01 B^2 / alpha in the paper.
         rho: of both memories.
         bound: B+; None for no projection.
+        until: the step from which on the rate is a tenth and the momentum begins anew, as in the second stage of the
+            paper's code; None for never.
     """
 
     def __init__(
@@ -35,10 +37,11 @@ class PreImage(Optimizer):
         lr: float = 0.01 * 80**2 / 6,
         rho: float = 0.9,
         bound: float | None = 160.0,
+        until: int | None = None,
     ) -> None:
         if not lr > 0 or not 0 <= rho < 1 or not (bound is None or bound > 0):
             raise UserError(f"lr={lr} and bound={bound} are above 0, rho={rho} from 0 up to 1")
-        super().__init__(params, {"lr": float(lr), "rho": float(rho), "bound": bound})
+        super().__init__(params, {"lr": float(lr), "rho": float(rho), "bound": bound, "until": until})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -58,8 +61,13 @@ class PreImage(Optimizer):
         assert gradient is not None
         if not state:
             state["squares"], state["momentum"] = torch.zeros_like(x), torch.zeros_like(x)
+            state["step"] = 0
+        late = group["until"] is not None and state["step"] >= group["until"]
+        if state["step"] == group["until"]:
+            state["momentum"].zero_()
+        state["step"] += 1
         state["squares"].mul_(rho).addcmul_(gradient, gradient)
-        rate = group["lr"] * (x.shape[-2] * x.shape[-1] if x.ndim == 4 else 1)
+        rate = (0.1 if late else 1.0) * group["lr"] * (x.shape[-2] * x.shape[-1] if x.ndim == 4 else 1)
         state["momentum"].mul_(rho).sub_(gradient / (1 / rate + state["squares"].sqrt()))
         x.add_(state["momentum"])
         if group["bound"] is not None and x.ndim == 4:
