@@ -139,9 +139,7 @@ def generator(config: DictConfig, streams: Streams) -> Generator:
     if len(streams) == 1:
         return make(config.generator, "generator")
     if not getattr(kind, "holds_many", False):
-        raise UserError(
-            f"generator={config.choices.generator} makes one image at a time: images=1"
-        )
+        raise UserError(f"generator={config.choices.generator} makes one image at a time: images=1")
     return make(config.generator, "generator", streams=streams)
 
 

@@ -58,6 +58,29 @@ def check_distillation(config: DictConfig) -> None:
     _check_devices(config)
 
 
+def check_inversions(config: DictConfig) -> None:
+    """Look at what no constructor looks at.
+
+    Raises:
+        UserError: a setting is missing, or not of its kind.
+    """
+    if OmegaConf.is_missing(config, "pictures") or not isinstance(config.pictures, str):
+        raise UserError("say which pictures shall be inverted: pictures=FOLDER, or pictures=FILE")
+    _check_run(config, {"updates": 1, "count": 1, "seed": 0, **({} if config.batch == "auto" else {"batch": 1})})
+    strengths = config.strengths
+    if (
+        not isinstance(strengths, ListConfig)
+        or not strengths
+        or not all(isinstance(s, int | float) and not isinstance(s, bool) and 0 <= s < math.inf for s in strengths)
+    ):
+        raise UserError(f"strengths={strengths} is no list of numbers from 0 up, such as [1,20,100,300]")
+    if "otherwise" in config.classifier:
+        raise UserError("classifier=auto would be another network on another machine; name one")
+    if not re.fullmatch(r"\w[\w.+-]*", str(config.name)):
+        raise UserError(f"name={config.name} is no name for a folder; letters, digits, . _ + and - are")
+    _check_devices(config)
+
+
 def check_pretraining(config: DictConfig) -> None:
     """Look at what no constructor looks at.
 

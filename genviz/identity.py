@@ -30,6 +30,14 @@ def of_training(
     return {name: _content(name, value) for name, value in _flatten(settings).items()} | own
 
 
+def of_inversions(config: DictConfig, classifier_sha256: str) -> dict[str, str]:
+    """Every setting that a table of inversions depends on, flat, but for its layers, strengths and pictures."""
+    settings = _settings(config, ("classifier", "generator", "regularizer", "transform", "optimizer"))
+    settings["classifier"].pop("weights", None)
+    own = {"classifier.weights": f"sha256 {classifier_sha256[:16]}"}
+    return _flatten(settings) | own | {name: str(config[name]) for name in ("updates", "seed")}
+
+
 def of_distillation(config: DictConfig, weights_sha256: str, pictures: Sequence[str]) -> dict[str, str]:
     """Every setting that a distilled network depends on, flat, and the names of its ``pictures``."""
     settings = _settings(config, ("teacher", "student", "distillation", "optimizer", "data"))
