@@ -33,6 +33,10 @@ def invert() -> None:
 def _train(config: DictConfig) -> int:
     from genviz import build, checks, choice
 
+    if config.panels is not None and config.get("target", None) is None:
+        from genviz.runs.figure import draw
+
+        return draw(config)
     checks.check_training(config)
     choice.choose(config)
     target = build.target(config, build.sketch(config.classifier))

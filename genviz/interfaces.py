@@ -93,9 +93,12 @@ class Classifier(nn.Module, ABC):
     weights_sha256: str
 
     @classmethod
-    @abstractmethod
     def sketch(cls, **settings: Any) -> Outline:
-        """The outline of the classifier that these constructor's arguments make; without loading anything."""
+        """The outline of the classifier that these constructor's arguments make; without loading anything.
+
+        Only a classifier that a configuration can name needs it.
+        """
+        raise NotImplementedError(f"{cls.__name__} is not made from a configuration")
 
     @abstractmethod
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:

@@ -64,7 +64,6 @@ class Verdict(NamedTuple):
         }
 
 
-@torch.no_grad()
 def judge(
     picture: Path,
     classifier: Classifier,
@@ -81,8 +80,22 @@ def judge(
         first: what it was before any update, RGB in [0, 1], (1, 3, h, w).
         failure: why its training ended early; None for a sound one.
     """
+    return judge_image(read_image(picture), classifier, target, objective, first=first, failure=failure)
+
+
+@torch.no_grad()
+def judge_image(
+    image: Tensor,
+    classifier: Classifier,
+    target: Target,
+    objective: Objective | None = None,
+    *,
+    first: Tensor | None = None,
+    failure: str | None = None,
+) -> Verdict:
+    """`judge` of an image as it would be written, RGB in [0, 1], (1, 3, h, w)."""
     device = next(classifier.parameters()).device
-    image = read_image(picture).to(device)
+    image = image.to(device)
     layers = tuple(dict.fromkeys((*target.layers, *(() if objective is None else objective.layers), SCORES)))
     seen = classifier(image, layers)
     reading = read(target, seen)

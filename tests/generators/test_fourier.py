@@ -6,6 +6,7 @@ import torch
 from genviz.errors import UserError
 from genviz.generators.fourier import Fourier
 from genviz.images import COLOUR_CORRELATION
+from genviz.randomness import Streams
 
 
 @pytest.mark.parametrize("size", [(6, 8), (5, 7)])
@@ -50,3 +51,21 @@ def test_the_images_are_in_range_and_of_the_size():
 def test_a_size_is_two_sides():
     with pytest.raises(UserError, match="no size"):
         Fourier(size=(1, 8))
+
+
+@pytest.mark.parametrize("size", [8, None, "auto", (8, 8.5)])
+def test_nothing_else_is_a_size(size):
+    with pytest.raises(UserError, match="no size"):
+        Fourier(size=size)
+
+
+def test_of_several_images_each_is_as_if_alone():
+    together = Fourier(size=(6, 9), deviation=1.0, streams=Streams(range(3, 7)))
+    images = together().images
+    assert images.shape == (4, 3, 6, 9)
+    assert together().parameters["coefficients"].shape == (4, 3 * 6 * 5 * 2)
+    for number in range(4):
+        torch.manual_seed(3 + number)
+        alone = Fourier(size=(6, 9), deviation=1.0)
+        assert torch.equal(together.coefficients[number], alone.coefficients[0])
+        torch.testing.assert_close(images[number], alone().images[0])

@@ -6,6 +6,7 @@ from PIL import Image
 from genviz.errors import UserError
 from genviz.generators.pixels import Pixels
 from genviz.images import MEAN_COLOUR
+from genviz.randomness import Streams
 
 
 def test_the_pixels_are_the_parameters():
@@ -58,10 +59,52 @@ def test_the_settled_picture_is_the_middle_of_the_canvas():
     assert generator.image_size == (6, 6)
 
 
+def test_clipped_pixels_are_put_back_into_the_range_before_each_look():
+    torch.manual_seed(0)
+    generator = Pixels(size=(4, 6), range="clipped", noise=200.0)
+    before = (generator.values.detach() + torch.tensor(MEAN_COLOUR).view(3, 1, 1)) / 255
+    assert before.min() < 0
+    assert before.max() > 1
+    images = generator().images
+    torch.testing.assert_close(images, before.clamp(0, 1))
+    images.sum().backward()
+    assert (generator.values.grad == 1 / 255).all()  # those at an end, too: they can come back
+    torch.testing.assert_close(generator().images, images, rtol=0, atol=0)
+    with torch.no_grad():
+        generator.values += 1000
+    assert (generator().images == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "made"),
+    [((10, 14), None, (10, 14)), ((10, 14), 28, (20, 28)), ((14, 10), 7, (7, 5)), ((10, 15), 8, (5, 8)),
+     ((9, 9), 5, (5, 5)), ((10, 14), (3, 4), (3, 4))],
+)  # fmt: skip
+def test_one_number_is_the_longer_side(shape, size, made):
+    generator = Pixels(size=size, start=torch.rand(1, 3, *shape))
+    assert generator.image_size == made
+    assert generator().images.shape[2:] == made
+
+
+@pytest.mark.parametrize("margin", [0, 3])
+@pytest.mark.parametrize("range_", ["sigmoid", "open", "clipped"])
+@pytest.mark.parametrize("start", ["grey", "noise", torch.rand(1, 3, 8, 6)])
+def test_of_several_images_each_begins_as_if_alone(start, range_, margin):
+    settings = {"size": (8, 6), "start": start, "range": range_, "margin": margin, "noise": 0.3}
+    together = Pixels(**settings, streams=Streams(range(5, 9)))
+    assert together().images.shape == (4, 3, 8 + margin, 6 + margin)
+    for number in range(4):
+        torch.manual_seed(5 + number)
+        assert torch.equal(together.values[number], Pixels(**settings).values[0])
+    assert not torch.equal(together.values[0], together.values[1])
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [({"size": (1, 8)}, "no size"), ({"size": None}, "no size"), ({"range": "half"}, "sigmoid or open"),
-     ({"start": "/nowhere.png"}, "no such file"), ({"margin": -1}, "margin")],
+    [({"size": 8}, "no size"), ({"size": 1, "start": torch.rand(1, 3, 8, 8)}, "no size"),
+     ({"size": "large"}, "no size"), ({"size": (8.5, 8)}, "no size"), ({"start": 3}, "start=3 is not known"),
+     ({"size": (1, 8)}, "no size"), ({"size": None}, "no size"), ({"range": "half"}, "sigmoid, open, clipped"),
+     ({"start": "/nowhere.png"}, "no such file"), ({"margin": -1}, "margin"), ({"margin": 1.5}, "margin")],
 )  # fmt: skip
 def test_settings_that_mean_nothing_are_one_line(settings, says):
     with pytest.raises(UserError, match=says):

@@ -5,6 +5,7 @@ from PIL import Image
 
 from genviz.errors import UserError
 from genviz.objectives.inversion import Inversion
+from genviz.objectives.together import Together
 from genviz.targets import Target, Unit
 
 
@@ -25,11 +26,12 @@ def test_it_is_the_papers_distance(tmp_path):
     """Mahendran & Vedaldi 2016, Eq. 2, times C."""
     objective, wanted = made(tmp_path, weight=20.0)
     seen = torch.randn(2, 6, 7, 7, dtype=torch.float64)
-    for score, one in zip(objective({"conv1": seen}), seen, strict=True):
+    for score, one in zip(Together({"inversion": objective})({"conv1": seen}), seen, strict=True):
         above = sum(float(a - b) ** 2 for a, b in zip(one.flatten(), wanted.flatten(), strict=True))
         torch.testing.assert_close(score.item(), -20 * above / sum(float(b) ** 2 for b in wanted.flatten()))
     errors = objective.errors({"conv1": seen})
-    torch.testing.assert_close(errors[:, 0] ** 2 * -20, objective({"conv1": seen}))
+    torch.testing.assert_close(-(errors[:, 0] ** 2), objective({"conv1": seen}))
+    assert torch.equal(objective.measure({"conv1": seen})["normalized error"], errors[:, 0])
 
 
 @pytest.mark.parametrize(
@@ -57,13 +59,17 @@ def test_filters_and_neurons_are_masks_too(tmp_path):
     filters = ((seen[0, 2] - wanted[0, 2]) ** 2).sum() / (wanted[0, 2] ** 2).sum()
     neuron = (seen[0, 1, 3, 4] - wanted[0, 1, 3, 4]) ** 2 / wanted[0, 1, 3, 4] ** 2
     torch.testing.assert_close(objective({"conv1": seen})[0], -(filters + 0.5 * neuron))
+    measured = objective.measure({"conv1": seen})
+    assert list(measured) == ["normalized error of filter:conv1:2", "normalized error of neuron:conv1:1:3:4"]
+    torch.testing.assert_close(measured["normalized error of filter:conv1:2"][0], filters.sqrt())
+    torch.testing.assert_close(measured["normalized error of neuron:conv1:1:3:4"][0], neuron.sqrt())
 
 
 def test_the_picture_itself_is_no_distance_away(tmp_path):
     Image.new("RGB", (8, 8), (200, 100, 0)).save(tmp_path / "a.png")
     classifier = TinyClassifier()
     objective = Inversion(layer("relu1"), image=str(tmp_path / "a.png"))
-    objective.remember(classifier)
+    objective.remember(classifier, (12, 12))
     picture = torch.tensor([200.0, 100.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 8, 8) / 255
     assert objective(classifier(picture, objective.layers)).abs().item() < 1e-6
 

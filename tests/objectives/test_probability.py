@@ -16,6 +16,10 @@ def test_it_is_the_softmax_of_the_target():
     assert got.item() == pytest.approx((math.exp(2.0) + 0.5 * math.exp(1.0)) / total)
 
 
+def test_a_picture_is_judged_by_the_place_of_its_classes():
+    assert Probability(Target((Unit("class", "scores", (1,), 1.0, "1"),)), weight=3).ranked
+
+
 def test_it_is_of_classes_alone():
     with pytest.raises(UserError, match="takes classes"):
         Probability(Target((Unit("layer", "relu1", (), 1.0, "relu1"),)))
