@@ -37,6 +37,8 @@ def check_training(config: DictConfig) -> None:
     moments = config.snapshot_every if isinstance(config.snapshot_every, ListConfig) else [config.snapshot_every]
     if not moments or not all(isinstance(m, int) and not isinstance(m, bool) and m > 0 for m in moments):
         raise UserError(f"snapshot_every={config.snapshot_every} is no whole number from 1 up, nor a list of updates")
+    if not isinstance(config.lr_end, int | float) or isinstance(config.lr_end, bool) or not 0 <= config.lr_end <= 1:
+        raise UserError(f"lr_end={config.lr_end} is no share from 0 to 1")
     for name in ("image", "style", "pictures"):
         if config[name] is not None and not (isinstance(config[name], str) and config[name]):
             raise UserError(f"{name}={config[name]} is no {'folder' if name == 'pictures' else 'file'}")

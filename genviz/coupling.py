@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
 from genviz.objectives.together import Together
@@ -28,6 +29,7 @@ class Coupling(pl.LightningModule):
     Args:
         target: what the metrics report.
         optimizer: makes an optimizer of the generator's trainable parameters.
+        schedule: the learning rate's share at an update; None for 1.
         streams: those that the generator draws from, one an image; the transforms draw from them, too.
     """
 
@@ -41,12 +43,14 @@ class Coupling(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         regularizers: Mapping[str, Regularizer] | None = None,
         transforms: Sequence[nn.Module] = (),
+        schedule: Callable[[int], float] | None = None,
         streams: Streams | None = None,
     ) -> None:
         super().__init__()
         self.generator, self.classifier, self.objective = generator, classifier, objective
         self.regularizers, self.transforms = nn.ModuleDict(regularizers), nn.Sequential(*transforms)
         self.target, self.optimizer, self.streams = target, optimizer, streams or Streams()
+        self.schedule = schedule
         for part in transforms:
             if isinstance(part, Transform):
                 part.streams = self.streams
@@ -101,9 +105,15 @@ class Coupling(pl.LightningModule):
         finally:
             self.generator.train(training)
 
-    def configure_optimizers(self) -> Optimizer:
+    def configure_optimizers(self) -> Any:
         """Optimize the generator, or what of it is trainable."""
-        return self.optimizer([parameter for parameter in self.generator.parameters() if parameter.requires_grad])
+        optimizer = self.optimizer([parameter for parameter in self.generator.parameters() if parameter.requires_grad])
+        if self.schedule is None:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": LambdaLR(optimizer, self.schedule), "interval": "step"},
+        }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep where the images' streams of random numbers stand."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -15,21 +15,43 @@ _MARGIN, _LINE = 8, 17
 def write_sheet(path: Path, rows: Sequence[Sequence[tuple[str, Path]]], side: int = 128) -> None:
     """Write the pictures of each row side by side, ``side`` pixels high at most, each under its name; atomically.
 
+    The file's suffix says its format, ``.png`` or ``.jpg``.
+
     Raises:
         UserError: the disk is full, or the folder cannot be written to.
     """
-    columns = max(len(row) for row in rows)
-    width, height = columns * (side + _MARGIN) + _MARGIN, len(rows) * (side + _LINE + _MARGIN) + _MARGIN
-    sheet = Image.new("RGB", (width, height), "white")
+    sizes = [[_scaled(picture, side) for _, picture in row] for row in rows]
+    width = max(sum(columns + _MARGIN for columns, _ in row) for row in sizes) + _MARGIN
+    heights = [max(height for _, height in row) + _LINE + _MARGIN for row in sizes]
+    sheet = Image.new("RGB", (width, sum(heights) + _MARGIN), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
-    for y, row in enumerate(rows):
-        for x, (name, picture) in enumerate(row):
-            left, top = _MARGIN + x * (side + _MARGIN), _MARGIN + y * (side + _LINE + _MARGIN)
-            while len(name) > 1 and pen.textlength(name, font) > side + _MARGIN - 2:
-                name = name[:-2] + "…"
-            pen.text((left, top), name, "black", font)
+    top = _MARGIN
+    for row, row_sizes, height in zip(rows, sizes, heights, strict=True):
+        left = _MARGIN
+        for (name, picture), size in zip(row, row_sizes, strict=True):
+            pen.text((left, top), _fitting(name, lambda text: pen.textlength(text, font), size[0]), "black", font)
             with Image.open(picture) as opened:
-                opened.thumbnail((side, side), Image.Resampling.LANCZOS)
-                sheet.paste(opened.convert("RGB"), (left, top + _LINE))
+                sheet.paste(opened.convert("RGB").resize(size, Image.Resampling.LANCZOS), (left, top + _LINE))
+            left += size[0] + _MARGIN
+        top += height
     with atomic_write(path) as file:
-        sheet.save(file, format=path.suffix.lstrip(".").upper() or "PNG", optimize=True)
+        if path.suffix == ".jpg":
+            sheet.save(file, format="JPEG", quality=85, optimize=True)
+        else:
+            sheet.save(file, format="PNG")
+
+
+def _scaled(picture: Path, side: int) -> tuple[int, int]:
+    """Columns and rows of a picture whose rows are ``side`` at most; a strip of several is as wide as it is."""
+    with Image.open(picture) as opened:
+        scale = min(1.0, side / opened.height)
+        return round(scale * opened.width), round(scale * opened.height)
+
+
+def _fitting(name: str, length: Callable[[str], float], width: int) -> str:
+    """As much of a name as is no longer than ``width`` pixels."""
+    if length(name) <= width:
+        return name
+    while len(name) > 1 and length(name + "…") > width:
+        name = name[:-1]
+    return name + "…"

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from genviz.errors import UserError
 from genviz.randomness import Streams
 
+_GREY = 0.45  # about the mean of natural images
+
 
 class Transform(nn.Module):
     """A random change of images, of each by numbers of its own stream."""
@@ -62,6 +64,38 @@ class RandomRoll(Transform):
         """Shift ``images`` (n, 3, h, w), each its own way."""
         shifts = self.streams.whole(-self.pixels, self.pixels + 1, 2).tolist()
         return torch.stack([image.roll(shift, (1, 2)) for image, shift in zip(images, shifts, strict=True)])
+
+
+class RandomFlip(Transform):
+    """Mirrors every other image, left to right."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Mirror ``images`` (n * views, 3, h, w), each or not."""
+        views = len(images) // len(self.streams)
+        mirrored = self.streams.uniform(0, 1, views).flatten().to(images) < 0.5
+        return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
+
+
+class RandomColours(Transform):
+    """Another light on each image: contrast, brightness, and a tint; the numbers are standard deviations.
+
+    Args:
+        contrast: of the logarithm of the contrast around middle grey; of the brightness half of it, of 1.
+        tint: of what each channel is brighter or darker by, of 1.
+    """
+
+    def __init__(self, *, contrast: float = 0.0, tint: float = 0.0) -> None:
+        super().__init__()
+        if contrast < 0 or tint < 0:
+            raise UserError("transform: contrast and tint are standard deviations, 0 or more")
+        self.contrast, self.tint = float(contrast), float(tint)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Change ``images`` (n * views, 3, h, w), each by itself; they may leave [0, 1]."""
+        views = len(images) // len(self.streams)
+        drawn = self.streams.normal(views, 5, 1, 1).flatten(0, 1).to(images)  # contrast, brightness, red, green, blue
+        factor, brightness = (self.contrast * drawn[:, :1]).exp(), self.contrast / 2 * drawn[:, 1:2]
+        return (images - _GREY) * factor + _GREY + brightness + self.tint * drawn[:, 2:]
 
 
 class RandomViews(Transform):

@@ -21,7 +21,7 @@ def draw(config: DictConfig) -> int:
     Raises:
         UserError: a setting cannot work, or there are no panels for this classifier.
     """
-    rows = [[_panel(config, words) for words in row] for row in _rows(config)]
+    rows = panels(config)
     for panel in [panel for row in rows for panel in row]:
         checks.check_training(panel)
         build.target(panel, build.sketch(panel.classifier))  # all are looked at before the first is made
@@ -34,11 +34,22 @@ def draw(config: DictConfig) -> int:
                 return code
             title = str(target) if panel.tag is None else f"{target}, {panel.tag}"
             sheet[-1].append((_short(title), Places.of(panel, target).picture))
-    names = build.names(config)
+    whole = copy.deepcopy(rows[0][0])
+    whole.tag = config.tag
+    names = build.names(whole)
     path = Path(config.paths.outputs).expanduser() / names.classifier / names.generator / "sheet.png"
     write_sheet(path, sheet, _SIDE)
     print(f"sheet       {path}", flush=True)
     return 0
+
+
+def panels(config: DictConfig) -> list[list[DictConfig]]:
+    """The configuration of each picture of the figure, row by row.
+
+    Raises:
+        UserError: there are none for this classifier.
+    """
+    return [[_panel(config, words) for words in row] for row in _rows(config)]
 
 
 def _rows(config: DictConfig) -> list[list[str]]:

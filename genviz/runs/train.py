@@ -29,6 +29,7 @@ from genviz.interfaces import Classifier
 from genviz.loggers import WandbRun, log_result
 from genviz.memory import keep_freed_memory
 from genviz.runs.trainer import close, make_trainer
+from genviz.schedules import falling
 from genviz.targets import Target
 from genviz.verdict import Verdict, judge
 
@@ -133,6 +134,7 @@ def _couple(config: DictConfig, target: Target, classifier: Classifier) -> Coupl
         optimizer=build.optimizer(config),
         regularizers=build.regularizers(config),
         transforms=build.transforms(config),
+        schedule=None if config.lr_end == 1 else falling(config.updates, config.lr_end),
         streams=streams,
     )
     streams.skip()

@@ -16,6 +16,14 @@ def test_it_is_deepdreams_step():
         torch.testing.assert_close(x[number], start[number] + 1.5 / g.abs().mean() * g)
 
 
+def test_a_parameter_with_one_number_an_image_takes_steps_too():
+    """As a generator's biases have."""
+    x = torch.nn.Parameter(torch.zeros(3))
+    x.grad = torch.tensor([2.0, -0.5, 0.0])
+    NormalizedAscent([x], lr=1.5).step()
+    assert x.tolist() == [-1.5, 1.5, 0.0]
+
+
 def test_without_a_gradient_nothing_moves():
     x, y = torch.nn.Parameter(torch.ones(1, 3)), torch.nn.Parameter(torch.ones(1, 3))
     x.grad = torch.zeros(1, 3)
