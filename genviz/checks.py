@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from typing import get_args
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz.errors import UserError
+from genviz.images import Display
 from genviz.targets import EXAMPLES
 
 _NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "log_every": 1, "median": 1, "images": 1}
@@ -42,8 +44,8 @@ def check_training(config: DictConfig) -> None:
     for name in ("image", "style", "pictures"):
         if config[name] is not None and not (isinstance(config[name], str) and config[name]):
             raise UserError(f"{name}={config[name]} is no {'folder' if name == 'pictures' else 'file'}")
-    if config.display not in ("rgb", "despraz"):
-        raise UserError(f"display={config.display} is not known; it is rgb or despraz")
+    if config.display not in get_args(Display):
+        raise UserError(f"display={config.display} is not known; it is {', '.join(get_args(Display))}")
 
 
 def check_distillation(config: DictConfig) -> None:

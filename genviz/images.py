@@ -33,18 +33,20 @@ UNREADABLE = (
 )
 """What Pillow raises of a damaged picture."""
 
-Display = Literal["rgb", "despraz"]
+Display = Literal["rgb", "despraz", "stretch"]
 
 
 def display(image: Tensor, how: Display = "rgb") -> Tensor:
     """Map an image (3, h, w) to (h, w, 3) bytes.
 
     ``rgb`` is what the classifier saw, clipped to [0, 1]; ``despraz`` is the display of Despraz et al.'s code for the
-    untrained generator: minus the minimum, square root, over the maximum.
+    untrained generator: minus the minimum, square root, over the maximum; ``stretch`` is that of Mahendran & Vedaldi's
+    (2016) code: from the minimum to the maximum.
     """
     image = image.detach().float().cpu()
-    if how == "despraz":
-        image = (image - image.min()).sqrt()
+    if how != "rgb":
+        image = image - image.min()
+        image = image.sqrt() if how == "despraz" else image
         image = image / image.max().clamp_min(torch.finfo(image.dtype).tiny)
     return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
 

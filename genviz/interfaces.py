@@ -59,6 +59,11 @@ class Generator(nn.Module, ABC):
     def image_size(self) -> tuple[int, int]:
         """Rows and columns of the images."""
 
+    @property
+    def smallest_size(self) -> tuple[int, int]:
+        """Rows and columns of the smallest images that it makes on the way."""
+        return self.image_size
+
     @abstractmethod
     def forward(self) -> Sample:
         """Make the images: with noise and batch statistics in ``train`` mode, the settled ones in ``eval`` mode."""

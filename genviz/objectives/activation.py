@@ -27,6 +27,7 @@ class Activation(Objective):
         lambda_others: lambda; None for 10 / (units of the layer), the paper's 10/1000 for 1,000 classes; 0 for no
             penalty.
         warm_up: updates before Eq. 2 begins; 0 for Eq. 2 alone, dead targets included.
+        ramp: updates over which lambda rises to its value; 0 for lambda from the start.
         weight: of the score beside other objectives'.
     """
 
@@ -39,10 +40,11 @@ class Activation(Objective):
         *,
         lambda_others: float | None = None,
         warm_up: int = 0,
+        ramp: int = 0,
         weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.target, self.warm_up, self.weight = target, int(warm_up), float(weight)
+        self.target, self.warm_up, self.ramp, self.weight = target, int(warm_up), int(ramp), float(weight)
         self.lambda_others = None if lambda_others is None else float(lambda_others)
         known = {} if outline is None else outline.preactivations
         self.preactivations = {layer: known[layer] for layer in target.layers if warm_up and layer in known}
@@ -55,7 +57,8 @@ class Activation(Objective):
         warming = self.update < self.warm_up
         fire = torch.stack([self._fire(unit, seen, warming) for unit in self.target.units], 1)  # (n, units)
         score = weighted(self.target, fire)
-        return score if warming else score - self._others(seen)
+        share = min(1.0, self.update / self.ramp) if self.ramp else 1.0
+        return score if warming else score - share * self._others(seen)
 
     def _fire(self, unit: Unit, seen: Mapping[str, Tensor], warming: bool) -> Tensor:
         response = _response(unit, seen[unit.layer])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -38,6 +38,11 @@ class Reference(Objective, ABC):
             picture = resize(picture, self.fit(size))
         with torch.no_grad():
             self.wanted = self.keep(classifier(picture, self.layers))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Reference:
+        self.wanted = {layer: fn(value) for layer, value in self.wanted.items()}  # to another device, with the rest
+        super()._apply(fn, recurse)
+        return self
 
     def fit(self, size: tuple[int, int]) -> tuple[int, int]:
         """The size in which a classifier that does not resize shall see the picture, beside images of ``size``."""

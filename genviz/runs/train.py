@@ -23,9 +23,10 @@ from genviz.callbacks.monitor import Monitor
 from genviz.callbacks.snapshots import Snapshots
 from genviz.checkpoint import KEY, check_identity, read_checkpoint
 from genviz.coupling import Coupling
+from genviz.errors import UserError
 from genviz.files import prepare_folder, set_aside, write_text
 from genviz.images import display, read_image, side_by_side, write_png
-from genviz.interfaces import Classifier
+from genviz.interfaces import SCORES, Classifier
 from genviz.loggers import WandbRun, log_result
 from genviz.memory import keep_freed_memory
 from genviz.runs.trainer import close, make_trainer
@@ -138,8 +139,30 @@ def _couple(config: DictConfig, target: Target, classifier: Classifier) -> Coupl
         streams=streams,
     )
     streams.skip()
+    _check_sizes(coupling)
     coupling.configure_optimizers()  # its settings are looked at before anything is written
     return coupling
+
+
+@torch.no_grad()
+def _check_sizes(coupling: Coupling) -> None:
+    """See that a classifier that does not resize pictures can look at these.
+
+    Raises:
+        UserError: it cannot.
+    """
+    classifier, generator = coupling.classifier, coupling.generator
+    if classifier.outline.resizes:
+        return
+    wanted = (*coupling.objective.layers, *coupling.target.layers)
+    for size, layers in ((generator.smallest_size, wanted), (generator.image_size, (*wanted, SCORES))):
+        try:
+            classifier(torch.zeros(1, 3, *size), tuple(dict.fromkeys(layers)))
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise UserError(
+                f"the classifier cannot look at {size[0]} x {size[1]} pixels ({str(error).splitlines()[0][:80]}); "
+                "give it larger pictures, generator.size=320 for instance, or classifier.resize=true"
+            ) from error
 
 
 def _callbacks(

@@ -10,7 +10,8 @@ from genviz.errors import UserError
 from genviz.images import read_image
 from genviz.runs.train import Places, train
 
-WORDS = ["classifier=embedded", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none", "generator=pixels"]
+WORDS = ["classifier=embedded", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
+WORDS += ["generator=pixels"]
 INVERSION = [*WORDS, "target=layer:relu2_1", "objective=inversion", "updates=1"]
 ROWS, COLUMNS = np.mgrid[:32, :40]
 
