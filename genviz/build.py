@@ -136,7 +136,7 @@ def streams(config: DictConfig) -> Streams:
 def generator(config: DictConfig, streams: Streams) -> Generator:
     """The configured generator, its parameters drawn."""
     kind = get_class(str(config.generator._target_))
-    if len(streams) == 1:
+    if not streams.own:
         return make(config.generator, "generator")
     if not getattr(kind, "holds_many", False):
         raise UserError(f"generator={config.choices.generator} makes one image at a time: images=1")

@@ -23,6 +23,11 @@ class Streams:
             [None] if seeds is None else [torch.Generator().manual_seed(seed) for seed in seeds]
         )
 
+    @property
+    def own(self) -> bool:
+        """Whether they are not torch's."""
+        return self._streams != [None]
+
     def __len__(self) -> int:
         return len(self._streams)
 

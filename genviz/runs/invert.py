@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import time
@@ -42,11 +43,15 @@ class Cell(NamedTuple):
     layer: str
     strength: float
     picture: str
+    """Its path below the folder."""
 
     @property
     def file(self) -> str:
         """What its picture is called."""
-        return f"{re.sub(r'[^A-Za-z0-9_.]', '-', self.layer)}-C{self.strength:g}-{Path(self.picture).stem}.png"
+        layer, picture = (
+            re.sub(r"[^\w.+-]", "-", name) for name in (self.layer, str(Path(self.picture).with_suffix("")))
+        )
+        return f"{layer}-C{self.strength:g}-{picture}.png"
 
 
 class Table:
@@ -68,10 +73,12 @@ class Table:
         """Add inversions, and write the table, whole."""
         for cell, error in zip(cells, errors, strict=True):
             self.errors[cell], self._seconds[cell] = error, f"{seconds:.2f}"
-        rows = [",".join(_FIELDS)]
+        rows = io.StringIO()
+        writer = csv.writer(rows, lineterminator="\n")
+        writer.writerow(_FIELDS)
         for cell, error in self.errors.items():
-            rows.append(f'{cell.layer},{cell.strength:g},"{cell.picture}",{error:.6f},{self._seconds[cell]}')
-        write_text(self.path, "\n".join(rows) + "\n")
+            writer.writerow((cell.layer, f"{cell.strength:g}", cell.picture, f"{error:.6f}", self._seconds[cell]))
+        write_text(self.path, rows.getvalue())
 
     def summary(self, layer: str, strength: float, pictures: Sequence[str]) -> str:
         """Mean and standard deviation over the pictures, in percent."""
@@ -95,23 +102,25 @@ def invert(config: DictConfig) -> int:
     table = _begin(config, folder, classifier)
     device = "cuda" if torch.cuda.is_available() and config.trainer.accelerator != "cpu" else "cpu"
     at_once = config.batch if config.batch != "auto" else _AT_ONCE if device == "cuda" else 1
-    names = [path.name for path in pictures]
+    names = list(pictures)
     left = [
         (layer, strength, chunk)
         for layer in layers
         for strength in config.strengths
         for chunk in _chunks(
-            [path for path in pictures if Cell(layer, float(strength), path.name) not in table.errors], at_once
+            [name for name in names if Cell(layer, float(strength), name) not in table.errors], at_once
         )
     ]
     count = len(layers) * len(config.strengths) * len(pictures)
     done = count - sum(len(chunk) for _, _, chunk in left)
     with tqdm(total=count, initial=done, unit="picture", dynamic_ncols=True) as bar:
         for layer, strength, chunk in left:
-            cells = [Cell(layer, float(strength), path.name) for path in chunk]
+            cells = [Cell(layer, float(strength), name) for name in chunk]
             bar.set_description(f"{layer}, C = {strength:g}")
             begun = time.monotonic()
-            errors = _invert(config, classifier, layer, float(strength), chunk, folder, cells)
+            errors = _invert(
+                config, classifier, layer, float(strength), [pictures[name] for name in chunk], folder, cells
+            )
             table.add(cells, errors, (time.monotonic() - begun) / len(chunk))
             bar.set_postfix_str(f"error {100 * mean(errors):.1f} %", refresh=False)
             bar.update(len(chunk))
@@ -205,10 +214,16 @@ def _layers(config: DictConfig, outline: Outline) -> list[str]:
     return [parse_target(f"layer:{name}", outline.labels, outline.layers).units[0].layer for name in names]
 
 
-def _pictures(config: DictConfig) -> list[Path]:
+def _pictures(config: DictConfig) -> dict[str, Path]:
+    """The pictures, each by its path below the folder."""
     given = Path(str(config.pictures)).expanduser()
-    found = [given] if given.is_file() else find_pictures(given, "pictures").pictures[: config.count]
-    for path in found:
+    if given.is_file():
+        found = {given.name: given}
+    else:
+        found = {
+            str(path.relative_to(given)): path for path in find_pictures(given, "pictures").pictures[: config.count]
+        }
+    for path in found.values():
         read_upright(path)
     return found
 
