@@ -145,20 +145,25 @@ def generator(config: DictConfig, streams: Streams) -> Generator:
 
 def objective(config: DictConfig, target: Target, outline: Outline) -> Together:
     """The configured objectives, for this target."""
-    parts = {str(name): make(part, f"objective.{name}", target, outline) for name, part in config.objective.items()}
+    parts = _parts(config, "objective")
     if not parts:
         raise UserError("there is no objective; objective=activation for instance")
-    return Together(parts)
+    return Together({name: make(part, f"objective.{name}", target, outline) for name, part in parts.items()})
+
+
+def _parts(config: DictConfig, group: str) -> dict[str, DictConfig]:
+    """The parts of a group that may have several, but for the settings of those that the command line replaced."""
+    return {str(name): part for name, part in (config.get(group) or {}).items() if "_target_" in part}
 
 
 def regularizers(config: DictConfig) -> dict[str, Regularizer]:
     """The configured regularizers, by name."""
-    return {str(name): make(part, "regularizer") for name, part in config.regularizer.items()}
+    return {name: make(part, "regularizer") for name, part in _parts(config, "regularizer").items()}
 
 
 def transforms(config: DictConfig) -> list[Any]:
     """The configured transforms, in order."""
-    return [make(part, "transform") for part in config.transform.values()]
+    return [make(part, "transform") for part in _parts(config, "transform").values()]
 
 
 def optimizer(config: DictConfig) -> Any:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from genviz.errors import UserError
 from genviz.targets import Kind, Target, Unit
 
 
@@ -39,6 +40,8 @@ def position(unit: Unit, activation: Tensor) -> int:
         return 0
     column = 0
     for number, size in zip(unit.index, activation.shape[1:], strict=False):
+        if number >= size:
+            raise UserError(f"{unit.name} is not there: in pictures of this size {unit.layer} has {size}, from 0 on")
         column = column * size + number
     return column
 

@@ -109,9 +109,10 @@ def judge_image(
     best = seen[SCORES][0].softmax(0).topk(min(_TOP, len(labels)))
     top = tuple(ClassScore(i, labels[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True))
     extremes = ((image == 0) | (image == 1)).float().mean().item()
-    word, explanation = _words(units, image.std(dim=(2, 3)).max().item(), extremes, failure)
+    ranked = objective is None or objective.ranked
+    word, explanation = _words(units, image.std(dim=(2, 3)).max().item(), extremes, failure, ranked=ranked)
     measures = {} if objective is None else {name: value.item() for name, value in objective.measure(seen).items()}
-    if objective is not None and not objective.ranked and word not in ("diverged", "flat", "saturated"):
+    if objective is not None and not ranked and word not in ("diverged", "flat", "saturated"):
         before = None if first is None else classifier(first.to(device), layers)
         word, explanation = _progress(objective, seen, before)
     activation = weighted(target, reading.activations)[0].item()
@@ -131,13 +132,15 @@ def _progress(objective: Objective, seen: Mapping[str, Tensor], before: Mapping[
     return "not improved", f"{told}; try more updates, another optimizer.lr, or less weight of the regularizers"
 
 
-def _words(units: tuple[UnitVerdict, ...], contrast: float, extremes: float, failure: str | None) -> tuple[str, str]:
+def _words(
+    units: tuple[UnitVerdict, ...], contrast: float, extremes: float, failure: str | None, *, ranked: bool
+) -> tuple[str, str]:
     wanted = [unit for unit in units if unit.weight > 0]
     worst = max(wanted, key=lambda unit: unit.rank)
     place = f"{worst.unit} is at rank {worst.rank} of {worst.of}"
     if failure is not None:
         return "diverged", f"{failure}; the picture is the last sound one; try a smaller optimizer.lr, or seed=1"
-    if dead := [unit.unit for unit in wanted if unit.activation <= 0]:
+    if ranked and (dead := [unit.unit for unit in wanted if unit.activation <= 0]):
         return (
             "dead",
             f"{', '.join(dead)} does not fire at all; try objective.activation.warm_up=200, more updates, or seed=1",

@@ -66,7 +66,8 @@ def compose(tmp_path: Path) -> Callable[..., DictConfig]:
     """The configuration of a command line, with its folders in ``tmp_path``."""
 
     def composed(*words: str, name: str = "train") -> DictConfig:
-        places = [f"paths.outputs={tmp_path}/outputs", f"paths.checkpoints={tmp_path}/checkpoints"]
+        roots = ("outputs",) if name == "invert" else ("outputs", "checkpoints")
+        places = [f"paths.{root}={tmp_path}/{root}" for root in roots]
         return program.compose(CONFIGS, name, [*words, *places])
 
     return composed

@@ -234,7 +234,7 @@ def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
         (["seed=99999999999"], "to 4294967295"),
         (["log_every=true"], "log_every=True"),
         (["resume=maybe"], "neither true nor false"),
-        (["display=hdr"], "rgb or despraz"),
+        (["display=hdr"], "rgb, despraz, stretch"),
         (["images=0"], "images=0 is no whole number from 1"),
         (["images=two"], "images=two"),
         (["snapshot_every=0"], "snapshot_every=0 is no whole number"),

@@ -71,7 +71,7 @@ class Pixels(Generator):
             first = self._parameters_of(((x + self.mean) / 255).clamp(0, 1)) if range == "sigmoid" else x
         else:
             first = torch.zeros(len(streams), *canvas)
-        self.values = nn.Parameter(first + float(noise) * streams.normal(*canvas))
+        self.values = nn.Parameter(first + float(noise) * streams.normal(*canvas) if noise else first.clone())
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -74,7 +74,7 @@ class InnerProduct(Objective):
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         got = self.responses(seen) / (self.largest * self.sides.square()).to(next(iter(seen.values())))
-        return got.sum(1) if self.direction is not None else weighted(self.target, got)
+        return weighted(self.target, got)
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if self.direction is not None:

@@ -37,6 +37,6 @@ class NormalizedAscent(Optimizer):
         for group in self.param_groups:
             for x in group["params"]:
                 if x.grad is not None:
-                    size = x.grad.abs().flatten(1).mean(1).clamp_min(1e-12)
+                    size = x.grad.abs().reshape(len(x), -1).mean(1).clamp_min(1e-12)
                     x.sub_(group["lr"] * x.grad / size.view(-1, *[1] * (x.ndim - 1)))
         return loss

@@ -41,6 +41,8 @@ class PreImage(Optimizer):
     ) -> None:
         if not lr > 0 or not 0 <= rho < 1 or not (bound is None or bound > 0):
             raise UserError(f"lr={lr} and bound={bound} are above 0, rho={rho} from 0 up to 1")
+        if until is not None and (not isinstance(until, int) or isinstance(until, bool) or until < 0):
+            raise UserError(f"until={until} is no whole number of steps, nor null for never")
         super().__init__(params, {"lr": float(lr), "rho": float(rho), "bound": bound, "until": until})
 
     @torch.no_grad()
@@ -67,9 +69,13 @@ class PreImage(Optimizer):
             state["momentum"].zero_()
         state["step"] += 1
         state["squares"].mul_(rho).addcmul_(gradient, gradient)
-        rate = (0.1 if late else 1.0) * group["lr"] * (x.shape[-2] * x.shape[-1] if x.ndim == 4 else 1)
+        rate = (0.1 if late else 1.0) * group["lr"] * (x.shape[-2] * x.shape[-1] if _is_image(x) else 1)
         state["momentum"].mul_(rho).sub_(gradient / (1 / rate + state["squares"].sqrt()))
         x.add_(state["momentum"])
-        if group["bound"] is not None and x.ndim == 4:
+        if group["bound"] is not None and _is_image(x):
             lengths = x.square().sum(1, keepdim=True).sqrt()  # forty times as fast as torch's norm along it, on a CPU
             x.mul_((group["bound"] / lengths.clamp_min(1e-12)).clamp_max(1))
+
+
+def _is_image(x: Tensor) -> bool:
+    return x.ndim == 4 and x.shape[1] == 3
