@@ -20,17 +20,17 @@ from genviz.runs.train import Places
 from genviz.sheet import write_sheet
 
 ROOT = Path(__file__).resolve().parent.parent
-CAT, COFFEE, ASTRONAUT = "chelsea_cat.jpg", "coffee.jpg", "astronaut.jpg"
+CAT, COFFEE = "chelsea_cat.jpg", "coffee.jpg"
 STYLES = ("starry_night.jpg", "the_scream.jpg", "shipwreck.jpg")
 ONE = [{"image": CAT}]
-THREE = [{"image": CAT}, {"image": COFFEE}, {"image": ASTRONAUT}]
+TWO = [{"image": CAT}, {"image": COFFEE}]
 FIGURES: dict[str, list[dict[str, str]]] = {
     **{f"mahendran2016_figure{number}": ONE for number in (2, 5, 6, 7, 9, 10, 14)},
-    **{f"mahendran2016_figure{number}": THREE for number in (8, 15)},
+    **{f"mahendran2016_figure{number}": TWO for number in (8, 15)},
     **{f"mahendran2016_figure{number}": [{}] for number in (3, 11, 12, 13)},
     **{f"gerretsen_figure{number}": [{}] for number in (1, 2, 3)},
     **dict.fromkeys(("gerretsen_figure4", "gerretsen_figure6", "gerretsen_figure7"), ONE),
-    "gerretsen_figure5": [{"image": image, "style": style} for style in STYLES for image in (CAT, COFFEE)],
+    "gerretsen_figure5": [{"image": CAT, "style": style} for style in STYLES],
     "kocur2021_deepdream": [{"image": COFFEE}],
     "kocur2021_texture": [{"style": "starry_night.jpg"}],
 }
@@ -54,7 +54,7 @@ def main() -> None:
                 similarity(Path(pictures) / CAT, made)
             rows += made
         if name == "gerretsen_figure5":
-            rows = [[entry for row in rows[place : place + 2] for entry in row] for place in range(0, len(rows), 2)]
+            rows = [[(Path(given["style"]).stem, row[0][1]) for given, row in zip(FIGURES[name], rows, strict=True)]]
         write_sheet(Path(sheets) / f"{name}.jpg", rows, _side(rows))
         print(name, flush=True)
 

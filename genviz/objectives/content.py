@@ -22,6 +22,7 @@ class Content(Reference):
         image: the file of the picture c.
         at: other layers than the target's, ``layer:relu4_2+relu5_2``.
         weight: alpha.
+        relative: divide each layer's loss by what it would be without any features, 1/2 ||C^l||^2.
     """
 
     def __init__(
@@ -32,20 +33,22 @@ class Content(Reference):
         image: str | Tensor | None = None,
         at: str | None = None,
         weight: float = 1.0,
+        relative: bool = False,
     ) -> None:
         super().__init__(image, "image=FILE, or objective.content.image=FILE")
         self.target = target if at is None else parse_target(at, outline.labels, outline.layers)
-        self.weight = float(weight)
+        self.weight, self.relative = float(weight), bool(relative)
 
     @property
     def layers(self) -> tuple[str, ...]:
         return self.target.layers
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        losses = [
-            (select(unit, seen[unit.layer]) - select(unit, self.wanted[unit.layer])).square().sum(1) / 2
-            for unit in self.target.units
-        ]
+        losses = []
+        for unit in self.target.units:
+            wanted = select(unit, self.wanted[unit.layer])
+            distance = (select(unit, seen[unit.layer]) - wanted).square().sum(1)
+            losses.append(distance / (wanted.square().sum(1) if self.relative else 2))
         return -weighted(self.target, torch.stack(losses, 1))
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:

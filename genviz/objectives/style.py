@@ -27,6 +27,8 @@ class Style(Reference):
         image: the file of the picture s.
         at: other layers than the target's, ``layer:relu1_1+relu2_1@0.7``.
         weight: beta.
+        relative: divide each layer's loss by what it would be without any features, ||S^l S^l^T||^2 for the same factor;
+            so that layers count alike in networks whose activations Gatys et al. have not scaled to a mean of 1.
 
     Raises:
         UserError: something else than layers with positions is named.
@@ -40,10 +42,11 @@ class Style(Reference):
         image: str | Tensor | None = None,
         at: str | None = None,
         weight: float = 1.0,
+        relative: bool = False,
     ) -> None:
         super().__init__(image, "style=FILE, or objective.style.image=FILE")
         self.target = target if at is None else parse_target(at, outline.labels, outline.layers)
-        self.weight = float(weight)
+        self.weight, self.relative = float(weight), bool(relative)
         shapes = {layer.name: layer.shape for layer in outline.layers}
         for unit in self.target.units:
             if unit.kind != "layer" or len(shapes[unit.layer]) < 2:
@@ -65,8 +68,10 @@ class Style(Reference):
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         losses = []
         for unit in self.target.units:
-            difference = gram(seen[unit.layer]) - self.wanted[unit.layer]
-            losses.append(difference.square().sum((1, 2)) / (4 * difference.shape[1] ** 2))
+            wanted = self.wanted[unit.layer]
+            distance = (gram(seen[unit.layer]) - wanted).square().sum((1, 2))
+            whole = wanted.square().sum((1, 2)) if self.relative else 4 * wanted.shape[1] ** 2
+            losses.append(distance / whole)
         return -weighted(self.target, torch.stack(losses, 1))
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
