@@ -92,7 +92,8 @@ def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **k
         why = str(cause).splitlines()[0]
         if foreign := re.search(r"unexpected keyword argument '(\w+)'", why):
             kind = str(config.get("_target_", what)).rpartition(".")[2]
-            why = f"{kind} has no setting '{foreign[1]}' (an experiment's settings are for the parts that it names)"
+            leave = f"an experiment's settings are for the parts that it names; ~{what}.{foreign[1]} leaves it out"
+            why = f"{kind} has no setting '{foreign[1]}' ({leave})"
         settings = {key: value for key, value in config.items() if key != "_target_"}
         raise UserError(f"{what}: {why}; the settings were {settings}") from error
 

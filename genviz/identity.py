@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from genviz.build import plain
 from genviz.files import sha256
+from genviz.folders import find_pictures
 from genviz.targets import Target
 
 
@@ -64,9 +65,13 @@ def of_pretraining(
 
 
 def _content(name: str, value: str) -> str:
-    """What a setting that names a picture stands for: the picture, wherever it lies."""
+    """What a setting that names a picture, or a folder of them, stands for, wherever it lies."""
     if name.rpartition(".")[2] in ("image", "start", "direction") and (path := Path(value).expanduser()).is_file():
         return f"sha256 {sha256(path)[:16]}"
+    if name.rpartition(".")[2] == "pictures" and (folder := Path(value).expanduser()).is_dir():
+        found = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in find_pictures(folder).pictures]
+        digest = hashlib.sha256("\n".join(found).encode(errors="surrogateescape")).hexdigest()
+        return f"{len(found)}, sha256 {digest[:16]}"
     return value
 
 

@@ -51,9 +51,9 @@ def display(image: Tensor, how: Display = "rgb") -> Tensor:
     return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
 
 
-def side_by_side(images: Tensor) -> Tensor:
-    """Images (n, 3, h, w) in a row, (3, h, n w)."""
-    return torch.cat(tuple(images), 2)
+def display_row(images: Tensor, how: Display = "rgb") -> Tensor:
+    """Map images (n, 3, h, w), each by itself, to a row of (h, n w, 3) bytes."""
+    return torch.cat([display(image, how) for image in images], 1)
 
 
 def centred(images: Tensor) -> Tensor:
@@ -125,5 +125,9 @@ def read_upright(path: Path) -> Tensor:
     try:
         return read_picture(path)[None].float() / 255
     except UNREADABLE as error:
-        why = "there is no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
+        why = (
+            "there is no such file"
+            if isinstance(error, FileNotFoundError)
+            else (str(error).splitlines() or [type(error).__name__])[0]
+        )
         raise UserError(f"cannot read the picture {path} ({why}); give a JPEG, PNG, WebP or BMP") from error

@@ -48,6 +48,7 @@ def position(unit: Unit, activation: Tensor) -> int:
 
 def select(unit: Unit, activation: Tensor) -> Tensor:
     """All that ``unit`` names of a layer's activation (n, c, ...): a channel's positions, a layer; (n, numbers)."""
+    position(unit, activation)  # which is refused if it is not there
     for place in unit.index:
         activation = activation[:, place]
     return activation.reshape(len(activation), -1)

@@ -110,7 +110,9 @@ def judge_image(
     top = tuple(ClassScore(i, labels[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True))
     extremes = ((image == 0) | (image == 1)).float().mean().item()
     ranked = objective is None or objective.ranked
-    word, explanation = _words(units, image.std(dim=(2, 3)).max().item(), extremes, failure, ranked=ranked)
+    own = objective is None or "activation" in getattr(objective, "parts", ())  # whose settings can be advised
+    contrast = image.std(dim=(2, 3)).max().item()
+    word, explanation = _words(units, contrast, extremes, failure, ranked=ranked, own=own)
     measures = {} if objective is None else {name: value.item() for name, value in objective.measure(seen).items()}
     if objective is not None and not ranked and word not in ("diverged", "flat", "saturated"):
         before = None if first is None else classifier(first.to(device), layers)
@@ -133,7 +135,7 @@ def _progress(objective: Objective, seen: Mapping[str, Tensor], before: Mapping[
 
 
 def _words(
-    units: tuple[UnitVerdict, ...], contrast: float, extremes: float, failure: str | None, *, ranked: bool
+    units: tuple[UnitVerdict, ...], contrast: float, extremes: float, failure: str | None, *, ranked: bool, own: bool
 ) -> tuple[str, str]:
     wanted = [unit for unit in units if unit.weight > 0]
     worst = max(wanted, key=lambda unit: unit.rank)
@@ -141,10 +143,8 @@ def _words(
     if failure is not None:
         return "diverged", f"{failure}; the picture is the last sound one; try a smaller optimizer.lr, or seed=1"
     if ranked and (dead := [unit.unit for unit in wanted if unit.activation <= 0]):
-        return (
-            "dead",
-            f"{', '.join(dead)} does not fire at all; try objective.activation.warm_up=200, more updates, or seed=1",
-        )
+        wake = "objective.activation.warm_up=200, " if own else ""
+        return "dead", f"{', '.join(dead)} does not fire at all; try {wake}more updates, or seed=1"
     if contrast < _FLAT:
         return "flat", f"the picture shows nothing ({place}); try a smaller weight of the regularizers, or seed=1"
     if extremes > _SATURATED:
@@ -154,4 +154,5 @@ def _words(
         return "recognised", place
     if worst.rank <= _TOP:
         return "top five", place
-    return "not reached", f"{place}; try more updates, objective.activation.lambda_others=0, or seed=1"
+    alone = "objective.activation.lambda_others=0, " if own else ""
+    return "not reached", f"{place}; try more updates, {alone}or seed=1"

@@ -11,7 +11,6 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
 
 from genviz.callbacks.monitor import Monitor
 from genviz.coupling import Coupling
@@ -23,7 +22,7 @@ from genviz.objectives.activation import Activation
 from genviz.objectives.together import Together
 from genviz.randomness import Streams
 from genviz.regularizers.total_variation import TotalVariation
-from genviz.runs.trainer import make_trainer
+from genviz.runs.trainer import fit, make_trainer
 from genviz.targets import parse_target
 from genviz.transforms import RandomViews
 from genviz.verdict import Verdict, judge_image
@@ -68,7 +67,7 @@ def visualize(
     transforms: Sequence[nn.Module] | None = None,
     optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
     updates: int = 300,
-    seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] | int = (0,),
     accelerator: str = "auto",
 ) -> Visualization:
     """Train a generator until ``target`` fires in ``classifier``.
@@ -90,8 +89,11 @@ def visualize(
     Raises:
         UserError: the target names what the classifier does not have, or a setting cannot work.
     """
+    seeds = [seeds] if isinstance(seeds, int) else list(seeds)
     if not isinstance(updates, int) or updates < 1 or not seeds:
-        raise UserError(f"updates={updates} and seeds={list(seeds)}: at least one of each")
+        raise UserError(f"updates={updates} and seeds={seeds}: at least one of each")
+    if not isinstance(classifier, Classifier):
+        raise UserError("give a classifier: genviz.classifiers.from_module.from_module(network, input_size=224)")
     wanted = parse_target(target, classifier.outline.labels, classifier.outline.layers)
     streams = Streams(seeds)
     made = _generator(generator, classifier, streams)
@@ -107,9 +109,7 @@ def visualize(
         target=wanted,
         optimizer=optimizer or (lambda parameters: torch.optim.Adam(parameters, lr=0.05)),
         regularizers={"total_variation": TotalVariation(weight=3.0)} if regularizers is None else regularizers,
-        transforms=[RandomViews(views=2, rotate=10, scale=(0.8, 1.6), shift=0.15)]
-        if transforms is None
-        else transforms,
+        transforms=[_views()] if transforms is None else transforms,
         streams=streams,
     )
     first = _as_written(coupling.settled())
@@ -118,7 +118,7 @@ def visualize(
         metrics_file=None, updates=updates, title=str(wanted), log_every=updates, shown={"score": ".3g", "loss": ".3g"}
     )
     trainer = make_trainer({"accelerator": accelerator, "devices": 1}, [monitor, history], updates=updates)
-    trainer.fit(coupling, DataLoader(range(updates), batch_size=None))  # type: ignore[arg-type]
+    fit(trainer, coupling, updates)
     images = _as_written(coupling.settled())
     verdicts = [
         judge_image(image[None], classifier, wanted, coupling.objective, first=begun[None], failure=monitor.failure)
@@ -135,6 +135,8 @@ def _generator(
             raise UserError(f"the generator holds {held} images and there are {len(streams)} seeds")
         return given
     make = partial(Fourier, size=classifier.outline.input_size) if given is None else given
+    if isinstance(make, type) and not getattr(make, "holds_many", False):
+        raise UserError(f"{make.__name__} takes no seeds; give one that you have made, {make.__name__}(), and one seed")
     return make(streams=streams)
 
 

@@ -193,3 +193,19 @@ def test_light_has_no_negative_deviation():
     for settings in ({"contrast": -0.1}, {"tint": -1}):
         with pytest.raises(UserError, match="0 or more"):
             RandomColours(**settings)
+
+
+@pytest.mark.parametrize("transform", [RandomCrop(margin=3), RandomRoll(pixels=3)])
+def test_the_views_of_an_image_are_moved_each_its_own_way(transform):
+    torch.manual_seed(0)
+    views = torch.rand(1, 3, 12, 12).expand(8, 3, 12, 12)
+    moved = transform(views)
+    assert len(moved) == 8
+    assert len({tuple(view.flatten().tolist()) for view in moved}) > 3
+
+
+def test_what_leaves_nothing_is_refused():
+    with pytest.raises(UserError, match="leaves nothing"):
+        RandomCrop(margin=9)(torch.rand(1, 3, 8, 8))
+    with pytest.raises(UserError, match="generator=pixels"):
+        RandomCrop(margin=None)

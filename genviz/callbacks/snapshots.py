@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from genviz.coupling import Coupling
-from genviz.images import Display, display, side_by_side, write_png
+from genviz.images import Display, display_row, write_png
 from genviz.loggers import log_image
 from genviz.video import Video
 
@@ -80,10 +80,10 @@ class Snapshots(pl.Callback):
     def _take(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Coupling)
         assert self._video is not None
-        image = side_by_side(module.settled())
-        if not bool(image.isfinite().all()):
+        images = module.settled()
+        if not bool(images.isfinite().all()):
             return
-        pixels: Tensor = display(image, self.how)
+        pixels: Tensor = display_row(images, self.how)
         path = self.path(trainer.global_step)
         write_png(path, pixels, quick=True)
         self._video.add(pixels)

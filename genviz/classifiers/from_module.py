@@ -59,7 +59,7 @@ def from_module(
     return FrozenClassifier(
         frozen,
         outline,
-        InputSpace(scale=scale, mean=mean, std=std),
+        InputSpace(scale=scale, mean=mean, std=std).to(parameter.device),
         weights_source=type(network).__name__,
         weights_sha256=fingerprint(frozen.state_dict()),
     )

@@ -93,8 +93,12 @@ class Pixels(Generator):
         return 255 * images - self.mean
 
 
-def _picture(start: str | Tensor) -> Tensor | None:
+def _picture(start: Any) -> Tensor | None:
+    if start is None:
+        raise UserError("say which picture: image=FILE, or generator.start=FILE, or begin with grey or noise")
     if isinstance(start, Tensor):
+        if start.ndim != 4 or start.shape[1] != 3 or not start.is_floating_point():
+            raise UserError(f"a picture is RGB in [0, 1], (1, 3, h, w), not {tuple(start.shape)}, {start.dtype}")
         return start
     if not isinstance(start, str):
         raise UserError(f"generator.start={start} is not known; it is grey, noise, or a picture's file")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from genviz.errors import UserError
 from genviz.interfaces import Objective, Outline
 from genviz.readout import position, responses, weighted
 from genviz.targets import Target, Unit
@@ -44,6 +45,8 @@ class Activation(Objective):
         weight: float = 1.0,
     ) -> None:
         super().__init__()
+        if ramp < 0 or warm_up < 0:
+            raise UserError(f"objective.activation: ramp={ramp} and warm_up={warm_up} are updates, 0 or more")
         self.target, self.warm_up, self.ramp, self.weight = target, int(warm_up), int(ramp), float(weight)
         self.lambda_others = None if lambda_others is None else float(lambda_others)
         known = {} if outline is None else outline.preactivations

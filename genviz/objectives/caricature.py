@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from genviz.errors import UserError
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
 from genviz.readout import select, weighted
@@ -42,7 +43,11 @@ class Caricature(Reference):
         return self.target.layers
 
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {layer: activation.relu() for layer, activation in seen.items()}
+        kept = {layer: activation.relu() for layer, activation in seen.items()}
+        for unit in self.target.units:
+            if not select(unit, kept[unit.layer]).any():
+                raise UserError(f"{unit.name} does not fire in the picture at all; there is nothing to exaggerate")
+        return kept
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         each = []

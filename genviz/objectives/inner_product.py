@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from genviz.errors import UserError
 from genviz.folders import find_pictures
-from genviz.images import UNREADABLE, read_upright
+from genviz.images import UNREADABLE, read_upright, resize
 from genviz.interfaces import Classifier, Objective, Outline
 from genviz.readout import position, responses, weighted
 from genviz.targets import Target
@@ -123,12 +124,12 @@ def _largest(folder: str | None, classifier: Classifier, objective: InnerProduct
     for path in pictures:
         try:
             picture = read_upright(path)
-        except (UserError, *UNREADABLE):
+        except (UserError, *UNREADABLE) as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
             continue
-        seen = classifier(picture.to(device), objective.layers)
+        seen = classifier(resize(picture, classifier.outline.input_size).to(device), objective.layers)
         largest = largest.maximum(objective.responses(seen)[0].cpu())
     if not (largest > 0).all():
-        raise UserError(
-            f"{objective.target} does not respond to any picture in {folder}; give other pictures, or largest="
-        )
+        known = "objective.inner_product.largest=NUMBER"
+        raise UserError(f"{objective.target} responds to no picture in {folder}; give others, or {known}")
     return largest

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,9 +42,9 @@ class Inversion(Reference):
         channels: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(image, "image=FILE, or objective.inversion.image=FILE")
-        if window is not None and not (isinstance(window, int) and window > 0):
+        if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1):
             raise UserError(f"objective.inversion.window={window}: rows and columns, 1 or more, or null for all")
-        if channels is not None and not (len(channels) == 2 and 0 <= channels[0] < channels[1]):
+        if channels is not None and not _is_range(channels):
             raise UserError(
                 f"objective.inversion.channels={channels}: the first and the one after the last, or null for all"
             )
@@ -67,8 +68,20 @@ class Inversion(Reference):
             return {"normalized error": errors[:, 0]}
         return {f"normalized error of {u.name}": e for u, e in zip(self.target.units, errors.unbind(1), strict=True)}
 
+    def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        for unit in self.target.units:
+            activation = seen[unit.layer]
+            if self.channels is not None and self.channels[1] > activation.shape[1]:
+                has = activation.shape[1]
+                raise UserError(f"objective.inversion.channels={list(self.channels)}: {unit.layer} has {has} channels")
+            if not self._masked(unit, activation).any(1).all():
+                raise UserError(f"{unit.name} of the picture is all 0, which cannot be inverted; name more of it")
+        return super().keep(seen)
+
     def _distance(self, unit: Unit, seen: Mapping[str, Tensor]) -> Tensor:
         got, wanted = (self._masked(unit, activations[unit.layer]) for activations in (seen, self.wanted))
+        if len(wanted) > 1:  # a picture for each image, which may have several views
+            wanted = wanted.repeat_interleave(len(got) // len(wanted), 0)
         return (got - wanted).square().sum(1) / wanted.square().sum(1).clamp_min(torch.finfo(wanted.dtype).tiny)
 
     def _masked(self, unit: Unit, activation: Tensor) -> Tensor:
@@ -82,3 +95,8 @@ class Inversion(Reference):
                 outside = [place for place in range(activation.shape[axis]) if not 0 <= place - first < self.window]
                 mask.index_fill_(axis, torch.tensor(outside, dtype=torch.long, device=mask.device), 0)
         return select(unit, activation * mask)
+
+
+def _is_range(channels: Any) -> bool:
+    pair = isinstance(channels, Sequence) and not isinstance(channels, str) and len(channels) == 2
+    return pair and all(type(number) is int for number in channels) and 0 <= channels[0] < channels[1]

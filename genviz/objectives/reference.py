@@ -25,6 +25,8 @@ class Reference(Objective, ABC):
     def __init__(self, image: str | Tensor | None, setting: str = "image=FILE") -> None:
         super().__init__()
         if isinstance(image, Tensor):
+            if image.ndim != 4 or image.shape[1] != 3 or not image.is_floating_point():
+                raise UserError(f"a picture is RGB in [0, 1], (1, 3, h, w), not {tuple(image.shape)}, {image.dtype}")
             self.picture = image
         elif image and isinstance(image, str):
             self.picture = read_upright(Path(image).expanduser())
@@ -37,7 +39,7 @@ class Reference(Objective, ABC):
         if not classifier.outline.resizes:
             picture = resize(picture, self.fit(size))
         with torch.no_grad():
-            self.wanted = self.keep(classifier(picture, self.layers))
+            self.wanted = self.keep(_see(classifier, picture, self.layers))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Reference:
         self.wanted = {layer: fn(value) for layer, value in self.wanted.items()}  # to another device, with the rest
@@ -51,3 +53,14 @@ class Reference(Objective, ABC):
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What is kept of what the classifier sees in the picture."""
         return dict(seen)
+
+
+def _see(classifier: Classifier, picture: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    try:
+        return classifier(picture, layers)
+    except RuntimeError as error:
+        rows, columns = picture.shape[2:]
+        raise UserError(
+            f"the classifier cannot look at the picture in {rows} x {columns} pixels ({str(error)[:80]}); "
+            "give a larger one, or classifier.resize=true"
+        ) from error

@@ -13,7 +13,7 @@ from genviz.targets import Target
 
 
 class SquaredActivation(Objective):
-    """sum_t w_t sum f_t^2 over all that a unit of the target computes (Mordvintsev et al. 2015; Kocur 2021).
+    """sum_t w_t mean f_t^2 over all that a unit of the target computes (Mordvintsev et al. 2015; Kocur 2021).
 
     Its gradient at the layer is the activation itself, which is how DeepDream's code has it. A mean over positions, so
     that its size does not depend on the picture's.

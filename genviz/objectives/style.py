@@ -27,8 +27,8 @@ class Style(Reference):
         image: the file of the picture s.
         at: other layers than the target's, ``layer:relu1_1+relu2_1@0.7``.
         weight: beta.
-        relative: divide each layer's loss by what it would be without any features, ||S^l S^l^T||^2 for the same factor;
-            so that layers count alike in networks whose activations Gatys et al. have not scaled to a mean of 1.
+        relative: divide each layer's loss by ||S^l S^l^T||^2 in place of the factor 4 N^2 M^2, so that layers count
+            alike in networks whose activations nobody has scaled to a mean of 1, as Gatys et al. did.
 
     Raises:
         UserError: something else than layers with positions is named.

@@ -27,6 +27,6 @@ class Blur(Regularizer):
         self.weight, self.sigma = float(weight), float(sigma)
 
     def forward(self, sample: Sample) -> Tensor:
-        side = 2 * round(3 * self.sigma) + 1
+        side = min(2 * round(3 * self.sigma) + 1, 2 * min(sample.images.shape[2:]) - 1)
         blurred = gaussian_blur(sample.images, [side, side], [self.sigma, self.sigma])
         return (sample.images - blurred).square().mean((1, 2, 3))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from genviz.errors import UserError
 from genviz.images import centred
 from genviz.interfaces import Regularizer, Sample
 
@@ -22,6 +23,8 @@ class BoundedRange(Regularizer):
 
     def __init__(self, *, weight: float = 1.0, alpha: float = 6.0, bound: float = 80.0) -> None:
         super().__init__()
+        if not alpha >= 2 or not bound > 0:
+            raise UserError(f"bounded_range: alpha={alpha} is 2 or more, bound={bound} above 0")
         self.weight, self.alpha, self.bound = float(weight), float(alpha), float(bound)
 
     def forward(self, sample: Sample) -> Tensor:

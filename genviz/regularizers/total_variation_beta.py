@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genviz.errors import UserError
 from genviz.images import centred
 from genviz.interfaces import Regularizer, Sample
 
@@ -24,6 +25,8 @@ class TotalVariationBeta(Regularizer):
 
     def __init__(self, *, weight: float = 1.0, beta: float = 2.0, slope: float = 80 / 6.5) -> None:
         super().__init__()
+        if not beta > 0 or not slope > 0:
+            raise UserError(f"total_variation_beta: beta={beta} and slope={slope} are above 0")
         self.weight, self.beta, self.slope = float(weight), float(beta), float(slope)
 
     def forward(self, sample: Sample) -> Tensor:

@@ -21,6 +21,8 @@ def draw(config: DictConfig) -> int:
     Raises:
         UserError: a setting cannot work, or there are no panels for this classifier.
     """
+    if "otherwise" in config.classifier:
+        raise UserError("a figure names layers of its network; say which: classifier=vgg16, for instance")
     rows = panels(config)
     for panel in [panel for row in rows for panel in row]:
         checks.check_training(panel)
@@ -61,8 +63,9 @@ def _rows(config: DictConfig) -> list[list[str]]:
             f"experiment={config.choices.experiment} names layers of {known}, and none of {name}; "
             "for that give a target, target=layer:NAME for instance"
         )
-    rows = [list(row) if isinstance(row, ListConfig) else [row] for row in panels[name]]
-    return rows if any(len(row) > 1 for row in rows) else [[word for row in rows for word in row]]
+    if all(isinstance(row, ListConfig) for row in panels[name]):
+        return [list(row) for row in panels[name]]
+    return [list(panels[name])]
 
 
 def _panel(config: DictConfig, words: str) -> DictConfig:

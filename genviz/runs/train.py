@@ -25,7 +25,7 @@ from genviz.checkpoint import KEY, check_identity, read_checkpoint
 from genviz.coupling import Coupling
 from genviz.errors import UserError
 from genviz.files import prepare_folder, set_aside, write_text
-from genviz.images import display, read_image, side_by_side, write_png
+from genviz.images import display, display_row, read_image, write_png
 from genviz.interfaces import SCORES, Classifier
 from genviz.loggers import WandbRun, log_result
 from genviz.memory import keep_freed_memory
@@ -160,7 +160,7 @@ def _check_sizes(coupling: Coupling) -> None:
             classifier(torch.zeros(1, 3, *size), tuple(dict.fromkeys(layers)))
         except (RuntimeError, AssertionError, ValueError) as error:
             raise UserError(
-                f"the classifier cannot look at {size[0]} x {size[1]} pixels ({str(error).splitlines()[0][:80]}); "
+                f"the classifier cannot look at {size[0]} x {size[1]} pixels ({str(error)[:80]}); "
                 "give it larger pictures, generator.size=320 for instance, or classifier.resize=true"
             ) from error
 
@@ -261,15 +261,15 @@ def _verdicts(
 
 def _picture(config: DictConfig, coupling: Coupling, callbacks: Callbacks, updates: int) -> Tensor:
     """The settled pictures (h, n w, 3), bytes; or the median of the last snapshots; or the last sound one."""
-    image, monitor = side_by_side(coupling.settled()), callbacks.monitor
-    if monitor.failure is None and not image.isfinite().all():
+    images, monitor = coupling.settled(), callbacks.monitor
+    if monitor.failure is None and not images.isfinite().all():
         monitor.failure = f"the picture was no number any more after update {updates}"
     sound = callbacks.snapshots.pictures()
     if monitor.failure is None:  # not the one before the training, nor the last one of a shorter training
         moments = callbacks.snapshots.moments - {0}
         sound = [path for path in sound if int(path.stem) in moments and int(path.stem) <= updates]
     if (monitor.failure is None and config.median == 1) or not sound:
-        return display(image, config.display)
+        return display_row(images, config.display)
     last = 1 if monitor.failure is not None else config.median
     shown = torch.cat([read_image(path) for path in sound[-last:]])
     return display(shown.quantile(0.5, dim=0))

@@ -181,5 +181,5 @@ def test_settings_that_mean_nothing_are_one_line(network, settings, says):
 
 def test_a_unit_that_no_picture_moves_says_what_to_do(network, folder):
     objective = made(network, "layer:relu2_1", direction=-torch.ones(48), pictures=str(folder))
-    with pytest.raises(UserError, match="give other pictures, or largest="):
+    with pytest.raises(UserError, match="give others, or objective.inner_product.largest="):
         objective.remember(network, (32, 32))

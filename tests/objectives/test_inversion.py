@@ -90,3 +90,16 @@ def test_what_cannot_be_inverted_is_one_line(tmp_path, monkeypatch, settings, sa
     Image.new("RGB", (8, 8)).save("a.png")
     with pytest.raises(UserError, match=says):
         Inversion(layer(), **settings)
+
+
+def test_a_mask_that_holds_nothing_is_refused(tmp_path):
+    Image.new("RGB", (12, 12), (200, 100, 0)).save(tmp_path / "a.png")
+    classifier = TinyClassifier()
+    for settings, says in (({"channels": (2, 9)}, "conv1 has 4 channels"), ({"channels": [0.5, 2]}, "channels=")):
+        with pytest.raises(UserError, match=says):
+            Inversion(layer(), image=str(tmp_path / "a.png"), **settings).remember(classifier, (12, 12))
+    with torch.no_grad():
+        classifier.conv.weight.zero_()
+        classifier.conv.bias.fill_(-1)
+    with pytest.raises(UserError, match="is all 0"):
+        Inversion(layer("relu1"), image=str(tmp_path / "a.png")).remember(classifier, (12, 12))

@@ -1,4 +1,6 @@
 import csv
+import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,16 +47,17 @@ def test_each_error_is_that_of_the_file(run, pictures, tmp_path, capsys):
     run()
     found = rows(tmp_path)
     assert set(found) == {
-        (layer, c, name) for layer in LAYERS for c in ("1", "100") for name in ("a.png", "below/a.png")
+        (layer, c, name) for layer in LAYERS for c in ("1.0", "100.0") for name in ("a.png", "below/a.png")
     }
     network = EmbeddedClassifier()
-    files = {"a.png": "a", "below/a.png": "below-a"}
     for (layer, c, name), error in found.items():
-        made = read_image(tmp_path / f"outputs/invert/embedded/pictures/{layer}-C{c}-{files[name]}.png")
+        digest = hashlib.sha256((pictures / name).read_bytes()).hexdigest()[:6]
+        file = f"{layer}-C{float(c):g}-{Path(name).stem}-{digest}.png"
+        made = read_image(tmp_path / "outputs/invert/embedded/pictures" / file)
         wanted = network(resize(read_upright(pictures / name), (128, 128)), [layer])[layer]
         assert error == pytest.approx(float((network(made, [layer])[layer] - wanted).norm() / wanted.norm()), abs=2e-5)
     printed = capsys.readouterr().out
-    errors = np.array([100 * found["scores", "100", name] for name in files])
+    errors = np.array([100 * found["scores", "100.0", name] for name in ("a.png", "below/a.png")])
     assert f"{errors.mean():.1f} ± {errors.std(ddof=1):.1f}" in printed
     assert (tmp_path / "outputs/invert/embedded/sheet.png").exists()
 
@@ -68,7 +71,7 @@ def test_what_is_there_is_not_made_again(run, tmp_path, monkeypatch):
     original = program._invert
 
     def counted(*arguments):
-        made.extend(arguments[-1])
+        made.extend(arguments[2])
         return original(*arguments)
 
     monkeypatch.setattr(program, "_invert", counted)
@@ -83,6 +86,27 @@ def test_a_batch_gives_what_each_picture_gives_alone(run, tmp_path):
     torch.manual_seed(6)
     run("name=two", "batch=2")
     assert rows(tmp_path, "two") == pytest.approx(rows(tmp_path, "one"), rel=1e-3)
+
+
+def test_another_picture_of_that_name_is_another_picture(run, pictures, tmp_path):
+    run()
+    before = rows(tmp_path)
+    Image.open(pictures / "a.png").rotate(90).save(pictures / "a.png")
+    run()
+    assert rows(tmp_path)["scores", "100.0", "a.png"] != before["scores", "100.0", "a.png"]
+    assert rows(tmp_path)["scores", "100.0", "below/a.png"] == before["scores", "100.0", "below/a.png"]
+
+
+def test_pictures_that_differ_in_their_suffix_do_not_share_a_file(run, pictures, tmp_path):
+    Image.open(pictures / "below/a.png").convert("RGB").save(pictures / "a.jpg")
+    run("name=one", "batch=1")
+    run("name=two", "batch=2")
+    assert rows(tmp_path, "two") == pytest.approx(rows(tmp_path, "one"), rel=1e-3)
+
+
+def test_what_becomes_no_number_is_not_in_the_table(run, tmp_path):
+    with pytest.raises(UserError, match="no number any more"):
+        run("optimizer=sgd", "~optimizer.until", "optimizer.lr=1e38", "updates=6")
 
 
 def test_a_table_of_other_settings_is_kept(run, tmp_path):
