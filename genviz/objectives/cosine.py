@@ -15,7 +15,7 @@ from genviz.targets import Target
 
 
 class Cosine(Reference):
-    """<Phi(x), Phi_0> / (||Phi(x)|| ||Phi_0||), from -1 to 1 (Olah et al. 2017): an inversion that contrast leaves alone.
+    """<Phi(x), Phi_0> / (||Phi(x)|| ||Phi_0||), from -1 to 1 (Olah et al. 2017): an inversion without contrast.
 
     Args:
         target: layers, filters, neurons or classes.
