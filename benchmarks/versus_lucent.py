@@ -4,7 +4,7 @@ In one process, the same network (random weights), size (224) and target are giv
 and to lucent's ``render_vis``, in turn, each as a user calls it: Fourier coefficients, Adam 0.05, the mean of a channel
 or a class's score, no regularizer. Printed are the medians over the rounds. Then what a shallow target costs of a deep.
 
-Needs lucent: pip install --no-deps torch-lucent==0.1.8 kornia==0.4.1
+Needs lucent: pip install --no-deps torch-lucent==0.1.8 kornia==0.4.1 && pip install ipython decorator future
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def theirs(network: torch.nn.Module, layer: str, unit: int, updates: int, views:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--updates", type=int, default=30)
+    parser.add_argument("--updates", type=int, default=60, help="of SqueezeNet; VGG16 makes a quarter of them")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; seconds an update, medians")
@@ -81,9 +81,10 @@ def main() -> None:
             network = torchvision.models.get_model(architecture, weights=None).eval()
             classifier = from_module(network, input_size=SIZE)
             seconds = {"ours": [], "theirs": []}
+            updates = arguments.updates if architecture == "squeezenet1_0" else arguments.updates // 4
             for round_ in range(arguments.rounds + 1):
-                mine = ours(classifier, layer, unit, arguments.updates, views)
-                other = theirs(network, layer, unit, arguments.updates, views)
+                mine = ours(classifier, layer, unit, updates, views)
+                other = theirs(network, layer, unit, updates, views)
                 if round_:  # the first warms up both
                     seconds["ours"].append(mine)
                     seconds["theirs"].append(other)

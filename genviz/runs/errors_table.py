@@ -59,6 +59,6 @@ class ErrorsTable:
         write_text(self.path, rows.getvalue())
 
     def summary(self, cells: Sequence[Cell]) -> str:
-        """Mean and standard deviation over some inversions, in percent."""
+        """Mean and standard deviation over some inversions, in percent; of one its error."""
         errors = [100 * self.errors[cell] for cell in cells]
-        return f"{mean(errors):.1f} ± {stdev(errors) if len(errors) > 1 else 0.0:.1f}"
+        return f"{mean(errors):.1f}" + (f" ± {stdev(errors):.1f}" if len(errors) > 1 else "")
