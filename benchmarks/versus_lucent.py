@@ -17,7 +17,6 @@ import time
 from functools import partial
 
 import torch
-import torchvision
 
 from genviz.classifiers.from_module import from_module
 from genviz.objectives.activation import Activation
@@ -68,6 +67,8 @@ def theirs(network: torch.nn.Module, layer: str, unit: int, updates: int, views:
 
 
 def main() -> None:
+    import torchvision  # after genviz
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--updates", type=int, default=60, help="of SqueezeNet; VGG16 makes a quarter of them")
     parser.add_argument("--rounds", type=int, default=3)
