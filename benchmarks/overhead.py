@@ -1,4 +1,4 @@
-"""What genviz costs over the bare loop: python benchmarks/overhead.py [coupled|pixels|pretrained|autoencoder]
+"""What genviz costs over the bare loop: python benchmarks/overhead.py [CASE]
 
 In one process, `genviz.runs.train.train` with everything on (Lightning, progress, metrics, W&B offline, snapshots,
 video, checkpoints) and a hand-written PyTorch loop over the same modules make 50 updates each in turn. Printed
@@ -28,6 +28,8 @@ BLOCK = 50  # updates: one checkpoint, two snapshots and five rows of the logger
 CASES = {
     "coupled": ["classifier=vgg16", "classifier.weights=random"],
     "pixels": ["classifier=squeezenet1_0", "classifier.weights=random", "generator=pixels"],
+    "pixels_vgg16": ["classifier=vgg16", "classifier.weights=random", "generator=pixels"],
+    "fourier_views": ["classifier=squeezenet1_0", "classifier.weights=random", "experiment=fourier_views"],
     "pretrained": ["classifier=vgg16", "classifier.weights=random", "generator=pretrained"],
 }
 
@@ -146,9 +148,11 @@ def peak(case: str, who: str, updates: int = 20) -> None:
 
             train(config, target)
         else:
-            generator = build.generator(config)
+            classifier = build.classifier(config.classifier)
+            build.settle(config, target, classifier)
+            generator = build.generator(config, build.streams(config))
             couple = (
-                build.classifier(config.classifier),
+                classifier,
                 build.objective(config, target, outline),
                 build.regularizers(config),
             )
@@ -167,7 +171,7 @@ def _peak_megabytes() -> float:
 def overrides(case: str, updates: int, folder: Path) -> list[str]:
     """The command line of a case."""
     places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
-    return ["target=class:593", *CASES[case], f"updates={updates}", "objective.warm_up=1", *places]
+    return ["target=class:593", *CASES[case], f"updates={updates}", "objective.activation.warm_up=1", *places]
 
 
 def main() -> None:

@@ -28,7 +28,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from genviz import build, program
-from genviz.data import Centres, find_pictures
+from genviz.data import Centres
+from genviz.folders import find_pictures
 from genviz.images import display, read_image, resize
 
 ROOT = Path(__file__).resolve().parent.parent

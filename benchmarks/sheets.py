@@ -2,6 +2,7 @@
 
     python benchmarks/sheets.py eight_classes SHEET.png WORDS      the paper's setting above the default
     python benchmarks/sheets.py embedded SHEET.png WORDS           24 classes as the embedded classifier sees them
+    python benchmarks/sheets.py fourier_views SHEET.png WORDS      24 classes in pixel space
 
 WORDS go to train.py, to name the classifier and its weights. What is done is not done again, so that a sheet can be
 drawn from finished runs. With `--judge FILE.py` before WORDS, a network that took no part ranks each target too: the
@@ -47,10 +48,11 @@ SHEETS = {
     "embedded": [
         Row("the embedded classifier", EIGHT + MORE, ["classifier=embedded", "generator=untrained_small"]),
     ],
+    "fourier_views": [Row("fourier_views", EIGHT + MORE, ["experiment=fourier_views"])],
 }
 
 
-SIDES = {"eight_classes": 224, "embedded": 144}  # of a picture in the sheet, in pixels
+SIDES = {"eight_classes": 224, "embedded": 144, "fourier_views": 160}  # of a picture in the sheet, in pixels
 
 
 def main() -> None:

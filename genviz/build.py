@@ -14,11 +14,16 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.weights import DEFAULT
 from genviz.errors import UserError
-from genviz.interfaces import Classifier, Generator, Objective, Outline, Regularizer
+from genviz.interfaces import Classifier, Generator, Outline, Regularizer
+from genviz.objectives.together import Together
+from genviz.randomness import Streams
 from genviz.targets import Target, parse_target
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger  # takes seconds
+
+
+AUTO = "auto"
 
 
 class Names(NamedTuple):
@@ -39,9 +44,12 @@ def names(config: DictConfig) -> Names:
         stem = Path(weights).stem
         own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
         classifier = stem if own else f"{classifier}-{stem}"
+    asks = [Path(str(picture)).stem for picture in (config.image, config.style) if picture is not None]
+    if choices.experiment is None and choices.objective != "activation":
+        asks.insert(0, str(choices.objective))
     drawn_by = str(plain(config)["generator"].get("weights", DEFAULT))
     own_weights = None if drawn_by == DEFAULT else Path(drawn_by).stem
-    parts = (choices.generator, own_weights, choices.experiment, config.tag)
+    parts = (choices.generator, own_weights, choices.experiment, *asks, config.tag)
     generator = "-".join(str(part) for part in parts if part is not None)
     classifier, generator = (re.sub(r"[^\w.+-]", "_", name) for name in (classifier, generator))
     return Names(classifier, generator, _note(config))
@@ -84,7 +92,8 @@ def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **k
         why = str(cause).splitlines()[0]
         if foreign := re.search(r"unexpected keyword argument '(\w+)'", why):
             kind = str(config.get("_target_", what)).rpartition(".")[2]
-            why = f"{kind} has no setting '{foreign[1]}' (an experiment's settings are for the parts that it names)"
+            leave = f"an experiment's settings are for the parts that it names; ~{what}.{foreign[1]} leaves it out"
+            why = f"{kind} has no setting '{foreign[1]}' ({leave})"
         settings = {key: value for key, value in config.items() if key != "_target_"}
         raise UserError(f"{what}: {why}; the settings were {settings}") from error
 
@@ -107,24 +116,55 @@ def classifier(settings: Any) -> FrozenClassifier:
     return make(settings, "classifier")
 
 
-def generator(config: DictConfig) -> Generator:
+def settle(config: DictConfig, target: Target, classifier: Classifier) -> None:
+    """Put what follows from the classifier in the place of ``auto``: the picture's size, and the margin for jitter.
+
+    The size is what the classifier sees; the margin is T - 1, T a quarter of the layers' stride (Mahendran & Vedaldi
+    2016, section 5.2).
+    """
+    settings = config.generator
+    if settings.get("size") == AUTO:
+        settings.size = list(classifier.outline.input_size)
+    if settings.get("margin") == AUTO:
+        settings.margin = max(round(classifier.stride(target.layers) / 4), 1) - 1
+
+
+def streams(config: DictConfig) -> Streams:
+    """The random numbers of the configured images: torch's own for one, as many streams for several."""
+    return Streams(None if config.images == 1 else range(config.seed, config.seed + config.images))
+
+
+def generator(config: DictConfig, streams: Streams) -> Generator:
     """The configured generator, its parameters drawn."""
-    return make(config.generator, "generator")
+    kind = get_class(str(config.generator._target_))
+    if not streams.own:
+        return make(config.generator, "generator")
+    if not getattr(kind, "holds_many", False):
+        raise UserError(f"generator={config.choices.generator} makes one image at a time: images=1")
+    return make(config.generator, "generator", streams=streams)
 
 
-def objective(config: DictConfig, target: Target, outline: Outline) -> Objective:
-    """The configured objective, for this target."""
-    return make(config.objective, "objective", target, preactivations=outline.preactivations)
+def objective(config: DictConfig, target: Target, outline: Outline) -> Together:
+    """The configured objectives, for this target."""
+    parts = _parts(config, "objective")
+    if not parts:
+        raise UserError("there is no objective; objective=activation for instance")
+    return Together({name: make(part, f"objective.{name}", target, outline) for name, part in parts.items()})
+
+
+def _parts(config: DictConfig, group: str) -> dict[str, DictConfig]:
+    """The parts of a group that may have several, but for the settings of those that the command line replaced."""
+    return {str(name): part for name, part in (config.get(group) or {}).items() if "_target_" in part}
 
 
 def regularizers(config: DictConfig) -> dict[str, Regularizer]:
     """The configured regularizers, by name."""
-    return {str(name): make(part, "regularizer") for name, part in config.regularizer.items()}
+    return {name: make(part, "regularizer") for name, part in _parts(config, "regularizer").items()}
 
 
 def transforms(config: DictConfig) -> list[Any]:
     """The configured transforms, in order."""
-    return [make(part, "transform") for part in config.transform.values()]
+    return [make(part, "transform") for part in _parts(config, "transform").values()]
 
 
 def optimizer(config: DictConfig) -> Any:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from typing import get_args
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz.errors import UserError
+from genviz.images import Display
 from genviz.targets import EXAMPLES
 
-_NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "snapshot_every": 1, "log_every": 1, "median": 1}
+_NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "log_every": 1, "median": 1, "images": 1}
 """The whole numbers of a configuration, and the smallest of each."""
 _NUMBERS_OF_PICTURES = {
     **dict.fromkeys(("batch", "checkpoint_every", "validate_every", "log_every"), 1),
@@ -34,8 +36,16 @@ def check_training(config: DictConfig) -> None:
         )
     _check_run(config, _NUMBERS)
     _check_devices(config)
-    if config.display not in ("rgb", "despraz"):
-        raise UserError(f"display={config.display} is not known; it is rgb or despraz")
+    moments = config.snapshot_every if isinstance(config.snapshot_every, ListConfig) else [config.snapshot_every]
+    if not moments or not all(isinstance(m, int) and not isinstance(m, bool) and m > 0 for m in moments):
+        raise UserError(f"snapshot_every={config.snapshot_every} is no whole number from 1 up, nor a list of updates")
+    if not isinstance(config.lr_end, int | float) or isinstance(config.lr_end, bool) or not 0 <= config.lr_end <= 1:
+        raise UserError(f"lr_end={config.lr_end} is no share from 0 to 1")
+    for name in ("image", "style", "pictures"):
+        if config[name] is not None and not (isinstance(config[name], str) and config[name]):
+            raise UserError(f"{name}={config[name]} is no {'folder' if name == 'pictures' else 'file'}")
+    if config.display not in get_args(Display):
+        raise UserError(f"display={config.display} is not known; it is {', '.join(get_args(Display))}")
 
 
 def check_distillation(config: DictConfig) -> None:
@@ -49,6 +59,29 @@ def check_distillation(config: DictConfig) -> None:
     if "otherwise" in config.teacher:
         raise UserError("teacher=auto would be another network on another machine; name one, teacher=squeezenet1_0")
     _check_data(config)
+    _check_devices(config)
+
+
+def check_inversions(config: DictConfig) -> None:
+    """Look at what no constructor looks at.
+
+    Raises:
+        UserError: a setting is missing, or not of its kind.
+    """
+    if OmegaConf.is_missing(config, "pictures") or not isinstance(config.pictures, str):
+        raise UserError("say which pictures shall be inverted: pictures=FOLDER, or pictures=FILE")
+    _check_run(config, {"updates": 1, "count": 1, "seed": 0, **({} if config.batch == "auto" else {"batch": 1})})
+    strengths = config.strengths
+    if (
+        not isinstance(strengths, ListConfig)
+        or not strengths
+        or not all(isinstance(s, int | float) and not isinstance(s, bool) and 0 <= s < math.inf for s in strengths)
+    ):
+        raise UserError(f"strengths={strengths} is no list of numbers from 0 up, such as [1,20,100,300]")
+    if "otherwise" in config.classifier:
+        raise UserError("classifier=auto would be another network on another machine; name one")
+    if not re.fullmatch(r"\w[\w.+-]*", str(config.name)):
+        raise UserError(f"name={config.name} is no name for a folder; letters, digits, . _ + and - are")
     _check_devices(config)
 
 

@@ -9,7 +9,7 @@ from genviz.classifiers.weights import DEFAULT, CannotFetchError, entry, fetch
 from genviz.errors import UserError
 
 AUTO, FIRST, OTHER = "auto", "vgg16", "embedded"
-_ALIKE = ("input_size", "labels")
+_ALIKE = ("input_size", "labels", "resize")
 """Settings that mean the same to both."""
 
 

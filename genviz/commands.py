@@ -25,9 +25,18 @@ def distill() -> None:
     program.run(_distill, configs=shipped("configs"), name="distill")
 
 
+def invert() -> None:
+    """Say how well each layer can be inverted: python -m genviz.invert pictures=photos/ classifier=vgg16"""
+    program.run(_invert, configs=shipped("configs"), name="invert")
+
+
 def _train(config: DictConfig) -> int:
     from genviz import build, checks, choice
 
+    if config.panels is not None and config.get("target", None) is None:
+        from genviz.runs.figure import draw
+
+        return draw(config)
     checks.check_training(config)
     choice.choose(config)
     target = build.target(config, build.sketch(config.classifier))
@@ -45,6 +54,16 @@ def _distill(config: DictConfig) -> int:
     from genviz.runs.distill import distill
 
     return distill(config)
+
+
+def _invert(config: DictConfig) -> int:
+    from genviz import checks
+
+    checks.check_inversions(config)
+
+    from genviz.runs.invert import invert
+
+    return invert(config)
 
 
 def _pretrain(config: DictConfig) -> int:

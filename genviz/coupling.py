@@ -9,10 +9,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
+from genviz.objectives.together import Together
+from genviz.randomness import Streams
 from genviz.readout import read, weighted
 from genviz.targets import Target
+from genviz.transforms import Transform
 
 
 class Coupling(pl.LightningModule):
@@ -25,6 +29,8 @@ class Coupling(pl.LightningModule):
     Args:
         target: what the metrics report.
         optimizer: makes an optimizer of the generator's trainable parameters.
+        schedule: the learning rate's share at an update; None for 1.
+        streams: those that the generator draws from, one an image; the transforms draw from them, too.
     """
 
     def __init__(
@@ -37,21 +43,40 @@ class Coupling(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         regularizers: Mapping[str, Regularizer] | None = None,
         transforms: Sequence[nn.Module] = (),
+        schedule: Callable[[int], float] | None = None,
+        streams: Streams | None = None,
     ) -> None:
         super().__init__()
         self.generator, self.classifier, self.objective = generator, classifier, objective
         self.regularizers, self.transforms = nn.ModuleDict(regularizers), nn.Sequential(*transforms)
-        self.target, self.optimizer = target, optimizer
+        self.target, self.optimizer, self.streams = target, optimizer, streams or Streams()
+        self.schedule = schedule
+        for part in transforms:
+            if isinstance(part, Transform):
+                part.streams = self.streams
+        objective.remember(classifier, generator.image_size)
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Make one update's loss: the sentence of `genviz`."""
-        self.objective.update = self.global_step
+        self.generator.update = self.objective.update = self.global_step
+        for part in self.transforms:
+            if isinstance(part, Transform):
+                part.update = self.global_step
         sample = self.generator()
-        seen = self.classifier(self.transforms(sample.images), self.objective.layers)
+        seen = self._look(self.transforms(sample.images))
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
         penalties = {name: part.weight * part(sample) for name, part in self.regularizers.items()}
         loss = (sum(penalties.values()) - score).sum()  # a sum: each image's gradient is its own, whatever n is
         return {"loss": loss, "metrics": self._metrics(loss, score, penalties, seen)}
+
+    def _look(self, views: Tensor) -> dict[str, Tensor]:
+        """What the classifier sees; on a CPU, which one keeps busy, of one image after the other."""
+        layers = tuple(dict.fromkeys((*self.objective.layers, *self.target.layers)))
+        count = len(self.streams)
+        if count == 1 or views.device.type != "cpu":
+            return self.classifier(views, layers)
+        seen = [self.classifier(image, layers) for image in views.split(len(views) // count)]
+        return {layer: torch.cat([each[layer] for each in seen]) for layer in layers}
 
     @torch.no_grad()
     def _metrics(
@@ -67,6 +92,8 @@ class Coupling(pl.LightningModule):
         if len(self.target.units) > 1:
             activations = reading.activations.mean(0)
             metrics |= {f"activation/{u.name}": a for u, a in zip(self.target.units, activations, strict=True)}
+        if isinstance(self.objective, Together) and len(self.objective.scores) > 1:
+            metrics |= {f"score/{name}": part.mean() for name, part in self.objective.scores.items()}
         return metrics | {f"penalty/{name}": penalty.mean() for name, penalty in penalties.items()}
 
     @torch.no_grad()
@@ -78,9 +105,24 @@ class Coupling(pl.LightningModule):
         finally:
             self.generator.train(training)
 
-    def configure_optimizers(self) -> Optimizer:
+    def configure_optimizers(self) -> Any:
         """Optimize the generator, or what of it is trainable."""
-        return self.optimizer([parameter for parameter in self.generator.parameters() if parameter.requires_grad])
+        optimizer = self.optimizer([parameter for parameter in self.generator.parameters() if parameter.requires_grad])
+        if self.schedule is None:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": LambdaLR(optimizer, self.schedule), "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep where the images' streams of random numbers stand."""
+        checkpoint["streams"] = self.streams.state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the streams, and with the octave."""
+        self.streams.restore(checkpoint.get("streams", []))
+        self.generator.update = max(0, checkpoint["global_step"] - 1)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """The generator's state alone, but for parameters that are not trained."""

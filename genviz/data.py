@@ -6,78 +6,20 @@ import itertools
 import math
 import random
 import signal
-import struct
 import sys
 import time
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from genviz.errors import UserError
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-UNREADABLE = (
-    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, struct.error, zlib.error),
-    Image.DecompressionBombError,
-)
-"""What Pillow raises of a damaged picture."""
-
-
-class Found(NamedTuple):
-    """What lies in a folder, however nested, by name."""
-
-    pictures: list[Path]
-    others: list[Path]
-    """Files that are no pictures, by their names."""
-
-
-def find_pictures(root: str | Path) -> Found:
-    """The pictures under ``root``, however nested, by name; hidden files are not looked at.
-
-    Raises:
-        UserError: there is no such folder, or no picture in it.
-    """
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
-        raise UserError(f"data.root={root}: there is no such folder; give one with pictures in it")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
-    if not pictures:
-        raise UserError(f"data.root={root}: no picture in it or below; {', '.join(SUFFIXES)} files are pictures")
-    return Found(pictures, [path for path in files if path.suffix.lower() not in SUFFIXES])
-
-
-def read_picture(path: Path, shorter: int) -> Tensor:
-    """Decode a picture to RGB bytes, (3, h, w), upright, and shrink it until its shorter side is ``shorter`` pixels.
-
-    Grey, palette and CMYK become RGB; what is transparent becomes white.
-
-    Raises:
-        OSError: it cannot be decoded.
-    """
-    with Image.open(path) as opened:
-        opened.draft("RGB", (shorter, shorter))  # JPEG: decode at no more than is needed
-        image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I;16"):  # Pillow would clip what is brighter than 255
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        image = image.convert("RGB")
-    scale = shorter / min(image.size)
-    if scale < 1:
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(size, Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+from genviz.images import UNREADABLE, read_picture
 
 
 class Damaged:

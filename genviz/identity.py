@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
 from genviz.build import plain
+from genviz.files import sha256
+from genviz.folders import find_pictures
 from genviz.targets import Target
 
 
@@ -24,7 +27,17 @@ def of_training(
     if config.median > 1:
         own |= {"median": str(config.median), "snapshot_every": str(config.snapshot_every)}
     own |= {} if generator_sha256 is None else {"generator.weights": f"sha256 {generator_sha256[:16]}"}
-    return _flatten(settings) | own
+    own |= {} if config.lr_end == 1 else {"lr_end": str(config.lr_end), "updates": str(config.updates)}
+    own |= {} if config.images == 1 else {"images": str(config.images)}
+    return {name: _content(name, value) for name, value in _flatten(settings).items()} | own
+
+
+def of_inversions(config: DictConfig, classifier_sha256: str) -> dict[str, str]:
+    """Every setting that a table of inversions depends on, flat, but for its layers, strengths and pictures."""
+    settings = _settings(config, ("classifier", "generator", "regularizer", "transform", "optimizer"))
+    settings["classifier"].pop("weights", None)
+    own = {"classifier.weights": f"sha256 {classifier_sha256[:16]}"}
+    return _flatten(settings) | own | {name: str(config[name]) for name in ("updates", "seed")}
 
 
 def of_distillation(config: DictConfig, weights_sha256: str, pictures: Sequence[str]) -> dict[str, str]:
@@ -49,6 +62,17 @@ def of_pretraining(
     if eye_sha256:
         settings |= {"eye": {**plain(config)["eye"], "weights": f"sha256 {eye_sha256[:16]}"}}
     return _flatten(settings) | own | pictures_alike
+
+
+def _content(name: str, value: str) -> str:
+    """What a setting that names a picture, or a folder of them, stands for, wherever it lies."""
+    if name.rpartition(".")[2] in ("image", "start", "direction") and (path := Path(value).expanduser()).is_file():
+        return f"sha256 {sha256(path)[:16]}"
+    if name.rpartition(".")[2] == "pictures" and (folder := Path(value).expanduser()).is_dir():
+        found = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in find_pictures(folder).pictures]
+        digest = hashlib.sha256("\n".join(found).encode(errors="surrogateescape")).hexdigest()
+        return f"{len(found)}, sha256 {digest[:16]}"
+    return value
 
 
 def _of_pictures(settings: dict[str, Any], pictures: Sequence[str]) -> dict[str, str]:

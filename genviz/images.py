@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -9,7 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from genviz.errors import UserError
@@ -19,23 +21,44 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Mean and standard deviation of natural images, RGB in [0, 1], as torchvision's models have them."""
 
+MEAN_COLOUR = (123.0, 117.0, 104.0)
+"""Mean of ImageNet, red, green, blue, in 0-255 (Caffe's)."""
+
 COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """Square root of the covariance of natural images' colours, RGB (Olah et al. 2017, lucid)."""
 
-Display = Literal["rgb", "despraz"]
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, struct.error, zlib.error),
+    Image.DecompressionBombError,
+)
+"""What Pillow raises of a damaged picture."""
+
+Display = Literal["rgb", "despraz", "stretch"]
 
 
 def display(image: Tensor, how: Display = "rgb") -> Tensor:
     """Map an image (3, h, w) to (h, w, 3) bytes.
 
     ``rgb`` is what the classifier saw, clipped to [0, 1]; ``despraz`` is the display of Despraz et al.'s code for the
-    untrained generator: minus the minimum, square root, over the maximum.
+    untrained generator: minus the minimum, square root, over the maximum; ``stretch`` is that of Mahendran & Vedaldi's
+    (2016) code: from the minimum to the maximum.
     """
     image = image.detach().float().cpu()
-    if how == "despraz":
-        image = (image - image.min()).sqrt()
+    if how != "rgb":
+        image = image - image.min()
+        image = image.sqrt() if how == "despraz" else image
         image = image / image.max().clamp_min(torch.finfo(image.dtype).tiny)
     return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+
+
+def display_row(images: Tensor, how: Display = "rgb") -> Tensor:
+    """Map images (n, 3, h, w), each by itself, to a row of (h, n w, 3) bytes."""
+    return torch.cat([display(image, how) for image in images], 1)
+
+
+def centred(images: Tensor) -> Tensor:
+    """RGB in [0, 1], (n, 3, h, w), as the papers' x: 0-255 minus the mean colour."""
+    return 255 * images - torch.tensor(MEAN_COLOUR).to(images).view(3, 1, 1)
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -66,3 +89,45 @@ def read_image(path: Path) -> Tensor:
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise UserError(f"cannot read the picture {path} ({error})") from error
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+
+
+def read_picture(path: Path, shorter: int | None = None) -> Tensor:
+    """Decode a picture to RGB bytes, (3, h, w), upright, and shrink it until its shorter side is ``shorter`` pixels.
+
+    Grey, palette and CMYK become RGB; what is transparent becomes white.
+
+    Raises:
+        OSError: it cannot be decoded.
+    """
+    with Image.open(path) as opened:
+        if shorter is not None:
+            opened.draft("RGB", (shorter, shorter))  # JPEG: decode at no more than is needed
+        image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I;16"):  # Pillow would clip what is brighter than 255
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = image.convert("RGB")
+    scale = 1.0 if shorter is None else shorter / min(image.size)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
+def read_upright(path: Path) -> Tensor:
+    """Read a picture of any kind as RGB in [0, 1], (1, 3, h, w), upright.
+
+    Raises:
+        UserError: there is none, or it cannot be decoded.
+    """
+    try:
+        return read_picture(path)[None].float() / 255
+    except UNREADABLE as error:
+        why = (
+            "there is no such file"
+            if isinstance(error, FileNotFoundError)
+            else (str(error).splitlines() or [type(error).__name__])[0]
+        )
+        raise UserError(f"cannot read the picture {path} ({why}); give a JPEG, PNG, WebP or BMP") from error

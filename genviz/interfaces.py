@@ -48,10 +48,21 @@ class Generator(nn.Module, ABC):
     weights_sha256: str | None = None
     """Of the file that it was filled from; None for none."""
 
+    update: int = 0
+    """How many updates have been made; the training sets it, for generators that grow."""
+
+    holds_many: bool = False
+    """Whether its constructor takes ``streams``, a `genviz.randomness.Streams`, and holds an image for each."""
+
     @property
     @abstractmethod
     def image_size(self) -> tuple[int, int]:
         """Rows and columns of the images."""
+
+    @property
+    def smallest_size(self) -> tuple[int, int]:
+        """Rows and columns of the smallest images that it makes on the way."""
+        return self.image_size
 
     @abstractmethod
     def forward(self) -> Sample:
@@ -71,7 +82,9 @@ class Outline(NamedTuple):
     """For each layer that ends in a ReLU, by name: what to ask the classifier for to see what goes into the ReLU."""
 
     input_size: tuple[int, int]
-    """Rows and columns that the network sees; images of another size are resized to it."""
+    """Rows and columns that the network sees; images of another size are resized to it, unless ``resizes`` is False."""
+
+    resizes: bool = True
 
 
 class Classifier(nn.Module, ABC):
@@ -85,13 +98,24 @@ class Classifier(nn.Module, ABC):
     weights_sha256: str
 
     @classmethod
-    @abstractmethod
     def sketch(cls, **settings: Any) -> Outline:
-        """The outline of the classifier that these constructor's arguments make; without loading anything."""
+        """The outline of the classifier that these constructor's arguments make; without loading anything.
+
+        Only a classifier that a configuration can name needs it.
+        """
+        raise NotImplementedError(f"{cls.__name__} is not made from a configuration")
 
     @abstractmethod
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Look at RGB ``images`` (n, 3, h, w) and return what each of ``layers`` computed, (n, *shape)."""
+
+    def receptive_side(self, layer: str) -> int | None:  # noqa: ARG002
+        """The side of the square that a position of ``layer`` looks at, in input pixels; None: all, or not known."""
+        return None
+
+    def stride(self, layers: Sequence[str]) -> int:  # noqa: ARG002
+        """Input pixels from one position of the ``layers`` to the next; the last known, where they have none."""
+        return 1
 
 
 class Objective(nn.Module, ABC):
@@ -100,6 +124,19 @@ class Objective(nn.Module, ABC):
     update: int = 0
     """How many updates have been made; the training sets it, for objectives that begin differently."""
 
+    weight: float = 1.0
+    """Of its score beside other objectives'."""
+
+    ranked: bool = False
+    """Whether the target's units shall be the strongest of their layers; by this, then, a picture is judged."""
+
+    def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
+        """Look at what the score compares with, such as a picture; called once, before the training.
+
+        Args:
+            size: rows and columns of the images that will be made.
+        """
+
     @property
     @abstractmethod
     def layers(self) -> tuple[str, ...]:
@@ -107,7 +144,11 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """Score each image, (n,), from its activations by layer."""
+        """Score each image, (n,), from its activations by layer; before the weight."""
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What to say of finished images, by name and in the source's units, (n,) each."""
+        return {"score": self(seen)}
 
 
 class Regularizer(nn.Module, ABC):

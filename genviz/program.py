@@ -20,6 +20,8 @@ from genviz.targets import check_spelling
 _BAD = (UserError, HydraException, OmegaConfBaseException)
 _CLASSIFIERS = {"classifier": "classifier", "teacher": "classifier@teacher", "eye": "classifier@eye"}
 """The words that name a classifier, and what Hydra calls them."""
+_PATHS = ("image", "style", "pictures", "generator.start")
+"""Words whose value may hold what Hydra takes for its own: spaces, commas, brackets."""
 _NAME = re.compile(r"[\w.+-]+")
 _BAD_INPUT = 2
 _INTERRUPTED = 130
@@ -33,8 +35,10 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here whole, to be told in one line
 
     codes: list[int] = []  # one for each job: a sweep goes on after a bad one
+    begun: list[bool] = []
 
     def guarded(config: DictConfig) -> None:
+        begun.append(True)
         try:
             codes.append(main(config))
         except _BAD as error:  # here: Hydra would add a line of its own
@@ -48,7 +52,7 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
         _say(str(error))
         codes.append(_BAD_INPUT)
     except ValueError as error:
-        if codes:
+        if begun:
             raise
         _say(str(error))  # Hydra's, of a word that it cannot compose
         codes.append(_BAD_INPUT)
@@ -86,6 +90,9 @@ def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
             if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
                 value = value[1:-1]
             words.append(f'target="{check_spelling(value)}"')
+        elif key in _PATHS and value and value != "null" and value[0] not in "'\"" and not multirun:
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            words.append(f'{key}="{escaped}"')
         elif key == "name" and _NAME.fullmatch(value):
             words.append(f"name='{value}'")  # which may look like a number
         elif key in _CLASSIFIERS and equals and value.isidentifier():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from genviz.errors import UserError
 from genviz.targets import Kind, Target, Unit
 
 
@@ -39,8 +40,18 @@ def position(unit: Unit, activation: Tensor) -> int:
         return 0
     column = 0
     for number, size in zip(unit.index, activation.shape[1:], strict=False):
+        if number >= size:
+            raise UserError(f"{unit.name} is not there: in pictures of this size {unit.layer} has {size}, from 0 on")
         column = column * size + number
     return column
+
+
+def select(unit: Unit, activation: Tensor) -> Tensor:
+    """All that ``unit`` names of a layer's activation (n, c, ...): a channel's positions, a layer; (n, numbers)."""
+    position(unit, activation)  # which is refused if it is not there
+    for place in unit.index:
+        activation = activation[:, place]
+    return activation.reshape(len(activation), -1)
 
 
 def read(target: Target, seen: Mapping[str, Tensor]) -> Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from genviz.build import Names
@@ -20,7 +21,7 @@ def begins(
     print(f"({classifier.weights_source})")
     warn(names.note)
     made, seen = generator.image_size, classifier.outline.input_size
-    if made != seen:
+    if made != seen and classifier.outline.resizes:
         sizes = f"{made[0]} x {made[1]}, is resized to the {seen[0]} x {seen[1]}"
         print(f"the picture, {sizes} that {names.classifier} sees")
     if 0 < updates < wanted:
@@ -45,9 +46,12 @@ def stopped(checkpoint: Path, which: signal.Signals, updates: int, names: Names)
     print(f"{which.name} after update {updates}, saved: {checkpoint}; {command} goes on from there")
 
 
-def ends(verdict: Verdict, note: str | None, picture: Path, checkpoint: Path, run: str) -> None:
+def ends(verdicts: Sequence[tuple[str, Verdict]], note: str | None, picture: Path, checkpoint: Path, run: str) -> None:
     """Say what came out, what to think of it, and where it is."""
-    print(f"\n{verdict.verdict}: {verdict.explanation}")
+    print()
+    for file, verdict in verdicts:
+        print(f"{'' if len(verdicts) == 1 else f'{file}: '}{verdict.verdict}: {verdict.explanation}")
+    verdict = verdicts[0][1]
     print(f"measured on the picture as written: activation {verdict.activation:.3f}, rank {verdict.rank}")
     for score in verdict.top_classes:
         print(f"  {score.probability:7.2%}  {score.label} ({score.number})")

@@ -8,8 +8,103 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genviz.errors import UserError
+from genviz.randomness import Streams
 
-class RandomViews(nn.Module):
+_GREY = 0.45  # about the mean of natural images
+
+
+class Transform(nn.Module):
+    """A random change of images, of each by numbers of its own stream."""
+
+    streams: Streams = Streams()
+    """One for each image; the training sets it where there are several."""
+
+    update: int = 0
+    """How many updates have been made; the training sets it."""
+
+
+class RandomCrop(Transform):
+    """Cuts what is ``margin`` smaller both ways from a random place: Mahendran & Vedaldi's (2016) jitter.
+
+    Args:
+        margin: T - 1, in pixels.
+        until: the update from which on the middle is cut, as in their code's second stage; None for never.
+    """
+
+    def __init__(self, *, margin: int | None, until: int | None = None) -> None:
+        super().__init__()
+        if margin is None:
+            raise UserError("transform=jitter cuts from a canvas, generator=pixels with a margin; others take roll")
+        if not isinstance(margin, int) or margin < 0:
+            raise UserError("transform: margin is a whole number of pixels, 0 or more")
+        if until is not None and (not isinstance(until, int) or until < 0):
+            raise UserError("transform: until is a whole number of updates, or null")
+        self.margin, self.until = margin, until
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Cut from ``images`` (n, 3, h, w), each at its own place, (n, 3, h - margin, w - margin)."""
+        rows, columns = images.shape[2] - self.margin, images.shape[3] - self.margin
+        if rows < 1 or columns < 1:
+            raise UserError(f"transform: a margin of {self.margin} leaves nothing of {tuple(images.shape[2:])} pixels")
+        if self.until is not None and self.update >= self.until:
+            first = self.margin // 2
+            return images[..., first : first + rows, first : first + columns]
+        views = len(images) // len(self.streams)
+        places = self.streams.whole(0, self.margin + 1, views, 2).flatten(0, 1).tolist()
+        cut = [image[:, y : y + rows, x : x + columns] for image, (y, x) in zip(images, places, strict=True)]
+        return torch.stack(cut)
+
+
+class RandomRoll(Transform):
+    """Shifts by up to ``pixels`` either way, what leaves on one side entering on the other: DeepDream's jitter."""
+
+    def __init__(self, *, pixels: int) -> None:
+        super().__init__()
+        if not isinstance(pixels, int) or pixels < 0:
+            raise UserError("transform: pixels is a whole number, 0 or more")
+        self.pixels = pixels
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Shift ``images`` (n, 3, h, w), each its own way."""
+        views = len(images) // len(self.streams)
+        shifts = self.streams.whole(-self.pixels, self.pixels + 1, views, 2).flatten(0, 1).tolist()
+        return torch.stack([image.roll(shift, (1, 2)) for image, shift in zip(images, shifts, strict=True)])
+
+
+class RandomFlip(Transform):
+    """Mirrors every other image, left to right."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Mirror ``images`` (n * views, 3, h, w), each or not."""
+        views = len(images) // len(self.streams)
+        mirrored = self.streams.uniform(0, 1, views).flatten().to(images) < 0.5
+        return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
+
+
+class RandomColours(Transform):
+    """Another light on each image: contrast, brightness, and a tint; the numbers are standard deviations.
+
+    Args:
+        contrast: of the logarithm of the contrast around middle grey; of the brightness half of it, of 1.
+        tint: of what each channel is brighter or darker by, of 1.
+    """
+
+    def __init__(self, *, contrast: float = 0.0, tint: float = 0.0) -> None:
+        super().__init__()
+        if contrast < 0 or tint < 0:
+            raise UserError("transform: contrast and tint are standard deviations, 0 or more")
+        self.contrast, self.tint = float(contrast), float(tint)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Change ``images`` (n * views, 3, h, w), each by itself; they may leave [0, 1]."""
+        views = len(images) // len(self.streams)
+        drawn = self.streams.normal(views, 5, 1, 1).flatten(0, 1).to(images)  # contrast, brightness, red, green, blue
+        factor, brightness = (self.contrast * drawn[:, :1]).exp(), self.contrast / 2 * drawn[:, 1:2]
+        return (images - _GREY) * factor + _GREY + brightness + self.tint * drawn[:, 2:]
+
+
+class RandomViews(Transform):
     """Several views of each image, each rotated, scaled and shifted at random; what leaves the frame is mirrored in.
 
     Args:
@@ -24,9 +119,11 @@ class RandomViews(nn.Module):
     ) -> None:
         super().__init__()
         if not (isinstance(views, int) and views > 0 and len(scale) == 2 and 0 < scale[0] <= scale[1]):
-            raise ValueError("views is a whole number from 1 up, scale two sizes above 0, the smaller one first")
+            raise UserError(
+                "transform: views is a whole number from 1 up, scale two sizes above 0, the smaller one first"
+            )
         if rotate < 0 or shift < 0:
-            raise ValueError("rotate and shift are the largest either way, not below 0")
+            raise UserError("transform: rotate and shift are the largest either way, not below 0")
         self.views, self.rotate, self.shift = views, math.radians(rotate), float(shift)
         self.log_scale = (math.log(scale[0]), math.log(scale[1]))
 
@@ -34,9 +131,10 @@ class RandomViews(nn.Module):
         """Turn ``images`` (n, 3, h, w) into (n * views, 3, h, w), the views of an image side by side."""
         images = images.repeat_interleave(self.views, 0)
         count = len(images)
-        angle = torch.empty(count).uniform_(-self.rotate, self.rotate)
-        zoom = torch.empty(count).uniform_(*self.log_scale).exp()
-        shift = torch.empty(count, 2, 1).uniform_(-2 * self.shift, 2 * self.shift)  # the side is 2 long: -1 to 1
+        angle = self.streams.uniform(-self.rotate, self.rotate, self.views).flatten()
+        zoom = self.streams.uniform(*self.log_scale, self.views).flatten().exp()
+        reach = 2 * self.shift  # the side is 2 long: -1 to 1
+        shift = self.streams.uniform(-reach, reach, self.views, 2, 1).flatten(0, 1)
         turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(count, 2, 2)
         motion = torch.cat([turn / zoom[:, None, None], shift], 2).to(images)  # (count, 2, 3), output to input
         grid = F.affine_grid(motion, list(images.shape), align_corners=False)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import genviz  # noqa: F401 - before anything that imports torchvision
 from genviz import program
+from genviz.images import resize
 from genviz.interfaces import SCORES, Classifier, Layer, Outline
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +50,7 @@ class TinyClassifier(Classifier):
         return Outline(LABELS, layers, {"relu1": "conv1"}, (12, 12))
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        conv = self.conv(images)
+        conv = self.conv(resize(images, self.outline.input_size))
         relu = conv.relu()
         seen = {"conv1": conv, "relu1": relu, SCORES: self.head(relu.mean((2, 3)))}
         return {layer: seen[layer] for layer in layers}
@@ -65,7 +66,8 @@ def compose(tmp_path: Path) -> Callable[..., DictConfig]:
     """The configuration of a command line, with its folders in ``tmp_path``."""
 
     def composed(*words: str, name: str = "train") -> DictConfig:
-        places = [f"paths.outputs={tmp_path}/outputs", f"paths.checkpoints={tmp_path}/checkpoints"]
+        roots = ("outputs",) if name == "invert" else ("outputs", "checkpoints")
+        places = [f"paths.{root}={tmp_path}/{root}" for root in roots]
         return program.compose(CONFIGS, name, [*words, *places])
 
     return composed

@@ -2,15 +2,28 @@
 
 import pytest
 import torch
-from conftest import CONFIGS, TINY
+from conftest import CONFIGS
+from PIL import Image
 
 from genviz import build, checks, choice
+from genviz.errors import UserError
 from genviz.generators.pretrained import Sizes
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
 
 
 def choices(group):
     return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+
+
+def generator(config):
+    return build.generator(config, build.streams(config))
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """The words that name a picture of 40 x 60 pixels wherever one is asked for."""
+    Image.new("RGB", (60, 40), (200, 100, 0)).save(tmp_path / "a.png")
+    return [f"image={tmp_path}/a.png", f"style={tmp_path}/a.png", f"pictures={tmp_path}"]
 
 
 @pytest.mark.parametrize("name", choices("classifier"))
@@ -31,20 +44,83 @@ def test_a_model_without_a_yaml_goes_by_its_name(compose):
 
 
 @pytest.mark.parametrize("name", choices("generator"))
-def test_generators(compose, name):
+def test_generators(compose, name, classifier, pictures):
     words = ["generator.weights=random"] if name == "pretrained" else []  # of the paper's sizes
-    made = build.generator(compose("target=class:1", f"generator={name}", *words))
+    config = compose("target=class:1", f"generator={name}", *pictures, *words)
+    build.settle(config, build.target(config, classifier.outline), classifier)  # 12 x 12 pixels
+    made = generator(config)
     assert isinstance(made, Generator)
     trainable = sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)
-    sizes = {"untrained": 5_240_841, "untrained_small": 1_249_481, "pretrained": 3_200, "pixels": 3 * 224 * 224}
+    octaves = 3 * (29 * 43 + 40 * 60)  # 20 and 15 rows are under 32
+    sizes = {"untrained": 5_240_841, "untrained_small": 1_249_481, "pretrained": 3_200, "pixels": 3 * 12 * 12}
+    sizes |= {"fourier": 3 * 12 * 7 * 2, "octaves": octaves - 3 * 29 * 43}  # 29, too
     assert trainable == sizes[name]
 
 
+@pytest.mark.parametrize("name", choices("generator"))
+def test_a_generator_makes_several_images_or_says_that_it_makes_one(compose, name, classifier, pictures):
+    config = compose("target=class:1", f"generator={name}", *pictures, "images=3")
+    build.settle(config, build.target(config, classifier.outline), classifier)
+    if name in ("pixels", "fourier", "octaves"):
+        made = generator(config)
+        assert made().images.shape == (3, 3, *made.image_size)
+    else:
+        with pytest.raises(UserError, match=f"generator={name} makes one image at a time: images=1"):
+            generator(config)
+
+
+@pytest.mark.parametrize(
+    ("target", "size", "margin"),
+    [("filter:relu1_1:2", [64, 64], 0), ("layer:relu3_1", [64, 64], 0), ("layer:relu5_1", [64, 64], 3),
+     ("layer:relu3_1+relu5_1", [64, 64], 3), ("class:harmonica", [64, 64], 3)],
+)  # fmt: skip
+def test_auto_is_what_the_classifier_sees_and_a_quarter_of_its_stride_less_one(compose, target, size, margin):
+    """Mahendran & Vedaldi 2016, section 5.2; a class has no stride, and takes the network's last, 16."""
+    words = ["classifier=embedded", "classifier.weights=random", "classifier.input_size=64", "generator=pixels"]
+    config = compose(f"target={target}", *words, "generator.margin=auto", "transform=jitter")
+    classifier = build.classifier(config.classifier)
+    build.settle(config, build.target(config, classifier.outline), classifier)
+    assert (list(config.generator.size), config.generator.margin) == (size, margin)
+    assert build.transforms(config)[0].margin == margin
+    assert generator(config).train()().images.shape == (1, 3, size[0] + margin, size[1] + margin)
+
+
 @pytest.mark.parametrize("name", choices("objective"))
-def test_objectives(compose, name, classifier):
-    config = compose("target=class:harmonica", f"objective={name}")
+def test_objectives(compose, name, classifier, pictures):
+    target = "class:harmonica" if name == "probability" else "layer:relu1"
+    config = compose(f"target={target}", f"objective={name}", *pictures)
     made = build.objective(config, build.target(config, classifier.outline), classifier.outline)
     assert isinstance(made, Objective)
+    assert list(made.parts) == [name]
+    assert made.parts[name].weight == config.objective[name].get("weight", 1.0)
+    made.remember(classifier, (12, 12))
+    seen = classifier(torch.rand(2, 3, 12, 12), made.layers)
+    assert made(seen).shape == (2,)
+    assert all(value.shape == (2,) for value in made.measure(seen).values())
+
+
+def test_objectives_combine(compose, classifier, pictures):
+    words = ["objective=[content,style]", "objective.style.weight=7", "objective.style.at=layer:conv1@0.5", *pictures]
+    config = compose("target=layer:relu1", *words)
+    made = build.objective(config, build.target(config, classifier.outline), classifier.outline)
+    assert list(made.parts) == ["content", "style"]
+    assert (made.parts["content"].weight, made.parts["style"].weight) == (1, 7)
+    assert made.layers == ("relu1", "conv1")
+    assert not made.ranked
+
+
+def test_without_an_objective_it_says_so(compose, classifier):
+    config = compose("target=class:harmonica", "objective=[]")
+    with pytest.raises(UserError, match="objective=activation"):
+        build.objective(config, build.target(config, classifier.outline), classifier.outline)
+
+
+@pytest.mark.parametrize(("objective", "forgotten"), [("inversion", "image"), ("content", "image"),
+                                                      ("caricature", "image"), ("style", "style")])  # fmt: skip
+def test_a_picture_that_was_forgotten_is_asked_for(compose, classifier, objective, forgotten):
+    config = compose("target=layer:relu1", f"objective={objective}")
+    with pytest.raises(UserError, match=f"say which picture: {forgotten}=FILE, or objective.{objective}.image=FILE"):
+        build.objective(config, build.target(config, classifier.outline), classifier.outline)
 
 
 @pytest.mark.parametrize("name", choices("regularizer"))
@@ -61,8 +137,10 @@ def test_regularizers_combine(compose):
 
 @pytest.mark.parametrize("name", choices("transform"))
 def test_transforms(compose, name):
-    views = torch.nn.Sequential(*build.transforms(compose("target=class:1", f"transform={name}")))
-    assert views(torch.rand(1, 3, 8, 8)).shape[1:] == (3, 8, 8)
+    words = ["generator=pixels", "generator.margin=2"] if name == "jitter" else []  # its margin is the canvas's
+    views = torch.nn.Sequential(*build.transforms(compose("target=class:1", f"transform={name}", *words)))
+    side = 6 if name == "jitter" else 8
+    assert views(torch.rand(1, 3, 8, 8)).shape[1:] == (3, side, side)
 
 
 @pytest.mark.parametrize("name", choices("optimizer"))
@@ -97,32 +175,14 @@ def test_trainers(compose, name):
     assert make_trainer(settings, [], updates=3).max_steps == 3
 
 
-@pytest.mark.parametrize("name", choices("experiment"))
-def test_experiments_run(compose, name, monkeypatch):
-    from genviz.runs.train import train
-
-    own = "pretrained" in compose("target=class:1", f"experiment={name}").generator._target_
-    words = [word for word in TINY if not own or not word.startswith("generator")]
-    config = compose("target=class:harmonica", f"experiment={name}", *words, "updates=2", "logger=none")
-    assert train(config, build.target(config, build.sketch(config.classifier))) == 0
-    assert build.names(config).generator.endswith(f"-{name}")
-
-
-@pytest.mark.parametrize("name", choices("experiment"))
-@pytest.mark.parametrize("regularizer", choices("regularizer"))
-def test_an_experiments_regularizer_can_be_another(compose, name, regularizer):
-    config = compose("target=class:harmonica", f"experiment={name}", f"regularizer={regularizer}")
-    assert list(build.regularizers(config)) == ([] if regularizer == "none" else [regularizer])
-
-
 def test_the_papers_setting_is_the_papers(compose):
     """Despraz et al. 2017, Table 1, Eq. 3 and the published code."""
     config = compose("target=class:harmonica", "experiment=despraz2017")
     assert config.updates == 10 * 50
     assert (config.optimizer._target_, config.optimizer.lr) == ("torch.optim.Adamax", 0.002)
     assert (list(config.optimizer.betas), config.optimizer.eps) == ([0.9, 0.999], 1e-8)
-    generator = build.generator(config)
-    assert (generator.sigma, generator.output) == (2.0, "standardized")
+    made = generator(config)
+    assert (made.sigma, made.output) == (2.0, "standardized")
     regularizer = build.regularizers(config)["gamma_l1"]
     assert (regularizer.weight, regularizer.parameter, regularizer.order) == (0.01, "gamma", 1)
     assert build.transforms(config) == []
@@ -136,8 +196,8 @@ def test_the_papers_pretrained_setting_is_the_papers(compose):
     assert isinstance(optimizer, torch.optim.SGD)
     settings = optimizer.param_groups[0]
     assert (settings["lr"], settings["momentum"], settings["nesterov"]) == (0.01, 0.1, True)
-    generator = build.generator(config)
-    assert (generator.code, generator.sigma) == ("gains", 0.05)
+    made = generator(config)
+    assert (made.code, made.sigma) == ("gains", 0.05)
     regularizer = build.regularizers(config)["gains_l2"]
     assert (regularizer.weight, regularizer.parameter, regularizer.order) == (0.1, "gains", 2)
     assert build.transforms(config) == []
@@ -174,12 +234,17 @@ def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
         (["seed=99999999999"], "to 4294967295"),
         (["log_every=true"], "log_every=True"),
         (["resume=maybe"], "neither true nor false"),
-        (["display=hdr"], "rgb or despraz"),
+        (["display=hdr"], "rgb, despraz, stretch"),
+        (["images=0"], "images=0 is no whole number from 1"),
+        (["images=two"], "images=two"),
+        (["snapshot_every=0"], "snapshot_every=0 is no whole number"),
+        (["snapshot_every=[]"], "nor a list of updates"),
+        (["snapshot_every=[5,often]"], "nor a list of updates"),
+        (["snapshot_every=[5,-1]"], "nor a list of updates"),
+        (["pictures=''"], "pictures= is no folder"),
     ],
 )
 def test_settings_that_no_constructor_sees_are_checked(compose, words, says):
-    from genviz.errors import UserError
-
     with pytest.raises(UserError, match=says):
         checks.check_training(compose("target=class:1", *words))
 
@@ -187,14 +252,12 @@ def test_settings_that_no_constructor_sees_are_checked(compose, words, says):
 @pytest.mark.parametrize(
     "word",
     ["optimizer.lr=fast", "regularizer.total_variation.weight=heavy", "transform.views.scale=[0,1]",
-     "objective.warm_up=long", "generator.sigma=loud", "objective.lambda_others=x"],
+     "objective.activation.warm_up=long", "generator.sigma=loud", "objective.activation.lambda_others=x"],
 )  # fmt: skip
 def test_settings_that_a_constructor_refuses_are_one_line(compose, classifier, word):
-    from genviz.errors import UserError
-
     config = compose("target=class:harmonica", word)
     with pytest.raises(UserError) as caught:
-        build.generator(config)
+        generator(config)
         build.regularizers(config)
         build.transforms(config)
         build.objective(config, build.target(config, classifier.outline), classifier.outline)

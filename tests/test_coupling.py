@@ -5,10 +5,13 @@ from torch.utils.data import DataLoader
 from genviz.coupling import Coupling
 from genviz.generators.pixels import Pixels
 from genviz.objectives.activation import Activation
+from genviz.objectives.content import Content
+from genviz.objectives.together import Together
+from genviz.randomness import Streams
 from genviz.regularizers.parameter_norm import ParameterNorm
 from genviz.regularizers.total_variation import TotalVariation
 from genviz.targets import parse_target
-from genviz.transforms import RandomViews
+from genviz.transforms import RandomRoll, RandomViews
 
 
 def couple(classifier, text="class:harmonica", warm_up=0, **parts):
@@ -22,12 +25,12 @@ def couple(classifier, text="class:harmonica", warm_up=0, **parts):
     return Coupling(classifier=classifier, target=target, **{**settings, **parts})
 
 
-def fit(coupling, updates):
+def fit(coupling, updates, checkpoint=None):
     trainer = pl.Trainer(
         max_steps=updates, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False,
     )  # fmt: skip
-    trainer.fit(coupling, DataLoader(range(updates), batch_size=None))
+    trainer.fit(coupling, DataLoader(range(updates), batch_size=None), ckpt_path=checkpoint)
     return trainer
 
 
@@ -95,3 +98,49 @@ def test_a_mixture_reports_each_of_its_units(classifier):
     metrics = couple(classifier, "class:tench+harmonica@2").training_step(None, 0)["metrics"]
     parts = metrics["activation/class:tench"] + 2 * metrics["activation/class:harmonica"]
     torch.testing.assert_close(metrics["activation"], parts)
+
+
+def test_the_sum_of_several_objectives_reports_each(classifier):
+    torch.manual_seed(0)
+    target = parse_target("class:harmonica", classifier.outline.labels, classifier.outline.layers)
+    picture = torch.rand(1, 3, 12, 12)
+    parts = {
+        "activation": Activation(target, classifier.outline, weight=2.0),
+        "content": Content(target, classifier.outline, image=picture, at="layer:conv1", weight=0.5),
+    }
+    metrics = couple(classifier, objective=Together(parts)).training_step(None, 0)["metrics"]
+    torch.testing.assert_close(metrics["score"], metrics["score/activation"] + metrics["score/content"])
+    images = couple(classifier).generator().images
+    distance = (classifier(images, ["conv1"])["conv1"] - classifier(picture, ["conv1"])["conv1"]).square().sum()
+    torch.testing.assert_close(metrics["score/content"], -0.5 * distance.detach() / 2)
+    alone = couple(classifier, objective=Together({"activation": parts["activation"]})).training_step(None, 0)
+    assert not any(name.startswith("score/") for name in alone["metrics"])
+
+
+def test_the_objective_looks_at_its_picture_before_the_training(classifier):
+    told = []
+
+    class Remembering(Activation):
+        def remember(self, classifier, size):
+            told.append((classifier, size))
+
+    target = parse_target("class:harmonica", classifier.outline.labels, classifier.outline.layers)
+    couple(classifier, objective=Remembering(target))
+    assert told == [(classifier, (12, 12))]
+
+
+def test_a_checkpoint_keeps_where_the_images_streams_stand(classifier, tmp_path):
+    made = []
+    for stop in (None, 4):
+        streams = Streams([3, 5])
+        parts = {"streams": streams, "transforms": [RandomRoll(pixels=3)]}
+        coupling = couple(classifier, generator=Pixels(size=(12, 12), noise=0.1, streams=streams), **parts)
+        if stop is not None:
+            fit(coupling, stop).save_checkpoint(tmp_path / "last.ckpt")
+            streams = Streams([8, 9])  # other ones, until the checkpoint is read
+            parts = {"streams": streams, "transforms": [RandomRoll(pixels=3)]}
+            coupling = couple(classifier, generator=Pixels(size=(12, 12), noise=0.1, streams=streams), **parts)
+        fit(coupling, 7, None if stop is None else tmp_path / "last.ckpt")
+        made.append((coupling.settled(), streams.state()))
+    assert torch.equal(made[0][0], made[1][0])
+    assert all(torch.equal(*states) for states in zip(made[0][1], made[1][1], strict=True))

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from genviz.data import Batches, Centres, Crops, Damaged, Timed, find_pictures, read_picture, split, stack
+from genviz.data import Batches, Centres, Crops, Damaged, Timed, read_picture, split, stack
 from genviz.errors import UserError
 
 
@@ -17,23 +17,6 @@ def picture(path, mode="RGB", size=(40, 30), colour=None):
     image = Image.fromarray(pixels) if colour is None else Image.new("RGB", size, colour)
     image.convert(mode).save(path)
     return path
-
-
-def test_pictures_are_found_however_nested_and_nothing_else_is(tmp_path):
-    names = ["b.JPG", "a/c.png", "a/d/e.webp"]
-    for name in names:
-        picture(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("no picture")
-    (tmp_path / ".hidden.png").write_text("no picture")
-    found = find_pictures(tmp_path)
-    assert [str(path.relative_to(tmp_path)) for path in found.pictures] == sorted(names)
-    assert found.others == [tmp_path / "notes.txt"]
-
-
-def test_a_folder_that_is_not_there_or_empty_is_one_line(tmp_path):
-    for folder, says in ((tmp_path / "no", "no such folder"), (tmp_path, "no picture")):
-        with pytest.raises(UserError, match=says):
-            find_pictures(folder)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer
 from genviz.readout import position, read, responses, weighted
-from genviz.targets import parse_target
+from genviz.targets import Unit, parse_target
 
 LAYERS = (Layer("conv", "conv", (2, 2, 3)), Layer("fc", "fc", (5,)), Layer(SCORES, SCORES, (4,)))
 
@@ -53,3 +54,11 @@ def test_rank_one_is_the_strongest_and_equals_are_behind_each_other(seen):
 def test_a_mixture_is_the_weighted_sum():
     mixture = target("class:a@0.7+b@-0.3")
     torch.testing.assert_close(weighted(mixture, torch.tensor([[1.0, 2.0]])), torch.tensor([0.7 - 0.6]))
+
+
+@pytest.mark.parametrize("index", [(3, 48, 0), (3, 0, 48), (5, 0, 0), (3, 60, 60)])
+def test_a_neuron_beyond_a_smaller_pictures_map_is_no_other_one(index):
+    """Without resizing, a map can be smaller than the outline's, by which a target is understood."""
+    unit = Unit("neuron", "a", index, 1.0, ":".join(map(str, index)))
+    with pytest.raises(UserError, match=unit.name):
+        position(unit, torch.zeros(1, 5, 48, 48))

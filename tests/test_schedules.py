@@ -1,6 +1,6 @@
 import pytest
 
-from genviz.schedules import cosine
+from genviz.schedules import cosine, falling
 
 
 def test_it_rises_and_falls():
@@ -14,3 +14,9 @@ def test_it_rises_and_falls():
 
 def test_no_warm_up():
     assert cosine(10, 0)(0) == pytest.approx(1)
+
+
+def test_a_rate_falls_to_its_end():
+    share = falling(101, 0.1)
+    assert [share(update) for update in (0, 50, 100)] == pytest.approx([1.0, 0.55, 0.1])
+    assert falling(1, 0.5)(0) == 1.0

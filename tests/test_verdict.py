@@ -1,7 +1,11 @@
 import pytest
 import torch
 
-from genviz.images import write_png
+from genviz.images import read_image, write_png
+from genviz.objectives.activation import Activation
+from genviz.objectives.content import Content
+from genviz.objectives.inversion import Inversion
+from genviz.objectives.together import Together
 from genviz.targets import parse_target
 from genviz.verdict import judge
 
@@ -58,7 +62,7 @@ def test_a_dead_target(classifier, noise):
     aim(classifier, 0)
     verdict = judge(noise, classifier, target(classifier, "class:harmonica"))
     assert verdict.verdict == "dead"
-    assert "objective.warm_up" in verdict.explanation
+    assert "objective.activation.warm_up" in verdict.explanation
 
 
 def test_a_mixture_is_as_good_as_its_worst(classifier, noise):
@@ -86,3 +90,71 @@ def test_filters_and_layers_are_ranked_in_their_layer(classifier, noise):
     verdict = judge(noise, classifier, target(classifier, "filter:relu1:2"))
     assert verdict.units[0].of == 4
     assert judge(noise, classifier, target(classifier, "layer:relu1")).units[0].of == 1
+
+
+WANTED = 0.3 + 0.4 * torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(1))
+
+
+def inverting(classifier, layer="conv1"):
+    objective = Together({"inversion": Inversion(target(classifier, f"layer:{layer}"), image=WANTED, weight=5.0)})
+    objective.remember(classifier, (12, 12))
+    return objective
+
+
+def near(path, share):
+    """The picture that is wanted, with a share of another in it."""
+    return picture(path, ((1 - share) * WANTED + share * WANTED.flip(2).flip(3))[0])
+
+
+@pytest.mark.parametrize(
+    ("share", "first", "word"),
+    [(0.1, 0.5, "improved"), (0.5, 0.1, "not improved"), (0.3, 0.3, "not improved"), (0.1, None, "done")],
+)
+def test_a_picture_of_an_objective_without_places_is_better_or_not_than_what_it_began_with(
+    classifier, tmp_path, share, first, word
+):
+    def error(path):
+        got, wanted = (classifier(x, ["conv1"])["conv1"] for x in (read_image(path), WANTED))
+        return ((got - wanted).square().sum().sqrt() / wanted.square().sum().sqrt()).item()
+
+    path = near(tmp_path / "p.png", share)
+    begun = None if first is None else near(tmp_path / "f.png", first)
+    before = None if begun is None else read_image(begun)
+    verdict = judge(path, classifier, target(classifier, "layer:conv1"), inverting(classifier), first=before)
+    assert verdict.verdict == word
+    assert verdict.measures == {"normalized error": pytest.approx(error(path), rel=1e-4)}
+    assert f"normalized error {error(path):.4g}" in verdict.explanation
+    assert begun is None or f"(at first {error(begun):.4g})" in verdict.explanation
+    assert ("try" in verdict.explanation) is (word == "not improved")
+    assert verdict.as_dict()["measures"] == verdict.measures
+
+
+@pytest.mark.parametrize("layer", ["conv1", "relu1"])
+def test_what_shows_nothing_is_no_progress(classifier, tmp_path, layer):
+    """Whether the mean of what the layer computes is above 0 or, as that of this convolution, below."""
+    settings = {"first": 1 - WANTED}
+    for name, image, word in (
+        ("flat", torch.full((3, 12, 12), 0.5), "flat"), ("black", torch.zeros(3, 12, 12), "flat"),
+        ("ends", torch.rand(3, 12, 12).round(), "saturated"),
+    ):  # fmt: skip
+        path = picture(tmp_path / f"{name}.png", image)
+        verdict = judge(path, classifier, target(classifier, f"layer:{layer}"), inverting(classifier), **settings)
+        assert verdict.verdict == word
+
+
+def test_a_broken_off_inversion_is_diverged(classifier, tmp_path):
+    path = near(tmp_path / "p.png", 0.1)
+    wanted = target(classifier, "layer:conv1")
+    verdict = judge(path, classifier, wanted, inverting(classifier), first=1 - WANTED, failure="the loss became nan")
+    assert verdict.verdict == "diverged"
+
+
+def test_with_a_part_that_ranks_the_place_decides(classifier, noise):
+    aim(classifier, 1)
+    wanted = target(classifier, "class:harmonica")
+    content = Content(wanted, classifier.outline, image=WANTED, at="layer:relu1")
+    objective = Together({"activation": Activation(wanted, classifier.outline), "content": content})
+    objective.remember(classifier, (12, 12))
+    verdict = judge(noise, classifier, wanted, objective, first=1 - WANTED)
+    assert (verdict.verdict, verdict.rank) == ("recognised", 1)
+    assert list(verdict.measures) == ["activation, score", "content, content loss"]

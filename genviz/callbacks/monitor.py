@@ -29,7 +29,7 @@ class Monitor(pl.Callback):
 
     Args:
         metrics_file: a CSV with one row an update, flushed as it grows; after a resume it goes on where the
-            checkpoint stood.
+            checkpoint stood; None for none.
         updates: how many there will be.
         title: what the progress bar is called.
         log_every: updates between two rows of the loggers.
@@ -41,7 +41,7 @@ class Monitor(pl.Callback):
     """
 
     def __init__(
-        self, *, metrics_file: Path, updates: int, title: str, log_every: int, shown: Mapping[str, str]
+        self, *, metrics_file: Path | None, updates: int, title: str, log_every: int, shown: Mapping[str, str]
     ) -> None:
         self.metrics_file, self.updates, self.title, self.log_every = metrics_file, updates, title, log_every
         self.shown = shown
@@ -104,6 +104,8 @@ class Monitor(pl.Callback):
         self._close()
 
     def _write(self, row: dict[str, float]) -> None:
+        if self.metrics_file is None:
+            return
         try:
             if self._file is None:
                 new = not self.metrics_file.exists() or self.metrics_file.stat().st_size == 0
@@ -118,6 +120,8 @@ class Monitor(pl.Callback):
 
     def _keep_rows(self, updates: int) -> None:
         """Forget what was measured after the checkpoint that goes on."""
+        if self.metrics_file is None:
+            return
         if updates == 0:
             self.metrics_file.unlink(missing_ok=True)
         if not self.metrics_file.exists():

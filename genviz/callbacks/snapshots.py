@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,27 @@ from PIL import Image
 from torch import Tensor
 
 from genviz.coupling import Coupling
-from genviz.images import Display, display, write_png
+from genviz.images import Display, display_row, write_png
 from genviz.loggers import log_image
 from genviz.video import Video
 
 
 class Snapshots(pl.Callback):
-    """Writes the settled picture every ``every`` updates, the first before any and the last after all.
+    """Writes the settled pictures, side by side, every so often, the first before any update and the last after all.
 
     Nothing is held in memory: a picture goes to ``folder/snapshots/00050.png``, to ``folder/evolution.mp4`` and to the
     loggers. After a resume, the video is made again from the pictures up to the checkpoint.
 
     Args:
         folder: the target's outputs.
-        every: updates between two pictures.
+        every: updates between two pictures; or after which updates.
         updates: how many there will be.
         how: the display, as in `genviz.images.display`.
     """
 
-    def __init__(self, *, folder: Path, every: int, updates: int, how: Display = "rgb") -> None:
-        self.folder, self.every, self.updates, self.how = folder, every, updates, how
+    def __init__(self, *, folder: Path, every: int | Sequence[int], updates: int, how: Display = "rgb") -> None:
+        self.folder, self.updates, self.how = folder, updates, how
+        self.moments = {*(range(0, updates, every) if isinstance(every, int) else every), updates}
         self._video: Video | None = None
 
     def path(self, update: int) -> Path:
@@ -54,7 +56,7 @@ class Snapshots(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         update = trainer.global_step
-        if update % self.every == 0 or update == self.updates:
+        if update in self.moments:
             self._take(trainer, pl_module)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -67,7 +69,8 @@ class Snapshots(pl.Callback):
 
     def _begin(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Coupling)
-        self._video = Video(self.folder / "evolution.mp4", *module.generator.image_size)
+        rows, columns = module.generator.image_size
+        self._video = Video(self.folder / "evolution.mp4", rows, columns * len(module.streams))
         for path in self.pictures():
             if int(path.stem) > trainer.global_step:
                 path.unlink()  # made after the checkpoint that goes on
@@ -77,10 +80,10 @@ class Snapshots(pl.Callback):
     def _take(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Coupling)
         assert self._video is not None
-        image = module.settled()[0]
-        if not bool(image.isfinite().all()):
+        images = module.settled()
+        if not bool(images.isfinite().all()):
             return
-        pixels: Tensor = display(image, self.how)
+        pixels: Tensor = display_row(images, self.how)
         path = self.path(trainer.global_step)
         write_png(path, pixels, quick=True)
         self._video.add(pixels)

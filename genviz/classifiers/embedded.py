@@ -14,7 +14,7 @@ from torch import nn
 
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
-from genviz.classifiers.outline import labels_of, sketch_network
+from genviz.classifiers.outline import check_resize, labels_of, sketch_network
 from genviz.classifiers.plain import WIDTHS, PlainNetwork
 from genviz.classifiers.weights import DEFAULT, RANDOM, fingerprint
 from genviz.errors import UserError
@@ -43,13 +43,21 @@ class EmbeddedClassifier(FrozenClassifier):
         weights: ``default``, those that come with genviz; a ``.safetensors`` file of ``distill.py``'s; or ``random``.
         input_size: side of the square that the network sees, in pixels; None for that of the weights.
         labels: None for ImageNet's 1,000, or a text file with one label a line, as many as the network has classes.
+        resize: False: look at images in their own size. Layers that expect the network's own then cannot be computed.
 
     Raises:
         UserError: there are no such weights, or they are no plain network's.
     """
 
-    def __init__(self, *, weights: str = DEFAULT, input_size: int | None = None, labels: str | None = None) -> None:
-        outline = self.sketch(weights=weights, input_size=input_size, labels=labels)
+    def __init__(
+        self,
+        *,
+        weights: str = DEFAULT,
+        input_size: int | None = None,
+        labels: str | None = None,
+        resize: bool = True,
+    ) -> None:
+        outline = self.sketch(weights=weights, input_size=input_size, labels=labels, resize=resize)
         network: nn.Module
         if weights == RANDOM:
             with torch.random.fork_rng(devices=[]):
@@ -80,7 +88,8 @@ class EmbeddedClassifier(FrozenClassifier):
             )
         with torch.device("meta"):
             network = PlainNetwork(facts.widths, facts.classes)
-        return sketch_network(network, labels, size or facts.input_size)
+        outline = sketch_network(network, labels, size or facts.input_size)
+        return outline._replace(resizes=check_resize(settings))
 
 
 def input_space() -> InputSpace:

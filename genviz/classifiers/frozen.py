@@ -22,7 +22,7 @@ class FrozenClassifier(Classifier):
 
     Args:
         network: on the numbers of ``input_space``; its output is its class scores.
-        outline: of the network.
+        outline: of the network; it says whether images are resized.
         input_space: the numbers in which it was trained to see.
         weights_source, weights_sha256: what its weights are.
         architecture: torchvision's name, where some layers' order of dimensions goes by it.
@@ -51,7 +51,8 @@ class FrozenClassifier(Classifier):
         return super().train(False)
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        images = resize(images, self.outline.input_size)
+        if self.outline.resizes:
+            images = resize(images, self.outline.input_size)
         inputs = self.input_space(images).contiguous(memory_format=torch.channels_last)
         taps = {layer: self._tap_of.get(layer, layer) for layer in layers if layer != SCORES}
         seen = look(self.network, inputs, list(taps.values()), output=SCORES if SCORES in layers else None)
@@ -64,10 +65,24 @@ class FrozenClassifier(Classifier):
         Raises:
             UserError: the layer has no positions, or the network cannot be traced.
         """
-        module = self._tap_of.get(layer, layer).removesuffix(INPUT)
+        module = self._module(layer)
         if module not in self._fields:
             raise UserError(f"{layer} has no receptive field: each of its numbers looks at the whole image")
         return self._fields[module]
+
+    def receptive_side(self, layer: str) -> int | None:
+        field = self._fields.get(self._module(layer))
+        return None if field is None else field.size
+
+    def stride(self, layers: Sequence[str]) -> int:
+        own = [self._fields.get(self._module(layer)) for layer in layers]
+        known = [field.stride for field in own if field is not None]
+        if len(known) < len(own) or not known:
+            known = [field.stride for field in self._fields.values()]
+        return max(known, default=1)
+
+    def _module(self, layer: str) -> str:
+        return self._tap_of.get(layer, layer).removesuffix(INPUT)
 
     @cached_property
     def _fields(self) -> dict[str, ReceptiveField]:

@@ -143,6 +143,18 @@ def _size_of(architecture: str, weights: str) -> int:
     return int(known.transforms().crop_size[0])
 
 
+def check_resize(settings: Mapping[str, Any]) -> bool:
+    """Whether a classifier of these constructor's arguments resizes images.
+
+    Raises:
+        UserError: they do not say so.
+    """
+    given = settings.get("resize", True)
+    if not isinstance(given, bool):
+        raise UserError(f"classifier.resize={given} is neither true nor false")
+    return given
+
+
 def labels_of(architecture: str, file: str | None) -> tuple[str, ...]:
     """The labels in ``file``, one a line; None: those of torchvision's weights for ``architecture``, ImageNet's 1,000.
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace, caffe
-from genviz.classifiers.outline import build, sketch
+from genviz.classifiers.outline import build, check_resize, sketch
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries
 from genviz.errors import UserError
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
@@ -31,6 +31,7 @@ class TorchvisionClassifier(FrozenClassifier):
         input_size: side of the square that the network sees, in pixels; None for that of torchvision's weights. Images
             of another size are resized to it (bilinear, antialiased).
         labels: None for ImageNet's 1,000, or a text file with one label a line, as many as the network has classes.
+        resize: False: look at images in their own size. Layers that expect the network's own then cannot be computed.
 
     Raises:
         UserError: there is no such model, or the weights cannot be had or do not fit.
@@ -44,8 +45,10 @@ class TorchvisionClassifier(FrozenClassifier):
         input_space: str | Mapping[str, Any] = "torchvision",
         input_size: int | None = None,
         labels: str | None = None,
+        resize: bool = True,
     ) -> None:
-        outline = self.sketch(architecture=architecture, weights=weights, input_size=input_size, labels=labels)
+        settings = {"weights": weights, "input_size": input_size, "labels": labels, "resize": resize}
+        outline = self.sketch(architecture=architecture, **settings)
         space = _input_space(input_space, architecture, weights)
         network, found = _network(architecture, outline, weights)
         super().__init__(
@@ -67,7 +70,8 @@ class TorchvisionClassifier(FrozenClassifier):
                 raise UserError(f"classifier.{name}={value} is no name")
         if input_size is not None and (not isinstance(input_size, int) or isinstance(input_size, bool)):
             raise UserError(f"classifier.input_size={input_size} is no number of pixels")
-        return sketch(architecture, weights=weights, input_size=input_size, labels=labels)
+        outline = sketch(architecture, weights=weights, input_size=input_size, labels=labels)
+        return outline._replace(resizes=check_resize(settings))
 
 
 def _network(architecture: str, outline: Outline, name: str) -> tuple[nn.Module, Weights]:

@@ -2,30 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from genviz.errors import UserError
+from genviz.images import MEAN_COLOUR, read_upright, resize
 from genviz.interfaces import Generator, Sample
+from genviz.randomness import Streams
+
+_RANGES = ("sigmoid", "open", "clipped")
+_QUANTILE = 0.95  # of U(-1, 1), in Mahendran & Vedaldi's code
+_LENGTH = 80.0  # of a pixel's colour vector, at that quantile
+_NARROW = 0.5 / 255  # how far a picture's pixels stay from the ends of a sigmoid
 
 
 class Pixels(Generator):
-    """An image's pixels, each its own parameter, RGB in [0, 1] through a sigmoid; grey with a little noise at first.
+    """An image's pixels, each its own parameter.
 
     Args:
-        size: rows and columns, in pixels.
-        noise: standard deviation of the first values, before the sigmoid.
+        size: rows and columns, in pixels; None for those of the picture that is started from; one number for its shape
+            with a longer side of so many.
+        start: ``grey``; ``noise``, as Mahendran & Vedaldi's (2016) code draws it, evenly, a colour vector about 80 of
+            255 long; or a picture's file, resized.
+        noise: standard deviation of what is added to the first parameters.
+        range: ``sigmoid``: RGB is a sigmoid of the parameters, in [0, 1]. ``open``: the parameters are the papers' x,
+            0-255 minus the mean colour, and may leave the range. ``clipped``: they are, and are put back into the range
+            before each look, which is DeepDream's clipping after each step.
+        margin: rows and columns that the canvas has more than the picture, for a transform that cuts from it; the
+            settled picture is the middle.
+        streams: of random numbers, one an image.
+
+    Raises:
+        UserError: a setting is not known, or the picture cannot be read.
     """
 
-    def __init__(self, *, size: tuple[int, int] = (224, 224), noise: float = 0.01) -> None:
+    holds_many = True
+
+    def __init__(
+        self,
+        *,
+        size: tuple[int, int] | int | None = (224, 224),
+        start: str | Tensor = "grey",
+        noise: float = 0.01,
+        range: Literal["sigmoid", "open", "clipped"] = "sigmoid",
+        margin: int = 0,
+        streams: Streams | None = None,
+    ) -> None:
         super().__init__()
-        if len(size) != 2 or not all(isinstance(side, int) and side > 1 for side in size):
-            raise UserError(f"generator.size={list(size)} is no size; it is rows and columns, 2 or more of each")
-        self.values = nn.Parameter(float(noise) * torch.randn(1, 3, *size))
+        streams = streams or Streams()
+        if range not in _RANGES:
+            raise UserError(f"generator.range={range} is not known; it is {', '.join(_RANGES)}")
+        if not isinstance(margin, int) or margin < 0:
+            raise UserError(f"generator.margin={margin} is no whole number from 0 up")
+        picture = _picture(start)
+        rows, columns = self.size = _size(size, picture)
+        self.range, self.margin = range, margin
+        self.register_buffer("mean", torch.tensor(MEAN_COLOUR).view(3, 1, 1), persistent=False)
+        self.mean: Tensor
+        canvas = (3, rows + margin, columns + margin)
+        if picture is not None:
+            first = self._parameters_of(resize(picture, canvas[1:])).expand(max(len(streams), len(picture)), *canvas)
+        elif start == "noise":
+            x = torch.stack([even / _quantile(even) * _LENGTH / 3**0.5 for even in streams.uniform(-1, 1, *canvas)])
+            first = self._parameters_of(((x + self.mean) / 255).clamp(0, 1)) if range == "sigmoid" else x
+        else:
+            first = torch.zeros(len(streams), *canvas)
+        self.values = nn.Parameter(first + float(noise) * streams.normal(*canvas) if noise else first.clone())
 
     @property
     def image_size(self) -> tuple[int, int]:
-        return self.values.shape[2], self.values.shape[3]
+        return self.size
 
     def forward(self) -> Sample:
-        return Sample(self.values.sigmoid(), {"pixels": self.values})
+        if self.range == "clipped":
+            with torch.no_grad():
+                self.values.copy_(self.values.maximum(-self.mean).minimum(255 - self.mean))
+        images = self.values.sigmoid() if self.range == "sigmoid" else (self.values + self.mean) / 255
+        if not self.training and self.margin:
+            first = self.margin // 2
+            images = images[..., first : first + self.size[0], first : first + self.size[1]]
+        return Sample(images, {"pixels": self.values})
+
+    def _parameters_of(self, images: Tensor) -> Tensor:
+        if self.range == "sigmoid":
+            return images.clamp(_NARROW, 1 - _NARROW).logit()
+        return 255 * images - self.mean
+
+
+def _picture(start: Any) -> Tensor | None:
+    if start is None:
+        raise UserError("say which picture: image=FILE, or generator.start=FILE, or begin with grey or noise")
+    if isinstance(start, Tensor):
+        if start.ndim != 4 or start.shape[1] != 3 or not start.is_floating_point():
+            raise UserError(f"a picture is RGB in [0, 1], (1, 3, h, w), not {tuple(start.shape)}, {start.dtype}")
+        return start
+    if not isinstance(start, str):
+        raise UserError(f"generator.start={start} is not known; it is grey, noise, or a picture's file")
+    return None if start in ("grey", "noise") else read_upright(Path(start).expanduser())
+
+
+def _size(size: Any, picture: Tensor | None) -> tuple[int, int]:
+    if picture is not None and (size is None or isinstance(size, int)):
+        rows, columns = picture.shape[2], picture.shape[3]
+        scale = 1.0 if size is None else size / max(rows, columns)
+        size = (round(scale * rows), round(scale * columns))
+    if not isinstance(size, Sequence) or len(size) != 2 or not all(isinstance(s, int) and s > 1 for s in size):
+        raise UserError(
+            f"generator.size={size} is no size; it is rows and columns, [224,224], 2 or more of each; "
+            "from a picture also one number, its longer side"
+        )
+    return size[0], size[1]
+
+
+def _quantile(values: Tensor) -> float:
+    """The 95 % quantile of so many values that `torch.quantile` would refuse them."""
+    ordered = values.flatten().sort().values
+    return float(ordered[round(_QUANTILE * (len(ordered) - 1))])

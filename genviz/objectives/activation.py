@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from genviz.interfaces import Objective
+from genviz.errors import UserError
+from genviz.interfaces import Objective, Outline
 from genviz.readout import position, responses, weighted
 from genviz.targets import Target, Unit
 
@@ -23,24 +24,32 @@ class Activation(Objective):
 
     Args:
         target: T and its weights w.
-        preactivations: what to look at before the ReLU that a layer ends in, by the layer's name.
+        outline: of the classifier; says what to look at before the ReLU that a layer ends in.
         lambda_others: lambda; None for 10 / (units of the layer), the paper's 10/1000 for 1,000 classes; 0 for no
             penalty.
         warm_up: updates before Eq. 2 begins; 0 for Eq. 2 alone, dead targets included.
+        ramp: updates over which lambda rises to its value; 0 for lambda from the start.
+        weight: of the score beside other objectives'.
     """
+
+    ranked = True
 
     def __init__(
         self,
         target: Target,
+        outline: Outline | None = None,
         *,
-        preactivations: Mapping[str, str] | None = None,
         lambda_others: float | None = None,
         warm_up: int = 0,
+        ramp: int = 0,
+        weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.target, self.warm_up = target, int(warm_up)
+        if ramp < 0 or warm_up < 0:
+            raise UserError(f"objective.activation: ramp={ramp} and warm_up={warm_up} are updates, 0 or more")
+        self.target, self.warm_up, self.ramp, self.weight = target, int(warm_up), int(ramp), float(weight)
         self.lambda_others = None if lambda_others is None else float(lambda_others)
-        known = preactivations or {}
+        known = {} if outline is None else outline.preactivations
         self.preactivations = {layer: known[layer] for layer in target.layers if warm_up and layer in known}
 
     @property
@@ -51,7 +60,8 @@ class Activation(Objective):
         warming = self.update < self.warm_up
         fire = torch.stack([self._fire(unit, seen, warming) for unit in self.target.units], 1)  # (n, units)
         score = weighted(self.target, fire)
-        return score if warming else score - self._others(seen)
+        share = min(1.0, self.update / self.ramp) if self.ramp else 1.0
+        return score if warming else score - share * self._others(seen)
 
     def _fire(self, unit: Unit, seen: Mapping[str, Tensor], warming: bool) -> Tensor:
         response = _response(unit, seen[unit.layer])

@@ -17,12 +17,12 @@ from genviz.data import (
     UNREADABLE,
     Batches,
     Damaged,
-    find_pictures,
     leave_signals_to_the_parent,
     read_picture,
     split,
 )
 from genviz.errors import UserError
+from genviz.folders import find_pictures
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch.utils.data import DataLoader
 
 from genviz.checkpoint import AtomicCheckpointIO
 from genviz.errors import UserError
@@ -57,6 +59,21 @@ def make_trainer(settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], 
         raise UserError(
             f"trainer: {str(error).splitlines()[0]}; such as trainer.accelerator=cpu trainer.devices=1"
         ) from error
+
+
+def fit(trainer: pl.Trainer, coupling: pl.LightningModule, updates: int) -> None:
+    """Make ``updates``, which need no data.
+
+    Raises:
+        KeyboardInterrupt: so it was; Lightning would end the process.
+    """
+    try:
+        trainer.fit(coupling, DataLoader(range(updates), batch_size=None))  # type: ignore[arg-type]
+    except SystemExit as error:
+        if trainer.interrupted:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from error
+        raise
 
 
 def close(loggers: Sequence[Logger]) -> None:

@@ -87,7 +87,8 @@ def test_the_shipped_one_is_small_and_knows_imagenets_classes():
 @pytest.mark.real
 def test_the_shipped_one_sees_what_the_pictures_show(data):
     """On the hundred pictures that it was not trained on: chance is 0.5 for the first five of a thousand."""
-    from genviz.data import Centres, find_pictures, split
+    from genviz.data import Centres, split
+    from genviz.folders import find_pictures
 
     pictures = find_pictures(data / "imagenet").pictures
     _, held_out = split(pictures, 10)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from genviz.interfaces import SCORES, Layer
+from genviz.interfaces import SCORES, Layer, Outline
 from genviz.objectives.activation import Activation
 from genviz.targets import parse_target
 
@@ -10,11 +10,12 @@ LAYERS = (
     Layer("relu", "relu", (4, 3, 3)),
     Layer(SCORES, SCORES, (5,)),
 )
-PREACTIVATIONS = {"relu": "relu.input", SCORES: "head.input"}
+LABELS = ("a", "b", "c", "d", "e")
+OUTLINE = Outline(LABELS, LAYERS, {"relu": "relu.input", SCORES: "head.input"}, (9, 9))
 
 
 def target(text):
-    return parse_target(text, ("a", "b", "c", "d", "e"), LAYERS)
+    return parse_target(text, LABELS, LAYERS)
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def slow(text, seen, lambda_others, n):
      "layer:conv+filter:conv:1"],
 )  # fmt: skip
 def test_it_is_equation_2(seen, text, lambda_others):
-    objective = Activation(target(text), preactivations=PREACTIVATIONS, lambda_others=lambda_others)
+    objective = Activation(target(text), OUTLINE, lambda_others=lambda_others)
     got = objective({layer: seen[layer] for layer in objective.layers})
     expected = torch.stack([torch.as_tensor(slow(text, seen, lambda_others, n)) for n in range(2)])
     torch.testing.assert_close(got, expected)
@@ -85,11 +86,11 @@ def dead():
 @pytest.mark.parametrize("text", ["class:b", "filter:relu:2", "neuron:relu:2:1:1"])
 def test_equation_2_alone_gives_a_dead_target_no_gradient_and_the_warm_up_does(text):
     conv, head, seen = dead()
-    Activation(target(text), preactivations=PREACTIVATIONS, lambda_others=0.0)(seen).sum().backward()
+    Activation(target(text), OUTLINE, lambda_others=0.0)(seen).sum().backward()
     assert not any(tensor.grad is not None and tensor.grad.any() for tensor in (conv, head))
     for update in (0, 100):  # in the warm-up, and for as long as the target is dead
         conv, head, seen = dead()
-        objective = Activation(target(text), preactivations=PREACTIVATIONS, warm_up=10)
+        objective = Activation(target(text), OUTLINE, warm_up=10)
         objective.update = update
         objective(seen).sum().backward()
         assert (head if "class" in text else conv).grad.sum() > 0
@@ -115,20 +116,20 @@ def test_a_linear_score_is_woken_below_zero():
 
 
 def test_where_the_target_fires_the_warm_up_has_changed_nothing(seen):
-    plain = Activation(target("class:b"), preactivations=PREACTIVATIONS)
-    woken = Activation(target("class:b"), preactivations=PREACTIVATIONS, warm_up=10)
+    plain = Activation(target("class:b"), OUTLINE)
+    woken = Activation(target("class:b"), OUTLINE, warm_up=10)
     woken.update = 10
     torch.testing.assert_close(woken(seen), plain(seen))
 
 
 def test_the_warm_up_leaves_the_others_alone(seen):
-    objective = Activation(target("class:b"), preactivations=PREACTIVATIONS, lambda_others=5.0, warm_up=10)
+    objective = Activation(target("class:b"), OUTLINE, lambda_others=5.0, warm_up=10)
     torch.testing.assert_close(objective(seen), seen["head.input"].mean((2, 3))[:, 1])
 
 
 @pytest.mark.parametrize("text", ["class:b@2", "filter:conv:1+2", "neuron:relu:0:1:1"])
 def test_the_gradient_is_right(seen, text):
-    objective = Activation(target(text), preactivations=PREACTIVATIONS, lambda_others=0.1)
+    objective = Activation(target(text), OUTLINE, lambda_others=0.1)
     inputs = {layer: seen[layer].clone().add(0.3).requires_grad_() for layer in objective.layers}
     names = list(inputs)
     assert torch.autograd.gradcheck(
@@ -137,6 +138,6 @@ def test_the_gradient_is_right(seen, text):
 
 
 def test_each_image_is_as_if_alone(seen):
-    objective = Activation(target("filter:conv:1+class:a"), preactivations=PREACTIVATIONS)
+    objective = Activation(target("filter:conv:1+class:a"), OUTLINE)
     alone = [objective({k: v[n : n + 1] for k, v in seen.items()}) for n in range(2)]
     torch.testing.assert_close(objective(seen), torch.cat(alone))

@@ -1,0 +1,113 @@
+"""The figures of the papers, one sheet each: python benchmarks/figures.py PICTURES SHEETS WORDS
+
+PICTURES is the folder of the pictures that are named below, SHEETS that of the sheets; WORDS go to train.py, to name
+the classifier. What is done is not done again. Some figures: ``--only gerretsen_figure5``.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from genviz import build, program
+from genviz.images import read_image, read_upright, resize
+from genviz.runs.figure import panels
+from genviz.runs.train import Places
+from genviz.sheet import write_sheet
+
+ROOT = Path(__file__).resolve().parent.parent
+CAT, COFFEE = "chelsea_cat.jpg", "coffee.jpg"
+STYLES = ("starry_night.jpg", "the_scream.jpg", "shipwreck.jpg")
+ONE = [{"image": CAT}]
+TWO = [{"image": CAT}, {"image": COFFEE}]
+FIGURES: dict[str, list[dict[str, str]]] = {
+    **{f"mahendran2016_figure{number}": ONE for number in (2, 5, 6, 7, 9, 10, 14)},
+    **{f"mahendran2016_figure{number}": TWO for number in (8, 15)},
+    **{f"mahendran2016_figure{number}": [{}] for number in (3, 11, 12, 13)},
+    **{f"gerretsen_figure{number}": [{}] for number in (1, 2, 3)},
+    **dict.fromkeys(("gerretsen_figure4", "gerretsen_figure6", "gerretsen_figure7"), ONE),
+    "gerretsen_figure5": [{"image": CAT, "style": style} for style in STYLES],
+    "kocur2021_deepdream": [{"image": COFFEE}],
+    "kocur2021_texture": [{"style": "starry_night.jpg"}],
+}
+"""The pictures that each is made with, once for each entry."""
+NEURONS = ("mahendran2016_figure11", "mahendran2016_figure12")
+SIDE = 150
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    only = words[1].split(",") if words[:1] == ["--only"] else list(FIGURES)
+    pictures, sheets, *words = words[2:] if words[:1] == ["--only"] else words
+    for name in only:
+        rows = []
+        for given in FIGURES[name]:
+            run = [f"experiment={name}", "logger=none", *words]
+            run += [f"{what}={Path(pictures) / picture}" for what, picture in given.items()]
+            subprocess.run([sys.executable, str(ROOT / "train.py"), *run], check=True, stdout=subprocess.DEVNULL)
+            made = rows_of(name, run)
+            if name == "gerretsen_figure4":
+                similarity(Path(pictures) / CAT, made)
+            rows += made
+        if name == "gerretsen_figure5":
+            rows = [[(Path(given["style"]).stem, row[0][1]) for given, row in zip(FIGURES[name], rows, strict=True)]]
+        write_sheet(Path(sheets) / f"{name}.jpg", rows, _side(rows))
+        print(name, flush=True)
+
+
+def _side(rows: list[list[tuple[str, Path]]]) -> int:
+    """Fewer pictures are shown larger."""
+    return min(220, max(110, 1200 // max(len(row) for row in rows)))
+
+
+def rows_of(name: str, words: list[str]) -> list[list[tuple[str, Path]]]:
+    """The pictures of a figure that was made, each with its title."""
+    config = program.compose(ROOT / "configs", "train", words)
+    if config.panels is None:
+        folder = Places.of(config, build.target(config, build.sketch(config.classifier))).outputs
+        snapshots = sorted((folder / "snapshots").glob("*.png"))
+        return [[(str(int(path.stem)), path) for path in snapshots]]
+    rows = []
+    for row in panels(config):
+        rows.append([])
+        for panel in row:
+            target = build.target(panel, build.sketch(panel.classifier))
+            places = Places.of(panel, target)
+            picture = places.picture
+            if name in NEURONS:
+                picture = places.outputs / "field.png"
+                field(panel, target.units[0], places.picture, picture)
+            title = str(target).partition(":")[2]
+            title += "" if panel.tag is None else f", {panel.tag}"
+            rows[-1].append((title, picture))
+            result = json.loads((places.outputs / "result.json").read_text())
+            print(f"  {title}: {result['verdict']}, {result['explanation']}", flush=True)
+    return rows
+
+
+def field(config, unit, picture: Path, cut: Path) -> None:
+    """The part of a picture that a neuron looks at."""
+    seen = build.classifier(config.classifier).receptive_field(unit.layer)
+    reach = seen.size / 2 + seen.stride / 8
+    box = [round(seen.offset + seen.stride * unit.index[axis] + side) for side in (-reach, reach) for axis in (2, 1)]
+    with Image.open(picture) as image:
+        side = min(box[2] - box[0], image.width)
+        left, top = (min(max(0, corner), image.width - side) for corner in box[:2])
+        image.crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(cut)
+
+
+def similarity(original: Path, rows: list[list[tuple[str, Path]]]) -> None:
+    """1 - ||x - c|| / (||x|| + ||c||) of each picture x and what it was made from, c: 1 is the same."""
+    for row in rows:
+        for title, path in row:
+            x = read_image(path)
+            c = resize(read_upright(original), (x.shape[2], x.shape[3]))
+            print(f"  {title}: similarity {1 - float((x - c).norm() / (x.norm() + c.norm())):.3f}")
+
+
+if __name__ == "__main__":
+    main()

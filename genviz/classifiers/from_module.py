@@ -1,0 +1,65 @@
+"""A classifier of any module of one's own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from genviz.classifiers.frozen import FrozenClassifier
+from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.outline import sketch_network
+from genviz.classifiers.weights import fingerprint
+from genviz.errors import UserError
+from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+
+
+def from_module(
+    network: nn.Module,
+    *,
+    input_size: int,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+    scale: float = 1.0,
+    labels: Sequence[str] | None = None,
+    resize: bool = True,
+) -> FrozenClassifier:
+    """A frozen copy of ``network``, which itself is left as it is.
+
+    Its layers go by the names of its modules, ``layer3.0.conv2``; the classifier's ``outline.layers`` lists them.
+
+    Args:
+        network: from RGB images (n, 3, h, w) to class scores (n, classes).
+        input_size: side of the square that it sees, in pixels.
+        mean, std, scale: of its input: (scale * x - mean) / std, with x in [0, 1]; ImageNet's by default.
+        labels: of the classes; None for their numbers.
+        resize: False: it looks at images in their own size.
+
+    Raises:
+        UserError: it does not take such images, or returns something else than class scores.
+    """
+    frozen = copy.deepcopy(network).eval()
+    parameter = next(frozen.parameters(), torch.zeros(()))
+    try:
+        with torch.no_grad():
+            scores = frozen(torch.zeros(1, 3, input_size, input_size, device=parameter.device))
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise UserError(
+            f"the network cannot take (1, 3, {input_size}, {input_size}): {str(error).splitlines()[0]}"
+        ) from error
+    if not isinstance(scores, Tensor) or scores.ndim != 2:
+        shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        raise UserError(f"the network returns {shape}, no class scores (n, classes); wrap it in a module that does")
+    names = tuple(str(number) for number in range(scores.shape[1])) if labels is None else tuple(labels)
+    if len(names) != scores.shape[1]:
+        raise UserError(f"the network has {scores.shape[1]} classes and there are {len(names)} labels")
+    outline = sketch_network(frozen, names, input_size)._replace(resizes=resize)
+    return FrozenClassifier(
+        frozen,
+        outline,
+        InputSpace(scale=scale, mean=mean, std=std).to(parameter.device),
+        weights_source=type(network).__name__,
+        weights_sha256=fingerprint(frozen.state_dict()),
+    )

@@ -1,0 +1,55 @@
+"""The content of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from genviz.interfaces import Outline
+from genviz.objectives.reference import Reference
+from genviz.readout import select, weighted
+from genviz.targets import Target, parse_target
+
+
+class Content(Reference):
+    """-sum_l v_l 1/2 ||X^l - C^l||^2, times alpha (Gatys et al. 2015; Gerretsen & Grinsztajn, Eq. 3).
+
+    Args:
+        target: the layers l, each with its weight v_l; filters and neurons are parts of theirs.
+        outline: of the classifier.
+        image: the file of the picture c.
+        at: other layers than the target's, ``layer:relu4_2+relu5_2``.
+        weight: alpha.
+        relative: divide each layer's loss by what it would be without any features, 1/2 ||C^l||^2.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        outline: Outline,
+        *,
+        image: str | Tensor | None = None,
+        at: str | None = None,
+        weight: float = 1.0,
+        relative: bool = False,
+    ) -> None:
+        super().__init__(image, "image=FILE, or objective.content.image=FILE")
+        self.target = target if at is None else parse_target(at, outline.labels, outline.layers)
+        self.weight, self.relative = float(weight), bool(relative)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return self.target.layers
+
+    def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
+        losses = []
+        for unit in self.target.units:
+            wanted = select(unit, self.wanted[unit.layer])
+            distance = (select(unit, seen[unit.layer]) - wanted).square().sum(1)
+            losses.append(distance / (wanted.square().sum(1) if self.relative else 2))
+        return -weighted(self.target, torch.stack(losses, 1))
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"content loss": -self(seen)}

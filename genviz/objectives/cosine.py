@@ -1,0 +1,50 @@
+"""The direction of a picture's code, whatever its length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from genviz.interfaces import Outline
+from genviz.objectives.reference import Reference
+from genviz.readout import select, weighted
+from genviz.targets import Target
+
+
+class Cosine(Reference):
+    """<Phi(x), Phi_0> / (||Phi(x)|| ||Phi_0||), from -1 to 1 (Olah et al. 2017): an inversion without contrast.
+
+    Args:
+        target: layers, filters, neurons or classes.
+        outline: of the classifier.
+        image: the picture's file.
+        weight: of the score beside other objectives'.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        outline: Outline | None = None,  # noqa: ARG002
+        *,
+        image: str | Tensor | None = None,
+        weight: float = 1.0,
+    ) -> None:
+        super().__init__(image, "image=FILE, or objective.cosine.image=FILE")
+        self.target, self.weight = target, float(weight)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return self.target.layers
+
+    def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
+        each = [
+            cosine_similarity(select(unit, seen[unit.layer]), select(unit, self.wanted[unit.layer]), 1)
+            for unit in self.target.units
+        ]
+        return weighted(self.target, torch.stack(each, 1))
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"cosine": self(seen)}

@@ -1,0 +1,39 @@
+"""The softmax probability of the target's classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.interfaces import SCORES, Objective, Outline
+from genviz.readout import weighted
+from genviz.targets import Target
+
+
+class Probability(Objective):
+    """sum_t w_t softmax(scores)_t (Gerretsen & Grinsztajn, section 2.2 and Figure 2).
+
+    There to show that it fails: the probability rises most easily by pushing the other classes down.
+
+    Raises:
+        UserError: the target names something else than classes.
+    """
+
+    ranked = True
+
+    def __init__(self, target: Target, outline: Outline | None = None, *, weight: float = 1.0) -> None:  # noqa: ARG002
+        super().__init__()
+        self.weight = float(weight)
+        if any(unit.kind != "class" for unit in target.units):
+            raise UserError(f"objective=probability takes classes, class:harmonica for instance, not {target}")
+        self.target = target
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return (SCORES,)
+
+    def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
+        chosen = [unit.index[0] for unit in self.target.units]
+        return weighted(self.target, seen[SCORES].softmax(1)[:, chosen])

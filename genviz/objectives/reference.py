@@ -1,0 +1,66 @@
+"""What an objective remembers of a picture."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.images import read_upright, resize
+from genviz.interfaces import Classifier, Objective
+
+
+class Reference(Objective, ABC):
+    """An objective that compares what is seen with what the classifier sees in a picture.
+
+    Args:
+        image: the picture's file, of any size and mode; or RGB in [0, 1], (1, 3, h, w).
+        setting: what the command line calls it, for the one who forgot it.
+    """
+
+    def __init__(self, image: str | Tensor | None, setting: str = "image=FILE") -> None:
+        super().__init__()
+        if isinstance(image, Tensor):
+            if image.ndim != 4 or image.shape[1] != 3 or not image.is_floating_point():
+                raise UserError(f"a picture is RGB in [0, 1], (1, 3, h, w), not {tuple(image.shape)}, {image.dtype}")
+            self.picture = image
+        elif image and isinstance(image, str):
+            self.picture = read_upright(Path(image).expanduser())
+        else:
+            raise UserError(f"say which picture: {setting}")
+        self.wanted: dict[str, Tensor] = {}
+
+    def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
+        picture = self.picture.to(next(classifier.parameters()).device)
+        if not classifier.outline.resizes:
+            picture = resize(picture, self.fit(size))
+        with torch.no_grad():
+            self.wanted = self.keep(_see(classifier, picture, self.layers))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Reference:
+        self.wanted = {layer: fn(value) for layer, value in self.wanted.items()}  # to another device, with the rest
+        super()._apply(fn, recurse)
+        return self
+
+    def fit(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The size in which a classifier that does not resize shall see the picture, beside images of ``size``."""
+        return size
+
+    def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What is kept of what the classifier sees in the picture."""
+        return dict(seen)
+
+
+def _see(classifier: Classifier, picture: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    try:
+        return classifier(picture, layers)
+    except RuntimeError as error:
+        rows, columns = picture.shape[2:]
+        raise UserError(
+            f"the classifier cannot look at the picture in {rows} x {columns} pixels ({str(error)[:80]}); "
+            "give a larger one, or classifier.resize=true"
+        ) from error

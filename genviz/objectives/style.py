@@ -1,0 +1,84 @@
+"""The style of a picture: which features go together, wherever they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.interfaces import Outline
+from genviz.objectives.reference import Reference
+from genviz.readout import weighted
+from genviz.targets import Target, parse_target
+
+
+class Style(Reference):
+    """-sum_l w_l 1 / (4 N_l^2 M_l^2) ||X^l X^l^T - S^l S^l^T||^2, times beta (Gerretsen & Grinsztajn, Eq. 4).
+
+    N_l features at M_l positions (Gatys et al. 2015). By itself it is texture synthesis (Kocur 2021). The style's
+    picture may have another shape: each Gram matrix is divided by its own number of positions.
+
+    Args:
+        target: the layers l, each with its weight w_l.
+        outline: of the classifier.
+        image: the file of the picture s.
+        at: other layers than the target's, ``layer:relu1_1+relu2_1@0.7``.
+        weight: beta.
+        relative: divide each layer's loss by ||S^l S^l^T||^2 in place of the factor 4 N^2 M^2, so that layers count
+            alike in networks whose activations nobody has scaled to a mean of 1, as Gatys et al. did.
+
+    Raises:
+        UserError: something else than layers with positions is named.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        outline: Outline,
+        *,
+        image: str | Tensor | None = None,
+        at: str | None = None,
+        weight: float = 1.0,
+        relative: bool = False,
+    ) -> None:
+        super().__init__(image, "style=FILE, or objective.style.image=FILE")
+        self.target = target if at is None else parse_target(at, outline.labels, outline.layers)
+        self.weight, self.relative = float(weight), bool(relative)
+        shapes = {layer.name: layer.shape for layer in outline.layers}
+        for unit in self.target.units:
+            if unit.kind != "layer" or len(shapes[unit.layer]) < 2:
+                raise UserError(f"a style is of convolutional layers, layer:relu1_1 for instance, not of {unit.name}")
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return self.target.layers
+
+    def fit(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The picture's own shape, with as many pixels as the images have."""
+        rows, columns = self.picture.shape[2:]
+        scale = math.sqrt(math.prod(size) / (rows * columns))
+        return max(1, round(scale * rows)), max(1, round(scale * columns))
+
+    def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {layer: gram(activation) for layer, activation in seen.items()}
+
+    def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
+        losses = []
+        for unit in self.target.units:
+            wanted = self.wanted[unit.layer]
+            distance = (gram(seen[unit.layer]) - wanted).square().sum((1, 2))
+            whole = wanted.square().sum((1, 2)) if self.relative else 4 * wanted.shape[1] ** 2
+            losses.append(distance / whole)
+        return -weighted(self.target, torch.stack(losses, 1))
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"style loss": -self(seen)}
+
+
+def gram(activation: Tensor) -> Tensor:
+    """A A^T / M of the features A (n, c, ...) at M positions, (n, c, c)."""
+    features = activation.flatten(2)
+    return features @ features.mT / features.shape[2]

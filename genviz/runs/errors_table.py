@@ -1,0 +1,64 @@
+"""The errors of many inversions, in a CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import NamedTuple
+
+from genviz.files import write_text
+
+_FIELDS = ("layer", "C", "picture", "sha256", "error", "seconds")
+
+
+class Cell(NamedTuple):
+    """One inversion."""
+
+    layer: str
+    strength: float
+    picture: str
+    """Its path below the folder."""
+    sha256: str
+    """The beginning of its file's."""
+
+    @property
+    def file(self) -> str:
+        """What its picture is called."""
+        layer, picture = (re.sub(r"[^\w.+-]", "-", name) for name in (self.layer, Path(self.picture).stem))
+        return f"{layer}-C{self.strength:g}-{picture}-{self.sha256[:6]}.png"
+
+
+class ErrorsTable:
+    """The errors so far, in a CSV with a row for each inversion, written as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.errors: dict[Cell, float] = {}
+        self._seconds: dict[Cell, str] = {}
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file):
+                    if all(row.get(name) for name in _FIELDS):  # not half a row
+                        cell = Cell(row["layer"], float(row["C"]), row["picture"], row["sha256"])
+                        self.errors[cell] = float(row["error"])
+                        self._seconds[cell] = row["seconds"]
+
+    def add(self, cells: Sequence[Cell], errors: Sequence[float], seconds: float) -> None:
+        """Add inversions that took so many seconds each, and write the table, whole."""
+        for cell, error in zip(cells, errors, strict=True):
+            self.errors[cell], self._seconds[cell] = error, f"{seconds:.2f}"
+        rows = io.StringIO()
+        writer = csv.writer(rows, lineterminator="\n")
+        writer.writerow(_FIELDS)
+        for cell, error in self.errors.items():
+            writer.writerow((*cell, f"{error:.6f}", self._seconds[cell]))
+        write_text(self.path, rows.getvalue())
+
+    def summary(self, cells: Sequence[Cell]) -> str:
+        """Mean and standard deviation over some inversions, in percent; of one its error."""
+        errors = [100 * self.errors[cell] for cell in cells]
+        return f"{mean(errors):.1f}" + (f" ± {stdev(errors):.1f}" if len(errors) > 1 else "")

@@ -1,0 +1,76 @@
+import pytest
+import torch
+from torch import nn
+
+from genviz.classifiers.from_module import from_module
+from genviz.errors import UserError
+
+
+class Network(nn.Module):
+    """Seven classes, with a batch norm and dropout that only stay still in eval mode."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+        self.dropout, self.head = nn.Dropout(), nn.Linear(4, 7)
+
+    def forward(self, images):
+        return self.head(self.dropout(self.first(images).mean((2, 3))))
+
+
+def test_it_computes_what_the_network_computes_of_its_own_input():
+    network = Network()
+    classifier = from_module(network, input_size=12, mean=(0.1, 0.2, 0.3), std=(2, 3, 4), scale=255)
+    images = torch.rand(2, 3, 12, 12)
+    mean, std = torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1), torch.tensor([2.0, 3.0, 4.0]).view(3, 1, 1)
+    inputs = (255 * images - mean) / std
+    network.eval()
+    seen = classifier(images, ["first.0", "first.2", "scores"])
+    torch.testing.assert_close(seen["scores"], network(inputs), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(seen["first.0"], network.first[0](inputs), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(seen["first.2"], network.first(inputs), rtol=1e-4, atol=1e-4)
+    assert classifier(torch.rand(1, 3, 30, 20), ["first.0"])["first.0"].shape[2:] == (10, 10)
+
+
+def test_it_is_a_frozen_copy_and_the_network_stays_as_it_is():
+    network = Network().train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    classifier = from_module(network, input_size=12)
+    classifier.train()
+    classifier(torch.rand(4, 3, 12, 12), ["scores"])
+    assert network.training
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert not any(parameter.requires_grad for parameter in classifier.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    with torch.no_grad():
+        network.head.bias += 1
+    torch.testing.assert_close(classifier.network.head.bias, before["head.bias"])
+    assert from_module(network, input_size=12).weights_sha256 != classifier.weights_sha256
+
+
+def test_its_layers_go_by_its_modules_and_its_classes_by_labels_or_numbers():
+    classifier = from_module(Network(), input_size=12, labels=list("abcdefg"))
+    names = [layer.name for layer in classifier.outline.layers]
+    assert {"first.0", "first.1", "first.2"} <= set(names)
+    assert names[-1] == "scores"
+    shapes = {layer.name: layer.shape for layer in classifier.outline.layers}
+    assert (shapes["first.2"], shapes["scores"]) == ((4, 10, 10), (7,))
+    assert classifier.outline.labels == tuple("abcdefg")
+    assert from_module(Network(), input_size=12).outline.labels == tuple("0123456")
+
+
+def test_without_resizing_it_looks_at_images_in_their_own_size():
+    classifier = from_module(Network(), input_size=12, resize=False)
+    assert classifier(torch.rand(1, 3, 30, 20), ["first.0"])["first.0"].shape[2:] == (28, 18)
+
+
+@pytest.mark.parametrize(
+    ("network", "settings", "says"),
+    [(Network(), {"input_size": 2}, "cannot take"), (nn.Conv2d(1, 2, 3), {}, "cannot take"),
+     (nn.Conv2d(3, 2, 3), {}, "no class scores"), (Network(), {"labels": ["a"]}, "7 classes and there are 1 labels")],
+)  # fmt: skip
+def test_what_is_no_classifier_is_one_line(network, settings, says):
+    with pytest.raises(UserError, match=says) as caught:
+        from_module(network, **{"input_size": 12, **settings})
+    assert "\n" not in str(caught.value)
