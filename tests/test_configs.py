@@ -139,8 +139,8 @@ def test_regularizers_combine(compose):
 def test_transforms(compose, name):
     words = ["generator=pixels", "generator.margin=2"] if name == "jitter" else []  # its margin is the canvas's
     views = torch.nn.Sequential(*build.transforms(compose("target=class:1", f"transform={name}", *words)))
-    side = 6 if name == "jitter" else 8
-    assert views(torch.rand(1, 3, 8, 8)).shape[1:] == (3, side, side)
+    side = {"jitter": 16 - 2, "pad": 16 + 2 * 12}.get(name, 16)
+    assert views(torch.rand(1, 3, 16, 16)).shape[1:] == (3, side, side)
 
 
 @pytest.mark.parametrize("name", choices("optimizer"))
