@@ -38,10 +38,6 @@ class Caricature(Reference):
         super().__init__(image, "image=FILE, or objective.caricature.image=FILE")
         self.target, self.weight = target, float(weight)
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return self.target.layers
-
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         kept = {layer: activation.relu() for layer, activation in seen.items()}
         for unit in self.target.units:

@@ -39,10 +39,6 @@ class Content(Reference):
         self.target = target if at is None else parse_target(at, outline.labels, outline.layers)
         self.weight, self.relative = float(weight), bool(relative)
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return self.target.layers
-
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         losses = []
         for unit in self.target.units:

@@ -35,10 +35,6 @@ class Cosine(Reference):
         super().__init__(image, "image=FILE, or objective.cosine.image=FILE")
         self.target, self.weight = target, float(weight)
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return self.target.layers
-
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         each = [
             cosine_similarity(select(unit, seen[unit.layer]), select(unit, self.wanted[unit.layer]), 1)

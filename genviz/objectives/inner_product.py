@@ -23,8 +23,8 @@ class InnerProduct(Objective):
     """<Phi(x), Phi_0> / Z, activation maximization (Mahendran & Vedaldi 2016, Eq. 4 and section 6).
 
     Phi_0 are the target's units, each with its weight: a class, a filter, a neuron, a mixture, a group; or a direction.
-    1 / Z is what the paper's code has, 1 / (M rho^2), and 10,000 times as much as the `weight`: M the unit's largest
-    response on real images, rho the side of its receptive field (that of the network's whole input where it has none).
+    What is multiplied by is 1 / (M rho^2), as in the paper's code, which has 10,000 of it (`weight`): M is the unit's
+    largest response on real images, rho the side of its receptive field, or of the images where it has none.
 
     Args:
         target: classes, filters, neurons or layers; with a direction one layer.
@@ -33,7 +33,7 @@ class InnerProduct(Objective):
             these numbers. A channel's response is its mean over the positions.
         largest: M; None for what `pictures` show, or 1.
         pictures: a folder, on whose pictures M is measured.
-        weight: C.
+        weight: C; 10,000 in the paper's code.
 
     Raises:
         UserError: the direction does not fit the layer.

@@ -50,10 +50,6 @@ class Inversion(Reference):
             )
         self.target, self.weight, self.window, self.channels = target, float(weight), window, channels
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return self.target.layers
-
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         distances = torch.stack([self._distance(unit, seen) for unit in self.target.units], 1)
         return -weighted(self.target, distances)
@@ -85,6 +81,8 @@ class Inversion(Reference):
         return (got - wanted).square().sum(1) / wanted.square().sum(1).clamp_min(torch.finfo(wanted.dtype).tiny)
 
     def _masked(self, unit: Unit, activation: Tensor) -> Tensor:
+        if self.channels is None and self.window is None:
+            return select(unit, activation)
         mask = torch.ones_like(activation[:1])
         if self.channels is not None:
             mask[:, : self.channels[0]] = 0

@@ -12,6 +12,7 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.images import read_upright, resize
 from genviz.interfaces import Classifier, Objective
+from genviz.targets import Target
 
 
 class Reference(Objective, ABC):
@@ -21,6 +22,9 @@ class Reference(Objective, ABC):
         image: the picture's file, of any size and mode; or RGB in [0, 1], (1, 3, h, w).
         setting: what the command line calls it, for the one who forgot it.
     """
+
+    target: Target
+    """The layers that are compared, or parts of them."""
 
     def __init__(self, image: str | Tensor | None, setting: str = "image=FILE") -> None:
         super().__init__()
@@ -33,6 +37,10 @@ class Reference(Objective, ABC):
         else:
             raise UserError(f"say which picture: {setting}")
         self.wanted: dict[str, Tensor] = {}
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return self.target.layers
 
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
         picture = self.picture.to(next(classifier.parameters()).device)

@@ -52,10 +52,6 @@ class Style(Reference):
             if unit.kind != "layer" or len(shapes[unit.layer]) < 2:
                 raise UserError(f"a style is of convolutional layers, layer:relu1_1 for instance, not of {unit.name}")
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return self.target.layers
-
     def fit(self, size: tuple[int, int]) -> tuple[int, int]:
         """The picture's own shape, with as many pixels as the images have."""
         rows, columns = self.picture.shape[2:]
