@@ -14,7 +14,19 @@ FOLDERS = {
     "regularizers": "regularizer",
 }
 """Folders of parts, and their groups of configurations."""
-BELOW = {"errors", "files", "folders", "images", "interfaces", "labels", "network", "randomness", "targets", "readout"}
+BELOW = {
+    "errors",
+    "files",
+    "folders",
+    "images",
+    "interfaces",
+    "labels",
+    "network",
+    "randomness",
+    "side_by_side",
+    "targets",
+    "readout",
+}
 """What the parts may import."""
 
 
