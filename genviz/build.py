@@ -129,18 +129,27 @@ def settle(config: DictConfig, target: Target, classifier: Classifier) -> None:
         settings.margin = max(round(classifier.stride(target.layers) / 4), 1) - 1
 
 
-def streams(config: DictConfig) -> Streams:
-    """The random numbers of the configured images: torch's own for one, as many streams for several."""
-    return Streams(None if config.images == 1 else range(config.seed, config.seed + config.images))
+def streams(config: DictConfig, targets: int = 1) -> Streams:
+    """The random numbers of the configured images of each target: torch's own for one, as many streams for several."""
+    seeds = [*range(config.seed, config.seed + config.images)] * targets
+    return Streams(None if len(seeds) == 1 else seeds)
+
+
+def generator_sha256(config: DictConfig) -> str | None:
+    """What weights the configured generator begins with; None for none."""
+    settings = plain(config)["generator"]
+    kind = get_class(str(settings.pop("_target_")))
+    assert issubclass(kind, Generator)
+    return kind.sha256_of(**settings)
 
 
 def generator(config: DictConfig, streams: Streams) -> Generator:
-    """The configured generator, its parameters drawn."""
+    """The configured generator of an image for each of the ``streams``, its parameters drawn."""
     kind = get_class(str(config.generator._target_))
     if not streams.own:
         return make(config.generator, "generator")
     if not getattr(kind, "holds_many", False):
-        raise UserError(f"generator={config.choices.generator} makes one image at a time: images=1")
+        raise UserError(f"generator={config.choices.generator} makes one image at a time: images=1 batch=1")
     return make(config.generator, "generator", streams=streams)
 
 

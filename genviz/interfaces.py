@@ -54,6 +54,11 @@ class Generator(nn.Module, ABC):
     holds_many: bool = False
     """Whether its constructor takes ``streams``, a `genviz.randomness.Streams`, and holds an image for each."""
 
+    @classmethod
+    def sha256_of(cls, **settings: Any) -> str | None:  # noqa: ARG003
+        """``weights_sha256`` of the generator that these constructor's arguments make; without loading anything."""
+        return None
+
     @property
     @abstractmethod
     def image_size(self) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """The state of several images' training, side by side in the same tensors.
 
-A generator, an optimizer or a checkpoint of n images has the tensors that each image would have alone, concatenated along
-the first dimension. So an image can leave its batch, as a checkpoint of its own, and join another.
+A generator, an optimizer or a checkpoint of n images has the tensors that each image would have alone, concatenated
+along the first dimension. So an image can leave its batch, as a checkpoint of its own, and join another.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class _History(pl.Callback):
         self.rows: list[dict[str, float]] = []
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.rows.append({name: float(value) for name, value in outputs["metrics"].items()})
+        self.rows.append({name: float(value) for name, value in outputs["metrics"][0].items()})
 
 
 def visualize(
@@ -115,7 +115,11 @@ def visualize(
     first = _as_written(coupling.settled())
     history = _History()
     monitor = Monitor(
-        metrics_file=None, updates=updates, title=str(wanted), log_every=updates, shown={"score": ".3g", "loss": ".3g"}
+        metrics_files=[None],
+        updates=updates,
+        title=str(wanted),
+        log_every=updates,
+        shown={"score": ".3g", "loss": ".3g"},
     )
     trainer = make_trainer({"accelerator": accelerator, "devices": 1}, [monitor, history], updates=updates)
     fit(trainer, coupling, updates)

@@ -239,8 +239,8 @@ def without_finish(folder, *words):
     code = f"""
 import os, runpy, signal, sys
 sys.argv = {["train.py", *words]!r}
-import genviz.runs.train
-genviz.runs.train._finish = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+import genviz.runs.batch
+genviz.runs.batch.Batch.finish = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
 runpy.run_path({str(ROOT / "train.py")!r}, run_name="__main__")
 """
     killed = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), timeout=SECONDS, check=False)

@@ -84,6 +84,15 @@ def read_sizes(path: Path) -> Sizes:
         raise _none_of_ours(path, error) from error
 
 
+def read_digest(path: Path) -> str:
+    """The digest of what the file ``path`` was written with.
+
+    Raises:
+        UserError: there is no such file, or it is none of ours.
+    """
+    return str(_metadata(path).get("sha256"))
+
+
 def read(path: Path) -> tuple[dict[str, Tensor], str]:
     """The tensors of the file ``path`` and their digest.
 

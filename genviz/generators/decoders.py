@@ -1,13 +1,13 @@
 """The decoders of several images at once: each its own weights, or one's weights and each its own statistics.
 
-Their tensors are those of the single decoders, side by side (see `genviz.side_by_side`). On a CPU, which one image keeps
-busy, the images are made one after the other, in the bits of each by itself; elsewhere together.
+Their tensors are those of the single decoders, side by side (see `genviz.side_by_side`). On a CPU, which one image
+keeps busy, the images are made one after the other, in the bits of each by itself; elsewhere together.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -144,13 +144,9 @@ def _side_by_side(layers: Sequence[nn.Module]) -> nn.Module:
     """A layer that does what each of ``layers`` does, to its share of the channels; its weights are filled later."""
     first, count = layers[0], len(layers)
     if isinstance(first, nn.Conv2d):
+        channels, width, kernel = count * first.in_channels, count * first.out_channels, first.kernel_size[0]
         with torch.device("meta"):
-            grouped = type(first)(
-                count * first.in_channels,
-                count * first.out_channels,
-                first.kernel_size,
-                groups=count,  # type: ignore[arg-type]
-            )
+            grouped = type(first)(channels, width, kernel, groups=count)
         return grouped.to_empty(device="cpu")
     if isinstance(first, nn.BatchNorm2d):
         return nn.BatchNorm2d(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -93,7 +93,8 @@ class Pretrained(Generator):
         if count > 1:
             assert isinstance(self.layers, Decoder)
             self.layers = SharedDecoder(self.layers, count)
-            self.code_mean, self.code_std = self.code_mean.repeat(count, 1), self.code_std.repeat(count, 1)
+            for name in ("code_mean", "code_std"):
+                setattr(self, name, self.get_buffer(name).repeat(count, 1))
         self.gains = nn.Parameter((torch.ones if code == "gains" else torch.zeros)(count, numbers))
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
@@ -102,6 +103,11 @@ class Pretrained(Generator):
         self.code_mean: Tensor
         self.code_std: Tensor
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def sha256_of(cls, **settings: Any) -> str | None:
+        weights = settings.get("weights", "default")
+        return None if weights == "random" else decoder_file.read_digest(_path(weights))
 
     @property
     def image_size(self) -> tuple[int, int]:

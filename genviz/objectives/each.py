@@ -8,19 +8,24 @@ import torch
 from torch import Tensor, nn
 
 from genviz.interfaces import Classifier, Objective
+from genviz.objectives.together import Together
 
 
 class Each(Objective):
     """The objectives of a batch's images, in their order: each scores its share of what the classifier saw.
 
     Args:
-        parts: one for each image, or for each run of images; they may want different layers.
+        parts: one for each image, or for as many images each; they may want different layers.
+
+    Attributes:
+        scores: each image's by the names of its objective's parts, as in `Together`.
     """
 
     def __init__(self, parts: Sequence[Objective]) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
         self.ranked = any(part.ranked for part in parts)
+        self.scores: dict[str, Tensor] = {}
 
     def __getitem__(self, which: int) -> Objective:
         part = self.parts[which]
@@ -41,6 +46,8 @@ class Each(Objective):
         for number, part in enumerate(self._objectives):
             part.update = self.update
             scores.append(part({layer: shares[layer][number] for layer in part.layers}))
+        named = [part.scores if isinstance(part, Together) else {} for part in self._objectives]
+        self.scores = {name: torch.cat([part[name] for part in named]) for name in named[0]}
         return torch.cat(scores)
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,8 @@ from PIL import Image
 from genviz import build, checks
 from genviz.errors import UserError
 from genviz.images import read_image
-from genviz.runs.train import Places, train
+from genviz.runs.places import Places
+from genviz.runs.train import train
 
 WORDS = ["classifier=embedded", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
 WORDS += ["generator=pixels"]

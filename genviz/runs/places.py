@@ -1,0 +1,72 @@
+"""Where a run keeps what it makes, and that no other process makes it too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig
+
+from genviz import build
+from genviz.errors import UserError
+from genviz.files import prepare_folder
+from genviz.targets import Target
+
+
+class TakenError(UserError):
+    """Another process makes the target."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run keeps what it makes."""
+
+    outputs: Path
+    checkpoint: Path
+
+    @classmethod
+    def of(cls, config: DictConfig, target: Target) -> Places:
+        """``<root>/<classifier>/<generator>/<target>/`` in both roots."""
+        names = build.names(config)
+        rest = Path(names.classifier) / names.generator / target.folder
+        return cls(
+            Path(config.paths.outputs).expanduser() / rest,
+            Path(config.paths.checkpoints).expanduser() / rest / "last.ckpt",
+        )
+
+    @property
+    def picture(self) -> Path:
+        """The picture that the verdict is about."""
+        return self.outputs / "final.png"
+
+    @property
+    def result(self) -> Path:
+        """The verdict and the numbers; there once the run is done."""
+        return self.outputs / "result.json"
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes from this target, also those on other machines that see the folder.
+
+        The system ends the claim of a process that is killed.
+
+        Raises:
+            TakenError: another process has it.
+            UserError: the folder cannot be written to.
+        """
+        folder = self.outputs.parent / ".claims"  # beside the outputs, which may be set aside
+        prepare_folder(folder)
+        lock = FileLock(folder / f"{self.outputs.name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise TakenError(
+                f"{self.outputs} is being made by another process; wait for it, or keep both with tag=NAME"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
