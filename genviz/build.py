@@ -17,6 +17,7 @@ from genviz.errors import UserError
 from genviz.interfaces import Classifier, Generator, Outline, Regularizer
 from genviz.objectives.together import Together
 from genviz.randomness import Streams
+from genviz.target_lists import parse_targets
 from genviz.targets import Target, parse_target
 
 if TYPE_CHECKING:
@@ -109,6 +110,13 @@ def sketch(settings: DictConfig) -> Outline:
 def target(config: DictConfig, outline: Outline) -> Target:
     """The configured target, for a classifier with this outline."""
     return parse_target(config.target, outline.labels, outline.layers)
+
+
+def targets(config: DictConfig, outline: Outline) -> list[Target]:
+    """The configured targets, one or many, for a classifier with this outline."""
+    if config.get("targets") is None:
+        return [target(config, outline)]
+    return parse_targets(config.targets, outline.labels, outline.layers)
 
 
 def classifier(settings: Any) -> FrozenClassifier:

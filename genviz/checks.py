@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz.errors import UserError
 from genviz.images import Display
+from genviz.target_lists import EXAMPLES as TARGETS
 from genviz.targets import EXAMPLES
 
 _NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "log_every": 1, "median": 1, "images": 1}
@@ -29,7 +30,10 @@ def check_training(config: DictConfig) -> None:
     Raises:
         UserError: a setting is missing, or not of its kind.
     """
-    if OmegaConf.is_missing(config, "target") or config.get("target") is None:
+    given = not OmegaConf.is_missing(config, "target") and config.get("target") is not None
+    if config.get("targets") is not None:
+        _check_sweep(config, given)
+    elif not given:
         raise UserError(
             f"say what should fire: target=class:harmonica for instance ({EXAMPLES}); "
             "all classes: python -m genviz labels"
@@ -46,6 +50,19 @@ def check_training(config: DictConfig) -> None:
             raise UserError(f"{name}={config[name]} is no {'folder' if name == 'pictures' else 'file'}")
     if config.display not in get_args(Display):
         raise UserError(f"display={config.display} is not known; it is {', '.join(get_args(Display))}")
+
+
+def _check_sweep(config: DictConfig, target_given: bool) -> None:
+    if target_given:
+        raise UserError(f"target={config.target} and targets={config.targets}: give one of them")
+    if not isinstance(config.targets, str):
+        raise UserError(f"targets={config.targets} is no list of targets; such as {TARGETS}")
+    if config.batch != "auto":
+        _check_run(config, {"batch": 1})
+    if config.images != 1:
+        raise UserError(f"images={config.images}: targets= makes one picture of each; give target= for several of one")
+    if config.resume is not True:
+        raise UserError("targets= goes on where it was; for a new beginning give tag=NAME, or another paths.outputs")
 
 
 def check_distillation(config: DictConfig) -> None:

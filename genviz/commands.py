@@ -33,17 +33,23 @@ def invert() -> None:
 def _train(config: DictConfig) -> int:
     from genviz import build, checks, choice
 
-    if config.panels is not None and config.get("target", None) is None:
+    if config.panels is not None and config.get("target", None) is None and config.targets is None:
         from genviz.runs.figure import draw
 
         return draw(config)
     checks.check_training(config)
     choice.choose(config)
-    target = build.target(config, build.sketch(config.classifier))
+    targets = build.targets(config, build.sketch(config.classifier))
+    if config.targets is not None:
+        from genviz.runs.sweep import sweep
+
+        config.target = None
+
+        return sweep(config, targets)
 
     from genviz.runs.train import train
 
-    return train(config, target)
+    return train(config, targets[0])
 
 
 def _distill(config: DictConfig) -> int:

@@ -80,6 +80,11 @@ def _say(message: str) -> None:
     print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
     """Spare the user Hydra's quoting, and name any of torchvision's models a classifier."""
     multirun = any(argument in ("-m", "--multirun") for argument in arguments)  # where a comma separates targets
@@ -90,9 +95,10 @@ def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
             if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
                 value = value[1:-1]
             words.append(f'target="{check_spelling(value)}"')
+        elif key == "targets" and equals and value != "null":  # in a multirun, too, all are each job's
+            words.append(f"targets={_quoted(value.strip('[]'))}")
         elif key in _PATHS and value and value != "null" and value[0] not in "'\"" and not multirun:
-            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-            words.append(f'{key}="{escaped}"')
+            words.append(f"{key}={_quoted(value)}")
         elif key == "name" and _NAME.fullmatch(value):
             words.append(f"name='{value}'")  # which may look like a number
         elif key in _CLASSIFIERS and equals and value.isidentifier():

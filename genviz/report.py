@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
 
 from genviz.build import Names
+from genviz.errors import UserError
 from genviz.interfaces import Classifier, Generator
 from genviz.targets import Target
 from genviz.verdict import Verdict
@@ -57,3 +63,57 @@ def ends(verdicts: Sequence[tuple[str, Verdict]], note: str | None, picture: Pat
         print(f"  {score.probability:7.2%}  {score.label} ({score.number})")
     warn(note)
     print(f"picture     {picture}\ncheckpoint  {checkpoint}\nrun         {run}", flush=True)
+
+
+def sweep_begins(names: Names, targets: int, done: int, at_once: int, classifier: Classifier) -> None:
+    """Say how many targets there are, and how many are done already."""
+    together = "one at a time" if at_once == 1 else f"{at_once} at a time"
+    print(f"{targets} targets, {together}: {names.generator} coupled to {names.classifier}", end=" ")
+    print(f"({classifier.weights_source})" + (f"; {done} are done" if done else ""), flush=True)
+    warn(names.note)
+
+
+def sweep_target(number: int, of: int, target: Target, verdict: Verdict) -> None:
+    """Say what came of a target."""
+    told = f"{verdict.verdict}: {verdict.explanation}; activation {verdict.activation:.3f}"
+    tqdm.write(f"{number}/{of} {target}: {told}", file=sys.stdout)
+
+
+def sweep_failure(number: int, of: int, target: Target, error: UserError) -> None:
+    """Say why a target cannot be made."""
+    tqdm.write(f"{number}/{of} {target}: cannot be made: {error}", file=sys.stderr)
+
+
+def sweep_halves(at_once: int) -> None:
+    """Say that fewer targets are trained together from here on."""
+    tqdm.write(f"the memory does not hold so many targets; {at_once} at a time from here on", file=sys.stderr)
+
+
+def sweep_stopped(which: signal.Signals, done: int, of: int) -> None:
+    """Say that a signal ended the sweep, and that nothing is lost."""
+    print(
+        f"{which.name}: {done} of {of} targets are done, what has begun is saved; the same command goes on from there"
+    )
+
+
+def sweep_ends(
+    results: Sequence[Mapping[str, Any]], failures: Mapping[str, str], elsewhere: Sequence[str], names: Names
+) -> None:
+    """Say how many targets came out how, and which did not."""
+    verdicts = Counter(str(result["verdict"]) for result in results)
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    print(f"\n{len(results)} targets: {counted}" if results else "\nno target is done")
+    if elsewhere:
+        print(f"{len(elsewhere)} are being made by other processes: {_some(elsewhere)}")
+    if failures:
+        print(f"{len(failures)} could not be made: {_some(list(failures))}", file=sys.stderr)
+    warn(names.note)
+
+
+def sweep_where(folder: Path, run: str) -> None:
+    """Say where everything is."""
+    print(f"pictures    {folder}\nrun         {run}", flush=True)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -136,10 +136,10 @@ def _parse_piece(piece: str, text: str, before: Unit | None, labels: Sequence[st
             layer_name, colon, unit = rest.partition(":")
             if not colon:
                 raise UserError(f"target {text!r}: '{body}' needs a layer and a unit: {_example(kind)}")
-            layer = _find_layer(layer_name.strip(), layers)
+            layer = find_layer(layer_name.strip(), layers)
     elif before is not None:
         kind, unit = before.kind, body
-        layer = _find_layer(before.layer, layers) if kind in ("filter", "neuron") else None
+        layer = find_layer(before.layer, layers) if kind in ("filter", "neuron") else None
     elif colon:
         raise UserError(f"target {text!r}: no kind is called '{first}'; the kinds are class, filter, neuron and layer")
     else:
@@ -152,7 +152,7 @@ def _parse_piece(piece: str, text: str, before: Unit | None, labels: Sequence[st
         index = find_class(unit, labels)
         return Unit(kind, SCORES, (index,), weight, _class_piece(index, labels))
     if kind == "layer":
-        layer = _find_layer(unit, layers)
+        layer = find_layer(unit, layers)
         return Unit(kind, layer.name, (), weight, layer.name)
     assert layer is not None
     numbers = _parse_index(kind, unit, layer, text)
@@ -192,7 +192,12 @@ def _parse_index(kind: Kind, unit: str, layer: Layer, text: str) -> tuple[int, .
     return tuple(map(int, numbers))
 
 
-def _find_layer(name: str, layers: Sequence[Layer]) -> Layer:
+def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
+    """The layer that ``name`` means, the papers' or torchvision's.
+
+    Raises:
+        UserError: no layer is called so.
+    """
     for layer in layers:
         if name.casefold() in (layer.name.casefold(), layer.module.casefold()):
             return layer

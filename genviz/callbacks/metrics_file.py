@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from genviz.errors import UserError
+from genviz.errors import CannotWriteError
 from genviz.files import write_text
 
 
@@ -36,7 +36,7 @@ class MetricsFile:
         """Append a row, below the names if it is the first.
 
         Raises:
-            UserError: the disk is full.
+            CannotWriteError: the disk is full.
         """
         try:
             if self._file is None:
@@ -46,7 +46,7 @@ class MetricsFile:
                     csv.writer(self._file).writerow(row)
             csv.writer(self._file).writerow(row.values())
         except OSError as error:
-            raise UserError(
+            raise CannotWriteError(
                 f"cannot write {self.path}: {error.strerror}; free some space or choose another folder"
             ) from error
 

@@ -37,6 +37,7 @@ class Monitor(pl.Callback):
         log_every: updates between two rows of the loggers, which take a single target.
         shown: the metrics in the progress bar, each with the format of its number; the mean of several targets.
         passing: the bar leaves no line behind.
+        position: of the bar among those of other processes.
 
     Attributes:
         failures: why a target's training ended early; None while it is sound.
@@ -52,8 +53,10 @@ class Monitor(pl.Callback):
         log_every: int,
         shown: Mapping[str, str],
         passing: bool = False,
+        position: int = 0,
     ) -> None:
-        self.updates, self.title, self.log_every, self.shown, self.passing = updates, title, log_every, shown, passing
+        self.updates, self.title, self.log_every, self.shown = updates, title, log_every, shown
+        self.passing, self.position = passing, position
         self.failures: list[str | None] = [None] * len(metrics_files)
         self.seconds = 0.0
         self._since = 0.0
@@ -78,6 +81,7 @@ class Monitor(pl.Callback):
             file=sys.stderr,
             dynamic_ncols=True,
             leave=not self.passing,
+            position=self.position or None,
         )
         self._since = time.monotonic()
 

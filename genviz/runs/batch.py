@@ -45,14 +45,22 @@ class Batch:
         runs: which have made as many updates as each other, in settings that differ in their targets alone.
         callbacks: more of them, called after ours.
         title: of the progress bar; None for the target, in a bar that stays.
+        position: of the bar among those of other processes.
 
     Raises:
         UserError: a setting cannot work.
     """
 
-    def __init__(self, runs: Sequence[Run], *, callbacks: Sequence[pl.Callback] = (), title: str | None = None) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        *,
+        callbacks: Sequence[pl.Callback] = (),
+        title: str | None = None,
+        position: int = 0,
+    ) -> None:
         keep_freed_memory()
-        self.runs, self.title = runs, title
+        self.runs, self.title, self.position = runs, title, position
         self.config, self.classifier, self.found = runs[0].config, runs[0].classifier, runs[0].found is not None
         self.records = [{**run.record, "wandb_run_id": run.wandb_run_id} for run in runs]
         self.coupling = self._couple()
@@ -65,9 +73,14 @@ class Batch:
         )
 
     @property
+    def noticed(self) -> signal.Signals | None:
+        """The signal that came while updates were made; None for none."""
+        return self._checkpoints.signal
+
+    @property
     def signal(self) -> signal.Signals | None:
         """The signal that ended the updates before the last; None for none."""
-        return self._checkpoints.signal if self.trainer.global_step < self.config.updates else None
+        return self.noticed if self.trainer.global_step < self.config.updates else None
 
     def fit(self, loggers: Sequence[Logger] = ()) -> None:
         """Make the updates that are left.
@@ -135,6 +148,7 @@ class Batch:
             log_every=config.log_every,
             shown={"activation": ".2f", "rank": ".0f", "loss": ".2f"} if ranked else {"score": ".4g", "loss": ".4g"},
             passing=self.title is not None,
+            position=self.position,
         )
         every = build.plain(config)["snapshot_every"]
         snapshots = Snapshots(folders=folders, every=every, updates=config.updates, how=config.display)

@@ -15,6 +15,9 @@ from genviz.errors import UserError
 from genviz.files import prepare_folder
 from genviz.targets import Target
 
+CLAIMS = ".claims"
+"""The folder, beside a setting's targets, of the files that processes hold."""
+
 
 class TakenError(UserError):
     """Another process makes the target."""
@@ -28,9 +31,9 @@ class Places:
     checkpoint: Path
 
     @classmethod
-    def of(cls, config: DictConfig, target: Target) -> Places:
-        """``<root>/<classifier>/<generator>/<target>/`` in both roots."""
-        names = build.names(config)
+    def of(cls, config: DictConfig, target: Target, names: build.Names | None = None) -> Places:
+        """``<root>/<classifier>/<generator>/<target>/`` in both roots; ``names`` if they are known."""
+        names = names or build.names(config)
         rest = Path(names.classifier) / names.generator / target.folder
         return cls(
             Path(config.paths.outputs).expanduser() / rest,
@@ -57,7 +60,7 @@ class Places:
             TakenError: another process has it.
             UserError: the folder cannot be written to.
         """
-        folder = self.outputs.parent / ".claims"  # beside the outputs, which may be set aside
+        folder = self.outputs.parent / CLAIMS  # beside the outputs, which may be set aside
         prepare_folder(folder)
         lock = FileLock(folder / f"{self.outputs.name}.lock")
         try:
