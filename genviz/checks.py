@@ -62,7 +62,10 @@ def _check_sweep(config: DictConfig, target_given: bool) -> None:
     if config.images != 1:
         raise UserError(f"images={config.images}: targets= makes one picture of each; give target= for several of one")
     if config.resume is not True:
-        raise UserError("targets= goes on where it was; for a new beginning give tag=NAME, or another paths.outputs")
+        raise UserError(
+            "targets= goes on where it was; for a new beginning give tag=NAME or another paths.outputs, "
+            "or for one of them target=NAME resume=false"
+        )
 
 
 def check_distillation(config: DictConfig) -> None:

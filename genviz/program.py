@@ -27,6 +27,14 @@ _BAD_INPUT = 2
 _INTERRUPTED = 130
 
 
+class JobError(Exception):
+    """A job in a process of a launcher's ended with an exit code other than 0; it has said why."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
     """Run ``main`` on the configuration ``configs/name.yaml`` and the command line, and end the process.
 
@@ -34,16 +42,20 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here whole, to be told in one line
 
-    codes: list[int] = []  # one for each job: a sweep goes on after a bad one
+    codes: list[int] = []  # one for each job: a multirun goes on after a bad one
     begun: list[bool] = []
+    program = os.getpid()
 
     def guarded(config: DictConfig) -> None:
         begun.append(True)
         try:
-            codes.append(main(config))
+            code = main(config)
         except _BAD as error:  # here: Hydra would add a line of its own
             _say(str(error))
-            codes.append(_BAD_INPUT)
+            code = _BAD_INPUT
+        codes.append(code)
+        if code and os.getpid() != program:  # a launcher's process, whose codes are not this one's
+            raise JobError(code)
 
     try:
         sys.argv[1:] = _plain_words(sys.argv[1:], configs)
@@ -51,6 +63,8 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
     except _BAD as error:
         _say(str(error))
         codes.append(_BAD_INPUT)
+    except JobError as error:
+        codes.append(error.code)
     except ValueError as error:
         if begun:
             raise

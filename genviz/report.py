@@ -104,9 +104,9 @@ def sweep_ends(
     counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     print(f"\n{len(results)} targets: {counted}" if results else "\nno target is done")
     if elsewhere:
-        print(f"{len(elsewhere)} are being made by other processes: {_some(elsewhere)}")
+        print(f"being made by other processes: {_some(elsewhere)}")
     if failures:
-        print(f"{len(failures)} could not be made: {_some(list(failures))}", file=sys.stderr)
+        print(f"could not be made: {_some(list(failures))}", file=sys.stderr)
     warn(names.note)
 
 

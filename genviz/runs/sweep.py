@@ -62,13 +62,14 @@ class Sweep:
         waiting = [target for target in self.targets if not self._is_done(target)]
         report.sweep_begins(self.names, len(self.targets), len(self.results), self.at_once, self.classifier)
         log, ended_by = SweepLog(self.config, self.names), None
-        while waiting and ended_by is None:
+        while ended_by is None:
             with ExitStack() as claims:
                 runs = self._claim(waiting, claims)
-                if not runs:  # other processes make the rest
+                if not runs:  # all are over, or other processes make the rest
                     break
                 ended_by = self._make(runs, log)
             waiting = [target for target in waiting if not self._is_over(target)]
+        waiting = [target for target in waiting if not self._is_over(target)]
         rows = [
             (result, Places.of(self.config, target, self.names).picture)
             for target in self.targets

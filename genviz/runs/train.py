@@ -11,7 +11,6 @@ from pytorch_lightning.loggers import Logger
 from genviz import build, report
 from genviz.loggers import WandbRun, log_result
 from genviz.runs.batch import Batch
-from genviz.runs.places import Places
 from genviz.runs.run import Run
 from genviz.runs.trainer import close
 from genviz.targets import Target
@@ -26,14 +25,14 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     Raises:
         UserError: a setting cannot work, the target's checkpoint is of another run, or another process makes it.
     """
-    with Places.of(config, target).claimed():
-        classifier = build.classifier(config.classifier)
-        build.settle(config, target, classifier)
-        run = Run(config, target, classifier, build.generator_sha256(config))
-        if run.is_done:
-            report.done(run.places.picture, target, run.updates, run.names.note)
-            return 0
-        batch = Batch([run], callbacks=callbacks)
+    classifier = build.classifier(config.classifier)
+    build.settle(config, target, classifier)
+    run = Run(config, target, classifier, build.generator_sha256(config))
+    if run.is_done:
+        report.done(run.places.picture, target, run.updates, run.names.note)
+        return 0
+    batch = Batch([run], callbacks=callbacks)
+    with run.places.claimed():
         run.begin()
         report.begins(run.names, target, batch.coupling.generator, classifier, run.updates, config.updates)
         loggers = _loggers(batch)
@@ -48,9 +47,9 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
         where = next((logger.where for logger in loggers if isinstance(logger, WandbRun)), None)
         close(loggers)
         run.write_result(finished.result)
-        where = where or ("logged" if loggers else "not logged")
-        report.ends(finished.verdicts, run.names.note, run.places.picture, run.places.checkpoint, where)
-        return 0
+    where = where or ("logged" if loggers else "not logged")
+    report.ends(finished.verdicts, run.names.note, run.places.picture, run.places.checkpoint, where)
+    return 0
 
 
 def _loggers(batch: Batch) -> list[Logger]:
