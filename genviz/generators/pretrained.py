@@ -14,7 +14,6 @@ from genviz.files import shipped
 from genviz.generators import decoder_file
 from genviz.generators.decoder import EPSILON, Decoder
 from genviz.generators.decoder_file import Sizes
-from genviz.generators.frozen_convolution import FrozenConvolution
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Generator, Sample
 
@@ -63,7 +62,7 @@ class Pretrained(Generator):
 
         path = None if weights == "random" else _path(weights)
         sizes = Sizes() if path is None else decoder_file.read_sizes(path)
-        self.layers = Decoder(**sizes._asdict(), norm=norm, convolution=FrozenConvolution)
+        self.layers = Decoder(**sizes._asdict(), norm=norm, frozen=True)
         numbers = math.prod(self.layers.code_shape)
         self.register_buffer("code_mean", torch.zeros(1, numbers))
         self.register_buffer("code_std", torch.ones(1, numbers))
