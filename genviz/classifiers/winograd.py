@@ -50,9 +50,10 @@ class WinogradConvolution(nn.Conv2d):
         """G g G^T of the kernels g, (4, 4, out, in); anew where they were loaded, moved or cast since."""
         made_from = (self.weight.data_ptr(), self.weight._version, self.weight.dtype)
         if self._kept is None or self._kept[0] != made_from:
-            lift = torch.tensor(_LIFT).to(self.weight)
-            lifted = torch.einsum("ak,oikl,bl->aboi", lift, self.weight.detach(), lift)
-            self._kept = made_from, lifted.contiguous()
+            with torch.inference_mode(False):  # what is made there is of no use in a training
+                lift = torch.tensor(_LIFT).to(self.weight)
+                lifted = torch.einsum("ak,oikl,bl->aboi", lift, self.weight.detach(), lift)
+                self._kept = made_from, lifted.contiguous()
         return self._kept[1]
 
 

@@ -77,7 +77,8 @@ class FrozenUpsampledConvolution(FrozenConvolution):
         """The weights as they are convolved with; anew where they were loaded, moved or cast since."""
         made_from = (self.weight.data_ptr(), self.weight._version, self.weight.dtype)
         if self._kept is None or self._kept[0] != made_from:
-            self._kept = made_from, _turned(self.weight.detach(), self.groups)
+            with torch.inference_mode(False):  # what is made there is of no use in a training
+                self._kept = made_from, _turned(self.weight.detach(), self.groups)
         return self._kept[1]
 
 

@@ -118,7 +118,9 @@ def test_weights_are_lifted_once_until_they_are_others(every, monkeypatch):
     layer, quick = pair(4, 6)
     maps, lifted, original = torch.randn(1, 4, 6, 6), [], torch.einsum
     monkeypatch.setattr(torch, "einsum", lambda *a: lifted.append(1) or original(*a))
-    quick(maps), quick(maps)
+    with torch.inference_mode():
+        quick(maps)
+    quick(maps.requires_grad_()).sum().backward()
     assert len(lifted) == 1
     with torch.no_grad():
         layer.weight.mul_(2), quick.weight.mul_(2)

@@ -107,7 +107,9 @@ def test_frozen_weights_are_turned_once_until_they_are_others(monkeypatch):
     layer, maps = FrozenUpsampledConvolution(2, 3, 3).requires_grad_(False), torch.randn(1, 2, 4, 4)
     turned, original = [], upsampled_convolution._turned
     monkeypatch.setattr(upsampled_convolution, "_turned", lambda *a: turned.append(1) or original(*a))
-    layer(maps), layer(maps)
+    with torch.inference_mode():
+        layer(maps)
+    layer(maps.requires_grad_()).sum().backward()
     assert len(turned) == 1
     layer.load_state_dict(nn.Conv2d(2, 3, 3).state_dict())
     torch.testing.assert_close(layer(maps), plainly(layer, maps))
