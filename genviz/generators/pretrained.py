@@ -15,7 +15,6 @@ from genviz.generators import decoder_file
 from genviz.generators.decoder import EPSILON, Decoder
 from genviz.generators.decoder_file import Sizes
 from genviz.generators.decoders import SharedDecoder
-from genviz.generators.frozen_convolution import FrozenConvolution
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Generator, Sample
 from genviz.randomness import Streams
@@ -71,7 +70,7 @@ class Pretrained(Generator):
         path = None if weights == "random" else _path(weights)
         sizes = Sizes() if path is None else decoder_file.read_sizes(path)
         self.layers: Decoder | SharedDecoder = self.streams.each(  # each stream has drawn as much as one alone
-            lambda: Decoder(**sizes._asdict(), norm=norm, convolution=FrozenConvolution)
+            lambda: Decoder(**sizes._asdict(), norm=norm, frozen=True)
         )[0]
         numbers = math.prod(self.layers.code_shape)
         self.register_buffer("code_mean", torch.zeros(1, numbers))
