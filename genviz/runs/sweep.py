@@ -108,13 +108,13 @@ class Sweep:
         return config
 
     def _identity(self, target: Target) -> dict[str, str]:
-        """Every setting that the target's picture depends on; but for the target, they go by its layers' stride."""
-        stride = self.classifier.stride(target.layers)
-        if stride not in self._alike:
-            self._alike[stride] = identity.of_training(
+        """Every setting that the target's picture depends on."""
+        follows = self._follows(target)
+        if follows not in self._alike:
+            self._alike[follows] = identity.of_training(
                 self._settled(target), target, self.classifier.weights_sha256, self.generator_sha256
             )
-        return {**self._alike[stride], "target": str(target)}
+        return {**self._alike[follows], "target": str(target)}
 
     def _claim(self, waiting: Sequence[Target], claims: ExitStack) -> list[Run]:
         """The next runs that can be trained together, kept from other processes; none where all are taken."""
@@ -145,8 +145,11 @@ class Sweep:
 
     def _go_together(self, target: Target, other: Target) -> bool:
         """Whether the settings that follow from their layers are the same, and none is to be by itself."""
-        strides = {self.classifier.stride(one.layers) for one in (target, other)}
-        return len(strides) == 1 and str(target) not in self._by_themselves
+        return self._follows(target) == self._follows(other) and str(target) not in self._by_themselves
+
+    def _follows(self, target: Target) -> int:
+        """What the settings that follow from a target's layers go by."""
+        return self.classifier.stride(target.layers) if self.config.generator.get("margin") == build.AUTO else 0
 
     def _make(self, runs: Sequence[Run], log: SweepLog) -> signal.Signals | None:
         """Train a batch and write what comes of it; the signal that ended it, None for none."""

@@ -1,0 +1,293 @@
+"""Many targets: each comes out as if alone, whatever happens to the others."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from conftest import CONFIGS, ROOT, TINY
+from user import SECONDS, environment
+
+from genviz import build, program
+from genviz.errors import CannotWriteError, UserError
+from genviz.objectives.activation import Activation
+from genviz.runs.batch import Batch
+from genviz.runs.places import Places, TakenError
+from genviz.runs.sweep import sweep
+from genviz.runs.train import train
+
+SMALL = [word for word in TINY if word.startswith("generator")]
+WORDS = [
+    *(word for word in TINY if word not in SMALL),
+    "logger=none",
+    "updates=6",
+    "checkpoint_every=2",
+    "snapshot_every=3",
+]
+TARGETS = "class:tench,filter:relu1:3,class:harmonica"
+FOLDERS = ("class-tench", "filter-relu1-3", "class-harmonica")
+
+
+def begun(folder, *words):
+    drawn = any(word.startswith(("generator=", "experiment=")) for word in words)
+    words = [*words, *([] if drawn else SMALL)]
+    places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
+    config = program.compose(CONFIGS, "train", [*WORDS, *words, *places])
+    targets = build.targets(config, build.sketch(config.classifier))
+    config.target = None if config.targets is not None else config.target
+    return config, targets
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Make the targets with these words below a root of its own; the exit code and the folder of the setting."""
+
+    def made(*words, root="one", targets=TARGETS):
+        config, found = begun(tmp_path / root, f"targets={targets}", *words)
+        names = build.names(config)
+        return sweep(config, found), tmp_path / root / "outputs" / names.classifier / names.generator
+
+    return made
+
+
+@pytest.fixture
+def alone(tmp_path):
+    def made(target, *words, root="one"):
+        config, (found,) = begun(tmp_path / root, f"target={target}", *words)
+        assert train(config, found) == 0
+        return Places.of(config, found)
+
+    return made
+
+
+def checkpoint(folder):
+    """All that a target's checkpoint holds but for how long it took, by the path to it."""
+    path = str(folder).replace("/outputs/", "/checkpoints/") + "/last.ckpt"
+    found = {}
+
+    def walk(where, value):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk((*where, key), inner)
+        elif isinstance(value, list | tuple):
+            for key, inner in enumerate(value):
+                walk((*where, key), inner)
+        elif where[-1] not in ("seconds", "outputs", "checkpoints", "batch"):
+            found[where] = value.tolist() if isinstance(value, torch.Tensor) else value
+
+    walk((), torch.load(path, weights_only=True))
+    return found
+
+
+def results(folder):
+    return {name: json.loads((folder / name / "result.json").read_text()) for name in FOLDERS}
+
+
+GENERATORS = {
+    "untrained": [],
+    "untrained_moving": ["generator.statistics=moving", "generator.output=standardized", "regularizer=gamma_l1"],
+    "pretrained": ["generator=pretrained"],
+    "pretrained_views": ["experiment=pretrained_views", "updates=6", "snapshot_every=3"],
+    "pixels": ["generator=pixels", "generator.start=noise", "optimizer=adam", "lr_end=0.1"],
+}
+
+
+@pytest.mark.parametrize("words", GENERATORS.values(), ids=GENERATORS)
+def test_a_target_of_a_batch_is_the_one_alone_to_the_bit(make, alone, words):
+    code, together = make(*words, "batch=3", root="together")
+    assert code == 0
+    code, apart = make(*words, "batch=1", root="apart")
+    assert code == 0
+    for folder in FOLDERS:
+        for name in ("final.png", "metrics.csv", "snapshots/00000.png", "snapshots/00003.png", "evolution.mp4"):
+            assert (together / folder / name).read_bytes() == (apart / folder / name).read_bytes(), name
+        assert checkpoint(together / folder) == checkpoint(apart / folder)
+    for folder, result in results(together).items():
+        other = results(apart)[folder]
+        assert {k: v for k, v in result.items() if "seconds" not in k} == {
+            k: v for k, v in other.items() if "seconds" not in k
+        }
+    single = alone("class:harmonica", *words, root="alone")
+    for name in ("final.png", "metrics.csv"):
+        assert (single.outputs / name).read_bytes() == (together / "class-harmonica" / name).read_bytes()
+
+
+def test_what_is_done_is_not_made_again(make, alone, capsys):
+    places = alone("class:harmonica")
+    before = places.result.stat().st_mtime_ns
+    code, folder = make("batch=2")
+    assert code == 0
+    assert "1 are done" in capsys.readouterr().out
+    assert places.result.stat().st_mtime_ns == before
+    stamps = [(folder / name / "final.png").stat().st_mtime_ns for name in FOLDERS]
+    assert make("batch=3")[0] == 0
+    assert [(folder / name / "final.png").stat().st_mtime_ns for name in FOLDERS] == stamps
+    assert "3 are done" in capsys.readouterr().out
+
+
+def test_a_sweeps_checkpoint_goes_on_alone_and_an_own_one_in_a_sweep(make, alone):
+    make("batch=3", root="one")
+    longer = alone("class:harmonica", "updates=9", root="one")
+    whole = alone("class:harmonica", "updates=9", root="two")
+    assert (longer.outputs / "final.png").read_bytes() == (whole.outputs / "final.png").read_bytes()
+    assert make("batch=3", "updates=9", root="one")[0] == 0  # two go on together, the third is done
+    apart = make("batch=1", "updates=9", root="three")[1]
+    for folder in FOLDERS:
+        own = (longer.outputs.parent / folder / "final.png").read_bytes()
+        assert own == (apart / folder / "final.png").read_bytes()
+
+
+def test_other_settings_are_refused_target_by_target(make, alone, capsys):
+    alone("class:harmonica", "seed=3")
+    code, folder = make("batch=3")
+    assert code == 2
+    assert "class:harmonica: cannot be made" in (told := capsys.readouterr().err)
+    assert "seed was 3 and is 0" in told
+    assert json.loads((folder / "class-tench" / "result.json").read_text())["seed"] == 0
+
+
+def test_one_that_becomes_no_number_leaves_the_others_as_they_are(make, monkeypatch):
+    code, sound = make("batch=3", root="sound")
+    scored = Activation.forward
+
+    def forward(self, seen):
+        score = scored(self, seen)
+        return score * float("nan") if self.update == 3 and "relu1" in self.target.layers[0] else score
+
+    monkeypatch.setattr(Activation, "forward", forward)
+    code, folder = make("batch=3", root="broken")
+    assert code == 0
+    found = results(folder)
+    assert found["filter-relu1-3"]["verdict"] == "diverged"
+    assert "at update 4" in found["filter-relu1-3"]["explanation"]
+    rows = list(csv.DictReader((folder / "filter-relu1-3" / "metrics.csv").open()))
+    assert len(rows) == 3
+    assert checkpoint(folder / "filter-relu1-3")[("global_step",)] == 2  # the last sound one
+    for name in ("class-tench", "class-harmonica"):
+        for file in ("final.png", "metrics.csv"):
+            assert (folder / name / file).read_bytes() == (sound / name / file).read_bytes()
+    stamp = (folder / "filter-relu1-3" / "result.json").stat().st_mtime_ns
+    make("batch=3", root="broken")  # is not tried again
+    assert (folder / "filter-relu1-3" / "result.json").stat().st_mtime_ns == stamp
+
+
+def test_a_dead_one_is_reported_and_does_not_stop_the_others(make, monkeypatch, capsys):
+    dead = Activation.forward
+    monkeypatch.setattr(Activation, "forward", lambda self, seen: dead(self, seen) * 0)
+    assert make("generator.contrast=0.0", targets="filter:fire4:0,class:tench")[0] == 0
+    told = capsys.readouterr().out
+    assert "1/2 filter:fire4:0: " in told
+    assert "2/2 class:tench: " in told
+
+
+def test_a_damaged_checkpoint_is_one_targets_failure(make, tmp_path, capsys):
+    folder = tmp_path / "one/checkpoints/squeezenet1_1-random/untrained_small/class-tench"
+    folder.mkdir(parents=True)
+    (folder / "last.ckpt").write_text("junk")
+    code, outputs = make("batch=2")
+    assert code == 2
+    captured = capsys.readouterr()
+    assert "class:tench: cannot be made" in captured.err
+    assert "could not be made: class:tench" in captured.err
+    assert "2 targets: " in captured.out
+    assert (outputs / "class-harmonica" / "result.json").exists()
+
+
+def test_a_setting_that_no_target_can_have_ends_the_sweep(make):
+    with pytest.raises(UserError, match=r"the first 3 targets failed alike: .*warm_up"):
+        make("objective.activation.warm_up=-1", targets="class:0-20")
+
+
+def test_a_full_disk_ends_the_sweep(make, monkeypatch):
+    def full(self, *arguments):
+        raise CannotWriteError("cannot write x: No space left on device")
+
+    monkeypatch.setattr(Batch, "finish", full)
+    with pytest.raises(CannotWriteError, match="No space left"):
+        make("batch=1")
+
+
+def test_what_the_memory_does_not_hold_is_made_with_fewer(make, monkeypatch, capsys):
+    code, whole = make("batch=1", root="whole")
+    fit, sizes = Batch.fit, []
+
+    def small(self, *arguments):
+        sizes.append(len(self.runs))
+        if len(self.runs) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(Batch, "fit", small)
+    code, folder = make("batch=5", root="halved")
+    assert (code, sizes) == (0, [3, 1, 1, 1])
+    assert "1 at a time from here on" in capsys.readouterr().err
+    for name in FOLDERS:
+        assert (folder / name / "final.png").read_bytes() == (whole / name / "final.png").read_bytes()
+
+
+def test_a_target_that_another_process_makes_is_left_to_it(make, tmp_path, capsys):
+    config, (target,) = begun(tmp_path / "one", "target=class:tench")
+    with Places.of(config, target).claimed():
+        code, folder = make("batch=2")
+        with pytest.raises(TakenError, match="is being made by another process"):
+            train(config, target)
+    assert code == 0
+    assert "being made by other processes: class:tench" in capsys.readouterr().out
+    assert not (folder / "class-tench" / "result.json").exists()
+    assert (folder / "class-harmonica" / "result.json").exists()
+    assert make("batch=2")[0] == 0
+    assert (folder / "class-tench" / "result.json").exists()
+
+
+def command(folder, *words):
+    places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
+    return [sys.executable, str(ROOT / "train.py"), *words, f"targets={TARGETS}", *WORDS, *SMALL, *places]
+
+
+def test_killed_and_started_again_it_does_what_is_left(make, tmp_path):
+    whole = make("batch=2", "updates=40", root="whole")[1]
+    folder = tmp_path / "killed"
+    metrics = folder / "outputs" / whole.relative_to(tmp_path / "whole/outputs") / "filter-relu1-3" / "metrics.csv"
+    words = [*command(folder), "batch=2", "updates=40"]
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
+    end = time.monotonic() + SECONDS
+    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 9) and time.monotonic() < end:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not metrics.with_name("result.json").exists()
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    for name in FOLDERS:
+        for file in ("final.png", "metrics.csv"):
+            assert (metrics.parents[1] / name / file).read_bytes() == (whole / name / file).read_bytes(), name
+
+
+def test_two_workers_share_the_targets(make, tmp_path):
+    whole = make(root="whole")[1]
+    folder = tmp_path / "shared"
+    words = [*command(folder, "-m", "worker=0,1", "hydra/launcher=joblib"), "logger=wandb"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    made = folder / "outputs" / whole.relative_to(tmp_path / "whole/outputs")
+    assert sorted(done.stdout.count(f" {name}: ") for name in TARGETS.split(",")) == [1, 1, 1]
+    for name in FOLDERS:
+        assert (made / name / "final.png").read_bytes() == (whole / name / "final.png").read_bytes()
+    ids = {json.loads((made / f"sweep-{n}.json").read_text())["wandb_run_id"] for n in (0, 1)}
+    assert len(ids) == 2
+    assert len([*made.glob("wandb/offline-run-*")]) == 2
+
+
+def test_a_workers_failure_is_the_programs(tmp_path):
+    folder = tmp_path / "one/checkpoints/squeezenet1_1-random/untrained_small/class-tench"
+    folder.mkdir(parents=True)
+    (folder / "last.ckpt").write_text("junk")
+    words = command(tmp_path / "one", "-m", "worker=0,1", "hydra/launcher=joblib")
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert len([*(tmp_path / "one/outputs").glob("*/*/*/result.json")]) == 2
