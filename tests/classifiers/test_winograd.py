@@ -12,7 +12,8 @@ from genviz.classifiers.winograd import WinogradConvolution, quicken
 def every(monkeypatch):
     """Convolutions of any width are quickened, and of any precision; how often they were."""
     calls, original = [], winograd._convolve
-    monkeypatch.setattr(winograd, "_PAIRS", 0)
+    monkeypatch.setattr(winograd, "_NARROW", 0)
+    monkeypatch.setattr(winograd, "_WIDE", 0)
     monkeypatch.setattr(winograd, "_convolve", lambda *a: calls.append(a) or original(*a))
     return calls
 
@@ -102,7 +103,7 @@ def test_other_layers_stay_as_they_are(every, layer):
 
 
 def test_a_network_keeps_its_names_weights_and_hooks():
-    network = nn.Sequential(nn.Conv2d(4, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 256, 3, padding=1))
+    network = nn.Sequential(nn.Conv2d(4, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 128, 3, padding=1))
     network.requires_grad_(False)
     state, seen = {name: value.clone() for name, value in network.state_dict().items()}, []
     network[2].register_forward_hook(lambda *a: seen.append(a[2]))
