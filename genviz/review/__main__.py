@@ -1,0 +1,57 @@
+"""Look at what came out of many targets: python -m genviz.review outputs/ [--pictures FOLDER]
+
+Writes index.html, which a browser opens without a server, index.csv, and contact sheets beside the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from genviz.errors import UserError
+from genviz.review.collect import told
+from genviz.review.write import Review, review
+
+
+def main() -> int:
+    """Review the folder that the arguments name; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m genviz.review", description=__doc__.partition("\n\n")[2])
+    parser.add_argument("folder", nargs="?", default="outputs", type=Path, help="what train.py writes to (outputs/)")
+    parser.add_argument("--pictures", metavar="FOLDER", type=Path, help="real pictures, named by their classes")
+    arguments = parser.parse_args()
+    try:
+        for line in _lines(review(arguments.folder.expanduser(), arguments.pictures)):
+            print(line)
+    except UserError as error:
+        print(f"genviz.review: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("genviz.review: interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _lines(made: Review) -> list[str]:
+    runs = made.collection.runs
+    settings = len({run.setting for run in runs})
+    verdicts = ", ".join(
+        f"{count:,} {word}" for word, count in Counter(r.judged[0].verdict for r in runs).most_common()
+    )
+    counts = f"{_count(len(made.targets), 'target')} in {_count(settings, 'setting')}: {verdicts}"
+    left = [f"left out: {told(made.collection.left_out)}"] if made.collection.left_out else []
+    sheets = (
+        [f"sheets      {made.sheets[0]}{f' and {len(made.sheets) - 1} more' * (len(made.sheets) > 1)}"]
+        if made.sheets
+        else []
+    )
+    return [counts, *left, f"page        {made.page}", *sheets, f"table       {made.table}"]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
