@@ -139,6 +139,7 @@ def _fitting(name: str, length: Callable[[str], float], width: int) -> str:
     """As much of a name as is no longer than ``width`` pixels."""
     if length(name) <= width:
         return name
+    name = name[:width]  # a character has a pixel at least
     while len(name) > 1 and length(name + "…") > width:
         name = name[:-1]
     return name + "…"

@@ -35,18 +35,19 @@ def main() -> int:
 
 def _lines(made: Review) -> list[str]:
     runs = made.collection.runs
+    verdicts = Counter(run.judged[0].verdict for run in runs)
+    told_verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.most_common())
     settings = len({run.setting for run in runs})
-    verdicts = ", ".join(
-        f"{count:,} {word}" for word, count in Counter(r.judged[0].verdict for r in runs).most_common()
-    )
-    counts = f"{_count(len(made.targets), 'target')} in {_count(settings, 'setting')}: {verdicts}"
-    left = [f"left out: {told(made.collection.left_out)}"] if made.collection.left_out else []
-    sheets = (
-        [f"sheets      {made.sheets[0]}{f' and {len(made.sheets) - 1} more' * (len(made.sheets) > 1)}"]
-        if made.sheets
-        else []
-    )
-    return [counts, *left, f"page        {made.page}", *sheets, f"table       {made.table}"]
+    lines = [f"{_count(len(made.targets), 'target')} in {_count(settings, 'setting')}: {told_verdicts}"]
+    if made.collection.left_out:
+        lines.append(f"left out: {told(made.collection.left_out)}")
+    if made.real:
+        lines.append(f"real pictures of {_count(made.real, 'target')}")
+    lines += [f"page        {made.page}", f"table       {made.table}"]
+    if made.sheets:
+        more = f", and {len(made.sheets) - 1} more" if len(made.sheets) > 1 else ""
+        lines.append(f"sheets      {made.sheets[0]}{more}")
+    return lines
 
 
 def _count(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ const dialog = at("detail");
 
 function open(target) {
   current = target;
-  at("name").replaceChildren(...called(target.name));
+  at("name").replaceChildren(...called(target));
   const some = chosen().filter((index) => target.runs[index]);
   const indices = some.length ? some : [...data.settings.keys()].filter((index) => target.runs[index]);
   const others = (index) => indices.filter((other) => other !== index).map((other) => new Set(keyed(config(target, other)).map(([, key]) => key)));

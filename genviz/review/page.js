@@ -28,7 +28,7 @@ const title = (index) => {
 };
 
 const everything = data.targets.map((target, order) => {
-  const folded = fold(`${target.name} ${target.number ?? ""}`);
+  const folded = fold(`${target.name} ${target.number ?? ""} ${target.label}`);
   return { ...target, order, words: `${folded} ${folded.replaceAll(" ", "")}` };
 });
 const byName = new Map(everything.map((target) => [target.name, target]));
@@ -48,9 +48,10 @@ const runsOf = (target) => chosen().map((index) => target.runs[index]);
 const verdictOf = (run) => run.judged[0].verdict;
 
 /** The target's name, its kind set back. */
-function called(name) {
+function called({ name, label }) {
   const [, kind, rest] = /^((?:class|filter|neuron|layer):)?(.*)$/s.exec(name);
-  return kind && rest ? [make("span", { class: "kind" }, kind), rest] : [name];
+  const soft = (text) => (text ? [make("span", { class: "kind" }, text)] : []);
+  return kind && rest ? [...soft(kind), rest, ...soft(label && ` ${label}`)] : [name];
 }
 
 const COLLATOR = new Intl.Collator("en", { numeric: true });
@@ -120,7 +121,7 @@ function card(target) {
     if (index !== null) lines.push(make("figcaption", {}, ...remark(what.judged[0])));
     return make("figure", {}, make("div", { class: "frame" }, image), ...lines);
   });
-  const name = make("div", { class: "name", title: target.name }, ...called(target.name));
+  const name = make("div", { class: "name", title: target.name }, ...called(target));
   return make("li", {}, make("a", { href: link(target) }, name, make("div", { class: "pictures" }, ...pictures)));
 }
 

@@ -48,6 +48,7 @@ def write_page(
             {
                 "name": target.name,
                 "number": target.number,
+                "label": target.title.removeprefix(target.name).strip(),
                 "real": _url(root, copy) if (copy := copy_of(root, target.folder)).is_file() else None,
                 "runs": [
                     None
@@ -95,7 +96,7 @@ def _run(root: Path, run: Run, small: str, facts: _Told, configs: _Told) -> dict
         "size": run.size,
         "snapshots": run.snapshots,
         "video": run.has_video,
-        "curve": [(update, _short(activation)) for update, activation in run.curve],
+        "curve": [(update, _short(activation, 3)) for update, activation in run.curve],
     }
 
 

@@ -25,6 +25,7 @@ _MARK = "genviz review "
 """The beginning of each copy's comment; a file without it is never written over or removed."""
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED = re.compile(r"class[\W_]*0*(\d{1,6})(?!\d)", re.IGNORECASE | re.ASCII)
+_WORDNET = re.compile(r"(?<![^\W_])n\d{8}(?!\d)", re.ASCII)
 _FOLDERS_DOUBT = 100  # the name of the file says more than that of its folder
 
 
@@ -42,7 +43,8 @@ def find_real(
     """The pictures in ``folder`` of each wanted class, the surest first: ``n01440764_tench.jpg``, ``tench/1.jpg``.
 
     A name belongs to the longest label in it, ``tiger_shark.jpg`` to no tiger; or to a number, ``class-0.jpg``. Of two
-    labels that differ in case alone it belongs to the one that it spells.
+    labels that differ in case alone it belongs to the one that it spells. Where there are as many WordNet numbers as
+    labels, as in ImageNet's own folders, their order is that of the classes.
 
     Args:
         labels: of all classes, by number; empty where they are not known.
@@ -55,21 +57,31 @@ def find_real(
     for label in dict.fromkeys((*labels, *(label for label, _ in wanted.values()))):
         known.setdefault(slug(label), []).append(label)
     others = {path.resolve() for path in apart}
+    pictures = [
+        path for path in find_pictures(folder, "--pictures").pictures if others.isdisjoint(path.resolve().parents)
+    ]
+    names = {path: (path.stem, *([path.parent.name] if path.parent != folder else [])) for path in pictures}
+    wordnet = sorted({number for both in names.values() for name in both for number in _WORDNET.findall(name)})
+    places = {number: place for place, number in enumerate(wordnet)} if len(wordnet) == len(labels) else {}
     named: dict[str | int, list[tuple[int, Path]]] = {}
-    for path in find_pictures(folder, "--pictures").pictures:
-        if others.isdisjoint(path.resolve().parents):
-            said = _class_in(path.stem, known) or (path.parent != folder and _class_in(path.parent.name, known, True))
-            if said:
+    for path, both in names.items():
+        for doubt, name in enumerate(both):
+            if said := _class_in(name, known, places, folder=doubt > 0):
                 named.setdefault(said[0], []).append((said[1], path))
+                break
     return {
         target: [path for _, path in sorted([*named.get(label, []), *named.get(-1 if number is None else number, [])])]
         for target, (label, number) in wanted.items()
     }
 
 
-def _class_in(name: str, known: Mapping[str, list[str]], folder: bool = False) -> tuple[str | int, int] | None:
+def _class_in(
+    name: str, known: Mapping[str, list[str]], places: Mapping[str, int], *, folder: bool
+) -> tuple[str | int, int] | None:
     """The label or number that is in a name, and how many words there are beside it; None where there is none."""
     doubt = _FOLDERS_DOUBT if folder else 0
+    if (synset := _WORDNET.search(name)) and synset[0] in places:
+        return places[synset[0]], doubt
     if number := _NUMBERED.search(name) or (folder and re.fullmatch(r"0*(\d{1,6})", name, re.ASCII)):
         return int(number[1]), doubt
     words = _WORD.findall(unicodedata.normalize("NFKD", name).casefold())

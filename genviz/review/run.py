@@ -13,7 +13,7 @@ from PIL import Image
 from genviz.images import UNREADABLE
 
 _SNAPSHOT = re.compile(r"(\d{5}|[1-9]\d{5,8})\.png", re.ASCII)
-_POINTS = 60  # of a curve, which is drawn some 300 pixels wide
+_POINTS = 50  # of a curve, which is drawn some 300 pixels wide
 _LONGEST = 2000  # characters of a name; file systems stop long before
 _FACTS = (
     *("weights", "weights_sha256", "generator_sha256", "trainable_parameters", "updates", "seed"),

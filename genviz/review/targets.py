@@ -35,6 +35,11 @@ class Reviewed(NamedTuple):
         return next(iter(self.runs.values())).folder.name
 
     @property
+    def title(self) -> str:
+        """The name, with the label where the name has but the number: ``class:264 Cardigan``."""
+        return f"{self.name} {self.label}" if self.name == f"class:{self.number}" and self.label else self.name
+
+    @property
     def wanted(self) -> Wanted | None:
         """What a real picture of it would show; None for all but a single class."""
         return Wanted(self.label, self.number) if self.label and _ONE_CLASS.fullmatch(self.name) else None

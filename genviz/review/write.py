@@ -17,7 +17,7 @@ from genviz.images import UNREADABLE
 from genviz.review.collect import Collection, LeftOut, collect
 from genviz.review.page import write_page
 from genviz.review.real import FOLDER as REAL
-from genviz.review.real import copy_real, find_real
+from genviz.review.real import copy_of, copy_real, find_real
 from genviz.review.run import ClassScore, Run
 from genviz.review.targets import Reviewed, by_target, labels_of
 from genviz.sheet import Cell, write_contact_sheets
@@ -35,6 +35,8 @@ class Review(NamedTuple):
     sheets: list[Path]
     collection: Collection
     targets: list[Reviewed]
+    real: int
+    """Targets that a real picture is shown beside."""
 
 
 def write_review(root: Path, pictures: Path | None = None) -> Path:
@@ -64,7 +66,8 @@ def review(root: Path, pictures: Path | None = None) -> Review:
     sheets = _write_sheets(root, targets)
     page = write_page(root, collection, targets, small, sheets)
     table = _write_table(root, targets)
-    return Review(page, table, [path for paths in sheets.values() for path in paths], collection, targets)
+    real = sum(copy_of(root, target.folder).is_file() for target in targets)
+    return Review(page, table, [path for paths in sheets.values() for path in paths], collection, targets, real)
 
 
 def _take_real(root: Path, pictures: Path, targets: Sequence[Reviewed]) -> list[str]:
@@ -97,26 +100,22 @@ def _small(run: Run) -> str:
 
 def _write_sheets(root: Path, targets: Sequence[Reviewed]) -> dict[str, list[Path]]:
     """The contact sheets of each setting in ``root``, in the setting's own folder."""
-    settings: dict[tuple[str, Path], list[Run]] = {}
+    cells: dict[tuple[str, Path], list[Cell]] = {}
+    notes: dict[str, str] = {}
     for target in targets:
         for setting, run in target.runs.items():
             if run.folder != root:
-                settings.setdefault((setting, run.folder.parent), []).append(run)
+                notes[setting] = f", {run.facts['note']}" if run.facts["note"] else ""
+                cells.setdefault((setting, run.folder.parent), []).append(_cell(target.title, run))
     return {
-        setting: write_contact_sheets(folder, ", ".join(filter(None, (setting, _note(runs)))), [_cell(r) for r in runs])
-        for (setting, folder), runs in settings.items()
+        setting: write_contact_sheets(folder, f"{setting}{notes[setting]}", its)
+        for (setting, folder), its in cells.items()
     }
 
 
-def _note(runs: Sequence[Run]) -> str:
-    return next((str(run.facts["note"]) for run in runs if run.facts["note"]), "")
-
-
-def _cell(run: Run) -> Cell:
-    picture = run.judged[0]
-    return Cell(
-        run.target.partition(":")[2] or run.target, picture.remark, _COLOURS.get(picture.verdict, _BAD), run.first
-    )
+def _cell(title: str, run: Run) -> Cell:
+    first = run.judged[0]
+    return Cell(title.partition(":")[2] or title, first.remark, _COLOURS.get(first.verdict, _BAD), run.first)
 
 
 def _write_table(root: Path, targets: Sequence[Reviewed]) -> Path:
