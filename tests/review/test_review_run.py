@@ -1,8 +1,13 @@
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
-from made_up import make_run, result_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_up import data_of, make_run, result_of
 
+from genviz.review import write_review
 from genviz.review.run import NoRunError, read_run
 
 
@@ -112,3 +117,28 @@ def test_a_run_without_result_is_unfinished(tmp_path):
     (folder / "result.json").unlink()
     with pytest.raises(NoRunError, match="unfinished"):
         read_run(folder, "s")
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+REAL = {**result_of("class:x"), "images": [{**result_of("class:x"), "file": "final.png"}]}
+
+
+@given(st.dictionaries(st.sampled_from(list(REAL)), anything), st.data())
+@settings(max_examples=100, deadline=None)
+def test_whatever_a_result_says_the_page_is_written_or_it_is_left_out(said, data):
+    changed = REAL | said
+    for place in ("units", "top_classes", "images"):
+        if place not in said:
+            field = data.draw(st.sampled_from(list(REAL[place][0])))
+            changed[place] = [REAL[place][0] | {field: data.draw(anything)}]
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        make_run(root, "class:whole")
+        (make_run(root, "class:x") / "result.json").write_text(json.dumps(changed))
+        told = data_of(write_review(root))
+    assert "class:whole" in {target["name"] for target in told["targets"]}
+    assert (len(told["targets"]) == 2) != bool(told["left_out"])
