@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+import genviz
 from genviz.files import atomic_write
 from genviz.images import UNREADABLE
 
@@ -85,10 +86,13 @@ def _write_contact_sheet(path: Path, heading: str, cells: Sequence[Cell], side: 
     across, down = min(_ACROSS, len(cells)), -(-len(cells) // _ACROSS)
     place = side + _MARGIN, side + 2 * _LINE + _MARGIN
     sheet = Image.new("RGB", (across * place[0] + _MARGIN, down * place[1] + _LINE + 2 * _MARGIN), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
+    pen, fonts = ImageDraw.Draw(sheet), [ImageFont.load_default(size=size) for size in (12, 11, 10, 9)]
 
     def write(text: str, left: int, top: int, colour: str, width: int) -> None:
-        pen.text((left, top), _fitting(text, lambda part: pen.textlength(part, font), width), colour, font)
+        text = text[:width]  # a character has a pixel at least
+        font = next((font for font in fonts if pen.textlength(text, font) <= width), fonts[-1])
+        fitting = _fitting(text, lambda part: pen.textlength(part, font), width)
+        pen.text((left, top + _LINE - 3), fitting, colour, font, anchor="ls")
 
     write(heading, _MARGIN, _MARGIN, "black", sheet.width - 2 * _MARGIN)
     for number, (name, remark, colour, picture) in enumerate(cells):
@@ -111,7 +115,7 @@ def _write_contact_sheet(path: Path, heading: str, cells: Sequence[Cell], side: 
 
 def _state(heading: str, cells: Sequence[Cell], side: int) -> str:
     """What a contact sheet is made from, as 64 hexadecimal digits."""
-    digest = hashlib.sha256(f"{heading} {side}".encode())
+    digest = hashlib.sha256(f"{genviz.__version__} {heading} {side}".encode("utf-8", "replace"))
     for cell in cells:
         status = cell.picture.stat() if cell.picture.exists() else None
         known = None if status is None else (status.st_size, status.st_mtime_ns)
@@ -139,7 +143,6 @@ def _fitting(name: str, length: Callable[[str], float], width: int) -> str:
     """As much of a name as is no longer than ``width`` pixels."""
     if length(name) <= width:
         return name
-    name = name[:width]  # a character has a pixel at least
     while len(name) > 1 and length(name + "…") > width:
         name = name[:-1]
     return name + "…"

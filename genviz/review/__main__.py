@@ -22,18 +22,19 @@ def main() -> int:
     parser.add_argument("--pictures", metavar="FOLDER", type=Path, help="real pictures, named by their classes")
     arguments = parser.parse_args()
     try:
-        for line in _lines(review(arguments.folder.expanduser(), arguments.pictures)):
-            print(line)
+        made = review(arguments.folder.expanduser(), arguments.pictures)
     except UserError as error:
         print(f"genviz.review: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("genviz.review: interrupted; the same command goes on", file=sys.stderr)
         return 130
+    for line in _lines(made, with_pictures=arguments.pictures is not None):
+        print(line)
     return 0
 
 
-def _lines(made: Review) -> list[str]:
+def _lines(made: Review, *, with_pictures: bool) -> list[str]:
     runs = made.collection.runs
     verdicts = Counter(run.judged[0].verdict for run in runs)
     told_verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.most_common())
@@ -41,8 +42,8 @@ def _lines(made: Review) -> list[str]:
     lines = [f"{_count(len(made.targets), 'target')} in {_count(settings, 'setting')}: {told_verdicts}"]
     if made.collection.left_out:
         lines.append(f"left out: {told(made.collection.left_out)}")
-    if made.real:
-        lines.append(f"real pictures of {_count(made.real, 'target')}")
+    if made.real or with_pictures:
+        lines.append(f"real pictures beside {_count(made.real, 'target')}")
     lines += [f"page        {made.page}", f"table       {made.table}"]
     if made.sheets:
         more = f", and {len(made.sheets) - 1} more" if len(made.sheets) > 1 else ""

@@ -24,7 +24,7 @@ class LeftOut(NamedTuple):
     folder: str
     """In the root."""
     why: str
-    """``unfinished``, or what is wrong, in a few words."""
+    """``unfinished``, ``with a damaged picture``, …"""
 
 
 class Collection(NamedTuple):
@@ -62,7 +62,7 @@ def told(left_out: list[LeftOut], most: int = 3) -> str:
     """What is left out, in a line: by reason, ``most`` folders of each by name."""
     reasons: dict[str, list[str]] = {}
     for folder, why in left_out:
-        reasons.setdefault(why.partition(" (")[0], []).append(folder)
+        reasons.setdefault(why, []).append(folder)
     return "; ".join(
         f"{len(folders):,} {why} ({', '.join(folders[:most])}{', …' if len(folders) > most else ''})"
         for why, folders in reasons.items()

@@ -95,7 +95,7 @@ function numbers(run, first, facts) {
     ["seed", facts.seed],
     ["trainable", facts.trainable_parameters === null ? null : `${number(facts.trainable_parameters, 15)} parameters`],
     ["weights", facts.weights],
-    ["sha256", facts.weights_sha256],
+    ["weights' sha256", facts.weights_sha256],
     ["generator's sha256", facts.generator_sha256],
     ["display", facts.display],
     ["device", facts.device],

@@ -98,19 +98,22 @@ def read_run(folder: Path, setting: str) -> Run:
     """Read a run's folder.
 
     Raises:
-        NoRunError: it is unfinished, damaged or something else's; the message is a few words.
+        NoRunError: it is unfinished, damaged or something else's; the message is what to call it.
     """
     try:
         files = {path.name for path in folder.iterdir()}
-        if "result.json" not in files:
-            raise NoRunError("unfinished")
-        result = _result(folder / "result.json")
-        judged = _pictures(result, files)
+        result = _result(folder / "result.json") if "result.json" in files else None
+    except OSError as error:
+        raise NoRunError("unreadable") from error
+    if result is None:
+        raise NoRunError("unfinished")
+    judged = _pictures(result, files)
+    try:
         with Image.open(folder / judged[0].file) as picture:
             size = picture.size
             picture.verify()
     except UNREADABLE as error:
-        raise NoRunError(f"damaged ({one_line(str(error)) or type(error).__name__})") from error
+        raise NoRunError("with a damaged picture") from error
     return Run(
         folder,
         setting,
@@ -136,11 +139,11 @@ def _result(path: Path) -> dict[str, Any]:
     try:
         result = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise NoRunError("result.json is damaged") from error
+        raise NoRunError("with a damaged result.json") from error
     if not isinstance(result, dict) or not all(
         isinstance(result.get(name), str) and one_line(result[name]) for name in ("target", "verdict")
     ):
-        raise NoRunError("result.json is not that of a target")
+        raise NoRunError("of no target")
     return result
 
 
@@ -148,7 +151,7 @@ def _pictures(result: dict[str, Any], files: set[str]) -> list[Judged]:
     several = [_judged(image) for image in _dicts(result.get("images"))]
     judged = [picture for picture in several if picture.file in files] or [_judged({**result, "file": "final.png"})]
     if judged[0].file not in files:
-        raise NoRunError(f"{judged[0].file} is missing")
+        raise NoRunError(f"without a {judged[0].file}")
     return judged
 
 

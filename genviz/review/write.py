@@ -36,7 +36,7 @@ class Review(NamedTuple):
     collection: Collection
     targets: list[Reviewed]
     real: int
-    """Targets that a real picture is shown beside."""
+    """How many targets a real picture is shown beside."""
 
 
 def write_review(root: Path, pictures: Path | None = None) -> Path:
@@ -58,7 +58,7 @@ def review(root: Path, pictures: Path | None = None) -> Review:
     targets = by_target(collection.runs)
     if pictures is not None:
         damaged = _take_real(root, pictures, targets)
-        collection.left_out.extend(LeftOut(name, "damaged real pictures") for name in damaged)
+        collection.left_out.extend(LeftOut(name, "unreadable among the real pictures") for name in damaged)
     small = {
         run.folder: _small(run)
         for run in tqdm(collection.runs, "thumbnails", unit="run", delay=2, leave=False, dynamic_ncols=True)

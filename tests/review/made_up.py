@@ -50,14 +50,19 @@ def make_run(
     size: tuple[int, int] = (12, 12),
     colour: str = "red",
     snapshots: tuple[int, ...] = (0, 25, 50),
+    bare: bool = False,
     **changes: object,
 ) -> Path:
-    """A finished run; ``changes`` are of its result."""
+    """A finished run, ``bare``: without all but its picture and its result; ``changes`` are of that."""
     place = root / setting / (folder or target.replace(":", "-"))
-    (place / "snapshots").mkdir(parents=True)
+    place.mkdir(parents=True)
+    (place / "result.json").write_text(json.dumps(result_of(target, **changes)))
+    if bare:
+        (place / "final.png").write_bytes(_png(size, colour))
+        return place
+    (place / "snapshots").mkdir()
     for path in (place / "final.png", *(place / "snapshots" / f"{update:05d}.png" for update in snapshots)):
         path.write_bytes(_png(size, colour))
-    (place / "result.json").write_text(json.dumps(result_of(target, **changes)))
     (place / "config.yaml").write_text(
         f"target: {target}\nupdates: 50\nclassifier:\n  weights: default\n  labels: null\n"
     )

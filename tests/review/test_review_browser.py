@@ -25,7 +25,7 @@ def page(tmp_path_factory):
         rank = 1 + number % 7
         verdict = "recognised" if rank == 1 else "top five" if rank < 6 else "not reached"
         changes = {"activation": number / 10, "rank": rank, "verdict": verdict}
-        make_run(root, f"filter:relu1:{number}", setting="embedded/untrained", snapshots=(), **changes)
+        make_run(root, f"filter:relu1:{number}", setting="embedded/untrained", bare=True, **changes)
     nasty = {"folder": "class-#1 %20?&'\"<b>ä", "setting": "embedded/un%tr#ained", "top_classes": [{"label": NASTY}]}
     make_run(root, NASTY, explanation=NASTY, **nasty)
     make_run(root, "class:zebra", setting="embedded/untrained", activation=-5.0, verdict="dead", rank=900)

@@ -30,9 +30,9 @@ def test_finished_runs_are_found_and_the_rest_is_named(tmp_path):
         ("embedded/small", "filter-relu10-1"),
     ]
     assert left_out == [
-        ("embedded/small/class-broken", "result.json is damaged"),
+        ("embedded/small/class-broken", "with a damaged result.json"),
         ("embedded/small/class-half", "unfinished"),
-        ("pretrain/mine", "result.json is not that of a target"),
+        ("pretrain/mine", "of no target"),
     ]
 
 
@@ -61,8 +61,8 @@ def test_a_folder_without_anything_finished_is_an_error_of_one_line(tmp_path):
 
 
 def test_what_is_left_out_is_told_by_its_reason():
-    left_out = [(f"folder{number}", "unfinished") for number in range(1234)] + [("x", "damaged (a long story)")]
-    assert told(left_out) == "1,234 unfinished (folder0, folder1, folder2, …); 1 damaged (x)"
+    left_out = [(f"folder{number}", "unfinished") for number in range(1234)] + [("x", "of no target")]
+    assert told(left_out) == "1,234 unfinished (folder0, folder1, folder2, …); 1 of no target (x)"
 
 
 def test_names_sort_as_people_do():

@@ -30,7 +30,7 @@ def test_the_command_says_what_there_is_and_where(tmp_path, command):
     assert out.splitlines() == [
         "2 targets in 1 setting: 1 recognised, 1 not reached",
         "left out: 1 unfinished (embedded/small/class-lemon)",
-        "real pictures of 1 target",
+        "real pictures beside 1 target",
         f"page        {tmp_path}/index.html",
         f"table       {tmp_path}/index.csv",
         f"sheets      {tmp_path}/embedded/small/sheet-1.png",
