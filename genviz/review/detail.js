@@ -20,7 +20,9 @@ function open(target) {
   at("columns").replaceChildren(...sections);
   at("before").disabled = beside(-1) === undefined;
   at("after").disabled = beside(1) === undefined;
-  if (!dialog.open) dialog.showModal();
+  if (dialog.open) return;
+  dialog.showModal();
+  dialog.focus(); // not its first button: nobody has chosen that yet
 }
 
 const config = (target, index) => data.configs[target.runs[index].config];
@@ -159,9 +161,10 @@ function keyed(yaml) {
 /** The settings, what another column has otherwise marked. */
 function settings(yaml, others) {
   if (!yaml) return null;
-  const lines = keyed(yaml.trimEnd()).map(([line, key]) =>
-    others.every((keys) => keys.has(key)) ? `${line}\n` : make("span", { class: "differs" }, `${line}\n`),
-  );
+  const lines = keyed(yaml.trimEnd()).flatMap(([line, key]) => [
+    others.every((keys) => keys.has(key)) ? line : make("span", { class: "differs" }, line),
+    "\n",
+  ]);
   return make("details", {}, make("summary", {}, others.length ? "Settings, and where they differ" : "Settings"), make("pre", {}, ...lines));
 }
 

@@ -28,6 +28,15 @@ def test_no_name_ends_the_script(tmp_path):
     assert data_of(tmp_path / "index.html")["targets"][0]["name"] == " ".join(NASTY.split())
 
 
+def test_the_roots_name_is_only_text_too(tmp_path):
+    root = tmp_path / "</title><script>{{data}}".replace("/", "\N{FRACTION SLASH}")
+    make_run(root, "class:a")
+    text = write_review(root).read_text(encoding="utf-8")
+    assert text.count("<script") == 2
+    assert "&lt;script&gt;{{data}}" in text.partition("</title>")[0]
+    assert data_of(root / "index.html")["root"] == root.name
+
+
 def test_a_folder_whose_name_is_no_text(tmp_path):
     folder = make_run(tmp_path)
     folder.rename(folder.with_name(os.fsdecode(b"class-\xff\xfe")))
