@@ -7,6 +7,7 @@ import pytest
 from conftest import CONFIGS, ROOT
 
 MODULES = sorted((ROOT / "genviz").rglob("*.py"))
+PAGES = sorted(path for path in (ROOT / "genviz").rglob("*") if path.suffix in (".html", ".css", ".js"))
 FOLDERS = {
     "classifiers": "classifier",
     "generators": "generator",
@@ -60,7 +61,7 @@ def test_hydra_is_known_to_two_modules():
     assert knowing == {"build", "program"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*MODULES, *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_is_past_300_lines_or_a_drawer(path):
     assert len(path.read_text().splitlines()) <= 300
     assert path.stem not in ("utils", "helpers", "misc", "common")

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
-_PAIRS = 2**16
-"""Of input and output channels, from which on it pays: see `WinogradConvolution`."""
+_NARROW, _WIDE = 128, 256
+"""Channels on the one side and on the other, whichever, from which on it pays: see `WinogradConvolution`."""
 _LIFT = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
 _REVERSED = (3, 1, 2, 0)
 """The lifted rows of a kernel upside down are those of the kernel, in this order."""
@@ -32,9 +32,9 @@ class WinogradConvolution(nn.Conv2d):
     The relative error against float64 (root mean square) of outputs and gradients of 256 and 512 channels is 4e-7 to
     7e-7; the direct convolution's is 6e-7 to 12e-7 in channels last, 2e-7 in torch's default memory format. Forward and
     backward took, as shares of its time (one thread of an AVX-512 CPU, channels last, one image or two; channels in and
-    out, side): 256-256 56: 0.7; 256-512 28: 0.6; 512-512 28: 0.6; 512-512 14: 0.7; but 192-192 16 and 128-128 112: 1.0,
-    whence `_PAIRS`. What torch computes as ever: odd sides, other numbers than float32, other devices, and a torch
-    without oneDNN, whose product of matrices takes half as long as that of `torch.mm` there.
+    out, side): 256-256 56: 0.7; 256-512 28: 0.6; 512-512 28: 0.6; 512-512 14: 0.7; 128-256 56: 0.8; but 192-192 16 and
+    128-128 112: 1.0, whence `_NARROW` and `_WIDE`. What torch computes as ever: odd sides, other numbers than float32,
+    other devices, and a torch without oneDNN, whose product of matrices takes half as long as that of `torch.mm` there.
     """
 
     _kept: tuple[object, Tensor] | None = None
@@ -104,7 +104,8 @@ def _together(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> tuple[Tensor, Tenso
 def _fits(layer: nn.Conv2d) -> bool:
     plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
     square = layer.kernel_size == (3, 3) and layer.padding in ((1, 1), "same")
-    return plain and square and layer.in_channels * layer.out_channels >= _PAIRS
+    narrow, wide = sorted((layer.in_channels, layer.out_channels))
+    return plain and square and narrow >= _NARROW and wide >= _WIDE
 
 
 def _pays(layer: nn.Conv2d, input: Tensor) -> bool:

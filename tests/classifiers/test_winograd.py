@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from genviz.classifiers import winograd
+from genviz.classifiers.receptive_field import receptive_fields
 from genviz.classifiers.winograd import WinogradConvolution, quicken
 
 
@@ -12,7 +13,8 @@ from genviz.classifiers.winograd import WinogradConvolution, quicken
 def every(monkeypatch):
     """Convolutions of any width are quickened, and of any precision; how often they were."""
     calls, original = [], winograd._convolve
-    monkeypatch.setattr(winograd, "_PAIRS", 0)
+    monkeypatch.setattr(winograd, "_NARROW", 0)
+    monkeypatch.setattr(winograd, "_WIDE", 0)
     monkeypatch.setattr(winograd, "_convolve", lambda *a: calls.append(a) or original(*a))
     return calls
 
@@ -102,15 +104,16 @@ def test_other_layers_stay_as_they_are(every, layer):
 
 
 def test_a_network_keeps_its_names_weights_and_hooks():
-    network = nn.Sequential(nn.Conv2d(4, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 256, 3, padding=1))
+    network = nn.Sequential(nn.Conv2d(4, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 128, 3, padding=1))
     network.requires_grad_(False)
     state, seen = {name: value.clone() for name, value in network.state_dict().items()}, []
     network[2].register_forward_hook(lambda *a: seen.append(a[2]))
-    expected = network(maps := torch.randn(1, 4, 6, 6))
+    expected, fields = network(maps := torch.randn(1, 4, 6, 6)), receptive_fields(network)
     quicken(network)
     assert [type(layer) for layer in network] == [nn.Conv2d, nn.ReLU, WinogradConvolution]
     torch.testing.assert_close(network(maps), expected)
     assert len(seen) == 2
+    assert receptive_fields(network) == fields != {}
     assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
 
 
