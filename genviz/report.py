@@ -14,6 +14,7 @@ from tqdm import tqdm
 from genviz.build import Names
 from genviz.errors import UserError
 from genviz.interfaces import Classifier, Generator
+from genviz.review.write import Review
 from genviz.targets import Target
 from genviz.verdict import Verdict
 
@@ -110,8 +111,13 @@ def sweep_ends(
     warn(names.note)
 
 
-def sweep_where(folder: Path, run: str) -> None:
+def sweep_where(made: Review, folder: Path, run: str) -> None:
     """Say where everything is."""
+    sheets = [path for path in made.sheets if path.parent == folder]
+    more = f", and {len(sheets) - 1} more" if len(sheets) > 1 else ""
+    print(f"page        {made.page}")
+    if sheets:
+        print(f"sheet       {sheets[0]}{more}")
     print(f"pictures    {folder}\nrun         {run}", flush=True)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import signal
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ from omegaconf import DictConfig
 from genviz import build, identity, report
 from genviz.errors import CannotWriteError, UserError
 from genviz.interfaces import Classifier
+from genviz.review.write import review, write_review
 from genviz.runs.batch import Batch
 from genviz.runs.places import Places, TakenError
 from genviz.runs.run import Run
@@ -23,6 +26,7 @@ from genviz.runs.sweep_log import SweepLog
 from genviz.targets import Target
 
 _AT_ONCE = 64  # on a GPU, or as many as its memory holds
+_SECONDS = 60.0  # between two writings of the page, at least
 _ALIKE = 3  # targets, the first ones, that fail for the same reason: it is not theirs
 
 
@@ -56,6 +60,7 @@ class Sweep:
         self.at_once = int(config.batch) if config.batch != "auto" else _AT_ONCE if on_gpu else 1
         self._alike: dict[int, dict[str, str]] = {}
         self._by_themselves: set[str] = set()
+        self._shown, self._showing = time.monotonic(), 0.0
 
     def make(self) -> int:
         """Make what is left; return the program's exit code."""
@@ -68,6 +73,7 @@ class Sweep:
                 if not runs:  # all are over, or other processes make the rest
                     break
                 ended_by = self._make(runs, log)
+            self._show()
             waiting = [target for target in waiting if not self._is_over(target)]
         waiting = [target for target in waiting if not self._is_over(target)]
         rows = [
@@ -81,8 +87,17 @@ class Sweep:
             return 128 + ended_by
         elsewhere = [str(target) for target in waiting if not self._is_done(target)]
         report.sweep_ends(list(self.results.values()), self.failures, elsewhere, self.names)
-        report.sweep_where(log.folder, log.where)
+        if rows:
+            report.sweep_where(review(Path(self.config.paths.outputs).expanduser()), log.folder, log.where)
         return 2 if self.failures else 0
+
+    def _show(self) -> None:
+        """Write the page anew if that takes next to nothing of the time that has passed since it was written."""
+        if self.results and time.monotonic() - self._shown > max(_SECONDS, 50 * self._showing):
+            begun = time.monotonic()
+            write_review(Path(self.config.paths.outputs).expanduser())
+            self._shown = time.monotonic()
+            self._showing = self._shown - begun
 
     def _is_over(self, target: Target) -> bool:
         return str(target) in self.results or str(target) in self.failures
