@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch reads it: tests run side by side, and what they start inherits it
+
 import pytest
 import torch
 from omegaconf import DictConfig
@@ -54,6 +56,12 @@ class TinyClassifier(Classifier):
         relu = conv.relu()
         seen = {"conv1": conv, "relu1": relu, SCORES: self.head(relu.mean((2, 3)))}
         return {layer: seen[layer] for layer in layers}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker for each processor, and no more than four: each holds torch, and a VGG16 now and then."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(processors, 4)
 
 
 @pytest.fixture
