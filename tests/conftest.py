@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,6 +82,29 @@ def compose(tmp_path: Path) -> Callable[..., DictConfig]:
         return program.compose(CONFIGS, name, [*words, *places])
 
     return composed
+
+
+@pytest.fixture
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Call one of `genviz.commands` in ``tmp_path``, as `user` starts it and without the seconds of a start."""
+
+    def ended(command: Callable[[], None], *words: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        for name, value in os.environ.items():
+            if value and name.startswith("WANDB"):
+                monkeypatch.delenv(name)
+        monkeypatch.setenv("HOME", "/nonexistent")
+        monkeypatch.setattr(sys, "argv", [f"{command.__name__}.py", *words])
+        capfd.readouterr()  # what was said before
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
+            for quiet in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", quiet)  # as Python does by itself
+            warnings.showwarning = lambda *of, **more: print(of, file=sys.stderr)  # where pytest would keep them
+            command()
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(words, end.value.code, said.out, said.err)
+
+    return ended
 
 
 @pytest.fixture(scope="session")
