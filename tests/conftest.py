@@ -88,8 +88,8 @@ def compose(tmp_path: Path) -> Callable[..., DictConfig]:
 def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """Call one of `genviz.commands` in ``tmp_path``, as `user` starts it and without the seconds of a start."""
 
-    def ended(command: Callable[[], None], *words: str) -> subprocess.CompletedProcess[str]:
-        monkeypatch.chdir(tmp_path)
+    def ended(command: Callable[[], None], *words: str, folder: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(folder)
         for name, value in os.environ.items():
             if value and name.startswith("WANDB"):
                 monkeypatch.delenv(name)
