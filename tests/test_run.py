@@ -122,6 +122,7 @@ def test_killed_and_run_again_it_ends_in_the_same_bits(finished, tmp_path, rows)
         process = run_until(tmp_path, row, *WORDS, "logger=none")
         process.kill()
         process.communicate()
+        assert process.returncode == -signal.SIGKILL
     done = train(tmp_path, *WORDS, "logger=none")
     assert done.returncode == 0
     assert same_picture(finished[0], tmp_path)
@@ -270,6 +271,7 @@ def test_nothing_of_a_killed_run_with_another_seed_stays(finished, tmp_path, cal
     process = run_until(tmp_path, 2, *WORDS, "logger=none", "seed=1", "checkpoint_every=1000")
     process.kill()
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
     assert called(commands.train, *WORDS, "logger=none").returncode == 0
     for name in ("snapshots/00000.png", "evolution.mp4", "metrics.csv", "final.png"):
         path = Path("outputs") / RUN / name

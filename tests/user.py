@@ -31,10 +31,27 @@ def train(folder, *words, **more):
     return done
 
 
+def slow_after(updates, command):
+    """The command of a program whose later updates take so long that who looks on can end it there."""
+    code = f"""
+import runpy, sys, time
+from genviz.callbacks.monitor import Monitor
+Monitor.on_train_batch_start = lambda self, trainer, *given: time.sleep(0.5 * (trainer.global_step >= {updates}))
+sys.argv = {command[1:]!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    return [sys.executable, "-c", code]
+
+
 def run_until(folder, rows, *words):
-    """Start a run and return once it has made so many updates."""
+    """Start a run and return once it has made so many updates, and not yet all of them."""
     process = subprocess.Popen(
-        command(*words), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        slow_after(rows, command(*words)),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     metrics = folder / "outputs" / RUN / "metrics.csv"
     deadline = time.monotonic() + SECONDS

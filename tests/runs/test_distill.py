@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from user import SECONDS, environment
+from user import SECONDS, environment, slow_after
 
 from genviz import commands
 from genviz.classifiers.embedded import EmbeddedClassifier, read_facts
@@ -91,9 +91,10 @@ def wait_for(process, path):
         time.sleep(0.002)
 
 
-def start(folder, photos, *words):
+def start(folder, photos, *words, slow=None):
+    given = command(photos, "logger=none", *words)
     return subprocess.Popen(
-        command(photos, "logger=none", *words),
+        given if slow is None else slow_after(slow, given),
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -105,10 +106,11 @@ def start(folder, photos, *words):
 
 def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, tmp_path):
     """Also where a checkpoint and a validation fall on one update; the undisturbed run validates elsewhere."""
-    process = start(tmp_path, photos, "validate_every=2")
+    process = start(tmp_path, photos, "validate_every=2", slow=2)
     wait_for(process, tmp_path / "checkpoints/distill/student/last.ckpt")
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
     again = distill(tmp_path, photos, "validate_every=2", "logger=none")
     assert again.returncode == 0, again.stderr
     assert "going on after update" in again.stdout

@@ -17,7 +17,7 @@ from PIL import Image
 from pretraining import DECODER, command, make_photos, pretrain
 from safetensors import safe_open
 from safetensors.torch import load_file
-from user import SECONDS, environment
+from user import SECONDS, environment, slow_after
 
 from genviz import commands
 from genviz.generators import decoder_file
@@ -123,9 +123,10 @@ def test_two_processes_train_what_one_does_with_twice_the_batch(photos, tmp_path
         torch.testing.assert_close(weights[1][name].float(), value.float(), rtol=2e-2, atol=2e-3)
 
 
-def start(folder, photos, *words):
+def start(folder, photos, *words, slow=None):
+    given = command(photos, "logger=none", *words)
     return subprocess.Popen(
-        command(photos, "logger=none", *words),
+        given if slow is None else slow_after(slow, given),
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -142,10 +143,11 @@ def wait_for(process, path):
 
 
 def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, tmp_path):
-    process = start(tmp_path, photos)
+    process = start(tmp_path, photos, slow=2)
     wait_for(process, tmp_path / "checkpoints/pretrain/tiny/last.ckpt")
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
     again = pretrain(tmp_path, photos, "logger=none")
     assert again.returncode == 0, again.stderr
     assert "going on after update" in again.stdout
