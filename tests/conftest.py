@@ -90,9 +90,8 @@ def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
 
     def ended(command: Callable[[], None], *words: str, folder: Path = tmp_path) -> subprocess.CompletedProcess[str]:
         monkeypatch.chdir(folder)
-        for name, value in os.environ.items():
-            if value and name.startswith("WANDB"):
-                monkeypatch.delenv(name)
+        for name in [name for name in os.environ if name.startswith("WANDB")]:
+            monkeypatch.delenv(name)
         monkeypatch.setenv("HOME", "/nonexistent")
         monkeypatch.setattr(sys, "argv", [f"{command.__name__}.py", *words])
         capfd.readouterr()  # what was said before

@@ -11,7 +11,8 @@ from conftest import ROOT, TINY
 RUN = Path("squeezenet1_1-random/untrained_small/class-harmonica")
 """Where the run of ``WORDS`` is, below its roots."""
 WORDS = ["target=class:harmonica", *TINY, "updates=12", "checkpoint_every=4", "snapshot_every=5"]
-SECONDS = 120
+SECONDS = 300
+"""After so long it hangs; a start takes five alone, and more beside other tests."""
 
 
 def command(*words):
