@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch reads it: tests run side by side, and what they start inherits it
 
 import pytest
 import torch
@@ -56,6 +61,12 @@ class TinyClassifier(Classifier):
         return {layer: seen[layer] for layer in layers}
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker for each processor, and no more than four: each holds torch, and a VGG16 now and then."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(processors, 4)
+
+
 @pytest.fixture
 def classifier() -> TinyClassifier:
     return TinyClassifier()
@@ -71,6 +82,28 @@ def compose(tmp_path: Path) -> Callable[..., DictConfig]:
         return program.compose(CONFIGS, name, [*words, *places])
 
     return composed
+
+
+@pytest.fixture
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Call one of `genviz.commands` in ``tmp_path``, as `user` starts it and without the seconds of a start."""
+
+    def ended(command: Callable[[], None], *words: str, folder: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(folder)
+        for name in [name for name in os.environ if name.startswith("WANDB")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("HOME", "/nonexistent")
+        monkeypatch.setattr(sys, "argv", [f"{command.__name__}.py", *words])
+        capfd.readouterr()  # what was said before
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
+            for quiet in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", quiet)  # as Python does by itself
+            warnings.showwarning = lambda *of, **more: print(of, file=sys.stderr)  # where pytest would keep them
+            command()
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(words, end.value.code, said.out, said.err)
+
+    return ended
 
 
 @pytest.fixture(scope="session")
