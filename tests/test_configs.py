@@ -7,8 +7,8 @@ from PIL import Image
 
 from genviz import build, checks, choice
 from genviz.errors import UserError
-from genviz.generators.pretrained import Sizes
 from genviz.generators.pixels import Pixels
+from genviz.generators.pretrained import Sizes
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
 
 
