@@ -35,6 +35,7 @@ class WinogradConvolution(nn.Conv2d):
     out, side): 256-256 56: 0.7; 256-512 28: 0.6; 512-512 28: 0.6; 512-512 14: 0.7; 128-256 56: 0.8; but 192-192 16 and
     128-128 112: 1.0, whence `_NARROW` and `_WIDE`. What torch computes as ever: odd sides, other numbers than float32,
     other devices, and a torch without oneDNN, whose product of matrices takes half as long as that of `torch.mm` there.
+    The lifted weights are kept beside those they are of, 16 numbers for 9.
     """
 
     _kept: tuple[object, Tensor] | None = None
