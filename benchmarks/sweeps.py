@@ -2,8 +2,8 @@
 
 In one process, a sweep with everything on (Lightning, progress, metrics, W&B offline, snapshots, videos, checkpoints,
 verdicts, page) and a hand-written PyTorch loop over the same modules make one batch of targets each in turn. Printed is
-the ratio of their seconds, batch by batch, and the median; the first batch warms both up. Then one process for each batch
-size, and the line through their peaks of memory.
+the ratio of their seconds, batch by batch, and the median; the first batch warms both up. Then one process for each
+batch size, and the line through their peaks of memory.
 """
 
 from __future__ import annotations
