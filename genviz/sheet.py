@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from tqdm import tqdm
 
 import genviz
 from genviz.files import atomic_write
@@ -71,7 +72,8 @@ def write_contact_sheets(folder: Path, title: str, cells: Sequence[Cell], side: 
     hundred = _ACROSS * _ACROSS
     pages = [cells[first : first + hundred] for first in range(0, len(cells), hundred)]
     paths = [folder / f"sheet-{number}.png" for number in range(1, len(pages) + 1)]
-    for number, (path, page) in enumerate(zip(paths, pages, strict=True)):
+    both = list(zip(paths, pages, strict=True))
+    for number, (path, page) in enumerate(tqdm(both, "sheets", unit="sheet", delay=2, leave=False, dynamic_ncols=True)):
         first = number * hundred + 1
         heading = f"{title}   {first:,} to {first + len(page) - 1:,} of {len(cells):,}"
         if _state_in(path) != (state := _state(heading, page, side)):
@@ -117,9 +119,12 @@ def _state(heading: str, cells: Sequence[Cell], side: int) -> str:
     """What a contact sheet is made from, as 64 hexadecimal digits."""
     digest = hashlib.sha256(f"{genviz.__version__} {heading} {side}".encode("utf-8", "replace"))
     for cell in cells:
-        status = cell.picture.stat() if cell.picture.exists() else None
-        known = None if status is None else (status.st_size, status.st_mtime_ns)
-        digest.update(repr((*cell[:3], cell.picture.name, cell.picture.parent.name, known)).encode())
+        try:
+            status = cell.picture.stat()
+            known = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:
+            known = "missing"
+        digest.update(repr((*cell[:3], *cell.picture.parts[-2:], known)).encode())
     return digest.hexdigest()
 
 

@@ -11,11 +11,14 @@ function open(target) {
   at("name").replaceChildren(...called(target));
   const some = chosen().filter((index) => target.runs[index]);
   const indices = some.length ? some : [...data.settings.keys()].filter((index) => target.runs[index]);
-  const others = (index) => indices.filter((other) => other !== index).map((other) => new Set(keyed(config(target, other)).map(([, key]) => key)));
+  const keys = (index) => new Set(keyed(data.configs[target.runs[index].config]).map(([, key]) => key));
+  const others = (index) => indices.filter((other) => other !== index).map(keys);
   const sections = indices.map((index) => column(target.runs[index], index, others(index)));
   if (target.real) {
     const image = make("img", { src: target.real, alt: `${target.name}, a real picture` });
-    sections.push(make("section", { class: "real" }, make("h3", {}, "real picture"), make("div", { class: "large" }, image)));
+    sections.push(
+      make("section", { class: "real" }, make("h3", {}, "real picture"), make("div", { class: "large" }, image)),
+    );
   }
   at("columns").replaceChildren(...sections);
   at("before").disabled = beside(-1) === undefined;
@@ -24,8 +27,6 @@ function open(target) {
   dialog.showModal();
   dialog.focus(); // not its first button: nobody has chosen that yet
 }
-
-const config = (target, index) => data.configs[target.runs[index].config];
 
 /** The target that is shown before (-1) or after (1) the current one. */
 function beside(step) {
@@ -37,34 +38,45 @@ function column(run, index, others) {
   const facts = data.facts[run.facts];
   const [first] = run.judged;
   const curve = drawn(run.curve);
+  const files = ["result.json", "metrics.csv", "config.yaml"];
   const parts = [
     make("h3", { title: data.settings[index].name }, title(index)),
     ...evolution(run, curve.mark),
     make("p", {}, verdict(first.verdict, first.verdict), ` ${first.explanation}`),
     facts.note ? make("p", { class: "verdict" }, facts.note) : null,
-    run.judged.length > 1 ? table(["picture", "verdict", "activation", "rank"], run.judged.map((one) => [one.file, one.verdict, number(one.activation), number(one.rank)])) : null,
+    pictures(run.judged),
     curve.svg,
-    first.top_classes.length ? table(["top classes", "", "probability"], first.top_classes.map(([label, place, share]) => [`${label} (${place ?? "–"})`, make("meter", { value: share ?? 0, "aria-label": label }), percent(share)])) : null,
-    first.units.length > 1 ? table(["unit", "weight", "activation", "rank"], first.units.map(([name, weight, activation, rank, of]) => [name, number(weight), number(activation), `${number(rank)} of ${number(of)}`])) : null,
+    topClasses(first.top_classes),
+    units(first.units),
     numbers(run, first, facts),
     settings(data.configs[run.config], others),
-    make("div", { class: "links" }, ...["result.json", "metrics.csv", "config.yaml"].map((file) => make("a", { href: `${run.folder}/${file}` }, file))),
+    make("div", { class: "links" }, ...files.map((file) => make("a", { href: `${run.folder}/${file}` }, file))),
   ];
-  const style = run.judged.length > 1 ? "grid-column: 1 / -1; max-width: none" : null; // a row of pictures needs the room
+  const style = run.judged.length > 1 ? "grid-column: 1 / -1; max-width: none" : null; // a row of pictures needs room
   return make("section", { style }, ...parts.filter(Boolean));
 }
 
 /** The picture, a slider over the way to it, and a button for the video. */
 function evolution(run, mark) {
   const final = `${run.folder}/${run.picture}`;
-  const paths = [...run.snapshots.map((update) => `${run.folder}/snapshots/${String(update).padStart(5, "0")}.png`), final];
+  const paths = [
+    ...run.snapshots.map((update) => `${run.folder}/snapshots/${String(update).padStart(5, "0")}.png`),
+    final,
+  ];
   const image = make("img", { src: final, alt: "the picture" });
   const frame = make("div", { class: "large" }, image);
   frame.style.aspectRatio = `${run.size[0] * run.judged.length} / ${run.size[1]}`;
   const last = paths.length - 1;
   const slider = make("input", { type: "range", min: 0, max: last, value: last, "aria-label": "Evolution" });
   const told = make("output", {}, "final");
-  slider.addEventListener("pointerdown", () => paths.forEach((path) => { new Image().src = path; }), { once: true });
+  slider.addEventListener(
+    "pointerdown",
+    () =>
+      paths.forEach((path) => {
+        new Image().src = path;
+      }),
+    { once: true },
+  );
   slider.addEventListener("input", () => {
     const place = Number(slider.value);
     image.src = paths[place];
@@ -107,7 +119,33 @@ function numbers(run, first, facts) {
   return make("dl", {}, ...told.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, String(value))]));
 }
 
-const percent = (share) => (share === null ? "–" : share > 0 && share < 5e-5 ? "< 0.01 %" : `${(100 * share).toFixed(2)} %`);
+function pictures(judged) {
+  if (judged.length === 1) return null;
+  const rows = judged.map((one) => [one.file, one.verdict, number(one.activation), number(one.rank)]);
+  return table(["picture", "verdict", "activation", "rank"], rows);
+}
+
+function topClasses(scores) {
+  if (!scores.length) return null;
+  const bar = (label, share) => make("meter", { value: share ?? 0, "aria-label": label });
+  const rows = scores.map(([label, place, share]) => [`${label} (${place ?? "–"})`, bar(label, share), percent(share)]);
+  return table(["top classes", "", "probability"], rows);
+}
+
+function units(all) {
+  if (all.length < 2) return null;
+  const place = (rank, of) => `${number(rank)} of ${number(of)}`;
+  const rows = all.map(([name, weight, activation, rank, of]) => [
+    name,
+    number(weight),
+    number(activation),
+    place(rank, of),
+  ]);
+  return table(["unit", "weight", "activation", "rank"], rows);
+}
+
+const percent = (share) =>
+  share === null ? "–" : share > 0 && share < 5e-5 ? "< 0.01 %" : `${(100 * share).toFixed(2)} %`;
 
 function table(heads, rows) {
   const head = make("tr", {}, ...heads.map((text) => make("th", {}, text)));
@@ -132,9 +170,15 @@ function drawn(curve) {
   const now = line({ class: "now", x1: 0, x2: 0, y1: 0, y2: LOW, visibility: "hidden" });
   const svg = draw(
     "svg",
-    { viewBox: `-2 -12 ${RIGHT + 4} ${LOW + 26}`, role: "img", "aria-label": `activation from ${number(values[0])} to ${number(values.at(-1))}` },
+    {
+      viewBox: `-2 -12 ${RIGHT + 4} ${LOW + 26}`,
+      role: "img",
+      "aria-label": `activation from ${number(values[0])} to ${number(values.at(-1))}`,
+    },
     line({ x1: 0, x2: RIGHT, y1: y(0), y2: y(0) }),
-    draw("polyline", { points: curve.map(([update, value]) => `${x(update).toFixed(1)},${y(value).toFixed(1)}`).join(" ") }),
+    draw("polyline", {
+      points: curve.map(([update, value]) => `${x(update).toFixed(1)},${y(value).toFixed(1)}`).join(" "),
+    }),
     now,
     draw("text", { x: 0, y: -3 }, `activation, ${number(most, 3)} at most`),
     draw("text", { x: RIGHT, y: LOW + 11, "text-anchor": "end" }, `update ${end.toLocaleString("en")}`),
@@ -165,7 +209,12 @@ function settings(yaml, others) {
     others.every((keys) => keys.has(key)) ? line : make("span", { class: "differs" }, line),
     "\n",
   ]);
-  return make("details", {}, make("summary", {}, others.length ? "Settings, and where they differ" : "Settings"), make("pre", {}, ...lines));
+  return make(
+    "details",
+    {},
+    make("summary", {}, others.length ? "Settings, and where they differ" : "Settings"),
+    make("pre", {}, ...lines),
+  );
 }
 
 /** Show what the address names. */

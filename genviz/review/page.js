@@ -3,7 +3,18 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
-const VERDICTS = ["recognised", "top five", "not reached", "improved", "not improved", "done", "dead", "flat", "saturated", "diverged"];
+const VERDICTS = [
+  "recognised",
+  "top five",
+  "not reached",
+  "improved",
+  "not improved",
+  "done",
+  "dead",
+  "flat",
+  "saturated",
+  "diverged",
+];
 const AT_ONCE = 60; // cards that are made before more are needed
 const WIDEST = 4; // pictures side by side in a card
 
@@ -17,8 +28,15 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const number = (value, digits = 4) => (value === null ? "–" : value.toLocaleString("en", { maximumSignificantDigits: digits }));
-const fold = (text) => text.normalize("NFKD").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+const number = (value, digits = 4) =>
+  value === null ? "–" : value.toLocaleString("en", { maximumSignificantDigits: digits });
+const fold = (text) =>
+  text
+    .normalize("NFKD")
+    .toLowerCase()
+    .replace(/\p{M}+/gu, "")
+    .replace(/[^\p{L}\p{N}]+/gu, " ")
+    .trim();
 
 // Settings of one classifier go by their generators alone.
 const common = new Set(data.settings.map((setting) => setting.name.split("/")[0]));
@@ -85,8 +103,10 @@ function update() {
       return runs.some(wanted) && words.every((word) => target.words.includes(word));
     }),
   );
-  const first = chosen().length > 1 && ["rank", "activation"].includes(at("sort").value) ? ", by each one's first picture" : "";
-  at("count").textContent = `${shown.length.toLocaleString("en")} of ${everything.length.toLocaleString("en")} targets${first}`;
+  const first =
+    chosen().length > 1 && ["rank", "activation"].includes(at("sort").value) ? ", by each one's first picture" : "";
+  at("count").textContent =
+    `${shown.length.toLocaleString("en")} of ${everything.length.toLocaleString("en")} targets${first}`;
   const most = Math.max(1, ...shown.map((target) => slotsOf(target).length));
   at("grid").style.setProperty("--slots", Math.min(WIDEST, most));
   at("grid").replaceChildren();
@@ -108,7 +128,9 @@ function grow() {
   watch.unobserve(at("more"));
   if (made < shown.length) watch.observe(at("more"));
 }
-const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && grow(), { rootMargin: "900px" });
+const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && grow(), {
+  rootMargin: "900px",
+});
 
 function card(target) {
   const slots = slotsOf(target);
@@ -151,13 +173,20 @@ function settingChips() {
   const chipsOf = data.settings.map(({ name }, index) =>
     chip(title(index), state.settings.has(index), toggle(index), `${name}; with Alt: this one alone`),
   );
-  if (anyReal) chipsOf.push(chip("real pictures", state.real, () => { state.real = !state.real; chips(); }));
+  if (anyReal)
+    chipsOf.push(
+      chip("real pictures", state.real, () => {
+        state.real = !state.real;
+        chips();
+      }),
+    );
   at("settings").replaceChildren(...(chipsOf.length > 1 ? chipsOf : []));
 }
 
 function verdictChips() {
   const counts = new Map();
-  for (const run of everything.flatMap(runsOf).filter(Boolean)) counts.set(verdictOf(run), (counts.get(verdictOf(run)) ?? 0) + 1);
+  for (const run of everything.flatMap(runsOf).filter(Boolean))
+    counts.set(verdictOf(run), (counts.get(verdictOf(run)) ?? 0) + 1);
   for (const word of state.verdicts) if (!counts.has(word)) state.verdicts.delete(word);
   const place = (word) => (VERDICTS.includes(word) ? VERDICTS.indexOf(word) : VERDICTS.length);
   const words = [...counts.keys()].sort((a, b) => place(a) - place(b) || COLLATOR.compare(a, b));
@@ -166,7 +195,9 @@ function verdictChips() {
     chips();
   };
   at("verdicts").replaceChildren(
-    ...words.map((word) => chip(`${word} ${counts.get(word).toLocaleString("en")}`, state.verdicts.has(word), toggle(word))),
+    ...words.map((word) =>
+      chip(`${word} ${counts.get(word).toLocaleString("en")}`, state.verdicts.has(word), toggle(word)),
+    ),
   );
 }
 
@@ -181,12 +212,25 @@ function chips() {
 }
 
 function footer() {
-  const sheets = data.settings.filter((setting) => setting.sheets.length).map((setting) =>
-    make("p", {}, `${setting.name}: contact sheet `, ...setting.sheets.flatMap((path, index) => [make("a", { href: path }, `${index + 1}`), " "])),
-  );
+  const sheets = data.settings
+    .filter((setting) => setting.sheets.length)
+    .map((setting) =>
+      make(
+        "p",
+        {},
+        `${setting.name}: contact sheet `,
+        ...setting.sheets.flatMap((path, index) => [make("a", { href: path }, `${index + 1}`), " "]),
+      ),
+    );
   const left = data.left_out ? [make("p", {}, `Left out: ${data.left_out}`)] : [];
-  at("footer").append(...sheets, ...left, make("p", {}, make("a", { href: "index.csv" }, "index.csv"), `, genviz ${data.version}`));
-  at("notes").append(...data.settings.filter((setting) => setting.note).map(({ name, note }) => make("div", {}, `${name}: ${note}`)));
+  at("footer").append(
+    ...sheets,
+    ...left,
+    make("p", {}, make("a", { href: "index.csv" }, "index.csv"), `, genviz ${data.version}`),
+  );
+  at("notes").append(
+    ...data.settings.filter((setting) => setting.note).map(({ name, note }) => make("div", {}, `${name}: ${note}`)),
+  );
 }
 
 at("root").append("genviz ", make("span", { class: "kind" }, data.root));

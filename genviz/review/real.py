@@ -133,9 +133,8 @@ def copy_of(root: Path, name: str) -> Path:
 
 def _fingerprint(path: Path) -> str:
     status = path.stat()
-    return hashlib.sha256(
-        f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode("utf-8", "replace")
-    ).hexdigest()
+    known = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    return hashlib.sha256(known.encode("utf-8", "replace")).hexdigest()
 
 
 def _comment(path: Path) -> str:

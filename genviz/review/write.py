@@ -72,10 +72,10 @@ def review(root: Path, pictures: Path | None = None) -> Review:
 
 def _take_real(root: Path, pictures: Path, targets: Sequence[Reviewed]) -> list[str]:
     """Copy a real picture of each target that is a class; return those that cannot be decoded."""
-    runs = [run for target in targets for run in target.runs.values()]
-    labels = [label for known in {labels_of(run) for run in runs} for label in known]
     wanted = {target.folder: target.wanted for target in targets if target.wanted is not None}
-    apart = [*(run.folder for run in runs), root / REAL]
+    named = {labels_of(run) for target in targets if target.wanted is not None for run in target.runs.values()}
+    labels = [label for of_one in named for label in of_one]
+    apart = [*(run.folder for target in targets for run in target.runs.values()), root / REAL]
     return copy_real(root, find_real(pictures.expanduser(), wanted, labels, apart))
 
 
@@ -84,17 +84,18 @@ def _small(run: Run) -> str:
     if max(run.size) <= _SMALL:
         return run.first.name
     thumbnail = run.folder / "thumbnail.jpg"
-    made = run.first.stat().st_mtime_ns
-    if not thumbnail.exists() or thumbnail.stat().st_mtime_ns != made:
-        try:
-            with Image.open(run.first) as picture:
-                shown = picture.convert("RGB")
-        except UNREADABLE:
-            return run.first.name
+    try:
+        made = run.first.stat().st_mtime_ns
+        if thumbnail.exists() and thumbnail.stat().st_mtime_ns == made:
+            return thumbnail.name
+        with Image.open(run.first) as picture:
+            shown = picture.convert("RGB")
         shown.thumbnail((_SMALL, _SMALL), Image.Resampling.LANCZOS)
         with atomic_write(thumbnail, durable=False) as file:
             shown.save(file, format="JPEG", quality=88)
         os.utime(thumbnail, ns=(made, made))  # by which it is known to be of this picture
+    except UNREADABLE:  # it was whole a moment ago, but a run may have begun anew
+        return run.first.name
     return thumbnail.name
 
 
