@@ -17,6 +17,7 @@ from genviz.errors import UserError
 from genviz.interfaces import Classifier, Generator, Outline, Regularizer
 from genviz.objectives.together import Together
 from genviz.randomness import Streams
+from genviz.selections import stand_in
 from genviz.targets import Target, parse_target
 
 if TYPE_CHECKING:
@@ -37,13 +38,7 @@ class Names(NamedTuple):
 
 def names(config: DictConfig) -> Names:
     """The classifier, with its weights if they are not the default; the generator, with the experiment and the tag."""
-    settings, choices = plain(config)["classifier"], config.choices
-    classifier = str(settings.get("architecture", choices.classifier))
-    weights = str(settings.get("weights", DEFAULT))
-    if weights != DEFAULT:
-        stem = Path(weights).stem
-        own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
-        classifier = stem if own else f"{classifier}-{stem}"
+    choices = config.choices
     asks = [Path(str(picture)).stem for picture in (config.image, config.style) if picture is not None]
     if choices.experiment is None and choices.objective != "activation":
         asks.insert(0, str(choices.objective))
@@ -51,11 +46,27 @@ def names(config: DictConfig) -> Names:
     own_weights = None if drawn_by == DEFAULT else Path(drawn_by).stem
     parts = (choices.generator, own_weights, choices.experiment, *asks, config.tag)
     generator = "-".join(str(part) for part in parts if part is not None)
-    classifier, generator = (re.sub(r"[^\w.+-]", "_", name) for name in (classifier, generator))
-    return Names(classifier, generator, _note(config))
+    return Names(classifier_name(config), _as_folder(generator), note(config))
 
 
-def _note(config: DictConfig) -> str | None:
+def classifier_name(config: DictConfig) -> str:
+    """What folders call the classifier: its name, with its weights if they are not the default."""
+    settings = plain(config)["classifier"]
+    classifier = str(settings.get("architecture", config.choices.classifier))
+    weights = str(settings.get("weights", DEFAULT))
+    if weights != DEFAULT:
+        stem = Path(weights).stem
+        own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
+        classifier = stem if own else f"{classifier}-{stem}"
+    return _as_folder(classifier)
+
+
+def _as_folder(name: str) -> str:
+    return re.sub(r"[^\w.+-]", "_", name)
+
+
+def note(config: DictConfig) -> str | None:
+    """What nobody may miss: that the classifier is not the one that was wanted; None where it is."""
     wanted = config.choices.instead_of
     if wanted is None:
         return None
@@ -109,6 +120,19 @@ def sketch(settings: DictConfig) -> Outline:
 def target(config: DictConfig, outline: Outline) -> Target:
     """The configured target, for a classifier with this outline."""
     return parse_target(config.target, outline.labels, outline.layers)
+
+
+def check_target(config: DictConfig, outline: Outline) -> None:
+    """See that a classifier with this outline has the configured target; filters that are still to be found stand open.
+
+    Raises:
+        UserError: it has not.
+    """
+    standing = stand_in(config.target, outline)
+    try:
+        parse_target(standing, outline.labels, outline.layers)
+    except UserError as error:
+        raise UserError(str(error).replace(standing, str(config.target))) from None
 
 
 def classifier(settings: Any) -> FrozenClassifier:
