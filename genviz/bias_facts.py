@@ -22,8 +22,8 @@ _OTHERS = 10
 def about_picture(picture: Path, classifier: Classifier, number: int, gallery: Gallery | None = None) -> dict[str, Any]:
     """What the PNG ``picture`` does to class ``number``, and which other classes it excites most.
 
-    Each class comes with its score, its softmax's probability, and, where there is a ``gallery``, the highest score that
-    one of its pictures has.
+    Each class comes with its score, its softmax's probability, and, where there is a ``gallery``, the highest score
+    that one of its pictures has.
     """
     device = next(classifier.parameters()).device
     scores = classifier(read_image(picture).to(device), [SCORES])[SCORES][0].cpu()

@@ -56,6 +56,16 @@ class Resolved(NamedTuple):
     """A line on each selection: which filters it is, and what they contribute."""
 
 
+def check_method(method: object) -> None:
+    """See that ``method`` is one of ours.
+
+    Raises:
+        UserError: it is not.
+    """
+    if method not in get_args(Method):
+        raise UserError(f"method={method} is not known; it is {', '.join(get_args(Method))}")
+
+
 def contributions(
     classifier: Classifier,
     number: int,
@@ -80,8 +90,7 @@ def contributions(
     """
     from captum.attr import LayerConductance, LayerGradientXActivation, LayerIntegratedGradients  # takes seconds
 
-    if method not in get_args(Method):
-        raise UserError(f"method={method} is not known; it is {', '.join(get_args(Method))}")
+    check_method(method)
     place = nn.Identity()
 
     def scores(images: Tensor) -> Tensor:
@@ -115,13 +124,13 @@ def contributions(
 def resolve(classifier: Classifier, text: str, examples: Callable[[int], Examples]) -> Resolved:
     """The target string ``text`` with filters in the place of what it says of their contribution.
 
-    ``filter:fire8:top5:harmonica@0.5`` becomes ``filter:fire8:12@0.5+filter:fire8:44@0.5+...``.
+    ``filter:fire8:top5:harmonica@0.5`` becomes ``filter:fire8:12@0.5+44@0.5+...``.
 
     Args:
         examples: the pictures of a class, by its number; such as those of `genviz.examples`.
 
     Raises:
-        UserError: the classifier has no such class or layer, or nothing contributes.
+        UserError: the classifier has no such class or layer, nothing contributes, or the target is malformed.
     """
     shown: dict[int, Examples] = {}
     found: dict[tuple[str, int], Contributions] = {}
@@ -140,7 +149,8 @@ def resolve(classifier: Classifier, text: str, examples: Callable[[int], Example
             f"{selection.text} is filter:{layer.name}:{'+'.join(map(str, filters))}, which contribute "
             f"{own.share(filters):.1%} of what speaks for {classifier.outline.labels[number]} in {shown[number].told}"
         )
-    return Resolved(replace_selections(text, chosen), tuple(told))
+    target = parse_target(replace_selections(text, chosen), classifier.outline.labels, classifier.outline.layers)
+    return Resolved(str(target), tuple(told))
 
 
 def separate(classifier: Classifier, text: str, examples: Callable[[int], Examples]) -> list[str]:

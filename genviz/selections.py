@@ -40,7 +40,7 @@ class _Piece(NamedTuple):
 
     @property
     def text(self) -> str:
-        return f"{self.kind}:{self.layer}:{self.unit}" if self.layer else f"{self.kind}:{self.unit}"
+        return ":".join(part for part in (self.kind, self.layer, self.unit) if part)
 
 
 def find_selections(text: str) -> list[Selection]:
@@ -130,19 +130,20 @@ def replace_selections(text: str, found: Sequence[tuple[str, Sequence[int]]]) ->
     Raises:
         UserError: nothing is left of it.
     """
-    left, weights, spelled = iter(found), dict[tuple[str, str], float](), dict[tuple[str, str], str]()
-    for piece in _split(text):
+    if not found:
+        return text
+    left, weights, spelled = iter(found), dict[tuple[str, str, int], float](), dict[tuple[str, str, int], str]()
+    for place, piece in enumerate(_split(text)):
         weight = parse_weight(piece.weight, text) if piece.weight else 1.0
         names, layer = [piece.unit], piece.layer
         if _selection(piece, text) is not None:
             layer, channels = next(left)
             names = [str(channel) for channel in channels]
         for name in names:
-            key = (f"{piece.kind}:{layer}".casefold(), name)
+            alone = 0 if piece.kind == "filter" else place + 1  # another kind's unit that is there twice is an error
+            key = (f"{piece.kind}:{layer}".casefold(), name, alone)
             spelled.setdefault(key, _Piece(piece.kind, layer, name, "").text)
-            if key in weights and piece.kind != "filter":
-                return text  # which names a unit twice: `parse_target` says so
-            weights[key] = weights.get(key, 0.0) + weight
+            weights[key] = round(weights.get(key, 0.0) + weight, 12)
     if not any(weights.values()):
         raise UserError(f"target {text!r}: the weights of what it names cancel")
     return "+".join(

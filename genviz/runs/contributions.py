@@ -9,6 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from genviz import build, report
+from genviz.contributions import check_method
 from genviz.contributions import contributions as measure
 from genviz.files import prepare_folder, write_text
 from genviz.images import display, write_png
@@ -30,6 +31,7 @@ def contributions(config: DictConfig) -> int:
     target, number = one_class(config, outline)
     layer = usual_layer(outline) if config.layer is None else find_layer(config.layer, outline.layers)
     check_filters(layer, outline)
+    check_method(config.method)
     check_folder(config)
     report.warn(build.note(config))
     classifier = looking(config)
