@@ -97,7 +97,7 @@ def _entry(gallery: Gallery, row: int, number: int, labels: Sequence[str]) -> di
     chances = scores.softmax(0)
     best = int(scores.argmax())
     return {
-        "path": gallery.names[row],
+        "file": str(gallery.root / gallery.names[row]),
         "name": readable(gallery.names[row]),
         "called": {"number": best, "label": labels[best], "probability": chances[best].item()},
         "score": scores[number].item(),

@@ -15,17 +15,18 @@ from genviz import build
 from genviz.bias_facts import about_folder, about_picture
 from genviz.contributions import contributions as measure
 from genviz.errors import UserError
-from genviz.examples import of_gallery
+from genviz.examples import Examples, of_gallery
 from genviz.files import prepare_folder, write_text
-from genviz.gallery import feature_layer, look_through
+from genviz.gallery import Gallery, feature_layer, look_through
 from genviz.images import read_picture, write_png
+from genviz.interfaces import Classifier, Outline
 from genviz.memory import keep_freed_memory
 from genviz.page import page
 from genviz.runs.classes import check_folder, looking, one_class, pictures_of, seen_in
 from genviz.runs.train import Places, train
 from genviz.selections import check_filters, usual_layer
 from genviz.sheet import write_sheet
-from genviz.targets import find_layer, parse_target
+from genviz.targets import Target, find_layer, parse_target
 
 _THUMBNAIL = 192  # shorter side, in pixels
 _COLUMNS = 6  # of the sheet
@@ -52,26 +53,63 @@ def bias(config: DictConfig) -> int:
     gallery = None
     if config.pictures is not None:
         gallery = look_through(config.pictures, classifier, features=config.features, cache=seen_in(config))
-        shown = of_gallery(gallery, classifier, number, config.count)
-    else:
-        shown = pictures_of(config, classifier)(number)
-    found = measure(classifier, number, layer.name, shown.images)
-    filters = found.ranked()[: config.filters]
-    made = {}
-    for filter_ in filters:
-        own = copy.deepcopy(config)
-        own.target = f"filter:{layer.name}:{filter_}"
-        part = parse_target(own.target, outline.labels, outline.layers)
-        if code := train(own, part):
-            return code
-        made[filter_] = Places.of(own, part).picture
-    names, picture = build.names(config), Places.of(config, target).picture
+    facts: dict[str, Any] = {
+        "class": {"number": number, "label": outline.labels[number]},
+        "picture": _about(Places.of(config, target).picture, classifier, number, gallery),
+        "layer": layer.name,
+        "examples": None,
+        "filters": [],
+        "folder": None,
+    }
+    if config.filters > 0:
+        shown = _examples(config, classifier, gallery, number)
+        facts["examples"] = shown.told
+        found = measure(classifier, number, layer.name, shown.images)
+        for filter_ in found.ranked()[: config.filters]:
+            code, drawn = _draw(config, f"filter:{layer.name}:{filter_}", outline)
+            if code:
+                return code
+            own = {"filter": filter_, "contribution": found.values[filter_].item(), "share": found.share([filter_])}
+            facts["filters"].append(own | _about(drawn, classifier, number, gallery))
+    if gallery is not None:
+        best, picture = _examples(config, classifier, gallery, number).names, Path(facts["picture"]["file"])
+        facts["folder"] = about_folder(gallery, classifier, number, picture, near, count=config.neighbours, best=best)
+    _write(config, target, classifier, facts)
+    return 0
+
+
+def _examples(config: DictConfig, classifier: Classifier, gallery: Gallery | None, number: int) -> Examples:
+    if gallery is None:
+        return pictures_of(config, classifier)(number)
+    return of_gallery(gallery, classifier, number, config.count)
+
+
+def _about(picture: Path, classifier: Classifier, number: int, gallery: Gallery | None) -> dict[str, Any]:
+    return {"file": str(picture)} | about_picture(picture, classifier, number, gallery)
+
+
+def _draw(config: DictConfig, text: str, outline: Outline) -> tuple[int, Path]:
+    """Train for the target ``text`` in the configured setting; return the exit code, and where the picture is."""
+    own = copy.deepcopy(config)
+    own.target = text
+    target = parse_target(text, outline.labels, outline.layers)
+    return train(own, target), Places.of(own, target).picture
+
+
+def _write(config: DictConfig, target: Target, classifier: Classifier, facts: dict[str, Any]) -> None:
+    """Write the page, its pictures, its numbers and the sheet, and say the most of it."""
+    names = build.names(config)
     folder = Path(config.paths.outputs).expanduser() / "bias" / names.classifier / names.generator / target.folder
     shutil.rmtree(folder / "pictures", ignore_errors=True)  # of another report
     for place in (folder, folder / "pictures"):
         prepare_folder(place)
-    facts: dict[str, Any] = {
-        "class": {"number": number, "label": outline.labels[number]},
+    facts["picture"]["file"] = _kept(facts["picture"]["file"], folder, "class.png")
+    for entry in facts["filters"]:
+        entry["file"] = _kept(entry["file"], folder, f"filter-{entry['filter']}.png")
+    for group in () if facts["folder"] is None else ("nearest", "highest"):
+        for row, entry in enumerate(facts["folder"][group], 1):
+            entry["file"] = _kept(entry["file"], folder, f"{group}-{row:02}.png", shorter=_THUMBNAIL)
+    facts |= {
         "classifier": names.classifier,
         "weights": classifier.weights_source,
         "weights_sha256": classifier.weights_sha256,
@@ -80,37 +118,17 @@ def bias(config: DictConfig) -> int:
         "seed": config.seed,
         "note": names.note,
         "genviz": genviz.__version__,
-        "picture": {"file": _kept(picture, folder, "class.png")} | about_picture(picture, classifier, number, gallery),
-        "layer": layer.name,
-        "examples": shown.told,
-        "filters": [
-            {
-                "filter": filter_,
-                "contribution": found.values[filter_].item(),
-                "share": found.share([filter_]),
-                "file": _kept(path, folder, f"filter-{filter_}.png"),
-            }
-            | about_picture(path, classifier, number, gallery)
-            for filter_, path in made.items()
-        ],
-        "folder": None,
     }
-    if gallery is not None:
-        told = about_folder(gallery, classifier, number, picture, near, count=config.neighbours, best=shown.names)
-        for group in ("nearest", "highest"):
-            for row, entry in enumerate(told[group], 1):
-                entry["file"] = _kept(gallery.root / entry.pop("path"), folder, f"{group}-{row:02}.png")
-        facts["folder"] = told
     write_text(folder / "report.json", json.dumps(facts, indent=2) + "\n")
     write_text(folder / "report.html", page(facts))
     _write_sheet(folder, facts)
     _say(folder, facts)
-    return 0
 
 
-def _kept(picture: Path, folder: Path, name: str) -> str:
-    """Keep a small copy of ``picture`` in the report's ``folder``; return its path there."""
-    write_png(folder / "pictures" / name, read_picture(picture, _THUMBNAIL).permute(1, 2, 0).contiguous(), quick=True)
+def _kept(picture: str, folder: Path, name: str, shorter: int | None = None) -> str:
+    """Keep a copy of ``picture`` in the report's ``folder``, with that ``shorter`` side; return its path there."""
+    pixels = read_picture(Path(picture), shorter).permute(1, 2, 0).contiguous()
+    write_png(folder / "pictures" / name, pixels, quick=True)
     return f"pictures/{name}"
 
 
