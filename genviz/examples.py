@@ -77,7 +77,8 @@ def drawn(classifier: Classifier, number: int, *, cache: Path | None = None, acc
             pass
     from genviz.visualization import visualize  # takes seconds
 
-    print(f"drawing {told.replace('it,', f'{classifier.outline.labels[number]},')}", flush=True)
+    label = classifier.outline.labels[number]
+    print(f"drawing {len(_SEEDS)} pictures of {label}, {_UPDATES} updates each, to see what contributes", flush=True)
     device = next(classifier.parameters()).device
     made = visualize(classifier, f"class:{number}", updates=_UPDATES, seeds=_SEEDS, accelerator=accelerator).images
     classifier.to(device)  # Lightning leaves it on the CPU
