@@ -2,11 +2,17 @@ import pytest
 import torch
 from PIL import Image
 
+from genviz import examples as module
 from genviz import visualization
 from genviz.examples import drawn, examples
 from genviz.interfaces import SCORES
 
 CARDIGAN = 3
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(module, "_UPDATES", 20)
 
 
 @pytest.fixture
