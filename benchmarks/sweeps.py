@@ -21,6 +21,7 @@ from overhead import CONFIGS, _peak_megabytes, bare_updates
 
 from genviz import build, program
 from genviz.runs.batch import Batch
+from genviz.runs.classes import choosing
 from genviz.runs.run import Run
 from genviz.runs.sweep import Sweep
 
@@ -60,7 +61,7 @@ def made(case: str, batch: int, targets: int, folder: str, *words: str) -> tuple
         CONFIGS, "train", [*CASES[case], f"targets=class:1-{targets}", f"batch={batch}", *words, *places]
     )
     config.target = None
-    return config, build.targets(config, build.sketch(config.classifier))
+    return config, build.targets(config, build.sketch(config.classifier), choosing(config))
 
 
 def time_in_turn(case: str, batch: int, rounds: int) -> None:

@@ -5,6 +5,7 @@
 
     class:all   class:0-99               all classes, or some by their numbers
     filter:fire8:all   filter:fire8:0-7  the filters of a layer
+    filter:fire8:top9:harmonica          the filters that contribute most to a class, each by itself
     layer:all                            all layers
     class:harmonica   class:tench+zebra  a target, as in ``target=``
     classes.txt                          a file with an entry a line; what follows a # is not read
@@ -15,19 +16,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genviz.errors import UserError
 from genviz.interfaces import Layer
+from genviz.selections import find_selections
 from genviz.targets import Target, find_layer, parse_target
 
 EXAMPLES = "class:all, class:0-99, filter:fire8:all, class:harmonica,class:zebra, or a file with a target a line"
+Choose = Callable[[str], list[str]]
+"""Turns ``filter:fire8:top9:harmonica`` into targets."""
+
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 
 
-def parse_targets(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> list[Target]:
+def parse_targets(text: str, labels: Sequence[str], layers: Sequence[Layer], choose: Choose) -> list[Target]:
     """Read the string ``text``, for a classifier with these ``labels`` and ``layers``.
+
+    Args:
+        choose: what an entry means that names filters by what they contribute.
 
     Raises:
         UserError: an entry is malformed, names what the classifier does not have, or is a file that cannot be read.
@@ -38,7 +46,7 @@ def parse_targets(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> 
     found: dict[str, Target] = {}
     for entry, where in entries:
         try:
-            for single in _singles(entry, labels, layers):
+            for single in choose(entry) if find_selections(entry) else _singles(entry, labels, layers):
                 target = parse_target(single, labels, layers)
                 found.setdefault(target.folder, target)
         except UserError as error:

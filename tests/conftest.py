@@ -55,10 +55,16 @@ class TinyClassifier(Classifier):
         return Outline(LABELS, layers, {"relu1": "conv1"}, (12, 12))
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        conv = self.conv(resize(images, self.outline.input_size))
-        relu = conv.relu()
-        seen = {"conv1": conv, "relu1": relu, SCORES: self.head(relu.mean((2, 3)))}
+        seen = self._look(images, {})
         return {layer: seen[layer] for layer in layers}
+
+    def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
+        return self._look(images, {layer: part})[SCORES]
+
+    def _look(self, images: Tensor, parts: dict[str, Callable[[Tensor], Tensor]]) -> dict[str, Tensor]:
+        conv = parts.get("conv1", nn.Identity())(self.conv(resize(images, self.outline.input_size)))
+        relu = parts.get("relu1", nn.Identity())(conv.relu())
+        return {"conv1": conv, "relu1": relu, SCORES: self.head(relu.mean((2, 3)))}
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -77,7 +83,7 @@ def compose(tmp_path: Path) -> Callable[..., DictConfig]:
     """The configuration of a command line, with its folders in ``tmp_path``."""
 
     def composed(*words: str, name: str = "train") -> DictConfig:
-        roots = ("outputs",) if name == "invert" else ("outputs", "checkpoints")
+        roots = ("outputs",) if name in ("invert", "contributions") else ("outputs", "checkpoints")
         places = [f"paths.{root}={tmp_path}/{root}" for root in roots]
         return program.compose(CONFIGS, name, [*words, *places])
 

@@ -10,7 +10,12 @@ LAYERS = TinyClassifier.sketch().layers
 
 
 def names(text):
-    return [str(target) for target in parse_targets(text, LABELS, LAYERS)]
+    return [str(target) for target in parse_targets(text, LABELS, LAYERS, choose)]
+
+
+def choose(entry):
+    assert "top" in entry
+    return ["filter:relu1:3", "filter:relu1:1"]
 
 
 @pytest.mark.parametrize(
@@ -26,6 +31,7 @@ def names(text):
         ("class:tench+harmonica@0.5,class:0", ["class:tench+harmonica@0.5", "class:tench"]),
         ("class:tench,class:0,class:0-1", ["class:tench", "class:harmonica"]),
         ("filter:relu1:2+3", ["filter:relu1:2+3"]),
+        ("filter:relu1:top2:harmonica,filter:relu1:1", ["filter:relu1:3", "filter:relu1:1"]),
     ],
 )
 def test_entries(text, expected):

@@ -16,6 +16,7 @@ from genviz import build, program
 from genviz.errors import CannotWriteError, UserError
 from genviz.objectives.activation import Activation
 from genviz.runs.batch import Batch
+from genviz.runs.classes import choosing
 from genviz.runs.places import Places, TakenError
 from genviz.runs.sweep import sweep
 from genviz.runs.train import train
@@ -37,7 +38,7 @@ def begun(folder, *words):
     words = [*words, *([] if drawn else SMALL)]
     places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
     config = program.compose(CONFIGS, "train", [*WORDS, *words, *places])
-    targets = build.targets(config, build.sketch(config.classifier))
+    targets = build.targets(config, build.sketch(config.classifier), choosing(config))
     config.target = None if config.targets is not None else config.target
     return config, targets
 
@@ -241,6 +242,18 @@ def test_a_target_that_another_process_makes_is_left_to_it(make, tmp_path, capsy
     assert (folder / "class-harmonica" / "result.json").exists()
     assert make("batch=2")[0] == 0
     assert (folder / "class-tench" / "result.json").exists()
+
+
+def test_the_filters_that_matter_most_are_targets_each(make, capsys):
+    code, folder = make(targets="filter:fire8:top2:harmonica,class:tench")
+    assert code == 0
+    told = capsys.readouterr().out
+    found = sorted(path.name for path in folder.glob("filter-fire8-*"))
+    assert len(found) == 2
+    first = next(line for line in told.splitlines() if line.startswith("filter:fire8:top2:harmonica is filter:fire8:"))
+    assert sorted(
+        first.partition("filter:fire8:")[2].partition("filter:fire8:")[2].partition(",")[0].split("+")
+    ) == sorted(name.removeprefix("filter-fire8-") for name in found)
 
 
 def command(folder, *words):
