@@ -244,16 +244,16 @@ def test_a_target_that_another_process_makes_is_left_to_it(make, tmp_path, capsy
     assert (folder / "class-tench" / "result.json").exists()
 
 
-def test_the_filters_that_matter_most_are_targets_each(make, capsys):
-    code, folder = make(targets="filter:fire8:top2:harmonica,class:tench")
-    assert code == 0
-    told = capsys.readouterr().out
-    found = sorted(path.name for path in folder.glob("filter-fire8-*"))
-    assert len(found) == 2
-    first = next(line for line in told.splitlines() if line.startswith("filter:fire8:top2:harmonica is filter:fire8:"))
-    assert sorted(
-        first.partition("filter:fire8:")[2].partition("filter:fire8:")[2].partition(",")[0].split("+")
-    ) == sorted(name.removeprefix("filter-fire8-") for name in found)
+def test_the_filters_that_matter_most_are_targets_each(tmp_path, capsys):
+    entries = "filter:relu4_1:top2:harmonica,class:tench,filter:relu4_1:top2:harmonica+class:zebra"
+    words = [f"targets={entries}", "classifier=embedded", f"paths.outputs={tmp_path}/outputs"]
+    config = program.compose(CONFIGS, "train", words)
+    first, second, tench, group = build.targets(config, build.sketch(config.classifier), choosing(config))
+    assert [unit.kind for unit in (*first.units, *second.units, *tench.units)] == ["filter", "filter", "class"]
+    assert str(group) == f"{first}+{second.units[0].piece}+class:zebra"
+    assert (
+        f"filter:relu4_1:top2:harmonica is {first}+{second.units[0].piece}, which contribute" in capsys.readouterr().out
+    )
 
 
 def command(folder, *words):
