@@ -2,15 +2,11 @@
 
 import csv
 import json
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
-from conftest import CONFIGS, ROOT, TINY
-from user import SECONDS, environment
+from conftest import CONFIGS
+from sweeps import FOLDERS, begun, swept
 
 from genviz import build, program
 from genviz.errors import CannotWriteError, UserError
@@ -18,39 +14,13 @@ from genviz.objectives.activation import Activation
 from genviz.runs.batch import Batch
 from genviz.runs.classes import choosing
 from genviz.runs.places import Places, TakenError
-from genviz.runs.sweep import sweep
 from genviz.runs.train import train
-
-SMALL = [word for word in TINY if word.startswith("generator")]
-WORDS = [
-    *(word for word in TINY if word not in SMALL),
-    "logger=none",
-    "updates=6",
-    "checkpoint_every=2",
-    "snapshot_every=3",
-]
-TARGETS = "class:tench,filter:relu1:3,class:harmonica"
-FOLDERS = ("class-tench", "filter-relu1-3", "class-harmonica")
-
-
-def begun(folder, *words):
-    drawn = any(word.startswith(("generator=", "experiment=")) for word in words)
-    words = [*words, *([] if drawn else SMALL)]
-    places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
-    config = program.compose(CONFIGS, "train", [*WORDS, *words, *places])
-    targets = build.targets(config, build.sketch(config.classifier), choosing(config))
-    config.target = None if config.targets is not None else config.target
-    return config, targets
 
 
 @pytest.fixture
 def make(tmp_path):
-    """Make the targets with these words below a root of its own; the exit code and the folder of the setting."""
-
-    def made(*words, root="one", targets=TARGETS):
-        config, found = begun(tmp_path / root, f"targets={targets}", *words)
-        names = build.names(config)
-        return sweep(config, found), tmp_path / root / "outputs" / names.classifier / names.generator
+    def made(*words, root="one", **more):
+        return swept(tmp_path / root, *words, **more)
 
     return made
 
@@ -254,53 +224,3 @@ def test_the_filters_that_matter_most_are_targets_each(tmp_path, capsys):
     assert (
         f"filter:relu4_1:top2:harmonica is {first}+{second.units[0].piece}, which contribute" in capsys.readouterr().out
     )
-
-
-def command(folder, *words):
-    places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
-    return [sys.executable, str(ROOT / "train.py"), *words, f"targets={TARGETS}", *WORDS, *SMALL, *places]
-
-
-def test_killed_and_started_again_it_does_what_is_left(make, tmp_path):
-    whole = make("batch=2", "updates=40", root="whole")[1]
-    folder = tmp_path / "killed"
-    metrics = folder / "outputs" / whole.relative_to(tmp_path / "whole/outputs") / "filter-relu1-3" / "metrics.csv"
-    words = [*command(folder), "batch=2", "updates=40"]
-    process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
-    end = time.monotonic() + SECONDS
-    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 9) and time.monotonic() < end:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not metrics.with_name("result.json").exists()
-    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
-    assert done.returncode == 0, done.stderr
-    for name in FOLDERS:
-        for file in ("final.png", "metrics.csv"):
-            assert (metrics.parents[1] / name / file).read_bytes() == (whole / name / file).read_bytes(), name
-
-
-def test_two_workers_share_the_targets(make, tmp_path):
-    whole = make(root="whole")[1]
-    folder = tmp_path / "shared"
-    words = [*command(folder, "-m", "worker=0,1", "hydra/launcher=joblib"), "logger=wandb"]
-    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
-    assert done.returncode == 0, done.stderr
-    made = folder / "outputs" / whole.relative_to(tmp_path / "whole/outputs")
-    assert sorted(done.stdout.count(f" {name}: ") for name in TARGETS.split(",")) == [1, 1, 1]
-    for name in FOLDERS:
-        assert (made / name / "final.png").read_bytes() == (whole / name / "final.png").read_bytes()
-    ids = {json.loads((made / f"sweep-{n}.json").read_text())["wandb_run_id"] for n in (0, 1)}
-    assert len(ids) == 2
-    assert len([*made.glob("wandb/offline-run-*")]) == 2
-
-
-def test_a_workers_failure_is_the_programs(tmp_path):
-    folder = tmp_path / "one/checkpoints/squeezenet1_1-random/untrained_small/class-tench"
-    folder.mkdir(parents=True)
-    (folder / "last.ckpt").write_text("junk")
-    words = command(tmp_path / "one", "-m", "worker=0,1", "hydra/launcher=joblib")
-    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    assert len([*(tmp_path / "one/outputs").glob("*/*/*/result.json")]) == 2
