@@ -113,8 +113,10 @@ def _real(entry: dict[str, Any], number: int, label: str, *, near: bool) -> str:
     called = f"{escape(entry['called']['label'])} {entry['called']['probability']:.0%}"
     if entry["called"]["number"] == number:
         called = f'<span class="own">{called}</span>'
+    else:
+        called += f"; {label} {entry['probability']:.1%}"
     first = f"{entry['similarity']:.3f}" if near else f"{entry['score']:.2f}"
-    caption = f"<b>{first}</b> {called}; {label} {entry['probability']:.1%}<br>{escape(entry['name'])}"
+    caption = f"<b>{first}</b> {called}<br>{escape(entry['name'])}"
     return _figure(entry["file"], caption)
 
 
