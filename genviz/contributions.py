@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from genviz.errors import UserError
-from genviz.examples import Examples
+from genviz.gallery.examples import Examples
 from genviz.interfaces import Classifier
 from genviz.selections import check_selections, find_selections, replace_selections
 from genviz.targets import parse_target
@@ -127,7 +127,7 @@ def resolve(classifier: Classifier, text: str, examples: Callable[[int], Example
     ``filter:fire8:top5:harmonica@0.5`` becomes ``filter:fire8:12@0.5+44@0.5+...``.
 
     Args:
-        examples: the pictures of a class, by its number; such as those of `genviz.examples`.
+        examples: the pictures of a class, by its number; such as those of `genviz.gallery.examples`.
 
     Raises:
         UserError: the classifier has no such class or layer, nothing contributes, or the target is malformed.

@@ -98,7 +98,7 @@ def visualize(
         raise UserError("give a classifier: genviz.classifiers.from_module.from_module(network, input_size=224)")
     if find_selections(target):
         from genviz.contributions import resolve  # which draws with this function
-        from genviz.examples import drawn
+        from genviz.gallery.examples import drawn
 
         target = resolve(classifier, target, partial(drawn, classifier, accelerator=accelerator)).text
     wanted = parse_target(target, classifier.outline.labels, classifier.outline.layers)

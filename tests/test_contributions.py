@@ -7,7 +7,7 @@ from genviz.classifiers.from_module import from_module
 from genviz.classifiers.torchvision import TorchvisionClassifier
 from genviz.contributions import contributions, resolve
 from genviz.errors import UserError
-from genviz.examples import Examples
+from genviz.gallery.examples import Examples
 from genviz.interfaces import SCORES
 
 HARMONICA = 1

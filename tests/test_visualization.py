@@ -7,7 +7,7 @@ from torch import nn
 
 from genviz.classifiers.from_module import from_module
 from genviz.errors import UserError
-from genviz.examples import drawn
+from genviz.gallery.examples import drawn
 from genviz.generators.pixels import Pixels
 from genviz.images import read_image
 from genviz.objectives.inversion import Inversion

@@ -12,16 +12,16 @@ from omegaconf import DictConfig
 
 import genviz
 from genviz import build
-from genviz.bias_facts import about_folder, about_picture
+from genviz.bias.facts import about_folder, about_picture
+from genviz.bias.page import page
 from genviz.contributions import contributions as measure
 from genviz.errors import UserError
-from genviz.examples import Examples, of_gallery
 from genviz.files import prepare_folder, write_text
-from genviz.gallery import Gallery, feature_layer, look_through
+from genviz.gallery.examples import Examples, of_gallery
+from genviz.gallery.seen import Gallery, feature_layer, look_through
 from genviz.images import read_picture, write_png
 from genviz.interfaces import Classifier, Outline
 from genviz.memory import keep_freed_memory
-from genviz.page import page
 from genviz.runs.classes import check_folder, looking, one_class, pictures_of, seen_in
 from genviz.runs.places import Places
 from genviz.runs.train import train

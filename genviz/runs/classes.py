@@ -13,8 +13,8 @@ from genviz import build
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.contributions import resolve as resolve_text
 from genviz.errors import UserError
-from genviz.examples import COUNT, Examples, examples
 from genviz.folders import find_pictures
+from genviz.gallery.examples import COUNT, Examples, examples
 from genviz.interfaces import Classifier, Outline
 from genviz.selections import find_selections
 from genviz.targets import Target, parse_target

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import torch
 
-from genviz.gallery import Gallery
-from genviz.nearest import nearest_pictures
+from genviz.gallery.nearest import nearest_pictures
+from genviz.gallery.seen import Gallery
 
 
 def test_the_nearest_are_those_of_the_smallest_angle():

@@ -4,7 +4,7 @@ from PIL import Image
 
 from genviz import examples as module
 from genviz import visualization
-from genviz.examples import drawn, examples
+from genviz.gallery.examples import drawn, examples
 from genviz.interfaces import SCORES
 
 CARDIGAN = 3

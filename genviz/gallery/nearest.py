@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from genviz.gallery import Gallery
+from genviz.gallery.seen import Gallery
 
 
 class Neighbour(NamedTuple):

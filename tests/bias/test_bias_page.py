@@ -2,7 +2,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from genviz.page import page
+from genviz.bias.page import page
 
 NASTY = "<script>alert('&')</script>"
 VOID = ("meta", "img", "br")

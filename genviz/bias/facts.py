@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genviz.gallery import Gallery, pooled, readable
+from genviz.gallery.nearest import nearest_pictures
+from genviz.gallery.seen import Gallery, pooled, readable
 from genviz.images import read_image
 from genviz.interfaces import SCORES, Classifier
-from genviz.nearest import nearest_pictures
 
 _OTHERS = 10
 

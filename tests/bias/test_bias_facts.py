@@ -2,8 +2,8 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz.bias_facts import about_folder, about_picture
-from genviz.gallery import look_through
+from genviz.bias.facts import about_folder, about_picture
+from genviz.gallery.seen import look_through
 from genviz.images import read_image
 from genviz.interfaces import SCORES
 

@@ -9,7 +9,7 @@ from genviz import gallery as module
 from genviz.classifiers.embedded import EmbeddedClassifier
 from genviz.classifiers.from_module import from_module
 from genviz.errors import UserError
-from genviz.gallery import feature_layer, identity_of, look_through, pooled
+from genviz.gallery.seen import feature_layer, identity_of, look_through, pooled
 from genviz.images import read_upright
 from genviz.interfaces import SCORES
 

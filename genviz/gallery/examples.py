@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.gallery import Gallery, identity_of, load, look_through, readable
+from genviz.gallery.seen import Gallery, identity_of, load, look_through, readable
 from genviz.images import display, read_image, write_png
 from genviz.interfaces import Classifier
 
