@@ -91,7 +91,9 @@ def compose(configs: Path, name: str, overrides: Sequence[str]) -> DictConfig:
 
 
 def _say(message: str) -> None:
-    print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.stem == "__main__" else program.name
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def _quoted(value: str) -> str:

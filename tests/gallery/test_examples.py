@@ -2,8 +2,8 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz import examples as module
 from genviz import visualization
+from genviz.gallery import examples as module
 from genviz.gallery.examples import drawn, examples
 from genviz.interfaces import SCORES
 
