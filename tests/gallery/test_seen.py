@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz import gallery as module
 from genviz.classifiers.embedded import EmbeddedClassifier
 from genviz.classifiers.from_module import from_module
 from genviz.errors import UserError
+from genviz.gallery import seen as module
 from genviz.gallery.seen import feature_layer, identity_of, look_through, pooled
 from genviz.images import read_upright
 from genviz.interfaces import SCORES
