@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,7 @@ class InTurn(Sweep):
     def _make(self, runs: list[Run], log: Any) -> Any:
         ended_by = super()._make(runs, log)
         ours = time.perf_counter() - self.begun
-        coupling = Batch(runs).coupling
-        couple = (coupling.classifier, coupling.objective, coupling.regularizers, coupling.transforms)
-        optimizer = coupling.optimizer(p for p in coupling.generator.parameters() if p.requires_grad)
-        theirs = bare_updates(self.config.updates, coupling.generator, *couple, optimizer)
+        theirs = bare(Batch(runs))
         self.ratios.append(ours / theirs)
         print(f"{len(runs)} targets: ours {ours:.2f} s, bare {theirs:.2f} s, ratio {ours / theirs:.3f}", flush=True)
         self.begun = time.perf_counter()
@@ -73,12 +71,25 @@ def time_in_turn(case: str, batch: int, rounds: int) -> None:
     print(f"\n{case}, batch={batch}: median ratio {statistics.median(sweep.ratios[1:]):.3f} of {rounds} batches\n")
 
 
-def peak(case: str, batch: int) -> None:
+def peak(case: str, batch: int, who: str) -> None:
     """Make a batch with a few updates and print this process's peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
         config, targets = made(case, batch, batch, folder, "updates=6", "logger=none")
-        Sweep(config, targets, build.classifier(config.classifier)).make()
+        sweep = Sweep(config, targets, build.classifier(config.classifier))
+        if who == "ours":
+            sweep.make()
+        else:
+            with ExitStack() as claims:
+                bare(Batch(sweep._claim(targets, claims)))
     print(f"peak {_peak_megabytes():.0f}")
+
+
+def bare(batch: Batch) -> float:
+    """The seconds of the bare loop over what a batch is made of."""
+    coupling = batch.coupling
+    couple = (coupling.classifier, coupling.objective, coupling.regularizers, coupling.transforms)
+    optimizer = coupling.optimizer(p for p in coupling.generator.parameters() if p.requires_grad)
+    return bare_updates(batch.config.updates, coupling.generator, *couple, optimizer)
 
 
 def main() -> None:
@@ -86,23 +97,24 @@ def main() -> None:
     parser.add_argument("case", nargs="?", choices=[*CASES])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peak:
-        peak(arguments.case, arguments.peak)
+        peak(arguments.case, int(arguments.peak[0]), arguments.peak[1])
         return
     for case in [arguments.case] if arguments.case else CASES:
         for batch in arguments.batch:
             time_in_turn(case, batch, arguments.rounds)
-        sizes = [1, 2, 4, 8]
-        peaks = []
-        for size in sizes:
-            command = [sys.executable, __file__, case, "--peak", str(size)]
-            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            peaks.append(float(printed.rsplit("peak ", 1)[1]))
-        slope, rest = np.polyfit(sizes, peaks, 1)
-        told = ", ".join(f"{size}: {value:.0f}" for size, value in zip(sizes, peaks, strict=True))
-        print(f"{case}: peak memory in MB by targets at once, {told}; the line: {rest:.0f} + {slope:.0f} for each\n")
+        for who in ("ours", "bare"):
+            sizes = [1, 2, 4, 8]
+            peaks = []
+            for size in sizes:
+                command = [sys.executable, __file__, case, "--peak", str(size), who]
+                printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                peaks.append(float(printed.rsplit("peak ", 1)[1]))
+            slope, rest = np.polyfit(sizes, peaks, 1)
+            told = ", ".join(f"{size}: {value:.0f}" for size, value in zip(sizes, peaks, strict=True))
+            print(f"{case}, {who}: peak memory in MB by targets at once, {told}; {rest:.0f} + {slope:.0f} for each\n")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,11 @@ def test_two_workers_share_the_targets(tmp_path):
         assert (made / name / "final.png").read_bytes() == (whole / name / "final.png").read_bytes()
     ids = {json.loads((made / f"sweep-{n}.json").read_text())["wandb_run_id"] for n in (0, 1)}
     assert len(ids) == 2
-    assert len([*made.glob("wandb/offline-run-*")]) == 2
+    tables = [json.loads(path.read_text()) for path in made.glob("wandb/offline-run-*/files/media/table/*.json")]
+    assert len(tables) == 2
+    rows = max((table["data"] for table in tables), key=len)  # of the process that ended last
+    assert sorted(row[0] for row in rows) == sorted(TARGETS.split(","))
+    assert [name for name in tables[0]["columns"] if name in ("verdict", "rank", "activation", "picture")]
 
 
 def test_a_workers_failure_is_the_programs(tmp_path):
