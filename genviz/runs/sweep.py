@@ -75,7 +75,7 @@ class Sweep:
                 ended_by = self._make(runs, log)
             self._show()
             waiting = [target for target in waiting if not self._is_over(target)]
-        waiting = [target for target in waiting if not self._is_over(target)]
+        waiting = [target for target in waiting if not self._is_over(target) and not self._is_done(target)]
         rows = [
             (result, Places.of(self.config, target, self.names).picture)
             for target in self.targets
@@ -85,7 +85,7 @@ class Sweep:
         if ended_by is not None and waiting:
             report.sweep_stopped(ended_by, len(rows), len(self.targets))
             return 128 + ended_by
-        elsewhere = [str(target) for target in waiting if not self._is_done(target)]
+        elsewhere = [str(target) for target in waiting]
         report.sweep_ends(list(self.results.values()), self.failures, elsewhere, self.names)
         if rows:
             report.sweep_where(review(Path(self.config.paths.outputs).expanduser()), log.folder, log.where)
