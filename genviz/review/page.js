@@ -42,7 +42,7 @@ const fold = (text) =>
 const common = new Set(data.settings.map((setting) => setting.name.split("/")[0]));
 const title = (index) => {
   const name = data.settings[index].name;
-  return common.size === 1 && data.settings.length > 1 ? name.slice(name.indexOf("/") + 1) : name;
+  return common.size === 1 && name.includes("/") ? name.slice(name.indexOf("/") + 1) : name;
 };
 
 const everything = data.targets.map((target, order) => {

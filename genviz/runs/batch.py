@@ -61,7 +61,7 @@ class Batch:
     ) -> None:
         keep_freed_memory()
         self.runs, self.title, self.position = runs, title, position
-        self.config, self.classifier, self.found = runs[0].config, runs[0].classifier, runs[0].found is not None
+        self.config, self.classifier = runs[0].config, runs[0].classifier
         self.records = [{**run.record, "wandb_run_id": run.wandb_run_id} for run in runs]
         self.coupling = self._couple()
         self.monitor, self.snapshots, self._checkpoints = self._callbacks()
@@ -90,7 +90,7 @@ class Batch:
         """
         self.trainer.loggers = list(loggers)
         steps: Any = range(self.config.updates)  # all the data that a coupling needs
-        resumed = str(self.runs[0].places.checkpoint) if self.found else None
+        resumed = str(self.runs[0].places.checkpoint) if self.runs[0].goes_on else None
         self.trainer.fit(self.coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
 
     def finish(self) -> list[Finished]:

@@ -34,7 +34,9 @@ class Run:
 
     Attributes:
         alike: every setting that its picture depends on.
+        goes_on: whether it has a checkpoint.
         updates: those made before.
+        wandb_run_id: of the W&B run that its checkpoint goes with.
 
     Raises:
         UserError: its checkpoint is damaged, or of other settings.
@@ -47,21 +49,17 @@ class Run:
         self.places, self.names = Places.of(config, target), build.names(config)
         self.alike = identity.of_training(config, target, classifier.weights_sha256, generator_sha256)
         known = self.places.checkpoint
-        self.found = read_checkpoint(known) if config.resume and known.exists() else None
-        self.updates = 0
-        if self.found is not None:
-            check_identity(known, self.alike, self.found)
-            self.updates = int(self.found["global_step"])
+        self.goes_on, self.updates = bool(config.resume) and known.exists(), 0
+        self.wandb_run_id: str | None = None
+        if self.goes_on:
+            found = read_checkpoint(known)
+            check_identity(known, self.alike, found)
+            self.updates, self.wandb_run_id = int(found["global_step"]), found[KEY]["wandb_run_id"]
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
         return self.updates >= self.config.updates and self.places.result.exists() and self.places.picture.exists()
-
-    @property
-    def wandb_run_id(self) -> str | None:
-        """Of the W&B run that its checkpoint goes with."""
-        return None if self.found is None else self.found[KEY]["wandb_run_id"]
 
     @property
     def record(self) -> dict[str, Any]:

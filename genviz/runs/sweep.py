@@ -187,12 +187,11 @@ class Sweep:
             else:
                 self._fail(runs[0].target, error)
             return None
-        except (torch.OutOfMemoryError, RuntimeError) as error:
+        except RuntimeError as error:
             if "memory" not in str(error) or len(runs) == 1:
                 raise
             self.at_once = len(runs) // 2
             report.sweep_halves(self.at_once)
-            torch.cuda.empty_cache()
             return None
         for run, verdicts, result in finished:
             run.write_result(result)
