@@ -6,9 +6,10 @@ import pytest
 import torch
 from conftest import CONFIGS
 
-from genviz import build, examples, program
+from genviz import build, program
 from genviz.classifiers.torchvision import TorchvisionClassifier
 from genviz.contributions import contributions
+from genviz.gallery import examples
 from genviz.images import read_image
 from genviz.runs.train import train
 

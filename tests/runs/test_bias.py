@@ -4,8 +4,9 @@ import re
 import pytest
 from PIL import Image
 
-from genviz import build, checks, examples
+from genviz import build, checks
 from genviz.errors import UserError
+from genviz.gallery import examples
 from genviz.runs import bias as module
 from genviz.runs.bias import bias
 

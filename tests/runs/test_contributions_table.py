@@ -4,10 +4,11 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz import build, checks, examples
+from genviz import build, checks
 from genviz.classifiers.embedded import EmbeddedClassifier
 from genviz.contributions import contributions as measure
 from genviz.errors import UserError
+from genviz.gallery import examples
 from genviz.images import read_upright, resize
 from genviz.runs.contributions import contributions
 

@@ -188,13 +188,13 @@ def test_a_signal_in_the_last_update_loses_nothing(photos, tmp_path):
     code = f"""
 import os, signal, sys
 sys.argv = {command(photos, "logger=none", "validate_every=4")[1:]!r}
-import genviz.callbacks.monitor as monitor
-write = monitor.Monitor._write
+from genviz.callbacks.metrics_file import MetricsFile
+add = MetricsFile.add
 def last(self, row):
-    write(self, row)
+    add(self, row)
     if row["update"] == 6:
         os.kill(os.getpid(), signal.SIGTERM)
-monitor.Monitor._write = last
+MetricsFile.add = last
 from genviz import commands
 commands.pretrain()
 """
