@@ -23,7 +23,6 @@ from overhead import CONFIGS, _peak_megabytes, bare_updates
 from genviz import build, program
 from genviz.runs.batch import Batch
 from genviz.runs.classes import choosing
-from genviz.runs.run import Run
 from genviz.runs.sweep import Sweep
 
 SQUEEZENET = ["classifier=squeezenet1_0", "classifier.weights=random"]
@@ -42,8 +41,8 @@ class InTurn(Sweep):
         self.ratios: list[float] = []
         self.begun = time.perf_counter()
 
-    def _make(self, runs: list[Run], log: Any) -> Any:
-        ended_by = super()._make(runs, log)
+    def make_batch(self, runs: Any, log: Any) -> Any:
+        ended_by = super().make_batch(runs, log)
         ours = time.perf_counter() - self.begun
         theirs = bare(Batch(runs))
         self.ratios.append(ours / theirs)
@@ -80,7 +79,7 @@ def peak(case: str, batch: int, who: str) -> None:
             sweep.make()
         else:
             with ExitStack() as claims:
-                bare(Batch(sweep._claim(targets, claims)))
+                bare(Batch(sweep.waiting.claim(batch, claims)))
     print(f"peak {_peak_megabytes():.0f}")
 
 

@@ -182,12 +182,16 @@ def generator_sha256(config: DictConfig) -> str | None:
     return kind.sha256_of(**settings)
 
 
+def holds_many(config: DictConfig) -> bool:
+    """Whether the configured generator holds several images."""
+    return bool(getattr(get_class(str(config.generator._target_)), "holds_many", False))
+
+
 def generator(config: DictConfig, streams: Streams) -> Generator:
     """The configured generator of an image for each of the ``streams``, its parameters drawn."""
-    kind = get_class(str(config.generator._target_))
     if not streams.own:
         return make(config.generator, "generator")
-    if not getattr(kind, "holds_many", False):
+    if not holds_many(config):
         raise UserError(f"generator={config.choices.generator} makes one image at a time: images=1 batch=1")
     return make(config.generator, "generator", streams=streams)
 

@@ -54,8 +54,10 @@ def _check_sweep(config: DictConfig) -> None:
         raise UserError(f"target={config.target} and targets={config.targets}: give one of them")
     if not isinstance(config.targets, str):
         raise UserError(f"targets={config.targets} is no list of targets; such as {TARGETS}")
-    if config.batch != "auto":
-        _check_run(config, {"batch": 1})
+    batch = config.batch
+    if batch != "auto" and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
+        raise UserError(f"batch={batch} is neither auto nor a whole number from 1 up")
+    _check_run(config, {"worker": 0})
     if config.images != 1:
         raise UserError(f"images={config.images}: targets= makes one picture of each; give target= for several of one")
     if config.resume is not True:

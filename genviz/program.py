@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,6 +28,7 @@ _PATHS = ("image", "style", "pictures", "generator.start")
 _NAME = re.compile(r"[\w.+-]+")
 _BAD_INPUT = 2
 _INTERRUPTED = 130
+_PATIENCE = 1.0  # seconds between two looks at the parent
 
 
 class JobError(Exception):
@@ -48,6 +52,8 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
 
     def guarded(config: DictConfig) -> None:
         begun.append(True)
+        if os.getpid() != program:  # in a process of a launcher's
+            _end_with_parent()
         try:
             code = main(config)
         except _BAD as error:  # here: Hydra would add a line of its own
@@ -90,6 +96,18 @@ def compose(configs: Path, name: str, overrides: Sequence[str]) -> DictConfig:
     return config
 
 
+def _end_with_parent() -> None:
+    """Let this process end, as by SIGTERM, when the one that started it has ended: a launcher leaves it alone."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PATIENCE)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _say(message: str) -> None:
     program = Path(sys.argv[0])
     name = program.parent.name if program.stem == "__main__" else program.name
@@ -101,6 +119,11 @@ def _quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value
+
+
 def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
     """Spare the user Hydra's quoting, and name any of torchvision's models a classifier."""
     multirun = any(argument in ("-m", "--multirun") for argument in arguments)  # where a comma separates targets
@@ -108,11 +131,9 @@ def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key == "target" and equals and not multirun:
-            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-                value = value[1:-1]
-            words.append(f'target="{check_spelling(value)}"')
+            words.append(f'target="{check_spelling(_unquoted(value))}"')
         elif key == "targets" and equals and value != "null":  # in a multirun, too, all are each job's
-            words.append(f"targets={_quoted(value.strip('[]'))}")
+            words.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")
         elif key in _PATHS and value and value != "null" and value[0] not in "'\"" and not multirun:
             words.append(f"{key}={_quoted(value)}")
         elif key == "name" and _NAME.fullmatch(value):

@@ -12,7 +12,6 @@ from typing import Any
 from tqdm import tqdm
 
 from genviz.build import Names
-from genviz.errors import UserError
 from genviz.interfaces import Classifier, Generator
 from genviz.review.write import Review
 from genviz.targets import Target
@@ -49,8 +48,7 @@ def done(picture: Path, target: Target, updates: int, note: str | None) -> None:
 
 def stopped(checkpoint: Path, which: signal.Signals, updates: int, names: Names) -> None:
     """Say that a signal ended the training, and that nothing is lost."""
-    command = "the same command" if names.note is None else f"the same command with classifier={names.classifier}"
-    print(f"{which.name} after update {updates}, saved: {checkpoint}; {command} goes on from there")
+    print(f"{which.name} after update {updates}, saved: {checkpoint}; {_again(names)} goes on from there")
 
 
 def ends(verdicts: Sequence[tuple[str, Verdict]], note: str | None, picture: Path, checkpoint: Path, run: str) -> None:
@@ -80,9 +78,15 @@ def sweep_target(number: int, of: int, target: Target, verdict: Verdict) -> None
     tqdm.write(f"{number}/{of} {target}: {told}", file=sys.stdout)
 
 
-def sweep_failure(number: int, of: int, target: Target, error: UserError) -> None:
+def sweep_failure(number: int, of: int, target: str, why: str) -> None:
     """Say why a target cannot be made."""
-    tqdm.write(f"{number}/{of} {target}: cannot be made: {error}", file=sys.stderr)
+    why = why.replace("resume=false", f"target={target} resume=false")  # for this one alone
+    tqdm.write(f"{number}/{of} {target}: cannot be made: {why}", file=sys.stderr)
+
+
+def sweep_unseen(error: Exception) -> None:
+    """Say that the page could not be written anew."""
+    tqdm.write(f"the page is not up to date: {error}", file=sys.stderr)
 
 
 def sweep_halves(at_once: int) -> None:
@@ -90,11 +94,9 @@ def sweep_halves(at_once: int) -> None:
     tqdm.write(f"the memory does not hold so many targets; {at_once} at a time from here on", file=sys.stderr)
 
 
-def sweep_stopped(which: signal.Signals, done: int, of: int) -> None:
+def sweep_stopped(which: signal.Signals, done: int, of: int, names: Names) -> None:
     """Say that a signal ended the sweep, and that nothing is lost."""
-    print(
-        f"{which.name}: {done} of {of} targets are done, what has begun is saved; the same command goes on from there"
-    )
+    print(f"{which.name}: {done} of {of} targets are done, what has begun is saved; {_again(names)} goes on")
 
 
 def sweep_ends(
@@ -119,6 +121,10 @@ def sweep_where(made: Review, folder: Path, run: str) -> None:
     if sheets:
         print(f"sheet       {sheets[0]}{more}")
     print(f"pictures    {folder}\nrun         {run}", flush=True)
+
+
+def _again(names: Names) -> str:
+    return "the same command" if names.note is None else f"the same command with classifier={names.classifier}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -61,8 +61,13 @@ def _entries(text: str, depth: int) -> list[tuple[str, str]]:
         entry = part.strip()
         if entry and ":" not in entry and entry != "all" and depth == 0:
             for number, line in enumerate(_lines(entry), 1):
-                inner = _entries(line.partition("#")[0], depth=1)
-                entries += [(single, f"{entry}, line {number}: ") for single, _ in inner]
+                where = f"{entry}, line {number}: "
+                try:
+                    entries += [(single, where) for single, _ in _entries(line.partition("#")[0], depth=1)]
+                except UserError as error:
+                    raise UserError(f"{where}{error}") from None
+        elif entry and ":" not in entry and entry != "all":
+            raise UserError(f"'{entry}' in a file names no target; such as {EXAMPLES.partition(', or')[0]}")
         elif entry:
             entries.append((entry, ""))
     return entries

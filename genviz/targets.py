@@ -109,6 +109,8 @@ def check_spelling(text: object) -> str:
         raise UserError(f"target={text!r} is no target{hint}; such as {EXAMPLES}")
     if not text.strip():
         raise UserError(f"the target is empty; such as {EXAMPLES}")
+    if "," in text:
+        raise UserError(f"target {text!r} holds ','; several are targets={text}")
     if strange := _STRANGE.search(text):
         raise UserError(f"target {text!r} holds {strange.group()!r}, which no target does; such as {EXAMPLES}")
     return text

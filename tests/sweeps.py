@@ -1,5 +1,8 @@
 """What the tests of sweeps share: small targets, and how they are made."""
 
+import json
+
+import torch
 from conftest import CONFIGS, TINY
 
 from genviz import build, program
@@ -33,3 +36,26 @@ def swept(folder, *words, targets=TARGETS):
     config, found = begun(folder, f"targets={targets}", *words)
     names = build.names(config)
     return sweep(config, found), folder / "outputs" / names.classifier / names.generator
+
+
+def checkpoint(folder):
+    """All that a target's checkpoint holds but for how long it took, by the path to it."""
+    path = str(folder).replace("/outputs/", "/checkpoints/") + "/last.ckpt"
+    found = {}
+
+    def walk(where, value):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk((*where, key), inner)
+        elif isinstance(value, list | tuple):
+            for key, inner in enumerate(value):
+                walk((*where, key), inner)
+        elif where[-1] not in ("seconds", "outputs", "checkpoints", "batch"):
+            found[where] = value.tolist() if isinstance(value, torch.Tensor) else value
+
+    walk((), torch.load(path, weights_only=True))
+    return found
+
+
+def results(folder):
+    return {name: json.loads((folder / name / "result.json").read_text()) for name in FOLDERS}

@@ -33,7 +33,8 @@ class Decoders(nn.Sequential):
     def __init__(self, ones: Sequence[Decoder]) -> None:
         super().__init__(*(_side_by_side(layers) for layers in zip(*ones, strict=True)))
         self.load_state_dict(join([one.state_dict() for one in ones]))
-        self.count, self.together = len(ones), None  # type: int, bool | None
+        self.count = len(ones)
+        self.together: bool | None = None
         self._one = (copy.deepcopy(ones[0]).to("meta"),)  # in a tuple: its parameters are not ours
         self.code_shape, self.image_size = ones[0].code_shape, ones[0].image_size
 
@@ -80,7 +81,8 @@ class SharedDecoder(nn.Sequential):
 
     def __init__(self, one: Decoder, count: int) -> None:
         super().__init__(*(ImagesNorm(layer, count) if isinstance(layer, nn.BatchNorm2d) else layer for layer in one))
-        self.count, self.together = count, None  # type: int, bool | None
+        self.count = count
+        self.together: bool | None = None
         self.code_shape, self.image_size = one.code_shape, one.image_size
 
     def forward(self, codes: Tensor) -> Tensor:

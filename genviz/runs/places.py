@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from genviz import build
-from genviz.errors import UserError
+from genviz.errors import CannotWriteError, UserError
 from genviz.files import prepare_folder
 from genviz.targets import Target
 
@@ -62,14 +63,27 @@ class Places:
         """
         folder = self.outputs.parent / CLAIMS  # beside the outputs, which may be set aside
         prepare_folder(folder)
-        lock = FileLock(folder / f"{self.outputs.name}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
+        lock = claim(folder / f"{self.outputs.name}.lock")
+        if lock is None:
             raise TakenError(
                 f"{self.outputs} is being made by another process; wait for it, or keep both with tag=NAME"
-            ) from error
-        try:
+            )
+        with lock:
             yield
-        finally:
-            lock.release()
+
+
+def claim(path: Path) -> AbstractContextManager[Any] | None:
+    """Hold the file ``path`` until the context ends; None where another process holds it.
+
+    Raises:
+        CannotWriteError: it cannot be written to.
+    """
+    lock = FileLock(path, mode=0o666)  # of a folder that several people share
+    held = ExitStack()
+    try:
+        held.enter_context(lock.acquire(timeout=0))
+    except Timeout:
+        return None
+    except OSError as error:
+        raise CannotWriteError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
+    return held

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -48,6 +49,7 @@ class Run:
         self.config, self.target, self.classifier, self.generator_sha256 = config, target, classifier, generator_sha256
         self.places, self.names = Places.of(config, target), build.names(config)
         self.alike = identity.of_training(config, target, classifier.weights_sha256, generator_sha256)
+        self._seen = self._stamp()
         known = self.places.checkpoint
         self.goes_on, self.updates = bool(config.resume) and known.exists(), 0
         self.wandb_run_id: str | None = None
@@ -59,7 +61,16 @@ class Run:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        return self.updates >= self.config.updates and self.places.result.exists() and self.places.picture.exists()
+        return bool(self.config.resume) and finished(self.places, self.alike, self.config.updates) is not None
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether another process has gone on with it since this was made."""
+        return self._stamp() != self._seen
+
+    def _stamp(self) -> list[int]:
+        files = (self.places.checkpoint, self.places.result)
+        return [path.stat().st_mtime_ns if path.exists() else 0 for path in files]
 
     @property
     def record(self) -> dict[str, Any]:
@@ -136,3 +147,14 @@ class Run:
     def write_result(self, result: dict[str, Any]) -> None:
         """Write the file that says that the run is done."""
         write_text(self.places.result, json.dumps(result, indent=2) + "\n")
+
+
+def finished(places: Places, alike: Mapping[str, str], updates: int) -> dict[str, Any] | None:
+    """The result that is there of these settings and at least so many ``updates``, with its picture; None for none."""
+    try:
+        result = json.loads(places.result.read_text(encoding="utf-8"))
+        whole = {"target", "verdict", "explanation", "activation", "rank", "top_classes", "seed"} <= set(result)
+        done = result["identity"] == alike and result["updates_wanted"] >= updates
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return result if whole and done and places.picture.exists() else None

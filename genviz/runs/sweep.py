@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import signal
 import time
+import traceback
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig
 
-from genviz import build, identity, report
+from genviz import build, report
 from genviz.errors import CannotWriteError, UserError
+from genviz.files import write_text
 from genviz.interfaces import Classifier
 from genviz.review.write import review, write_review
 from genviz.runs.batch import Batch
-from genviz.runs.places import Places, TakenError
 from genviz.runs.run import Run
 from genviz.runs.sweep_log import SweepLog
+from genviz.runs.waiting import Waiting
 from genviz.targets import Target
 
 _AT_ONCE = 64  # on a GPU, or as many as its memory holds
 _SECONDS = 60.0  # between two writings of the page, at least
-_ALIKE = 3  # targets, the first ones, that fail for the same reason: it is not theirs
+_ALIKE = 3  # targets, the first ones, whose training fails for the same reason: it is not theirs
+_FULL = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
 
 
 def sweep(config: DictConfig, targets: Sequence[Target]) -> int:
@@ -43,133 +44,51 @@ def sweep(config: DictConfig, targets: Sequence[Target]) -> int:
 
 
 class Sweep:
-    """The targets that are left, and what has come of the others.
+    """The making of many targets.
 
     Attributes:
-        at_once: how many targets are trained together.
-        results: of the targets that are done, by name.
-        failures: why a target could not be made, by name.
+        waiting: what is left of them, and what came of the others.
+        at_once: how many are trained together.
     """
 
     def __init__(self, config: DictConfig, targets: Sequence[Target], classifier: Classifier) -> None:
-        self.config, self.targets, self.classifier = config, targets, classifier
-        self.names, self.generator_sha256 = build.names(config), build.generator_sha256(config)
-        self.results: dict[str, dict[str, Any]] = {}
-        self.failures: dict[str, str] = {}
-        on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
-        self.at_once = int(config.batch) if config.batch != "auto" else _AT_ONCE if on_gpu else 1
-        self._alike: dict[int, dict[str, str]] = {}
-        self._by_themselves: set[str] = set()
+        self.config, self.waiting = config, Waiting(config, targets, classifier)
+        self.at_once = _at_once(config)
         self._shown, self._showing = time.monotonic(), 0.0
+        self._reasons: list[str] = []
 
     def make(self) -> int:
         """Make what is left; return the program's exit code."""
-        waiting = [target for target in self.targets if not self._is_done(target)]
-        report.sweep_begins(self.names, len(self.targets), len(self.results), self.at_once, self.classifier)
-        log, ended_by = SweepLog(self.config, self.names), None
-        while ended_by is None:
-            with ExitStack() as claims:
-                runs = self._claim(waiting, claims)
-                if not runs:  # all are over, or other processes make the rest
-                    break
-                ended_by = self._make(runs, log)
-            self._show()
-            waiting = [target for target in waiting if not self._is_over(target)]
-        waiting = [target for target in waiting if not self._is_over(target) and not self._is_done(target)]
-        rows = [
-            (result, Places.of(self.config, target, self.names).picture)
-            for target in self.targets
-            if (result := self.results.get(str(target))) is not None
-        ]
-        log.end(rows)
-        if ended_by is not None and waiting:
-            report.sweep_stopped(ended_by, len(rows), len(self.targets))
-            return 128 + ended_by
-        elsewhere = [str(target) for target in waiting]
-        report.sweep_ends(list(self.results.values()), self.failures, elsewhere, self.names)
-        if rows:
-            report.sweep_where(review(Path(self.config.paths.outputs).expanduser()), log.folder, log.where)
-        return 2 if self.failures else 0
+        waiting, targets = self.waiting, self.waiting.targets
+        waiting.look()
+        report.sweep_begins(waiting.names, len(targets), len(waiting.results), self.at_once, waiting.classifier)
+        log = SweepLog(self.config, waiting.names, targets)
+        with noticing() as noticed:
+            while not noticed:
+                with ExitStack() as claims:
+                    told = len(waiting.failures)
+                    runs = waiting.claim(self.at_once, claims)
+                    for name in list(waiting.failures)[told:]:
+                        report.sweep_failure(waiting.over, len(targets), name, waiting.failures[name])
+                    if not runs:  # all are over, or other processes make the rest
+                        break
+                    noticed += self.make_batch(runs, log)
+                self._show()
+            left = waiting.look()
+            done = [target for target in targets if str(target) in waiting.results]
+            log.end([(waiting.results[str(target)], waiting.places(target).picture) for target in done])
+        if noticed and left:
+            report.sweep_stopped(noticed[0], len(done), len(targets), waiting.names)
+            return 128 + noticed[0]
+        report.sweep_ends(list(waiting.results.values()), waiting.failures, list(map(str, left)), waiting.names)
+        if done:
+            report.sweep_where(review(self._outputs), log.folder, log.where)
+        return 2 if waiting.failures else 0
 
-    def _show(self) -> None:
-        """Write the page anew if that takes next to nothing of the time that has passed since it was written."""
-        if self.results and time.monotonic() - self._shown > max(_SECONDS, 50 * self._showing):
-            begun = time.monotonic()
-            write_review(Path(self.config.paths.outputs).expanduser())
-            self._shown = time.monotonic()
-            self._showing = self._shown - begun
-
-    def _is_over(self, target: Target) -> bool:
-        return str(target) in self.results or str(target) in self.failures
-
-    def _is_done(self, target: Target) -> bool:
-        """Whether a result of these settings is there, also one of another process; it is remembered."""
-        places = Places.of(self.config, target, self.names)
-        try:
-            result = json.loads(places.result.read_text(encoding="utf-8"))
-            made, wanted = result["identity"], result["updates_wanted"]
-        except (OSError, ValueError, LookupError, TypeError):
-            return False
-        if made != self._identity(target) or wanted < self.config.updates or not places.picture.exists():
-            return False
-        self.results[str(target)] = result
-        return True
-
-    def _settled(self, target: Target) -> DictConfig:
-        """The configuration of the target by itself."""
-        config = copy.deepcopy(self.config)
-        config.target, config.targets = str(target), None
-        build.settle(config, target, self.classifier)
-        return config
-
-    def _identity(self, target: Target) -> dict[str, str]:
-        """Every setting that the target's picture depends on."""
-        follows = self._follows(target)
-        if follows not in self._alike:
-            self._alike[follows] = identity.of_training(
-                self._settled(target), target, self.classifier.weights_sha256, self.generator_sha256
-            )
-        return {**self._alike[follows], "target": str(target)}
-
-    def _claim(self, waiting: Sequence[Target], claims: ExitStack) -> list[Run]:
-        """The next runs that can be trained together, kept from other processes; none where all are taken."""
-        runs: list[Run] = []
-        for target in waiting:
-            if runs and not self._go_together(target, runs[0].target):
-                continue
-            try:
-                with ExitStack() as claim:
-                    claim.enter_context(Places.of(self.config, target, self.names).claimed())
-                    if self._is_done(target):
-                        continue  # by another process, in between
-                    run = Run(self._settled(target), target, self.classifier, self.generator_sha256)
-                    if runs and run.updates != runs[0].updates:
-                        continue
-                    claims.enter_context(claim.pop_all())
-            except TakenError:
-                continue
-            except CannotWriteError:
-                raise
-            except UserError as error:
-                self._fail(target, error)
-                continue
-            runs.append(run)
-            if len(runs) == self.at_once or str(target) in self._by_themselves:
-                break
-        return runs
-
-    def _go_together(self, target: Target, other: Target) -> bool:
-        """Whether the settings that follow from their layers are the same, and none is to be by itself."""
-        return self._follows(target) == self._follows(other) and str(target) not in self._by_themselves
-
-    def _follows(self, target: Target) -> int:
-        """What the settings that follow from a target's layers go by."""
-        return self.classifier.stride(target.layers) if self.config.generator.get("margin") == build.AUTO else 0
-
-    def _make(self, runs: Sequence[Run], log: SweepLog) -> signal.Signals | None:
-        """Train a batch and write what comes of it; the signal that ended it, None for none."""
-        over = len(self.results) + len(self.failures)
-        title = f"{over + 1}/{len(self.targets)} {runs[0].target}"
+    def make_batch(self, runs: Sequence[Run], log: SweepLog) -> list[signal.Signals]:
+        """Train some runs together and write what comes of them; the signals that came meanwhile."""
+        waiting, targets = self.waiting, self.waiting.targets
+        title = f"{waiting.over + 1}/{len(targets)} {runs[0].target}"
         title += f" and {len(runs) - 1} more" if len(runs) > 1 else ""
         try:
             batch = Batch(runs, title=title, position=log.worker)
@@ -177,39 +96,91 @@ class Sweep:
                 run.begin()
             batch.fit()
             if batch.signal is not None:
-                return batch.signal
+                return [batch.signal]
             finished = batch.finish()
         except CannotWriteError:
             raise
-        except UserError as error:
-            if len(runs) > 1:  # whose it is will be seen
-                self._by_themselves |= {str(run.target) for run in runs}
-            else:
-                self._fail(runs[0].target, error)
-            return None
-        except RuntimeError as error:
-            if "memory" not in str(error) or len(runs) == 1:
-                raise
-            self.at_once = len(runs) // 2
-            report.sweep_halves(self.at_once)
-            return None
+        except Exception as error:
+            self._failed(runs, error)
+            return []
         for run, verdicts, result in finished:
             run.write_result(result)
-            self.results[str(run.target)] = result
-            report.sweep_target(len(self.results) + len(self.failures), len(self.targets), run.target, verdicts[0][1])
-            done = Counter(str(made["verdict"]) for made in self.results.values())
-            shares = {verdict: count / len(self.results) for verdict, count in done.items()}
-            log.add(result, run.places.picture, len(self.results), shares)
-        return batch.noticed
+            waiting.results[str(run.target)] = result
+            report.sweep_target(waiting.over, len(targets), run.target, verdicts[0][1])
+            counts = Counter(str(made["verdict"]) for made in waiting.results.values())
+            shares = {verdict: count / len(waiting.results) for verdict, count in counts.items()}
+            log.add(result, run.places.picture, len(waiting.results), shares)
+        return [] if batch.noticed is None else [batch.noticed]
 
-    def _fail(self, target: Target, error: UserError) -> None:
-        """Remember why a target cannot be made.
+    def _failed(self, runs: Sequence[Run], error: Exception) -> None:
+        """Try the runs of a batch that failed with fewer, or by themselves; tell of one that was by itself.
 
         Raises:
             UserError: the first ones all fail for the same reason, which is therefore not theirs.
         """
-        self.failures[str(target)] = str(error)
-        report.sweep_failure(len(self.results) + len(self.failures), len(self.targets), target, error)
-        reasons = {why.replace(name, "").replace(name.replace(":", "-"), "") for name, why in self.failures.items()}
-        if not self.results and len(self.failures) == _ALIKE and len(reasons) == 1:
-            raise UserError(f"the first {_ALIKE} targets failed alike: {error}") from error
+        waiting = self.waiting
+        if len(runs) > 1:
+            if isinstance(error, RuntimeError) and any(word in str(error) for word in _FULL):
+                self.at_once = len(runs) // 2
+                report.sweep_halves(self.at_once)
+            else:  # whose it is will be seen
+                waiting.by_themselves |= {str(run.target) for run in runs}
+            return
+        (run,) = runs
+        name, why = str(run.target), str(error)
+        if not isinstance(error, UserError):
+            trace = run.places.outputs / "error.txt"
+            write_text(trace, "".join(traceback.format_exception(error)))
+            why = f"{type(error).__name__}: {why.splitlines()[0] if why else ''} ({trace})"
+        waiting.failures[name] = why
+        report.sweep_failure(waiting.over, len(waiting.targets), name, why)
+        self._reasons.append(f"{type(error).__name__} {error}".replace(name, "").replace(run.target.folder, ""))
+        if not waiting.results and len(self._reasons) == _ALIKE and len(set(self._reasons)) == 1:
+            raise UserError(f"the first {_ALIKE} targets failed alike: {why}") from error
+
+    @property
+    def _outputs(self) -> Path:
+        return Path(self.config.paths.outputs).expanduser()
+
+    def _show(self) -> None:
+        """Write the page anew if that takes next to nothing of the time that has passed since it was written."""
+        begun = time.monotonic()
+        if self.waiting.results and begun - self._shown > max(_SECONDS, 50 * self._showing):
+            try:
+                write_review(self._outputs)
+            except CannotWriteError:
+                raise
+            except (
+                UserError,
+                OSError,
+            ) as error:  # of a folder that other processes write to; the next may see it whole
+                report.sweep_unseen(error)
+            self._shown = time.monotonic()
+            self._showing = self._shown - begun
+
+
+@contextmanager
+def noticing() -> Iterator[list[signal.Signals]]:
+    """The SIGINT and SIGTERM that come in the meantime, in place of what they do; a second one interrupts."""
+    noticed: list[signal.Signals] = []
+
+    def notice(number: int, frame: Any) -> None:  # noqa: ARG001 - Python's signature
+        noticed.append(signal.Signals(number))
+        if len(noticed) > 1:
+            raise KeyboardInterrupt
+
+    before = {which: signal.signal(which, notice) for which in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield noticed
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+def _at_once(config: DictConfig) -> int:
+    """How many targets can be trained together, each as if alone."""
+    own_gradients = config.trainer.get("gradient_clip_val") is None and config.trainer.precision != "16-mixed"
+    if not build.holds_many(config) or not own_gradients:  # both would make one of all targets' gradients
+        return 1
+    on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    return int(config.batch) if config.batch != "auto" else _AT_ONCE if on_gpu else 1

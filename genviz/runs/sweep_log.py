@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from genviz import build
 from genviz.files import prepare_folder, write_text
 from genviz.loggers import WandbRun, log_table, log_target
-from genviz.runs.places import CLAIMS
+from genviz.runs.places import CLAIMS, claim
 from genviz.runs.trainer import close
+from genviz.targets import Target
 
 
 class SweepLog:
-    """The sweep's own run in the configured logger; started again, the process goes on with it.
+    """The sweep's own run in the configured logger; started again with the same targets, the process goes on with it.
 
     One run with a table, not one a target: a thousand targets can then be sorted, filtered and grouped by verdict,
     class or rank on one page, each with its picture; a group of a thousand runs shows names. What goes on during the
@@ -29,19 +31,19 @@ class SweepLog:
         worker: the number of this process among those that share the folder.
     """
 
-    def __init__(self, config: DictConfig, names: build.Names) -> None:
+    def __init__(self, config: DictConfig, names: build.Names, targets: Sequence[Target]) -> None:
         self.folder = Path(config.paths.outputs).expanduser() / names.classifier / names.generator
         self._claim = ExitStack()
         self.worker = self._number(int(config.worker))
-        known = self.folder / f"sweep-{self.worker}.json"
-        run_id = json.loads(known.read_text(encoding="utf-8"))["wandb_run_id"] if known.exists() else None
+        known, listed = self.folder / f"sweep-{self.worker}.json", _digest(targets)
+        run_id = _known(known, listed)
         group = f"{names.classifier}/{names.generator}"
         name = f"{config.targets} on {group}" + (f", worker {self.worker}" if self.worker else "")
         self.loggers = build.loggers(config, folder=self.folder, run_id=run_id, group=group, name=name)
         for logger in self.loggers:
             logger.log_hyperparams({**build.plain(config), "target": None})
             if isinstance(logger, WandbRun):
-                write_text(known, json.dumps({"wandb_run_id": logger.run_id}) + "\n")
+                write_text(known, json.dumps({"targets": listed, "wandb_run_id": logger.run_id}) + "\n")
 
     @property
     def where(self) -> str:
@@ -64,11 +66,21 @@ class SweepLog:
     def _number(self, wanted: int) -> int:
         """The first number from ``wanted`` on that no other process has."""
         prepare_folder(self.folder / CLAIMS)
-        number = wanted
-        while True:
-            try:
-                self._claim.enter_context(FileLock(self.folder / CLAIMS / f"worker-{number}.lock", timeout=0))
-            except Timeout:
-                number += 1
-            else:
-                return number
+        for number in itertools.count(wanted):
+            if (held := claim(self.folder / CLAIMS / f"worker-{number}.lock")) is not None:
+                self._claim.enter_context(held)
+                break
+        return number
+
+
+def _digest(targets: Sequence[Target]) -> str:
+    return hashlib.sha256("\n".join(map(str, targets)).encode()).hexdigest()[:16]
+
+
+def _known(path: Path, listed: str) -> str | None:
+    """The W&B run of the same list of targets; None for none."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return str(known["wandb_run_id"]) if known["targets"] == listed else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

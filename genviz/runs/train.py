@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger
 from genviz import build, report
 from genviz.loggers import WandbRun, log_result
 from genviz.runs.batch import Batch
+from genviz.runs.places import TakenError
 from genviz.runs.run import Run
 from genviz.runs.trainer import close
 from genviz.targets import Target
@@ -33,6 +34,10 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
         return 0
     batch = Batch([run], callbacks=callbacks)
     with run.places.claimed():
+        if run.has_moved:
+            raise TakenError(
+                f"another process has gone on with {target} in the meantime; the same command again sees it"
+            )
         run.begin()
         report.begins(run.names, target, batch.coupling.generator, classifier, run.updates, config.updates)
         loggers = _loggers(batch)

@@ -63,3 +63,20 @@ def test_a_workers_failure_is_the_programs(tmp_path):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert len([*(tmp_path / "one/outputs").glob("*/*/*/result.json")]) == 2
+
+
+def test_workers_end_with_the_program_that_started_them(tmp_path):
+    words = [*command(tmp_path / "one", "-m", "worker=0,1", "hydra/launcher=joblib"), "updates=100000"]
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + SECONDS
+    while len(rows := [*tmp_path.glob("one/outputs/*/*/*/metrics.csv")]) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    process.wait()
+    while True:  # they save, and stand still
+        before = [path.stat().st_size for path in rows]
+        time.sleep(2.5)
+        if before == [path.stat().st_size for path in rows] or time.monotonic() > deadline:
+            break
+    assert before == [path.stat().st_size for path in rows]
+    assert len([*tmp_path.glob("one/checkpoints/*/*/*/last.ckpt")]) == 2
