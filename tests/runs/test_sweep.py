@@ -84,10 +84,6 @@ def test_a_sweeps_checkpoint_goes_on_alone_and_an_own_one_in_a_sweep(make, alone
         assert own == (apart / folder / "final.png").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "junk", ["null", "[]", "{", '{"identity": 1}', '{"updates_wanted": null, "identity": {}}', "older"]
-)
-@pytest.mark.parametrize("words", [["+trainer.gradient_clip_val=1"], ["trainer.precision=16-mixed"]])
 def test_a_run_sees_that_another_process_has_gone_on(alone, tmp_path):
     config, (target,) = begun(tmp_path / "one", "target=class:harmonica")
     classifier = build.classifier(config.classifier)

@@ -119,6 +119,9 @@ def test_an_error_of_ours_is_one_targets_too_and_is_kept(make, monkeypatch, caps
     assert {path.parent.name for path in folder.glob("*/result.json")} == {"class-tench", "class-harmonica"}
 
 
+@pytest.mark.parametrize(
+    "junk", ["null", "[]", "{", '{"identity": 1}', '{"updates_wanted": null, "identity": {}}', "older"]
+)
 def test_a_result_that_makes_no_sense_is_made_again(make, junk):
     _, folder = make(targets="class:tench")
     path = folder / "class-tench" / "result.json"
@@ -128,6 +131,7 @@ def test_a_result_that_makes_no_sense_is_made_again(make, junk):
     assert json.loads(path.read_text())["identity"] == made["identity"]
 
 
+@pytest.mark.parametrize("words", [["+trainer.gradient_clip_val=1"], ["trainer.precision=16-mixed"]])
 def test_what_would_mix_the_targets_gradients_is_trained_one_by_one(words, tmp_path):
     config, targets = begun(tmp_path, f"targets={TARGETS}", "batch=3", *words)
     assert Sweep(config, targets, build.classifier(config.classifier)).at_once == 1
