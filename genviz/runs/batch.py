@@ -66,7 +66,7 @@ class Batch:
         self.coupling = self._couple()
         self.monitor, self.snapshots, self._checkpoints = self._callbacks()
         self.trainer = make_trainer(
-            build.plain(self.config)["trainer"],
+            runs[0].settings["trainer"],
             [self.monitor, self.snapshots, self._checkpoints, *callbacks],
             updates=self.config.updates,
             checkpoint_io=self._checkpoint_io(),
@@ -150,7 +150,7 @@ class Batch:
             passing=self.title is not None,
             position=self.position,
         )
-        every = build.plain(config)["snapshot_every"]
+        every = self.runs[0].settings["snapshot_every"]
         snapshots = Snapshots(folders=folders, every=every, updates=config.updates, how=config.display)
         checkpoints = Checkpoints(
             path=self.runs[0].places.checkpoint,

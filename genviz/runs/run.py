@@ -32,8 +32,10 @@ class Run:
         target: what should fire.
         classifier: in which.
         generator_sha256: of the weights that the generator begins with.
+        names: of the parts, if they are known.
 
     Attributes:
+        settings: the configuration as plain data.
         alike: every setting that its picture depends on.
         goes_on: whether it has a checkpoint.
         updates: those made before.
@@ -44,10 +46,16 @@ class Run:
     """
 
     def __init__(
-        self, config: DictConfig, target: Target, classifier: Classifier, generator_sha256: str | None
+        self,
+        config: DictConfig,
+        target: Target,
+        classifier: Classifier,
+        generator_sha256: str | None,
+        names: build.Names | None = None,
     ) -> None:
         self.config, self.target, self.classifier, self.generator_sha256 = config, target, classifier, generator_sha256
-        self.places, self.names = Places.of(config, target), build.names(config)
+        self.names, self.settings = names or build.names(config), build.plain(config)
+        self.places = Places.of(config, target, self.names)
         self.alike = identity.of_training(config, target, classifier.weights_sha256, generator_sha256)
         self._seen = self._stamp()
         known = self.places.checkpoint
@@ -75,7 +83,7 @@ class Run:
     @property
     def record(self) -> dict[str, Any]:
         """What its checkpoint holds beside the state."""
-        return {"config": build.plain(self.config), "identity": self.alike, "genviz": genviz.__version__}
+        return {"config": self.settings, "identity": self.alike, "genviz": genviz.__version__}
 
     def begin(self) -> None:
         """Make its folders ready; without ``resume``, the old ones are kept beside."""

@@ -71,7 +71,7 @@ class Waiting:
                     held.enter_context(self.places(target).claimed())
                     if self._find(target):  # which another process has made
                         continue
-                    run = Run(self._settled(target), target, self.classifier, self._generator_sha256)
+                    run = Run(self._settled(target), target, self.classifier, self._generator_sha256, self.names)
                     if runs and run.updates != runs[0].updates:
                         continue
                     claims.enter_context(held.pop_all())
