@@ -2,6 +2,9 @@
 
 Their tensors are those of the single decoders, side by side (see `genviz.side_by_side`). On a CPU, which one image
 keeps busy, the images are made one after the other, in the bits of each by itself; elsewhere together.
+
+Four of the paper's, forward and backward on two cores, in plain layers: 0.63 s one after the other, 0.78 s as grouped
+convolutions, 1.19 s by `torch.func.vmap`.
 """
 
 from __future__ import annotations
