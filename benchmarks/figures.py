@@ -16,7 +16,7 @@ from PIL import Image
 from genviz import build, program
 from genviz.images import read_image, read_upright, resize
 from genviz.runs.figure import panels
-from genviz.runs.train import Places
+from genviz.runs.places import Places
 from genviz.sheet import write_sheet
 
 ROOT = Path(__file__).resolve().parent.parent

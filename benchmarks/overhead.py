@@ -3,6 +3,10 @@
 In one process, `genviz.runs.train.train` with everything on (Lightning, progress, metrics, W&B offline, snapshots,
 video, checkpoints) and a hand-written PyTorch loop over the same modules make 50 updates each in turn. Printed
 is the ratio of their seconds, round by round, and the median. Then one process each for the two peaks of memory.
+
+Where VGG16 is coupled to a decoder, the same loop over torch's own layers makes its 50 updates in turn, too: the
+network as one would write it down (Upsample, Conv2d, ReLU, BatchNorm2d), in torch's default memory format and in
+channels last.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from genviz import build, program
 from genviz.interfaces import Classifier, Generator, Objective
@@ -32,6 +37,8 @@ CASES = {
     "fourier_views": ["classifier=squeezenet1_0", "classifier.weights=random", "experiment=fourier_views"],
     "pretrained": ["classifier=vgg16", "classifier.weights=random", "generator=pretrained"],
 }
+STRAIGHTFORWARD = {"plain": torch.contiguous_format, "plain, channels last": torch.channels_last}
+"""Loops over torch's own layers, for the cases with a decoder, and their memory formats."""
 
 
 def bare_updates(
@@ -56,39 +63,68 @@ def bare_updates(
     return time.perf_counter() - begin
 
 
+def straightforward(part: nn.Module, network: str, memory_format: torch.memory_format) -> Any:
+    """A copy of a generator or a classifier whose ``network`` is of torch's own layers, in ``memory_format``."""
+    copied = copy.deepcopy(part)
+    for layer in copied.modules():
+        for kind in (nn.Conv2d, nn.Upsample):
+            if isinstance(layer, kind):  # ours have the same parameters and settings
+                layer.__class__ = kind
+    copied.to(memory_format=memory_format)
+    copied.get_submodule(network).register_forward_pre_hook(
+        lambda _, inputs: (inputs[0].contiguous(memory_format=memory_format),)
+    )
+    return copied
+
+
 def time_in_turn(case: str, rounds: int) -> None:
-    """Print the ratio of our seconds to the bare loop's, and the median."""
+    """Print the ratio of our seconds to each other loop's, and the medians."""
     import pytorch_lightning as pl
 
     from genviz.runs.train import train
 
     class InTurn(pl.Callback):
-        """After each of our blocks of updates, the bare loop's."""
+        """After each of our blocks of updates, the other loops'."""
 
         def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:  # noqa: ARG002
-            self.generator = copy.deepcopy(pl_module.generator)
-            self.optimizer = pl_module.optimizer(self.generator.parameters())
-            self.ratios: list[float] = []
+            parts = {"bare": (copy.deepcopy(pl_module.generator), pl_module.classifier)}
+            for name, layout in STRAIGHTFORWARD.items() if hasattr(pl_module.generator, "layers") else ():
+                generator = straightforward(pl_module.generator, "layers", layout)
+                parts[name] = generator, straightforward(pl_module.classifier, "network", layout)
+            rest = (pl_module.objective, pl_module.regularizers, pl_module.transforms)
+            self.loops = {
+                name: (generator, classifier, *rest, pl_module.optimizer(trainable(generator)))
+                for name, (generator, classifier) in parts.items()
+            }
+            self.ratios: dict[str, list[float]] = {name: [] for name in self.loops}
             self.begin = time.perf_counter()
 
-        def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:  # noqa: ARG002
             if trainer.global_step % BLOCK:
                 return
             ours = time.perf_counter() - self.begin
-            couple = (pl_module.classifier, pl_module.objective, pl_module.regularizers, pl_module.transforms)
-            theirs = bare_updates(BLOCK, self.generator, *couple, self.optimizer)
-            first = trainer.global_step == BLOCK  # a warm-up of both
-            if not first:
-                self.ratios.append(ours / theirs)
+            first = trainer.global_step == BLOCK  # a warm-up of all
             note = " (warm-up, not counted)" if first else ""
-            print(f"\n{case}: ours {ours / BLOCK:.4f} s, bare {theirs / BLOCK:.4f} s, ratio {ours / theirs:.3f}{note}")
+            print(f"\n{case}: ours {ours / BLOCK:.4f} s{note}")
+            for name, loop in self.loops.items():
+                theirs = bare_updates(BLOCK, *loop)
+                if not first:
+                    self.ratios[name].append(ours / theirs)
+                print(f"{case}: {name} {theirs / BLOCK:.4f} s, ratio {ours / theirs:.3f}{note}")
             self.begin = time.perf_counter()
 
     in_turn = InTurn()
     with tempfile.TemporaryDirectory() as folder:
         config = program.compose(CONFIGS, "train", overrides(case, BLOCK * (rounds + 1), Path(folder)))
         train(config, build.target(config, build.sketch(config.classifier)), callbacks=[in_turn])
-    print(f"\n{case}: median ratio {statistics.median(in_turn.ratios):.3f} of {rounds} rounds of {BLOCK} updates")
+    for name, ratios in in_turn.ratios.items():
+        median = statistics.median(ratios)
+        print(f"{case}: ours / {name}: median ratio {median:.3f} of {rounds} rounds of {BLOCK} updates")
+
+
+def trainable(generator: nn.Module) -> list[nn.Parameter]:
+    """What of it is trained."""
+    return [parameter for parameter in generator.parameters() if parameter.requires_grad]
 
 
 def time_autoencoder(folder: str, rounds: int) -> None:
@@ -157,7 +193,7 @@ def peak(case: str, who: str, updates: int = 20) -> None:
                 build.regularizers(config),
             )
             views = torch.nn.Sequential(*build.transforms(config))
-            bare_updates(updates, generator, *couple, views, build.optimizer(config)(generator.parameters()))
+            bare_updates(updates, generator, *couple, views, build.optimizer(config)(trainable(generator)))
     print(f"peak {_peak_megabytes():.0f}")
 
 

@@ -17,6 +17,8 @@ from genviz.errors import UserError
 from genviz.interfaces import Classifier, Generator, Outline, Regularizer
 from genviz.objectives.together import Together
 from genviz.randomness import Streams
+from genviz.selections import stand_in
+from genviz.target_lists import Choose, parse_targets
 from genviz.targets import Target, parse_target
 
 if TYPE_CHECKING:
@@ -37,13 +39,7 @@ class Names(NamedTuple):
 
 def names(config: DictConfig) -> Names:
     """The classifier, with its weights if they are not the default; the generator, with the experiment and the tag."""
-    settings, choices = plain(config)["classifier"], config.choices
-    classifier = str(settings.get("architecture", choices.classifier))
-    weights = str(settings.get("weights", DEFAULT))
-    if weights != DEFAULT:
-        stem = Path(weights).stem
-        own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
-        classifier = stem if own else f"{classifier}-{stem}"
+    choices = config.choices
     asks = [Path(str(picture)).stem for picture in (config.image, config.style) if picture is not None]
     if choices.experiment is None and choices.objective != "activation":
         asks.insert(0, str(choices.objective))
@@ -51,11 +47,27 @@ def names(config: DictConfig) -> Names:
     own_weights = None if drawn_by == DEFAULT else Path(drawn_by).stem
     parts = (choices.generator, own_weights, choices.experiment, *asks, config.tag)
     generator = "-".join(str(part) for part in parts if part is not None)
-    classifier, generator = (re.sub(r"[^\w.+-]", "_", name) for name in (classifier, generator))
-    return Names(classifier, generator, _note(config))
+    return Names(classifier_name(config), _as_folder(generator), note(config))
 
 
-def _note(config: DictConfig) -> str | None:
+def classifier_name(config: DictConfig) -> str:
+    """What folders call the classifier: its name, with its weights if they are not the default."""
+    settings = plain(config)["classifier"]
+    classifier = str(settings.get("architecture", config.choices.classifier))
+    weights = str(settings.get("weights", DEFAULT))
+    if weights != DEFAULT:
+        stem = Path(weights).stem
+        own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
+        classifier = stem if own else f"{classifier}-{stem}"
+    return _as_folder(classifier)
+
+
+def _as_folder(name: str) -> str:
+    return re.sub(r"[^\w.+-]", "_", name)
+
+
+def note(config: DictConfig) -> str | None:
+    """What nobody may miss: that the classifier is not the one that was wanted; None where it is."""
     wanted = config.choices.instead_of
     if wanted is None:
         return None
@@ -111,6 +123,33 @@ def target(config: DictConfig, outline: Outline) -> Target:
     return parse_target(config.target, outline.labels, outline.layers)
 
 
+def targets(config: DictConfig, outline: Outline, choose: Choose) -> list[Target]:
+    """The configured targets, one or many, for a classifier with this outline.
+
+    Args:
+        choose: finds the filters of an entry that names them by what they contribute.
+    """
+    if config.get("targets") is None:
+        return [target(config, outline)]
+    return parse_targets(config.targets, outline.labels, outline.layers, choose)
+
+
+def check_targets(config: DictConfig, outline: Outline) -> None:
+    """See that a classifier with this outline has what is configured; filters that are still to be found stand open.
+
+    Raises:
+        UserError: it has not.
+    """
+    if config.get("targets") is not None:
+        parse_targets(config.targets, outline.labels, outline.layers, lambda entry: [stand_in(entry, outline)])
+        return
+    standing = stand_in(config.target, outline)
+    try:
+        parse_target(standing, outline.labels, outline.layers)
+    except UserError as error:
+        raise UserError(str(error).replace(standing, str(config.target))) from None
+
+
 def classifier(settings: Any) -> FrozenClassifier:
     """The classifier of these settings, its weights loaded."""
     return make(settings, "classifier")
@@ -129,18 +168,31 @@ def settle(config: DictConfig, target: Target, classifier: Classifier) -> None:
         settings.margin = max(round(classifier.stride(target.layers) / 4), 1) - 1
 
 
-def streams(config: DictConfig) -> Streams:
-    """The random numbers of the configured images: torch's own for one, as many streams for several."""
-    return Streams(None if config.images == 1 else range(config.seed, config.seed + config.images))
+def streams(config: DictConfig, targets: int = 1) -> Streams:
+    """The random numbers of the configured images of each target: torch's own for one, as many streams for several."""
+    seeds = [*range(config.seed, config.seed + config.images)] * targets
+    return Streams(None if len(seeds) == 1 else seeds)
+
+
+def generator_sha256(config: DictConfig) -> str | None:
+    """What weights the configured generator begins with; None for none."""
+    settings = plain(config)["generator"]
+    kind = get_class(str(settings.pop("_target_")))
+    assert issubclass(kind, Generator)
+    return kind.sha256_of(**settings)
+
+
+def holds_many(config: DictConfig) -> bool:
+    """Whether the configured generator holds several images."""
+    return bool(getattr(get_class(str(config.generator._target_)), "holds_many", False))
 
 
 def generator(config: DictConfig, streams: Streams) -> Generator:
-    """The configured generator, its parameters drawn."""
-    kind = get_class(str(config.generator._target_))
+    """The configured generator of an image for each of the ``streams``, its parameters drawn."""
     if not streams.own:
         return make(config.generator, "generator")
-    if not getattr(kind, "holds_many", False):
-        raise UserError(f"generator={config.choices.generator} makes one image at a time: images=1")
+    if not holds_many(config):
+        raise UserError(f"generator={config.choices.generator} makes one image at a time: images=1 batch=1")
     return make(config.generator, "generator", streams=streams)
 
 

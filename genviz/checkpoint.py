@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from genviz.errors import UserError
 from genviz.files import atomic_write, load_torch_file
+from genviz.side_by_side import join, split
 
 FORMAT = 1
 KEY = "genviz"
@@ -20,19 +21,68 @@ KEY = "genviz"
 
 
 _KEYS = {"state_dict", "optimizer_states", "loops", "global_step", "identity", "rng", "seconds", "wandb_run_id"}
+_SIDE_BY_SIDE = ("state_dict", "optimizer_states")
+_APART = {*_SIDE_BY_SIDE, "streams", KEY}
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, written beside and moved into place, and loaded with ``weights_only``."""
+    """Lightning's checkpoint files, written beside and moved into place, and loaded with ``weights_only``.
+
+    A state with a number that is not finite is not written; the last sound one stays.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        buffer = io.BytesIO()  # written in one piece: torch hides a full disk in a RuntimeError
-        torch.save(checkpoint, buffer)
-        with atomic_write(Path(path)) as file:
-            file.write(buffer.getbuffer())
+        if all(bool(value.isfinite().all()) for value in checkpoint["state_dict"].values()):
+            buffer = io.BytesIO()  # written in one piece: torch hides a full disk in a RuntimeError
+            torch.save(checkpoint, buffer)
+            with atomic_write(Path(path)) as file:
+                file.write(buffer.getbuffer())
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
         return read_checkpoint(Path(path))
+
+
+class Apart(NamedTuple):
+    """Where a target of a batch has its checkpoint."""
+
+    path: Path
+    record: Mapping[str, Any]
+    """What its checkpoint holds beside the state: config, identity, run id."""
+
+
+class BatchCheckpointIO(AtomicCheckpointIO):
+    """A batch of targets whose checkpoints are those that each would have alone, so that it can go on in any batch.
+
+    Args:
+        targets: in the order of the batch's images, one each; none of them on torch's own stream of random numbers.
+        failed: which of them are not to be saved any more.
+    """
+
+    def __init__(self, targets: Sequence[Apart], failed: Callable[[], Sequence[bool]]) -> None:
+        super().__init__()
+        self.targets, self.failed = targets, failed
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        count = len(self.targets)
+        rest = {key: value for key, value in checkpoint.items() if key not in _APART}
+        states = split({key: checkpoint[key] for key in _SIDE_BY_SIDE}, count)
+        ours, streams = checkpoint[KEY], checkpoint["streams"]
+        for target, state, stream, failed in zip(self.targets, states, streams, self.failed(), strict=True):
+            if not failed:
+                rng = {**ours["rng"], "torch": stream}  # alone, its stream is torch's own
+                own = {**ours, **target.record, "rng": rng, "seconds": ours["seconds"] / count}
+                super().save_checkpoint({**rest, **state, "streams": [], KEY: own}, target.path)
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+        """Put the targets' checkpoints side by side; they stand after the same update."""
+        checkpoints = [read_checkpoint(target.path) for target in self.targets]
+        ours = [checkpoint[KEY] for checkpoint in checkpoints]
+        return {
+            **checkpoints[0],
+            **join([{key: checkpoint[key] for key in _SIDE_BY_SIDE} for checkpoint in checkpoints]),
+            "streams": [own["rng"]["torch"] for own in ours],
+            KEY: {**ours[0], "seconds": sum(own["seconds"] for own in ours)},
+        }
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

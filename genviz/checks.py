@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz.errors import UserError
 from genviz.images import Display
+from genviz.target_lists import EXAMPLES as TARGETS
 from genviz.targets import EXAMPLES
 
 _NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "log_every": 1, "median": 1, "images": 1}
@@ -29,11 +30,10 @@ def check_training(config: DictConfig) -> None:
     Raises:
         UserError: a setting is missing, or not of its kind.
     """
-    if OmegaConf.is_missing(config, "target") or config.get("target") is None:
-        raise UserError(
-            f"say what should fire: target=class:harmonica for instance ({EXAMPLES}); "
-            "all classes: python -m genviz labels"
-        )
+    if config.get("targets") is not None:
+        _check_sweep(config)
+    else:
+        _check_target(config, f"say what should fire: target=class:harmonica for instance ({EXAMPLES})")
     _check_run(config, _NUMBERS)
     _check_devices(config)
     moments = config.snapshot_every if isinstance(config.snapshot_every, ListConfig) else [config.snapshot_every]
@@ -41,11 +41,57 @@ def check_training(config: DictConfig) -> None:
         raise UserError(f"snapshot_every={config.snapshot_every} is no whole number from 1 up, nor a list of updates")
     if not isinstance(config.lr_end, int | float) or isinstance(config.lr_end, bool) or not 0 <= config.lr_end <= 1:
         raise UserError(f"lr_end={config.lr_end} is no share from 0 to 1")
-    for name in ("image", "style", "pictures"):
+    for name in ("image", "style"):
         if config[name] is not None and not (isinstance(config[name], str) and config[name]):
-            raise UserError(f"{name}={config[name]} is no {'folder' if name == 'pictures' else 'file'}")
+            raise UserError(f"{name}={config[name]} is no file")
+    _check_pictures(config)
     if config.display not in get_args(Display):
         raise UserError(f"display={config.display} is not known; it is {', '.join(get_args(Display))}")
+
+
+def _check_sweep(config: DictConfig) -> None:
+    if not OmegaConf.is_missing(config, "target") and config.target is not None:
+        raise UserError(f"target={config.target} and targets={config.targets}: give one of them")
+    if not isinstance(config.targets, str):
+        raise UserError(f"targets={config.targets} is no list of targets; such as {TARGETS}")
+    batch = config.batch
+    if batch != "auto" and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
+        raise UserError(f"batch={batch} is neither auto nor a whole number from 1 up")
+    _check_run(config, {"worker": 0})
+    if config.images != 1:
+        raise UserError(f"images={config.images}: targets= makes one picture of each; give target= for several of one")
+    if config.resume is not True:
+        raise UserError(
+            "targets= goes on where it was; for a new beginning give tag=NAME or another paths.outputs, "
+            "or for one of them target=NAME resume=false"
+        )
+
+
+def check_contributions(config: DictConfig) -> None:
+    """Look at what no constructor looks at.
+
+    Raises:
+        UserError: a setting is missing, or not of its kind.
+    """
+    _check_target(config, "say of which class: target=class:harmonica for instance")
+    _check_run(config, {"count": 1, "top": 1})
+    _check_pictures(config)
+    _check_layers(config, "layer")
+    _check_devices(config)
+
+
+def check_bias(config: DictConfig) -> None:
+    """Look at what no constructor looks at, beside a training's settings.
+
+    Raises:
+        UserError: a setting is missing, or not of its kind.
+    """
+    _check_target(config, "say of which class: target=class:harmonica for instance")
+    check_training(config)
+    _check_run(config, {"count": 1, "filters": 0, "neighbours": 1})
+    _check_layers(config, "layer", "features")
+    if config.images != 1:
+        raise UserError(f"images={config.images}: the report is about one picture of the class, images=1")
 
 
 def check_distillation(config: DictConfig) -> None:
@@ -112,6 +158,22 @@ def check_pretraining(config: DictConfig) -> None:
     strategy = str(config.trainer.get("strategy", "auto"))
     if any(way in strategy for way in ("spawn", "fork", "notebook")):
         raise UserError(f"trainer.strategy={strategy}: processes begin as programs of their own here; take ddp")
+
+
+def _check_target(config: DictConfig, ask: str) -> None:
+    if OmegaConf.is_missing(config, "target") or config.get("target") is None:
+        raise UserError(f"{ask}; all classes: python -m genviz labels")
+
+
+def _check_pictures(config: DictConfig) -> None:
+    if config.pictures is not None and not (isinstance(config.pictures, str) and config.pictures):
+        raise UserError(f"pictures={config.pictures} is no folder")
+
+
+def _check_layers(config: DictConfig, *names: str) -> None:
+    for name in names:
+        if config[name] is not None and not isinstance(config[name], str):
+            raise UserError(f"{name}={config[name]} is no layer; all of them: python -m genviz layers CLASSIFIER")
 
 
 def _check_groups(config: DictConfig, *groups: str) -> None:

@@ -57,7 +57,7 @@ def choose(config: DictConfig) -> None:
 def _objection(config: DictConfig, classifier: DictConfig) -> UserError | None:
     """What ``classifier`` has against the target, or against its own settings."""
     try:
-        build.target(config, build.sketch(classifier))
+        build.check_targets(config, build.sketch(classifier))
     except UserError as error:
         return error
     return None

@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 
 from genviz import program
 from genviz.files import shipped
+from genviz.selections import find_selections
 
 # Imported when they are needed: --help needs nothing, and a wrong target not Lightning, which takes seconds.
 
@@ -30,16 +31,37 @@ def invert() -> None:
     program.run(_invert, configs=shipped("configs"), name="invert")
 
 
+def contributions() -> None:
+    """Say which filters a class is made of: python -m genviz.contributions target=class:harmonica layer=fire8"""
+    program.run(_contributions, configs=shipped("configs"), name="contributions")
+
+
+def bias() -> None:
+    """Say what a class is to the network: python -m genviz.bias target=class:harmonica pictures=photos/"""
+    program.run(_bias, configs=shipped("configs"), name="bias")
+
+
 def _train(config: DictConfig) -> int:
     from genviz import build, checks, choice
 
-    if config.panels is not None and config.get("target", None) is None:
+    if config.panels is not None and config.get("target", None) is None and config.targets is None:
         from genviz.runs.figure import draw
 
         return draw(config)
     checks.check_training(config)
     choice.choose(config)
-    target = build.target(config, build.sketch(config.classifier))
+    outline = build.sketch(config.classifier)
+    if config.targets is not None:
+        from genviz.runs.classes import choosing
+        from genviz.runs.sweep import sweep
+
+        config.target = None
+        return sweep(config, build.targets(config, outline, choosing(config)))
+    if find_selections(config.target):
+        from genviz.runs.classes import resolve
+
+        resolve(config)
+    target = build.target(config, outline)
 
     from genviz.runs.train import train
 
@@ -64,6 +86,28 @@ def _invert(config: DictConfig) -> int:
     from genviz.runs.invert import invert
 
     return invert(config)
+
+
+def _contributions(config: DictConfig) -> int:
+    from genviz import checks, choice
+
+    checks.check_contributions(config)
+    choice.choose(config)
+
+    from genviz.runs.contributions import contributions
+
+    return contributions(config)
+
+
+def _bias(config: DictConfig) -> int:
+    from genviz import checks, choice
+
+    checks.check_bias(config)
+    choice.choose(config)
+
+    from genviz.runs.bias import bias
+
+    return bias(config)
 
 
 def _pretrain(config: DictConfig) -> int:

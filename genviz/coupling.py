@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
+from genviz.objectives.each import Each
 from genviz.objectives.together import Together
 from genviz.randomness import Streams
 from genviz.readout import read, weighted
@@ -23,11 +24,12 @@ class Coupling(pl.LightningModule):
     """Trains ``generator`` until ``classifier`` sees what ``objective`` wants.
 
     The classifier is in no checkpoint: the state dict is the generator's. `training_step` returns the loss and
-    ``metrics``, a scalar tensor by name: loss, score, activation (weighted, the views' mean), rank (the worst of
-    the target's units and of the views), and each penalty.
+    ``metrics``, for each target a scalar tensor by name: loss, score, activation (weighted, the views' mean), rank (the
+    worst of the target's units and of the views), and each penalty.
 
     Args:
-        target: what the metrics report.
+        target: what the metrics report; several for a batch that is divided among them evenly, in their order, with an
+            objective `Each`.
         optimizer: makes an optimizer of the generator's trainable parameters.
         schedule: the learning rate's share at an update; None for 1.
         streams: those that the generator draws from, one an image; the transforms draw from them, too.
@@ -39,7 +41,7 @@ class Coupling(pl.LightningModule):
         generator: Generator,
         classifier: Classifier,
         objective: Objective,
-        target: Target,
+        target: Target | Sequence[Target],
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         regularizers: Mapping[str, Regularizer] | None = None,
         transforms: Sequence[nn.Module] = (),
@@ -49,7 +51,8 @@ class Coupling(pl.LightningModule):
         super().__init__()
         self.generator, self.classifier, self.objective = generator, classifier, objective
         self.regularizers, self.transforms = nn.ModuleDict(regularizers), nn.Sequential(*transforms)
-        self.target, self.optimizer, self.streams = target, optimizer, streams or Streams()
+        self.targets = (target,) if isinstance(target, Target) else tuple(target)
+        self.optimizer, self.streams = optimizer, streams or Streams()
         self.schedule = schedule
         for part in transforms:
             if isinstance(part, Transform):
@@ -66,12 +69,15 @@ class Coupling(pl.LightningModule):
         seen = self._look(self.transforms(sample.images))
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
         penalties = {name: part.weight * part(sample) for name, part in self.regularizers.items()}
-        loss = (sum(penalties.values()) - score).sum()  # a sum: each image's gradient is its own, whatever n is
-        return {"loss": loss, "metrics": self._metrics(loss, score, penalties, seen)}
+        losses = sum(penalties.values()) - score
+        loss = losses.sum()  # a sum: each image's gradient is its own, whatever n is
+        values = {"loss": losses, "score": score} | {f"penalty/{name}": value for name, value in penalties.items()}
+        return {"loss": loss, "metrics": self._metrics(values, seen)}
 
     def _look(self, views: Tensor) -> dict[str, Tensor]:
         """What the classifier sees; on a CPU, which one keeps busy, of one image after the other."""
-        layers = tuple(dict.fromkeys((*self.objective.layers, *self.target.layers)))
+        wanted = (layer for target in self.targets for layer in target.layers)
+        layers = tuple(dict.fromkeys((*self.objective.layers, *wanted)))
         count = len(self.streams)
         if count == 1 or views.device.type != "cpu":
             return self.classifier(views, layers)
@@ -79,22 +85,23 @@ class Coupling(pl.LightningModule):
         return {layer: torch.cat([each[layer] for each in seen]) for layer in layers}
 
     @torch.no_grad()
-    def _metrics(
-        self, loss: Tensor, score: Tensor, penalties: Mapping[str, Tensor], seen: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
-        reading = read(self.target, seen)
-        metrics = {
-            "loss": loss.detach(),
-            "score": score.mean(),
-            "activation": weighted(self.target, reading.activations).mean(),
-            "rank": reading.ranks[:, [unit.weight > 0 for unit in self.target.units]].max().float(),
-        }
-        if len(self.target.units) > 1:
-            activations = reading.activations.mean(0)
-            metrics |= {f"activation/{u.name}": a for u, a in zip(self.target.units, activations, strict=True)}
-        if isinstance(self.objective, Together) and len(self.objective.scores) > 1:
-            metrics |= {f"score/{name}": part.mean() for name, part in self.objective.scores.items()}
-        return metrics | {f"penalty/{name}": penalty.mean() for name, penalty in penalties.items()}
+    def _metrics(self, values: Mapping[str, Tensor], seen: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """For each target what its images' ``values`` (n,) are, and what was ``seen`` of its units."""
+        count = len(self.targets)
+        if isinstance(self.objective, Together | Each) and len(self.objective.scores) > 1:
+            values = {**values, **{f"score/{name}": part for name, part in self.objective.scores.items()}}
+        metrics = []
+        for number, target in enumerate(self.targets):
+            reading = read(target, {layer: seen[layer].chunk(count)[number] for layer in target.layers})
+            own = {name: value.detach().chunk(count)[number] for name, value in values.items()}
+            found = {name: value.sum() if name == "loss" else value.mean() for name, value in own.items()}
+            found["activation"] = weighted(target, reading.activations).mean()
+            found["rank"] = reading.ranks[:, [unit.weight > 0 for unit in target.units]].max().float()
+            if len(target.units) > 1:
+                activations = reading.activations.mean(0)
+                found |= {f"activation/{u.name}": a for u, a in zip(target.units, activations, strict=True)}
+            metrics.append(found)
+        return metrics
 
     @torch.no_grad()
     def settled(self) -> Tensor:

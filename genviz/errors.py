@@ -6,3 +6,7 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
+
+
+class CannotWriteError(UserError):
+    """The disk is full, or a folder cannot be written to: what comes next could not be written either."""

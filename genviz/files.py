@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import torch
 
-from genviz.errors import UserError
+from genviz.errors import CannotWriteError
 
 _UNFINISHED = ".unfinished"
 
@@ -48,7 +48,7 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise UserError(
+        raise CannotWriteError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
         ) from error
     finally:
@@ -107,7 +107,7 @@ def prepare_folder(folder: Path) -> None:
         for leftover in folder.glob(f".*{_UNFINISHED}"):
             leftover.unlink()
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
+        raise CannotWriteError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
 
 
 def set_aside(path: Path) -> Path | None:
@@ -124,5 +124,5 @@ def set_aside(path: Path) -> Path | None:
     try:
         path.rename(aside)
     except OSError as error:
-        raise UserError(f"cannot rename {path}: {error.strerror or error}; choose another folder") from error
+        raise CannotWriteError(f"cannot rename {path}: {error.strerror or error}; choose another folder") from error
     return aside

@@ -10,7 +10,7 @@ image, so that the images of a batch are optimized as if each were alone.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -54,6 +54,11 @@ class Generator(nn.Module, ABC):
     holds_many: bool = False
     """Whether its constructor takes ``streams``, a `genviz.randomness.Streams`, and holds an image for each."""
 
+    @classmethod
+    def sha256_of(cls, **settings: Any) -> str | None:  # noqa: ARG003
+        """``weights_sha256`` of the generator that these constructor's arguments make; without loading anything."""
+        return None
+
     @property
     @abstractmethod
     def image_size(self) -> tuple[int, int]:
@@ -86,6 +91,9 @@ class Outline(NamedTuple):
 
     resizes: bool = True
 
+    head: str = ""
+    """The module that makes class scores of features, which are its input, ``HEAD.input``; '' where none is known."""
+
 
 class Classifier(nn.Module, ABC):
     """A frozen network. It alone knows its input space, input size, labels and layer names."""
@@ -108,6 +116,16 @@ class Classifier(nn.Module, ABC):
     @abstractmethod
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Look at RGB ``images`` (n, 3, h, w) and return what each of ``layers`` computed, (n, *shape)."""
+
+    def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
+        """The class scores (n, classes) of ``images`` if what ``layer`` computes first went through ``part``.
+
+        Only what asks for a layer's share in the scores needs it.
+
+        Args:
+            part: from (n, *shape) to the same shape.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be changed at a layer")
 
     def receptive_side(self, layer: str) -> int | None:  # noqa: ARG002
         """The side of the square that a position of ``layer`` looks at, in input pixels; None: all, or not known."""

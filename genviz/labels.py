@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 from genviz.errors import UserError
 
 
+@cache
 def slug(name: str) -> str:
     """``name`` without case, accents, spaces, hyphens, apostrophes: ``jack-o'-lantern`` is ``jackolantern``."""
     plain = unicodedata.normalize("NFKD", name).casefold()

@@ -6,7 +6,8 @@ import json
 import netrc
 import os
 import secrets
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -20,6 +21,8 @@ from genviz.network import why_unreachable
 
 _WANDB = "api.wandb.ai"
 _ROUTE_SECONDS = 3.0
+_COLUMNS = ("target", "verdict", "rank", "activation", "explanation", "updates", "seed", "seconds_per_update")
+"""Of the table of many targets, as a result calls them."""
 
 
 class WandbRun(WandbLogger):
@@ -109,6 +112,34 @@ def log_result(logger: Logger, result: Mapping[str, Any], picture: Path, step: i
         logger.experiment.summary.update(dict(result))
     elif isinstance(logger, TensorBoardLogger):
         logger.experiment.add_text("result", f"```\n{json.dumps(result, indent=2)}\n```", step)
+
+
+def log_target(
+    logger: Logger, result: Mapping[str, Any], picture: Path, done: int, shares: Mapping[str, float]
+) -> None:
+    """Give ``logger`` one target of many, the ``done``-th, and the shares of the verdicts so far."""
+    numbers = {"activation": result["activation"], "rank": result["rank"]}
+    numbers |= {f"share/{verdict}": share for verdict, share in shares.items()}
+    if isinstance(logger, WandbRun):
+        caption = f"{result['target']}: {result['verdict']}, rank {result['rank']}"
+        logger.log_metrics({**numbers, "picture": wandb.Image(str(picture), caption=caption)}, done)
+    elif isinstance(logger, TensorBoardLogger):
+        logger.log_metrics(numbers, done)
+        logger.experiment.add_image(f"final/{result['target']}", read_image(picture)[0], done)
+
+
+def log_table(logger: Logger, rows: Sequence[tuple[Mapping[str, Any], Path]]) -> None:
+    """Give W&B a table of many targets, each with its picture, that can be sorted, filtered and grouped."""
+    if not isinstance(logger, WandbRun):
+        return
+    table = wandb.Table(columns=[*_COLUMNS, "strongest class", "probability", "picture"])
+    for result, picture in rows:
+        best = result["top_classes"][0]
+        values = [result[name] for name in _COLUMNS]
+        table.add_data(*values, best["label"], best["probability"], wandb.Image(str(picture)))
+    logger.experiment.log({"targets": table})
+    verdicts = Counter(str(result["verdict"]) for result, _ in rows)
+    logger.experiment.summary.update({"done": len(rows), **{f"count/{verdict}": n for verdict, n in verdicts.items()}})
 
 
 def _mode() -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,6 +28,15 @@ _PATHS = ("image", "style", "pictures", "generator.start")
 _NAME = re.compile(r"[\w.+-]+")
 _BAD_INPUT = 2
 _INTERRUPTED = 130
+_PATIENCE = 1.0  # seconds between two looks at the parent
+
+
+class JobError(Exception):
+    """A job in a process of a launcher's ended with an exit code other than 0; it has said why."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
@@ -34,16 +46,22 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here whole, to be told in one line
 
-    codes: list[int] = []  # one for each job: a sweep goes on after a bad one
+    codes: list[int] = []  # one for each job: a multirun goes on after a bad one
     begun: list[bool] = []
+    program = os.getpid()
 
     def guarded(config: DictConfig) -> None:
         begun.append(True)
+        if os.getpid() != program:  # in a process of a launcher's
+            _end_with_parent()
         try:
-            codes.append(main(config))
+            code = main(config)
         except _BAD as error:  # here: Hydra would add a line of its own
             _say(str(error))
-            codes.append(_BAD_INPUT)
+            code = _BAD_INPUT
+        codes.append(code)
+        if code and os.getpid() != program:  # a launcher's process, whose codes are not this one's
+            raise JobError(code)
 
     try:
         sys.argv[1:] = _plain_words(sys.argv[1:], configs)
@@ -51,6 +69,8 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
     except _BAD as error:
         _say(str(error))
         codes.append(_BAD_INPUT)
+    except JobError as error:
+        codes.append(error.code)
     except ValueError as error:
         if begun:
             raise
@@ -76,8 +96,32 @@ def compose(configs: Path, name: str, overrides: Sequence[str]) -> DictConfig:
     return config
 
 
+def _end_with_parent() -> None:
+    """Let this process end, as by SIGTERM, when the one that started it has ended: a launcher leaves it alone."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PATIENCE)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _say(message: str) -> None:
-    print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.stem == "__main__" else program.name
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value
 
 
 def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
@@ -87,12 +131,11 @@ def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key == "target" and equals and not multirun:
-            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-                value = value[1:-1]
-            words.append(f'target="{check_spelling(value)}"')
+            words.append(f'target="{check_spelling(_unquoted(value))}"')
+        elif key == "targets" and equals and value != "null":  # in a multirun, too, all are each job's
+            words.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")
         elif key in _PATHS and value and value != "null" and value[0] not in "'\"" and not multirun:
-            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-            words.append(f'{key}="{escaped}"')
+            words.append(f"{key}={_quoted(value)}")
         elif key == "name" and _NAME.fullmatch(value):
             words.append(f"name='{value}'")  # which may look like a number
         elif key in _CLASSIFIERS and equals and value.isidentifier():

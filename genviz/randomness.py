@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+Made = TypeVar("Made")
 
 
 class Streams:
@@ -42,6 +45,19 @@ class Streams:
     def whole(self, low: int, high: int, *shape: int) -> Tensor:
         """(n, *shape) of whole numbers from ``low`` up to, and without, ``high``."""
         return self._draw(lambda stream: torch.randint(low, high, shape, generator=stream))
+
+    def each(self, make: Callable[[], Made]) -> list[Made]:
+        """What ``make``, which draws from torch's own stream, makes for each image: what it would have made alone."""
+        made = []
+        for stream in self._streams:
+            if stream is None:
+                made.append(make())
+                continue
+            with torch.random.fork_rng(devices=[]):
+                torch.set_rng_state(stream.get_state())
+                made.append(make())
+                stream.set_state(torch.get_rng_state())
+        return made
 
     def skip(self) -> None:
         """Draw what the data loader of an image that is alone draws from torch's own stream as its training begins."""

@@ -8,9 +8,12 @@
     neuron:relu5_1:12:3:4           one neuron: channel, row, column
     layer:relu4_3                   a layer: the mean of all of its units
 
+    filter:fire8:top5:harmonica     the five filters of a layer that contribute most to a class; ``bottom5``: least
+
 A piece without a kind takes the kind and the layer before it: ``filter:relu5_1:3+7+12``. A group's or a mixture's
-activation is the weighted sum of its units' (Despraz et al. 2017, sections 5.3 and 5.4). Nothing here needs quotes in
-a shell or in Hydra.
+activation is the weighted sum of its units' (Despraz et al. 2017, sections 5.3 and 5.4). Which filters contribute is
+for `genviz.contributions` to find; `genviz.selections` puts them in that piece's place before `parse_target` reads it.
+Nothing here needs quotes in a shell or in Hydra.
 """
 
 from __future__ import annotations
@@ -31,7 +34,10 @@ EXAMPLES = (
     "class:harmonica, class:ostrich@0.7+bullfrog@0.3, filter:relu5_1:3+7+12, neuron:relu5_1:12:3:4, layer:relu4_3"
 )
 
-_KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SELECTION = re.compile(r"(top|bottom)(\d*)(?::(.*))?", re.IGNORECASE | re.ASCII | re.DOTALL)
+"""Filters by what they contribute to a class: ``top5:harmonica``; `genviz.selections`."""
+
 _STRANGE = re.compile(r"[^\w \-'’.:+@/&()]")
 _WEIGHT = re.compile(r"-?(\d+\.?\d*|\.\d+)(e-?\d+)?", re.IGNORECASE | re.ASCII)
 _LONGEST_FOLDER = 120  # bytes; file systems stop at 255
@@ -103,6 +109,8 @@ def check_spelling(text: object) -> str:
         raise UserError(f"target={text!r} is no target{hint}; such as {EXAMPLES}")
     if not text.strip():
         raise UserError(f"the target is empty; such as {EXAMPLES}")
+    if "," in text:
+        raise UserError(f"target {text!r} holds ','; several are targets={text}")
     if strange := _STRANGE.search(text):
         raise UserError(f"target {text!r} holds {strange.group()!r}, which no target does; such as {EXAMPLES}")
     return text
@@ -128,7 +136,7 @@ def parse_target(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> T
 def _parse_piece(piece: str, text: str, before: Unit | None, labels: Sequence[str], layers: Sequence[Layer]) -> Unit:
     body, at, weight_text = piece.partition("@")
     first, colon, rest = body.partition(":")
-    kind = next((k for k in _KINDS if colon and k == first.strip().casefold()), None)
+    kind = next((k for k in KINDS if colon and k == first.strip().casefold()), None)
     layer: Layer | None = None
     if kind is not None:
         unit = rest
@@ -136,15 +144,15 @@ def _parse_piece(piece: str, text: str, before: Unit | None, labels: Sequence[st
             layer_name, colon, unit = rest.partition(":")
             if not colon:
                 raise UserError(f"target {text!r}: '{body}' needs a layer and a unit: {_example(kind)}")
-            layer = _find_layer(layer_name.strip(), layers)
+            layer = find_layer(layer_name.strip(), layers)
     elif before is not None:
         kind, unit = before.kind, body
-        layer = _find_layer(before.layer, layers) if kind in ("filter", "neuron") else None
+        layer = find_layer(before.layer, layers) if kind in ("filter", "neuron") else None
     elif colon:
         raise UserError(f"target {text!r}: no kind is called '{first}'; the kinds are class, filter, neuron and layer")
     else:
         raise UserError(f"target {text!r} does not say a kind: class:{body}, or {EXAMPLES}")
-    weight = _parse_weight(weight_text, text) if at else 1.0
+    weight = parse_weight(weight_text, text) if at else 1.0
     unit = unit.strip()
     if not unit:
         raise UserError(f"target {text!r}: a piece is empty; such as {_example(kind)}")
@@ -152,7 +160,7 @@ def _parse_piece(piece: str, text: str, before: Unit | None, labels: Sequence[st
         index = find_class(unit, labels)
         return Unit(kind, SCORES, (index,), weight, _class_piece(index, labels))
     if kind == "layer":
-        layer = _find_layer(unit, layers)
+        layer = find_layer(unit, layers)
         return Unit(kind, layer.name, (), weight, layer.name)
     assert layer is not None
     numbers = _parse_index(kind, unit, layer, text)
@@ -168,7 +176,12 @@ def _example(kind: Kind) -> str:
     }[kind]
 
 
-def _parse_weight(weight: str, text: str) -> float:
+def parse_weight(weight: str, text: str) -> float:
+    """The number behind a piece's ``@``, in the target ``text``.
+
+    Raises:
+        UserError: it is none, or is 0 or infinite.
+    """
     if not _WEIGHT.fullmatch(weight.strip()):
         raise UserError(f"target {text!r}: '@{weight}' is no weight; write a number, class:ostrich@0.7 for instance")
     value = float(weight)
@@ -181,6 +194,10 @@ def _parse_index(kind: Kind, unit: str, layer: Layer, text: str) -> tuple[int, .
     shape = layer.shape[:1] if kind == "filter" else layer.shape
     axes = ("channel", "row", "column")[: len(shape)] if len(shape) != 2 else ("channel", "token")
     numbers = [number.strip() for number in unit.split(":")]
+    if kind == "filter" and SELECTION.fullmatch(unit):
+        raise UserError(
+            f"target {text!r}: '{unit}' is for a training to find; here name filters, filter:{layer.name}:3+7"
+        )
     if len(numbers) != len(shape) or not all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers):
         wanted = f"{kind}:{layer.name}:" + ":".join(axis.upper() for axis in axes)
         raise UserError(f"target {text!r}: '{unit}' is no {kind} of {layer.name}; write {wanted}, whole numbers")
@@ -192,7 +209,12 @@ def _parse_index(kind: Kind, unit: str, layer: Layer, text: str) -> tuple[int, .
     return tuple(map(int, numbers))
 
 
-def _find_layer(name: str, layers: Sequence[Layer]) -> Layer:
+def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
+    """The layer that is called ``name``, by either of its names.
+
+    Raises:
+        UserError: there is none.
+    """
     for layer in layers:
         if name.casefold() in (layer.name.casefold(), layer.module.casefold()):
             return layer

@@ -23,6 +23,7 @@ from genviz.objectives.together import Together
 from genviz.randomness import Streams
 from genviz.regularizers.total_variation import TotalVariation
 from genviz.runs.trainer import fit, make_trainer
+from genviz.selections import find_selections
 from genviz.targets import parse_target
 from genviz.transforms import RandomViews
 from genviz.verdict import Verdict, judge_image
@@ -54,7 +55,7 @@ class _History(pl.Callback):
         self.rows: list[dict[str, float]] = []
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.rows.append({name: float(value) for name, value in outputs["metrics"].items()})
+        self.rows.append({name: float(value) for name, value in outputs["metrics"][0].items()})
 
 
 def visualize(
@@ -74,7 +75,8 @@ def visualize(
 
     Args:
         classifier: `genviz.classifiers.from_module.from_module` makes one of any module.
-        target: as on the command line: ``class:3``, ``filter:layer3.0:12``, ``layer:relu4_3``.
+        target: as on the command line: ``class:3``, ``filter:layer3.0:12``, ``layer:relu4_3``,
+            ``filter:layer3.0:top5:3``.
         generator: one that holds an image for each seed, or what makes one when it is called with ``streams=``;
             None for Fourier coefficients of the size that the classifier sees.
         objective: one, several by name, or what makes one when it is called with the target and the classifier's
@@ -94,6 +96,11 @@ def visualize(
         raise UserError(f"updates={updates} and seeds={seeds}: at least one of each")
     if not isinstance(classifier, Classifier):
         raise UserError("give a classifier: genviz.classifiers.from_module.from_module(network, input_size=224)")
+    if find_selections(target):
+        from genviz.contributions import resolve  # which draws with this function
+        from genviz.gallery.examples import drawn
+
+        target = resolve(classifier, target, partial(drawn, classifier, accelerator=accelerator)).text
     wanted = parse_target(target, classifier.outline.labels, classifier.outline.layers)
     streams = Streams(seeds)
     made = _generator(generator, classifier, streams)
@@ -115,7 +122,11 @@ def visualize(
     first = _as_written(coupling.settled())
     history = _History()
     monitor = Monitor(
-        metrics_file=None, updates=updates, title=str(wanted), log_every=updates, shown={"score": ".3g", "loss": ".3g"}
+        metrics_files=[None],
+        updates=updates,
+        title=str(wanted),
+        log_every=updates,
+        shown={"score": ".3g", "loss": ".3g"},
     )
     trainer = make_trainer({"accelerator": accelerator, "devices": 1}, [monitor, history], updates=updates)
     fit(trainer, coupling, updates)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch reads it: tests run side by side, and what they start inherits it
 
 import pytest
 import torch
@@ -50,10 +55,22 @@ class TinyClassifier(Classifier):
         return Outline(LABELS, layers, {"relu1": "conv1"}, (12, 12))
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        conv = self.conv(resize(images, self.outline.input_size))
-        relu = conv.relu()
-        seen = {"conv1": conv, "relu1": relu, SCORES: self.head(relu.mean((2, 3)))}
+        seen = self._look(images, {})
         return {layer: seen[layer] for layer in layers}
+
+    def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
+        return self._look(images, {layer: part})[SCORES]
+
+    def _look(self, images: Tensor, parts: dict[str, Callable[[Tensor], Tensor]]) -> dict[str, Tensor]:
+        conv = parts.get("conv1", nn.Identity())(self.conv(resize(images, self.outline.input_size)))
+        relu = parts.get("relu1", nn.Identity())(conv.relu())
+        return {"conv1": conv, "relu1": relu, SCORES: self.head(relu.mean((2, 3)))}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker for each processor, and no more than four: each holds torch, and a VGG16 now and then."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(processors, 4)
 
 
 @pytest.fixture
@@ -66,11 +83,33 @@ def compose(tmp_path: Path) -> Callable[..., DictConfig]:
     """The configuration of a command line, with its folders in ``tmp_path``."""
 
     def composed(*words: str, name: str = "train") -> DictConfig:
-        roots = ("outputs",) if name == "invert" else ("outputs", "checkpoints")
+        roots = ("outputs",) if name in ("invert", "contributions") else ("outputs", "checkpoints")
         places = [f"paths.{root}={tmp_path}/{root}" for root in roots]
         return program.compose(CONFIGS, name, [*words, *places])
 
     return composed
+
+
+@pytest.fixture
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Call one of `genviz.commands` in ``tmp_path``, as `user` starts it and without the seconds of a start."""
+
+    def ended(command: Callable[[], None], *words: str, folder: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(folder)
+        for name in [name for name in os.environ if name.startswith("WANDB")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("HOME", "/nonexistent")
+        monkeypatch.setattr(sys, "argv", [f"{command.__name__}.py", *words])
+        capfd.readouterr()  # what was said before
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
+            for quiet in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", quiet)  # as Python does by itself
+            warnings.showwarning = lambda *of, **more: print(of, file=sys.stderr)  # where pytest would keep them
+            command()
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(words, end.value.code, said.out, said.err)
+
+    return ended
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def test_a_target_that_the_embedded_network_alone_knows_fetches_nothing(compose,
 
 
 def test_the_two_never_share_a_folder(compose, unreachable, monkeypatch):
-    from genviz.runs.train import Places
+    from genviz.runs.places import Places
 
     def place(config):
         return Places.of(config, build.target(config, build.sketch(config.classifier)))

@@ -7,6 +7,7 @@ from PIL import Image
 
 from genviz import build, checks, choice
 from genviz.errors import UserError
+from genviz.generators.pixels import Pixels
 from genviz.generators.pretrained import Sizes
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
 
@@ -58,15 +59,26 @@ def test_generators(compose, name, classifier, pictures):
 
 
 @pytest.mark.parametrize("name", choices("generator"))
-def test_a_generator_makes_several_images_or_says_that_it_makes_one(compose, name, classifier, pictures):
+def test_a_generator_makes_several_images(compose, name, classifier, pictures):
     config = compose("target=class:1", f"generator={name}", *pictures, "images=3")
     build.settle(config, build.target(config, classifier.outline), classifier)
-    if name in ("pixels", "fourier", "octaves"):
-        made = generator(config)
-        assert made().images.shape == (3, 3, *made.image_size)
-    else:
-        with pytest.raises(UserError, match=f"generator={name} makes one image at a time: images=1"):
-            generator(config)
+    made = generator(config)
+    assert made().images.shape == (3, 3, *made.image_size)
+
+
+class Single(Pixels):
+    """A generator of one's own that holds one image."""
+
+    holds_many = False
+
+
+def test_a_generator_that_makes_one_image_says_so(compose):
+    config = compose("target=class:1", "generator=pixels", "generator.size=[4,4]", "generator.margin=0", "images=3")
+    config.generator._target_ = f"{__name__}.Single"
+    with pytest.raises(UserError, match="generator=pixels makes one image at a time: images=1 batch=1"):
+        generator(config)
+    config.images = 1
+    assert generator(config)().images.shape == (1, 3, 4, 4)
 
 
 @pytest.mark.parametrize(

@@ -75,3 +75,24 @@ def test_a_single_image_on_torchs_own_stream_skips_nothing():
 def test_a_state_of_more_images_is_refused():
     with pytest.raises(ValueError, match="shorter|longer"):
         Streams([1]).restore(Streams([1, 2]).state())
+
+
+def test_what_each_makes_is_what_it_would_have_made_alone():
+    def make():
+        return torch.randn(3), torch.nn.Linear(2, 2).weight.detach()
+
+    torch.manual_seed(99)
+    before = torch.get_rng_state()
+    streams = Streams([4, 5, 4])
+    made = streams.each(make)
+    assert torch.equal(torch.get_rng_state(), before)
+    later = streams.normal(20)
+    for number, seed in enumerate((4, 5, 4)):
+        torch.manual_seed(seed)
+        alone = make()
+        assert all(torch.equal(own, other) for own, other in zip(made[number], alone, strict=True))
+        assert torch.equal(later[number], torch.randn(20))
+    torch.manual_seed(6)
+    assert torch.equal(
+        Streams().each(lambda: torch.randn(3))[0], torch.randn(3, generator=torch.Generator().manual_seed(6))
+    )

@@ -8,6 +8,8 @@ from conftest import CONFIGS
 
 from genviz import build, program
 from genviz.classifiers.torchvision import TorchvisionClassifier
+from genviz.contributions import contributions
+from genviz.gallery import examples
 from genviz.images import read_image
 from genviz.runs.train import train
 
@@ -67,3 +69,22 @@ def test_a_wrong_input_space_is_worse(data):
     pictures = sorted((data / "imagenet").glob("*.jpg"))
     right = sum(int(wrong(read_image(pictures[n]), ["scores"])["scores"].argmax() == n) for n in range(0, 1000, 25))
     assert right < 10
+
+
+@pytest.mark.parametrize("number", [593, 340, 386])  # harmonica, zebra, African elephant
+def test_a_class_misses_the_filters_that_contribute_most_to_it(squeezenet, data, number):
+    picture = sorted((data / "imagenet").glob("*.jpg"))[number]
+    image = examples.load(picture, squeezenet)
+    found = contributions(squeezenet, number, "fire8", image)
+
+    def score_without(filters):
+        mask = torch.ones(512, 1, 1)
+        mask[filters] = 0
+        return squeezenet.through(image, "fire8", lambda activation: activation * mask)[0, number].item()
+
+    whole = squeezenet(image, ["scores"])["scores"][0, number].item()
+    assert score_without([]) == pytest.approx(whole, rel=1e-5)
+    draws = torch.Generator().manual_seed(0)
+    random = [score_without(torch.randperm(512, generator=draws)[:5]) for _ in range(20)]
+    assert score_without(found.ranked()[:5]) < 0.9 * min(random)
+    assert score_without(found.ranked(strongest=False)[:5]) > whole

@@ -1,4 +1,8 @@
-"""A run, as a user starts, kills and continues it."""
+"""A run, as a user starts, kills and continues it.
+
+What is started, killed and gone on with is a process of its own. Where only what a command makes of the files that it
+finds is of interest, it is called in this one.
+"""
 
 import csv
 import json
@@ -14,6 +18,7 @@ from conftest import ROOT, TINY
 from PIL import Image
 from user import RUN, SECONDS, WORDS, environment, run_until, train
 
+from genviz import commands
 from genviz.images import read_image
 
 
@@ -91,19 +96,19 @@ def test_a_checkpoint_holds_all_but_the_classifier(finished):
     assert "wandb_run_id" in ours
 
 
-def test_the_same_command_again_says_that_it_is_done(finished):
-    folder, _ = finished
-    before = (folder / "outputs" / RUN / "final.png").stat().st_mtime_ns
-    done = train(folder, *WORDS, "logger=none")
+def test_the_same_command_again_says_that_it_is_done(finished, tmp_path, called):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    before = (tmp_path / "outputs" / RUN / "final.png").stat().st_mtime_ns
+    done = called(commands.train, *WORDS, "logger=none")
     assert done.returncode == 0
     assert "is done, 12 updates" in done.stdout
-    assert (folder / "outputs" / RUN / "final.png").stat().st_mtime_ns == before
+    assert (tmp_path / "outputs" / RUN / "final.png").stat().st_mtime_ns == before
 
 
-def test_a_picture_that_was_deleted_is_made_again(finished, tmp_path):
+def test_a_picture_that_was_deleted_is_made_again(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     (tmp_path / "outputs" / RUN / "final.png").unlink()
-    assert train(tmp_path, *WORDS, "logger=none").returncode == 0
+    assert called(commands.train, *WORDS, "logger=none").returncode == 0
     assert same_picture(finished[0], tmp_path)
 
 
@@ -111,12 +116,13 @@ def same_picture(first, second):
     return (first / "outputs" / RUN / "final.png").read_bytes() == (second / "outputs" / RUN / "final.png").read_bytes()
 
 
-@pytest.mark.parametrize("rows", [[2], [5], [9, 3], [6, 11]])
+@pytest.mark.parametrize("rows", [[2], [9, 3], [5, 11]])
 def test_killed_and_run_again_it_ends_in_the_same_bits(finished, tmp_path, rows):
     for row in rows:
         process = run_until(tmp_path, row, *WORDS, "logger=none")
         process.kill()
         process.communicate()
+        assert process.returncode == -signal.SIGKILL
     done = train(tmp_path, *WORDS, "logger=none")
     assert done.returncode == 0
     assert same_picture(finished[0], tmp_path)
@@ -126,7 +132,7 @@ def test_killed_and_run_again_it_ends_in_the_same_bits(finished, tmp_path, rows)
 
 
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_first(finished, tmp_path, which):
+def test_a_signal_saves_first(finished, tmp_path, called, which):
     words = [*WORDS, "logger=none", "checkpoint_every=1000"]
     process = run_until(tmp_path, 3, *words)
     process.send_signal(which)
@@ -135,24 +141,24 @@ def test_a_signal_saves_first(finished, tmp_path, which):
     assert "Traceback" not in stderr
     assert f"{which.name} after update" in stdout
     assert (tmp_path / "checkpoints" / RUN / "last.ckpt").exists()
-    done = train(tmp_path, *words)
+    done = called(commands.train, *words)
     assert "going on after update" in done.stdout
     assert same_picture(finished[0], tmp_path)
 
 
-def test_more_updates_go_on_from_the_end(finished, tmp_path):
+def test_more_updates_go_on_from_the_end(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
-    done = train(tmp_path, *WORDS, "logger=none", "updates=14")
+    done = called(commands.train, *WORDS, "logger=none", "updates=14")
     assert "going on after update 12 of 14" in done.stdout
     straight = tmp_path / "straight"
     straight.mkdir()
-    train(straight, *WORDS, "logger=none", "updates=14")
+    called(commands.train, *WORDS, "logger=none", "updates=14", folder=straight)
     assert same_picture(straight, tmp_path)
 
 
-def test_resume_false_starts_over_and_loses_nothing(finished, tmp_path):
+def test_resume_false_starts_over_and_loses_nothing(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
-    done = train(tmp_path, *WORDS, "logger=none", "resume=false", "seed=1")
+    done = called(commands.train, *WORDS, "logger=none", "resume=false", "seed=1")
     assert done.returncode == 0
     assert not same_picture(finished[0], tmp_path)
     aside = tmp_path / "outputs" / f"{RUN}~1"
@@ -168,30 +174,30 @@ def test_resume_false_starts_over_and_loses_nothing(finished, tmp_path):
         (["generator.widths=[8,8,8]"], "widths"),
     ],
 )
-def test_other_settings_do_not_continue_a_checkpoint(finished, tmp_path, words, says):
+def test_other_settings_do_not_continue_a_checkpoint(finished, tmp_path, called, words, says):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     path = tmp_path / "checkpoints" / RUN / "last.ckpt"
     before = path.read_bytes()
-    done = train(tmp_path, *WORDS, "logger=none", *words)
+    done = called(commands.train, *WORDS, "logger=none", *words)
     assert done.returncode == 2
     assert says in done.stderr
     assert "resume=false" in done.stderr
     assert path.read_bytes() == before
 
 
-def test_a_damaged_checkpoint_is_one_line_and_stays(finished, tmp_path):
+def test_a_damaged_checkpoint_is_one_line_and_stays(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     path = tmp_path / "checkpoints" / RUN / "last.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
-    done = train(tmp_path, *WORDS, "logger=none")
+    done = called(commands.train, *WORDS, "logger=none")
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
     assert "damaged" in done.stderr
     assert path.stat().st_size == 1000
 
 
-def test_a_diverged_run_keeps_the_last_sound_picture(tmp_path):
+def test_a_diverged_run_keeps_the_last_sound_picture(tmp_path, called):
     words = [*WORDS, "logger=none", "optimizer=sgd", "optimizer.lr=1e30", "regularizer=none", "transform=none"]
-    done = train(tmp_path, *words, "generator.output=standardized")
+    done = called(commands.train, *words, "generator.output=standardized")
     assert done.returncode == 0
     result = json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())
     assert result["verdict"] == "diverged"
@@ -239,48 +245,49 @@ def without_finish(folder, *words):
     code = f"""
 import os, runpy, signal, sys
 sys.argv = {["train.py", *words]!r}
-import genviz.runs.train
-genviz.runs.train._finish = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+import genviz.runs.batch
+genviz.runs.batch.Batch.finish = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
 runpy.run_path({str(ROOT / "train.py")!r}, run_name="__main__")
 """
     killed = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), timeout=SECONDS, check=False)
     assert killed.returncode == -signal.SIGKILL
 
 
-def test_killed_before_its_result_a_run_is_not_done(finished, tmp_path):
+def test_killed_before_its_result_a_run_is_not_done(finished, tmp_path, called):
     without_finish(tmp_path, *WORDS, "logger=none")
-    assert train(tmp_path, *WORDS, "logger=none").returncode == 0
+    assert called(commands.train, *WORDS, "logger=none").returncode == 0
     assert same_picture(finished[0], tmp_path)
 
 
-def test_killed_before_its_new_result_an_extended_run_is_not_done_with_the_old(finished, tmp_path):
+def test_killed_before_its_new_result_an_extended_run_is_not_done_with_the_old(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     words = [*WORDS, "logger=none", "updates=14"]
     without_finish(tmp_path, *words)
-    assert "is done" not in train(tmp_path, *words).stdout
+    assert "is done" not in called(commands.train, *words).stdout
     assert json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())["updates"] == 14
 
 
-def test_nothing_of_a_killed_run_with_another_seed_stays(finished, tmp_path):
+def test_nothing_of_a_killed_run_with_another_seed_stays(finished, tmp_path, called):
     process = run_until(tmp_path, 2, *WORDS, "logger=none", "seed=1", "checkpoint_every=1000")
     process.kill()
     process.communicate()
-    assert train(tmp_path, *WORDS, "logger=none").returncode == 0
+    assert process.returncode == -signal.SIGKILL
+    assert called(commands.train, *WORDS, "logger=none").returncode == 0
     for name in ("snapshots/00000.png", "evolution.mp4", "metrics.csv", "final.png"):
         path = Path("outputs") / RUN / name
         assert (finished[0] / path).read_bytes() == (tmp_path / path).read_bytes(), name
 
 
-def test_resume_false_with_a_setting_that_cannot_work_moves_nothing(finished, tmp_path):
+def test_resume_false_with_a_setting_that_cannot_work_moves_nothing(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
     for word in ("generator.sigma=-1", "optimizer.lr=fast", "trainer.accelerator=abacus"):
-        assert train(tmp_path, *WORDS, "logger=none", "resume=false", word).returncode == 2
+        assert called(commands.train, *WORDS, "logger=none", "resume=false", word).returncode == 2
     assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
 
 
-def test_a_picture_that_is_no_number_after_the_last_update_is_no_dead_target(tmp_path):
+def test_a_picture_that_is_no_number_after_the_last_update_is_no_dead_target(tmp_path, called):
     words = [*WORDS, "logger=none", "updates=1", "optimizer=sgd", "optimizer.lr=1e38", "generator.output=standardized"]
-    assert train(tmp_path, *words).returncode == 0
+    assert called(commands.train, *words).returncode == 0
     result = json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())
     assert result["verdict"] == "diverged"

@@ -7,6 +7,7 @@ from torch import nn
 
 from genviz.classifiers.from_module import from_module
 from genviz.errors import UserError
+from genviz.gallery.examples import drawn
 from genviz.generators.pixels import Pixels
 from genviz.images import read_image
 from genviz.objectives.inversion import Inversion
@@ -85,6 +86,14 @@ def test_several_objectives_and_tensors_for_pictures(network):
 def test_a_wrong_target_is_one_line(network, words, says):
     with pytest.raises(UserError, match=says):
         visualize(from_module(network, input_size=20), *words)
+
+
+def test_filters_are_found_by_what_they_contribute(classifier):
+    seen = visualize(classifier, "filter:relu1:top2:tench", updates=2, accelerator="cpu")
+    units = {unit.unit for unit in seen.verdicts[0].units}
+    mean = classifier(drawn(classifier, 0).images, ["relu1"])["relu1"].mean((0, 2, 3))
+    best = (classifier.head.weight[0] * mean).argsort(descending=True, stable=True)[:2].tolist()
+    assert units == {f"filter:relu1:{number}" for number in best}
 
 
 def test_updates_and_seeds_are_some(network):

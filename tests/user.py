@@ -11,7 +11,8 @@ from conftest import ROOT, TINY
 RUN = Path("squeezenet1_1-random/untrained_small/class-harmonica")
 """Where the run of ``WORDS`` is, below its roots."""
 WORDS = ["target=class:harmonica", *TINY, "updates=12", "checkpoint_every=4", "snapshot_every=5"]
-SECONDS = 120
+SECONDS = 300
+"""After so long it hangs; a start takes five alone, and more beside other tests."""
 
 
 def command(*words):
@@ -31,10 +32,27 @@ def train(folder, *words, **more):
     return done
 
 
+def slow_after(updates, command):
+    """The command of a program whose later updates take so long that who looks on can end it there."""
+    code = f"""
+import runpy, sys, time
+from genviz.callbacks.monitor import Monitor
+Monitor.on_train_batch_start = lambda self, trainer, *given: time.sleep(0.5 * (trainer.global_step >= {updates}))
+sys.argv = {command[1:]!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    return [sys.executable, "-c", code]
+
+
 def run_until(folder, rows, *words):
-    """Start a run and return once it has made so many updates."""
+    """Start a run and return once it has made so many updates, and not yet all of them."""
     process = subprocess.Popen(
-        command(*words), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        slow_after(rows, command(*words)),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     metrics = folder / "outputs" / RUN / "metrics.csv"
     deadline = time.monotonic() + SECONDS

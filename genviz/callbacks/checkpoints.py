@@ -95,7 +95,7 @@ class Checkpoints(pl.Callback):
         if validates:
             trainer.should_stop |= ends
         else:
-            self._save(trainer, pl_module, due=ends)
+            self._save(trainer, due=ends)
             if ends:
                 stop(trainer)
 
@@ -105,12 +105,11 @@ class Checkpoints(pl.Callback):
         if self.best is not None and (measured := float(trainer.callback_metrics[self.measure])) > self.most:
             self.most = measured
             trainer.save_checkpoint(self.best)
-        self._save(trainer, pl_module, due=self._ends)
+        self._save(trainer, due=self._ends)
 
-    def _save(self, trainer: pl.Trainer, module: pl.LightningModule, *, due: bool) -> None:
+    def _save(self, trainer: pl.Trainer, *, due: bool) -> None:
         update = trainer.global_step
-        due = due or update % self.every == 0 or update == self.updates
-        if due and all(bool(value.isfinite().all()) for value in module.state_dict().values()):
+        if due or update % self.every == 0 or update == self.updates:
             trainer.save_checkpoint(self.path)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from statistics import mean
+from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from torch import Tensor
 from tqdm import tqdm
 
-from genviz.errors import UserError
-from genviz.files import write_text
+from genviz.callbacks.metrics_file import MetricsFile
 
 
 def stop(trainer: pl.Trainer) -> None:
@@ -25,35 +25,53 @@ def stop(trainer: pl.Trainer) -> None:
 
 
 class Monitor(pl.Callback):
-    """Shows, records and watches what a ``training_step`` measures: its loss, and by name in ``metrics``.
+    """Shows, records and watches what a ``training_step`` measures, by name in ``metrics``, its loss among it.
+
+    A batch of several targets measures a list of such metrics. Each target has a file and an end of its own: one whose
+    loss is no number any more is left alone, and the training ends with the last.
 
     Args:
-        metrics_file: a CSV with one row an update, flushed as it grows; after a resume it goes on where the
-            checkpoint stood; None for none.
+        metrics_files: a CSV for each target, with one row an update; None for none.
         updates: how many there will be.
         title: what the progress bar is called.
-        log_every: updates between two rows of the loggers.
-        shown: the metrics in the progress bar, each with the format of its number.
+        log_every: updates between two rows of the loggers, which take a single target.
+        shown: the metrics in the progress bar, each with the format of its number; the mean of several targets.
+        passing: the bar leaves no line behind.
+        position: of the bar among those of other processes.
 
     Attributes:
-        failure: why the training ended early; None while it is sound.
+        failures: why a target's training ended early; None while it is sound.
         seconds: what the training has taken, in this process and in those that it resumed.
     """
 
     def __init__(
-        self, *, metrics_file: Path | None, updates: int, title: str, log_every: int, shown: Mapping[str, str]
+        self,
+        *,
+        metrics_files: Sequence[Path | None],
+        updates: int,
+        title: str,
+        log_every: int,
+        shown: Mapping[str, str],
+        passing: bool = False,
+        position: int = 0,
     ) -> None:
-        self.metrics_file, self.updates, self.title, self.log_every = metrics_file, updates, title, log_every
-        self.shown = shown
-        self.failure: str | None = None
+        self.updates, self.title, self.log_every, self.shown = updates, title, log_every, shown
+        self.passing, self.position = passing, position
+        self.failures: list[str | None] = [None] * len(metrics_files)
         self.seconds = 0.0
         self._since = 0.0
-        self._file: IO[str] | None = None
+        self._files = [None if path is None else MetricsFile(path) for path in metrics_files]
         self._bar: tqdm[Any] | None = None
 
+    @property
+    def failure(self) -> str | None:
+        """Why the training of all its targets ended early; None while one is sound."""
+        return self.failures[0] if None not in self.failures else None
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.is_global_zero:
-            self._keep_rows(trainer.global_step)
+        for file in self._files:
+            if file is not None and trainer.is_global_zero:
+                file.keep(trainer.global_step)
         self._bar = tqdm(
             disable=not trainer.is_global_zero,
             total=self.updates,
@@ -62,6 +80,8 @@ class Monitor(pl.Callback):
             unit="update",
             file=sys.stderr,
             dynamic_ncols=True,
+            leave=not self.passing,
+            position=self.position or None,
         )
         self._since = time.monotonic()
 
@@ -69,23 +89,28 @@ class Monitor(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         update = trainer.global_step
-        row = {"update": update} | {name: float(value) for name, value in outputs["metrics"].items()}
+        measured = outputs["metrics"] if isinstance(outputs["metrics"], list) else [outputs["metrics"]]
+        rows = [{"update": update, **row} for row in _numbers(measured)]
         now = time.monotonic()
         self.seconds, self._since = self.seconds + now - self._since, now
-        if not math.isfinite(row["loss"]):
-            self.failure = f"the loss became {row['loss']} at update {update}"
+        for number, row in enumerate(rows):
+            if self.failures[number] is None and not math.isfinite(row["loss"]):
+                self.failures[number] = f"the loss became {row['loss']} at update {update}"
+        sound = [number for number, failure in enumerate(self.failures) if failure is None]
+        if not sound:
             stop(trainer)
             return
         if not trainer.is_global_zero:
             return
-        self._write(row)
+        for number in sound:
+            if (file := self._files[number]) is not None:
+                file.add(rows[number])
         if update % self.log_every == 0 or update == self.updates:
             for logger in trainer.loggers:
-                logger.log_metrics({name: value for name, value in row.items() if name != "update"}, step=update)
+                logger.log_metrics({name: value for name, value in rows[0].items() if name != "update"}, step=update)
         assert self._bar is not None
-        self._bar.set_postfix_str(
-            ", ".join(f"{name} {row[name]:{form}}" for name, form in self.shown.items()), refresh=False
-        )
+        numbers = [f"{name} {mean(rows[n][name] for n in sound):{form}}" for name, form in self.shown.items()]
+        self._bar.set_postfix_str(", ".join(numbers), refresh=False)
         self._bar.update()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -103,39 +128,16 @@ class Monitor(pl.Callback):
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         self._close()
 
-    def _write(self, row: dict[str, float]) -> None:
-        if self.metrics_file is None:
-            return
-        try:
-            if self._file is None:
-                new = not self.metrics_file.exists() or self.metrics_file.stat().st_size == 0
-                self._file = self.metrics_file.open("a", newline="", encoding="utf-8", buffering=1)
-                if new:
-                    csv.writer(self._file).writerow(row)
-            csv.writer(self._file).writerow(row.values())
-        except OSError as error:
-            raise UserError(
-                f"cannot write {self.metrics_file}: {error.strerror}; free some space or choose another folder"
-            ) from error
-
-    def _keep_rows(self, updates: int) -> None:
-        """Forget what was measured after the checkpoint that goes on."""
-        if self.metrics_file is None:
-            return
-        if updates == 0:
-            self.metrics_file.unlink(missing_ok=True)
-        if not self.metrics_file.exists():
-            return
-        kept = io.StringIO()
-        writer = csv.writer(kept)
-        for row in csv.reader(io.StringIO(self.metrics_file.read_text(encoding="utf-8"))):
-            if row and (not row[0].isdigit() or int(row[0]) <= updates):
-                writer.writerow(row)
-        write_text(self.metrics_file, kept.getvalue())
-
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
-        if self._file is not None:
-            self._file.close()
-        self._bar = self._file = None
+        for file in self._files:
+            if file is not None:
+                file.close()
+        self._bar = None
+
+
+def _numbers(rows: Sequence[Mapping[str, Tensor]]) -> list[dict[str, float]]:
+    """The rows as numbers, fetched from their device at once."""
+    values = iter(torch.stack([value.detach().double() for row in rows for value in row.values()]).tolist())
+    return [{name: next(values) for name in row} for row in rows]

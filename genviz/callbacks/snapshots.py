@@ -19,35 +19,34 @@ from genviz.video import Video
 
 
 class Snapshots(pl.Callback):
-    """Writes the settled pictures, side by side, every so often, the first before any update and the last after all.
+    """Writes each target's settled pictures, side by side, every so often: before any update, ..., after all.
 
     Nothing is held in memory: a picture goes to ``folder/snapshots/00050.png``, to ``folder/evolution.mp4`` and to the
     loggers. After a resume, the video is made again from the pictures up to the checkpoint.
 
     Args:
-        folder: the target's outputs.
+        folders: the outputs of each target, among which the pictures are divided evenly.
         every: updates between two pictures; or after which updates.
         updates: how many there will be.
         how: the display, as in `genviz.images.display`.
     """
 
-    def __init__(self, *, folder: Path, every: int | Sequence[int], updates: int, how: Display = "rgb") -> None:
-        self.folder, self.updates, self.how = folder, updates, how
+    def __init__(
+        self, *, folders: Sequence[Path], every: int | Sequence[int], updates: int, how: Display = "rgb"
+    ) -> None:
+        self.folders, self.updates, self.how = folders, updates, how
         self.moments = {*(range(0, updates, every) if isinstance(every, int) else every), updates}
-        self._video: Video | None = None
+        self._videos: list[Video] = []
 
-    def path(self, update: int) -> Path:
-        """Where the picture after ``update`` updates is."""
-        return self.folder / "snapshots" / f"{update:05d}.png"
-
-    def pictures(self) -> list[Path]:
-        """The pictures so far, in order."""
-        return sorted((self.folder / "snapshots").glob("[0-9]*.png"), key=lambda path: int(path.stem))
+    def pictures(self, which: int = 0) -> list[Path]:
+        """A target's pictures so far, in order."""
+        return sorted((self.folders[which] / "snapshots").glob("[0-9]*.png"), key=lambda path: int(path.stem))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.global_step == 0:
-            for path in self.pictures():
-                path.unlink()  # of a run that was killed before its first checkpoint
+            for which in range(len(self.folders)):
+                for path in self.pictures(which):
+                    path.unlink()  # of a run that was killed before its first checkpoint
         self._begin(trainer, pl_module)
         if trainer.global_step == 0:
             self._take(trainer, pl_module)
@@ -55,12 +54,11 @@ class Snapshots(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        update = trainer.global_step
-        if update in self.moments:
+        if trainer.global_step in self.moments:
             self._take(trainer, pl_module)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._video is None:  # no update was left to make, but the last run may have been killed at its video
+        if not self._videos:  # no update was left to make, but the last run may have been killed at its video
             self._begin(trainer, pl_module)
         self._close()
 
@@ -70,27 +68,29 @@ class Snapshots(pl.Callback):
     def _begin(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Coupling)
         rows, columns = module.generator.image_size
-        self._video = Video(self.folder / "evolution.mp4", rows, columns * len(module.streams))
-        for path in self.pictures():
-            if int(path.stem) > trainer.global_step:
-                path.unlink()  # made after the checkpoint that goes on
-            else:
-                self._video.add(torch.from_numpy(np.array(Image.open(path))))
+        for which, folder in enumerate(self.folders):
+            video = Video(folder / "evolution.mp4", rows, columns * len(module.streams) // len(self.folders))
+            self._videos.append(video)
+            for path in self.pictures(which):
+                if int(path.stem) > trainer.global_step:
+                    path.unlink()  # made after the checkpoint that goes on
+                else:
+                    video.add(torch.from_numpy(np.array(Image.open(path))))
 
     def _take(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Coupling)
-        assert self._video is not None
-        images = module.settled()
-        if not bool(images.isfinite().all()):
-            return
-        pixels: Tensor = display_row(images, self.how)
-        path = self.path(trainer.global_step)
-        write_png(path, pixels, quick=True)
-        self._video.add(pixels)
-        for logger in trainer.loggers:
-            log_image(logger, "snapshot", path, trainer.global_step)
+        shares = module.settled().chunk(len(self.folders))
+        for folder, video, images in zip(self.folders, self._videos, shares, strict=True):
+            if not bool(images.isfinite().all()):
+                continue
+            pixels: Tensor = display_row(images, self.how)
+            path = folder / "snapshots" / f"{trainer.global_step:05d}.png"
+            write_png(path, pixels, quick=True)
+            video.add(pixels)
+            for logger in trainer.loggers:
+                log_image(logger, "snapshot", path, trainer.global_step)
 
     def _close(self) -> None:
-        if self._video is not None:
-            self._video.close()
-        self._video = None
+        for video in self._videos:
+            video.close()
+        self._videos = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import torch
@@ -12,6 +12,7 @@ from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.outline import channels_last
 from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
 from genviz.classifiers.taps import INPUT, look, module_of
+from genviz.classifiers.winograd import quicken
 from genviz.errors import UserError
 from genviz.images import resize
 from genviz.interfaces import SCORES, Classifier, Outline
@@ -44,6 +45,7 @@ class FrozenClassifier(Classifier):
         self.requires_grad_(False)
         self.eval()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # on a CPU, a step takes 0.6 of the time
+        quicken(network)
         self._tap_of = {layer.name: layer.module for layer in outline.layers}
 
     def train(self, mode: bool = True) -> FrozenClassifier:  # noqa: ARG002
@@ -51,13 +53,20 @@ class FrozenClassifier(Classifier):
         return super().train(False)
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        if self.outline.resizes:
-            images = resize(images, self.outline.input_size)
-        inputs = self.input_space(images).contiguous(memory_format=torch.channels_last)
+        inputs = self._inputs(images)
         taps = {layer: self._tap_of.get(layer, layer) for layer in layers if layer != SCORES}
         seen = look(self.network, inputs, list(taps.values()), output=SCORES if SCORES in layers else None)
         found = {SCORES: seen[SCORES]} if SCORES in layers else {}
         return found | {layer: self._channels_second(tap, seen[tap]) for layer, tap in taps.items()}
+
+    def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
+        tap = self._tap_of.get(layer, layer)
+
+        def changed(activation: Tensor) -> Tensor:
+            second = self._channels_second(tap, activation)
+            return part(second) if second is activation else part(second).movedim(1, -1)
+
+        return look(self.network, self._inputs(images), [], output=SCORES, parts={tap: changed})[SCORES]
 
     def receptive_field(self, layer: str) -> ReceptiveField:
         """Which of the network's input pixels the positions of ``layer``, or of what goes into it, look at.
@@ -80,6 +89,12 @@ class FrozenClassifier(Classifier):
         if len(known) < len(own) or not known:
             known = [field.stride for field in self._fields.values()]
         return max(known, default=1)
+
+    def _inputs(self, images: Tensor) -> Tensor:
+        """``images`` as the network takes them."""
+        if self.outline.resizes:
+            images = resize(images, self.outline.input_size)
+        return self.input_space(images).contiguous(memory_format=torch.channels_last)
 
     def _module(self, layer: str) -> str:
         return self._tap_of.get(layer, layer).removesuffix(INPUT)

@@ -22,6 +22,7 @@ from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer, Outline
 from genviz.labels import nearest
 
+_WEIGHING = (nn.Linear, nn.Conv2d)
 _PASSIVE = (nn.AdaptiveAvgPool2d, nn.AvgPool2d, nn.Dropout, nn.Flatten, nn.Identity)
 
 
@@ -102,7 +103,7 @@ def _outline(
     if (relu := _last_relu(traced)) is not None:
         preactivations[SCORES] = relu + INPUT
     layers.append(Layer(SCORES, SCORES, (len(labels),)))
-    return Outline(labels, tuple(layers), preactivations, (size, size))
+    return Outline(labels, tuple(layers), preactivations, (size, size), head=_head(traced))
 
 
 def channels_last(architecture: str, module: nn.Module, dimensions: int) -> bool:
@@ -175,6 +176,11 @@ def labels_of(architecture: str, file: str | None) -> tuple[str, ...]:
     if len(labels) < 2:
         raise UserError(f"{path} holds {len(labels)} labels; one a line, as many as the network has classes")
     return labels
+
+
+def _head(traced: list[tuple[str, nn.Module, tuple[int, ...]]]) -> str:
+    """The last layer that weighs what goes into it; '' where there is none."""
+    return next((name for name, module, _ in reversed(traced) if isinstance(module, _WEIGHING)), "")
 
 
 def _last_relu(traced: list[tuple[str, nn.Module, tuple[int, ...]]]) -> str | None:

@@ -26,6 +26,13 @@ class ReceptiveField(NamedTuple):
     """The centre of the first position; 0 is the centre of the first pixel."""
 
 
+class _Tracer(fx.Tracer):
+    """torch's, which follows no convolution into its ``forward``, not into those of ours either."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, _WINDOWED) or super().is_leaf_module(m, module_qualified_name)
+
+
 def receptive_fields(network: nn.Module) -> dict[str, ReceptiveField]:
     """The receptive field of each module of ``network`` that has one, by the module's name.
 
@@ -33,7 +40,7 @@ def receptive_fields(network: nn.Module) -> dict[str, ReceptiveField]:
     network whose forward cannot be traced has none.
     """
     try:
-        graph = fx.Tracer().trace(network)
+        graph = _Tracer().trace(network)
     except (fx.proxy.TraceError, TypeError, RuntimeError):
         return {}
     modules = dict(network.named_modules())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -52,7 +52,14 @@ def _hooks(network: nn.Module, hook: Any, pre_hook: Any = None, names: Collectio
             handle.remove()
 
 
-def look(network: nn.Module, inputs: Tensor, taps: Sequence[str], *, output: str | None = None) -> dict[str, Tensor]:
+def look(
+    network: nn.Module,
+    inputs: Tensor,
+    taps: Sequence[str],
+    *,
+    output: str | None = None,
+    parts: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
+) -> dict[str, Tensor]:
     """Run ``network`` until each of ``taps`` is known, and return them.
 
     Each is what the layer itself computed: the network goes on with a copy, so that a ReLU in place after it (as VGG
@@ -63,11 +70,13 @@ def look(network: nn.Module, inputs: Tensor, taps: Sequence[str], *, output: str
         inputs: (n, 3, h, w), in the network's input space.
         taps: names of modules; ``NAME_1`` for the second call of one, ``NAME.input`` for what goes in.
         output: the name for the network's own output, (n, classes), if that is wanted too.
+        parts: by tap, what a layer's output shall go through before the network goes on with it.
     """
+    parts = parts or {}
     seen: dict[str, Tensor] = {}
     calls: Counter[str] = Counter()
-    missing = set(taps)
-    modules = {tap.removesuffix(INPUT) for tap in taps} | {_CALL.sub("", tap.removesuffix(INPUT)) for tap in taps}
+    missing = {*taps, *parts}
+    modules = {tap.removesuffix(INPUT) for tap in missing} | {_CALL.sub("", tap.removesuffix(INPUT)) for tap in missing}
 
     def record(tap: str, value: Tensor) -> Tensor | None:
         if tap not in missing:
@@ -76,7 +85,8 @@ def look(network: nn.Module, inputs: Tensor, taps: Sequence[str], *, output: str
         missing.discard(tap)
         if not missing and output is None:
             raise _EnoughSeen
-        return value.clone()
+        value = value.clone()
+        return parts[tap](value) if tap in parts else value
 
     def before(name: str, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         value = record(call_name(name, calls[name]) + INPUT, args[0])

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from genviz.errors import UserError
+from genviz.generators.frozen_convolution import FrozenConvolution
+from genviz.generators.upsampled_convolution import FrozenUpsampledConvolution, Upsample, UpsampledConvolution
 
 EPSILON = 1e-3
 """Of Keras' batch normalization, which the paper's code used."""
@@ -28,7 +30,7 @@ class Decoder(nn.Sequential):
         head: channels of the head's convolutions before the last; none for one convolution alone.
         rectified: a ReLU between the last convolution and the last batch norm.
         norm: makes the batch norm of so many channels.
-        convolution: what a convolution is made of.
+        frozen: the convolutions' weights are not trained, and nothing is kept for their sake.
 
     Raises:
         UserError: the numbers do not fit each other.
@@ -43,21 +45,23 @@ class Decoder(nn.Sequential):
         head: Sequence[int] = (),
         rectified: bool = False,
         norm: Callable[[int], nn.Module],
-        convolution: type[nn.Conv2d] = nn.Conv2d,
+        frozen: bool = False,
     ) -> None:
         _check(tuple(code_shape), tuple(widths), tuple(kernels), tuple(head))
         depth, rows, columns = code_shape
         self.code_shape, self.kernels = (depth, rows, columns), tuple(kernels)
+        convolution = FrozenConvolution if frozen else nn.Conv2d
+        upsampled = FrozenUpsampledConvolution if frozen else UpsampledConvolution
         layers: list[nn.Module] = []
         channels = self.code_shape[0]
         for width, kernel in zip(widths, kernels, strict=True):
-            layers += [nn.Upsample(scale_factor=2), convolution(channels, width, kernel), nn.ReLU(), norm(width)]
+            layers += [Upsample(), upsampled(channels, width, kernel), nn.ReLU(), norm(width)]
             layers += [_pad_same(kernel), convolution(width, width, kernel), nn.ReLU(), norm(width)]
             channels = width
-        layers.append(nn.Upsample(scale_factor=2))
+        layers.append(Upsample())
         for number, width in enumerate((*head, 3)):
             layers += [_pad_same(3)] if number else []
-            layers.append(convolution(channels, width, 3))
+            layers.append((convolution if number else upsampled)(channels, width, 3))
             layers += [nn.ReLU(), norm(width)] if number < len(head) else []
             channels = width
         super().__init__(*layers, *([nn.ReLU()] if rectified else []), norm(3))

@@ -84,6 +84,15 @@ def read_sizes(path: Path) -> Sizes:
         raise _none_of_ours(path, error) from error
 
 
+def read_digest(path: Path) -> str:
+    """The digest of what the file ``path`` was written with.
+
+    Raises:
+        UserError: there is no such file, or it is none of ours.
+    """
+    return str(_metadata(path).get("sha256"))
+
+
 def read(path: Path) -> tuple[dict[str, Tensor], str]:
     """The tensors of the file ``path`` and their digest.
 
@@ -103,10 +112,11 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
 
 
 def _described(layer: nn.Module) -> str:
-    """In torch's words; a batch norm of ours is torch's in all that an image sees."""
+    """In torch's words; what is ours is torch's in all that an image sees, an upsampling with what comes after it."""
     if isinstance(layer, nn.BatchNorm2d):
         return f"BatchNorm2d({layer.num_features}, eps={layer.eps})"
-    return repr(layer)
+    name = next(kind.__name__ for kind in type(layer).__mro__ if kind.__module__.startswith("torch."))
+    return f"{name}({layer.extra_repr()})"
 
 
 def _metadata(path: Path) -> dict[str, Any]:

@@ -20,20 +20,20 @@ class FrozenConvolution(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve maps (n, c, h, w)."""
-        result: Tensor = _Convolve.apply(input, self.weight, self.bias)
+        result: Tensor = _Convolve.apply(input, self.weight, self.bias, self.groups)
         return result
 
 
 class _Convolve(Function):
     @staticmethod
-    def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        result = F.conv2d(input, weight, bias)
-        ctx.shape, ctx.dtype = input.shape, input.dtype
+    def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
+        result = F.conv2d(input, weight, bias, groups=groups)
+        ctx.shape, ctx.dtype, ctx.groups = input.shape, input.dtype, groups
         ctx.save_for_backward(weight.to(result.dtype))  # with autocast, what it was convolved with
         return result
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (weight,) = ctx.saved_tensors
-        return conv2d_input(ctx.shape, weight, gradient).to(ctx.dtype), None, None
+        return conv2d_input(ctx.shape, weight, gradient, groups=ctx.groups).to(ctx.dtype), None, None, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,10 @@ from genviz.files import shipped
 from genviz.generators import decoder_file
 from genviz.generators.decoder import EPSILON, Decoder
 from genviz.generators.decoder_file import Sizes
-from genviz.generators.frozen_convolution import FrozenConvolution
+from genviz.generators.decoders import SharedDecoder
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Generator, Sample
+from genviz.randomness import Streams
 
 FILE = "decoder.safetensors"
 _CHOICES = {"code": ("gains", "standardized"), "statistics": ("moving", "image", "training")}
@@ -36,10 +37,13 @@ class Pretrained(Generator):
             ``moving`` averages (the paper); those of the ``image`` throughout; those of the ``training`` of the
             autoencoder throughout.
         momentum: weight of the newest image in the moving averages; Keras' 0.99 is 0.01 here.
+        streams: of random numbers, one an image; each image has a code of its own.
 
     Raises:
         UserError: a setting is not known, or there are no such weights.
     """
+
+    holds_many = True
 
     def __init__(
         self,
@@ -49,8 +53,10 @@ class Pretrained(Generator):
         sigma: float = 0.05,
         statistics: Literal["moving", "image", "training"] = "moving",
         momentum: float = 0.01,
+        streams: Streams | None = None,
     ) -> None:
         super().__init__()
+        self.streams = streams or Streams()
         for name, choice in (("code", code), ("statistics", statistics)):
             if choice not in _CHOICES[name]:
                 raise UserError(f"generator.{name}={choice} is not known; it is {', '.join(_CHOICES[name])}")
@@ -63,7 +69,9 @@ class Pretrained(Generator):
 
         path = None if weights == "random" else _path(weights)
         sizes = Sizes() if path is None else decoder_file.read_sizes(path)
-        self.layers = Decoder(**sizes._asdict(), norm=norm, convolution=FrozenConvolution)
+        self.layers: Decoder | SharedDecoder = self.streams.each(  # each stream has drawn as much as one alone
+            lambda: Decoder(**sizes._asdict(), norm=norm, frozen=True)
+        )[0]
         numbers = math.prod(self.layers.code_shape)
         self.register_buffer("code_mean", torch.zeros(1, numbers))
         self.register_buffer("code_std", torch.ones(1, numbers))
@@ -80,7 +88,13 @@ class Pretrained(Generator):
             for module in self.layers:
                 if isinstance(module, nn.BatchNorm2d):
                     module.track_running_stats, module.running_mean, module.running_var = False, None, None
-        self.gains = nn.Parameter(torch.ones(1, numbers) if code == "gains" else torch.zeros(1, numbers))
+        count = len(self.streams)
+        if count > 1:
+            assert isinstance(self.layers, Decoder)
+            self.layers = SharedDecoder(self.layers, count)
+            for name in ("code_mean", "code_std"):
+                setattr(self, name, self.get_buffer(name).repeat(count, 1))
+        self.gains = nn.Parameter((torch.ones if code == "gains" else torch.zeros)(count, numbers))
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
         self.mean: Tensor
@@ -88,6 +102,11 @@ class Pretrained(Generator):
         self.code_mean: Tensor
         self.code_std: Tensor
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def sha256_of(cls, **settings: Any) -> str | None:
+        weights = settings.get("weights", "default")
+        return None if weights == "random" else decoder_file.read_digest(_path(weights))
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -99,7 +118,9 @@ class Pretrained(Generator):
         return self
 
     def forward(self) -> Sample:
-        noise = self.sigma * torch.randn_like(self.gains) if self.training and self.sigma > 0 else 0.0
+        noise: Tensor | float = 0.0
+        if self.training and self.sigma > 0:
+            noise = self.sigma * self.streams.normal(self.gains.shape[1]).to(self.gains)
         if self.code == "gains":
             code = self.gains.relu() * (1 + noise)
         else:

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from genviz.errors import UserError
 from genviz.generators.decoder import EPSILON, Decoder
+from genviz.generators.decoders import Decoders
 from genviz.images import COLOUR_CORRELATION, IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Generator, Sample
+from genviz.randomness import Streams
 
 _CHOICES = {"output": ("standardized", "sigmoid", "decorrelated"), "statistics": ("moving", "image")}
 
@@ -35,10 +37,13 @@ class Untrained(Generator):
         statistics: what batch norm uses in ``eval`` mode: the ``moving`` averages of training (the paper), or those of
             the noiseless ``image`` itself.
         momentum: weight of the newest image in the moving averages; Keras' 0.99 is 0.01 here.
+        streams: of random numbers, one an image; each image has a network of its own.
 
     Raises:
         UserError: a setting is not known, or the numbers do not fit each other.
     """
+
+    holds_many = True
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class Untrained(Generator):
         contrast: float = 1.0,
         statistics: Literal["moving", "image"] = "moving",
         momentum: float = 0.01,
+        streams: Streams | None = None,
     ) -> None:
         super().__init__()
         for name, choice in (("output", output), ("statistics", statistics)):
@@ -63,17 +69,23 @@ class Untrained(Generator):
         def norm(channels: int) -> nn.BatchNorm2d:
             return nn.BatchNorm2d(channels, EPSILON, float(momentum), track_running_stats=statistics == "moving")
 
-        self.layers = Decoder(
-            code_shape=code_shape,
-            widths=widths,
-            kernels=kernels,
-            rectified=output == "standardized",  # the paper's; a sigmoid needs both signs
-            norm=norm,
-        )
-        nn.init.constant_(self.layers.gamma, float(contrast))
-        self.gains = nn.Parameter(torch.empty(1, math.prod(code_shape)))
-        # Keras takes sqrt(size) for both fans of a locally connected layer's weights (size, 1, 1).
-        nn.init.uniform_(self.gains, -(bound := math.sqrt(3 / math.sqrt(self.gains.numel()))), bound)
+        def draw() -> tuple[Decoder, Tensor]:
+            layers = Decoder(
+                code_shape=code_shape,
+                widths=widths,
+                kernels=kernels,
+                rectified=output == "standardized",  # the paper's; a sigmoid needs both signs
+                norm=norm,
+            )
+            nn.init.constant_(layers.gamma, float(contrast))
+            # Keras takes sqrt(size) for both fans of a locally connected layer's weights (size, 1, 1).
+            bound = math.sqrt(3 / math.sqrt(math.prod(code_shape)))
+            return layers, torch.empty(1, math.prod(code_shape)).uniform_(-bound, bound)
+
+        self.streams = streams or Streams()
+        layers, gains = zip(*self.streams.each(draw), strict=True)
+        self.layers = layers[0] if len(layers) == 1 else Decoders(layers)
+        self.gains = nn.Parameter(torch.cat(gains))
         mixing = torch.tensor(COLOUR_CORRELATION) if output == "decorrelated" else torch.eye(3)
         self.register_buffer("colours", mixing / mixing.norm(dim=0).max(), persistent=False)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
@@ -89,10 +101,13 @@ class Untrained(Generator):
     def forward(self) -> Sample:
         vector = torch.ones_like(self.gains)
         if self.training and self.sigma > 0:
-            vector = vector + self.sigma * torch.randn_like(vector)
+            vector = vector + self.sigma * self.streams.normal(vector.shape[1]).to(vector)
         code = (self.gains * vector).unflatten(1, self.layers.code_shape)  # Eq. 1
         values: Tensor = self.layers(code.contiguous(memory_format=torch.channels_last))
-        parameters = {"gains": self.gains, "gamma": self.layers.gamma[None]}
+        parameters = {"gains": self.gains, "gamma": self.layers.gamma.view(-1, 3)}
         if self.output == "standardized":
             return Sample(values.float() * self.std + self.mean, parameters)
-        return Sample(torch.einsum("rc,nchw->nrhw", self.colours, values).float().sigmoid(), parameters)
+        return Sample(torch.cat([self._coloured(image) for image in values.split(1)]), parameters)  # in one's own bits
+
+    def _coloured(self, values: Tensor) -> Tensor:
+        return torch.einsum("rc,nchw->nrhw", self.colours, values).float().sigmoid()

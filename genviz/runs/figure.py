@@ -9,7 +9,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz import build, checks
 from genviz.errors import UserError
-from genviz.runs.train import Places, train
+from genviz.runs.places import Places
+from genviz.runs.train import train
 from genviz.sheet import write_sheet
 
 _SIDE = 200  # of a picture on the sheet, in pixels

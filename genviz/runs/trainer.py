@@ -27,11 +27,18 @@ _HARMLESS = (
 )
 
 
-def make_trainer(settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], *, updates: int) -> pl.Trainer:
+def make_trainer(
+    settings: Mapping[str, Any],
+    callbacks: Sequence[pl.Callback],
+    *,
+    updates: int,
+    checkpoint_io: AtomicCheckpointIO | None = None,
+) -> pl.Trainer:
     """A trainer that makes ``updates``, writes nothing of its own and says nothing but errors.
 
     Args:
         settings: arguments of Lightning's, from the configuration.
+        checkpoint_io: writes and reads its checkpoints; None for a file each.
 
     Raises:
         UserError: Lightning does not take them, or this machine lacks what they ask for.
@@ -48,7 +55,7 @@ def make_trainer(settings: Mapping[str, Any], callbacks: Sequence[pl.Callback], 
             max_epochs=-1,
             logger=False,
             callbacks=list(callbacks),
-            plugins=[AtomicCheckpointIO()],
+            plugins=[checkpoint_io or AtomicCheckpointIO()],
             log_every_n_steps=1,
             use_distributed_sampler=False,  # what each process takes is divided already
             enable_checkpointing=False,

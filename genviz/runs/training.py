@@ -73,7 +73,7 @@ class Training:
             "genviz": genviz.__version__,
         }
         self.monitor = Monitor(
-            metrics_file=self.outputs / "metrics.csv",
+            metrics_files=[self.outputs / "metrics.csv"],
             updates=updates,
             title=config.name,
             log_every=config.log_every,

@@ -26,6 +26,16 @@ def test_images_of_another_size_are_resized(classifier):
     assert classifier(torch.rand(1, 3, 50, 40), ["relu3_1"])["relu3_1"].shape[-2:] == (8, 8)
 
 
+def test_scores_through_a_part_are_those_of_a_network_with_it(classifier):
+    images = torch.rand(2, 3, 50, 40)
+    seen = classifier(images, ["relu3_1", "scores"])
+    torch.testing.assert_close(classifier.through(images, "relu3_1", lambda value: value), seen["scores"])
+    assert not classifier.through(images, "relu8", torch.zeros_like).any()
+    shapes = []
+    classifier.through(images, "relu3_1", lambda value: shapes.append(value.shape) or value)
+    assert shapes == [seen["relu3_1"].shape]
+
+
 def test_a_layer_and_what_goes_into_it_share_a_receptive_field(classifier):
     assert classifier.receptive_field("relu3_1") == classifier.receptive_field("relu3_1.input")
     assert classifier.receptive_field("pool2").stride == 4

@@ -37,6 +37,14 @@ def test_what_goes_into_a_relu_is_seen_as_it_is():
     torch.testing.assert_close(look(net, x, ["1.input", "1"])["1.input"], net[0](x))
 
 
+def test_the_network_goes_on_with_what_a_part_makes_of_a_layer():
+    net, x = network(), torch.randn(1, 3, 8, 8)
+    seen = look(net, x, ["0", "1"], output="end", parts={"0": lambda value: -value, "3.input": lambda value: value + 1})
+    torch.testing.assert_close(seen["0"], net[0](x))
+    torch.testing.assert_close(seen["1"], (-net[0](x)).relu())
+    torch.testing.assert_close(seen["end"], (net[2].module((-net[0](x)).relu()) + 1).relu())
+
+
 def test_nothing_past_the_deepest_tap_is_computed():
     net, x = network(), torch.randn(1, 3, 8, 8)
     look(net, x, ["1"])

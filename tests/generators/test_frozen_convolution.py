@@ -30,6 +30,9 @@ def test_it_is_torchs_and_so_is_its_gradient(pair, layout, automatic):
         torch.testing.assert_close(ours, theirs)
 
 
-def test_gradcheck():
-    layer = FrozenConvolution(2, 3, 3).double().requires_grad_(False)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_gradcheck(groups):
+    layer = FrozenConvolution(2, 4, 3, groups=groups).double().requires_grad_(False)
+    maps = torch.randn(1, 2, 5, 5, dtype=torch.double)
+    torch.testing.assert_close(layer(maps), torch.nn.functional.conv2d(maps, layer.weight, layer.bias, groups=groups))
     assert torch.autograd.gradcheck(layer, torch.randn(1, 2, 5, 5, dtype=torch.double, requires_grad=True))

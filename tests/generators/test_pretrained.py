@@ -63,7 +63,7 @@ def test_multiplicative_noise_and_the_relu_on_the_gains(file, monkeypatch):
     with torch.no_grad():
         generator.gains[0, :3] = -1
     codes = codes_of(generator)
-    monkeypatch.setattr(torch, "randn_like", lambda vector: torch.full_like(vector, 2.0))
+    monkeypatch.setattr(generator.streams, "normal", lambda *shape: torch.full((1, *shape), 2.0))
     generator()
     torch.testing.assert_close(codes[-1], torch.tensor([0.0] * 3 + [1.1] * 69))
     generator.eval()()
@@ -77,7 +77,7 @@ def test_a_standardized_code_is_in_deviations_from_the_mean_code(file, monkeypat
     torch.testing.assert_close(codes[-1], torch.arange(72) / 10)
     with torch.no_grad():
         generator.gains.fill_(2)
-    monkeypatch.setattr(torch, "randn_like", lambda vector: torch.ones_like(vector))
+    monkeypatch.setattr(generator.streams, "normal", lambda *shape: torch.ones(1, *shape))
     generator.train()()
     torch.testing.assert_close(codes[-1], torch.arange(72) / 10 + 2.5 * (torch.arange(72) + 1.0))
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from user import SECONDS, environment
+from user import SECONDS, environment, slow_after
 
+from genviz import commands
 from genviz.classifiers.embedded import EmbeddedClassifier, read_facts
 
 WORDS = [
@@ -90,9 +91,10 @@ def wait_for(process, path):
         time.sleep(0.002)
 
 
-def start(folder, photos, *words):
+def start(folder, photos, *words, slow=None):
+    given = command(photos, "logger=none", *words)
     return subprocess.Popen(
-        command(photos, "logger=none", *words),
+        given if slow is None else slow_after(slow, given),
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -104,10 +106,11 @@ def start(folder, photos, *words):
 
 def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, tmp_path):
     """Also where a checkpoint and a validation fall on one update; the undisturbed run validates elsewhere."""
-    process = start(tmp_path, photos, "validate_every=2")
+    process = start(tmp_path, photos, "validate_every=2", slow=2)
     wait_for(process, tmp_path / "checkpoints/distill/student/last.ckpt")
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
     again = distill(tmp_path, photos, "validate_every=2", "logger=none")
     assert again.returncode == 0, again.stderr
     assert "going on after update" in again.stdout
@@ -132,10 +135,12 @@ def state(path):
 
 
 def test_other_settings_do_not_continue_it(finished, photos):
+    """In a process of its own, as a user starts it; what else is one line is below, in this one."""
     folder, _ = finished
     done = distill(folder, photos, "distillation.temperature=4", "logger=none")
     assert done.returncode == 2
-    assert "distillation.temperature was 2.0 and is 4" in done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert "distillation.temperature was 2.0 and is 4" in line
 
 
 @pytest.mark.parametrize(
@@ -160,8 +165,8 @@ def test_other_settings_do_not_continue_it(finished, photos):
         (["name=.."], "no name for a folder"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, photos, words, says):
-    done = distill(tmp_path, photos, "logger=none", *words)
+def test_bad_input_is_one_line_and_exit_code_2(called, tmp_path, photos, words, says):
+    done = called(commands.distill, *command(photos, "logger=none", *words)[2:])
     lines = done.stderr.strip().splitlines()
     assert (done.returncode, len(lines)) == (2, 1), done.stderr
     assert says in lines[0]

@@ -8,7 +8,8 @@ from PIL import Image
 from genviz import build, checks
 from genviz.errors import UserError
 from genviz.images import read_image
-from genviz.runs.train import Places, train
+from genviz.runs.places import Places
+from genviz.runs.train import train
 
 WORDS = ["classifier=embedded", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
 WORDS += ["generator=pixels"]
@@ -105,7 +106,7 @@ def test_what_is_no_picture_is_one_line_and_nothing_is_written(compose, tmp_path
     [(["objective=style", "style=a.png", "target=class:harmonica"], "convolutional layers"),
      (["objective=style", "image=a.png"], "style=FILE"),
      (["objective=content", "image=a.png", "objective.content.at=layer:relu9"], "no layer is called 'relu9'"),
-     (["objective=probability"], "takes classes"), (["images=2", "generator=untrained_small"], "images=1"),
+     (["objective=probability"], "takes classes"),
      (["generator=octaves"], "start"), (["objective=inner_product", "pictures=/nowhere"], "no such folder"),
      (["objective=inner_product", "pictures=empty"], "no picture in it"),
      (["objective=inner_product", "objective.inner_product.direction=d.npy"], "the direction has the shape (3,)"),

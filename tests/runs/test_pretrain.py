@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from PIL import Image
 from pretraining import DECODER, command, make_photos, pretrain
 from safetensors import safe_open
 from safetensors.torch import load_file
-from user import SECONDS, environment, train
+from user import SECONDS, environment, slow_after
 
+from genviz import commands
 from genviz.generators import decoder_file
 from genviz.generators.pretrained import Pretrained
 
@@ -70,11 +72,11 @@ def test_best_and_last_are_kept(finished):
     assert last["genviz"]["best"] == best["genviz"]["best"] > 0
 
 
-def test_train_makes_a_picture_with_it(finished, tmp_path):
+def test_train_makes_a_picture_with_it(finished, tmp_path, called):
     weights = finished[0] / DECODER
     words = [word for word in TINY if not word.startswith("generator")]
-    done = train(
-        tmp_path, "target=class:1", *words, "generator=pretrained", f"generator.weights={weights}", "updates=80",
+    done = called(
+        commands.train, "target=class:1", *words, "generator=pretrained", f"generator.weights={weights}", "updates=80",
         "logger=none",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -121,9 +123,10 @@ def test_two_processes_train_what_one_does_with_twice_the_batch(photos, tmp_path
         torch.testing.assert_close(weights[1][name].float(), value.float(), rtol=2e-2, atol=2e-3)
 
 
-def start(folder, photos, *words):
+def start(folder, photos, *words, slow=None):
+    given = command(photos, "logger=none", *words)
     return subprocess.Popen(
-        command(photos, "logger=none", *words),
+        given if slow is None else slow_after(slow, given),
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -140,10 +143,11 @@ def wait_for(process, path):
 
 
 def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, tmp_path):
-    process = start(tmp_path, photos)
+    process = start(tmp_path, photos, slow=2)
     wait_for(process, tmp_path / "checkpoints/pretrain/tiny/last.ckpt")
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
     again = pretrain(tmp_path, photos, "logger=none")
     assert again.returncode == 0, again.stderr
     assert "going on after update" in again.stdout
@@ -170,25 +174,27 @@ def test_a_full_disk_is_one_line_from_two_processes_too(photos, tmp_path):
     assert "free some space" in done.stderr
 
 
-def test_what_is_done_is_not_done_again(finished, photos):
-    before = (finished[0] / DECODER).stat().st_mtime_ns
-    again = pretrain(finished[0], photos, "logger=wandb")
+def test_what_is_done_is_not_done_again(finished, photos, tmp_path, called):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    before = (tmp_path / DECODER).stat().st_mtime_ns
+    again = called(commands.pretrain, *command(photos, "logger=wandb")[2:])
     assert again.returncode == 0
     assert "tiny is done, 6 updates" in again.stdout
-    assert (finished[0] / DECODER).stat().st_mtime_ns == before
+    assert (tmp_path / DECODER).stat().st_mtime_ns == before
+    assert len(list((tmp_path / "outputs/pretrain/tiny/wandb").glob("offline-run-*"))) == 1
 
 
 def test_a_signal_in_the_last_update_loses_nothing(photos, tmp_path):
     code = f"""
 import os, signal, sys
 sys.argv = {command(photos, "logger=none", "validate_every=4")[1:]!r}
-import genviz.callbacks.monitor as monitor
-write = monitor.Monitor._write
+from genviz.callbacks.metrics_file import MetricsFile
+add = MetricsFile.add
 def last(self, row):
-    write(self, row)
+    add(self, row)
     if row["update"] == 6:
         os.kill(os.getpid(), signal.SIGTERM)
-monitor.Monitor._write = last
+MetricsFile.add = last
 from genviz import commands
 commands.pretrain()
 """

@@ -1,4 +1,4 @@
-"""What python pretrain.py says of odd pictures and of settings that cannot work."""
+"""What python pretrain.py says of odd pictures and of settings that cannot work, called in this process."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from pretraining import command, make_photos, pretrain
+from pretraining import command, make_photos
 from user import SECONDS, environment
 
 from genviz import commands
@@ -17,9 +17,17 @@ def photos(tmp_path_factory):
     return make_photos(tmp_path_factory.mktemp("photos"))
 
 
-def test_folders_may_overlap_and_a_name_may_be_a_number(photos, tmp_path):
+@pytest.fixture
+def pretrain(called):
+    def on(photos, *words):
+        return called(commands.pretrain, *command(photos, "logger=none", *words)[2:])
+
+    return on
+
+
+def test_folders_may_overlap_and_a_name_may_be_a_number(photos, tmp_path, pretrain):
     roots = f"data.root=[{photos},{photos / 'RGB'}]"
-    done = pretrain(tmp_path, photos, "logger=none", roots, "name=2024.1", "data.hold_out=3")
+    done = pretrain(photos, roots, "name=2024.1", "data.hold_out=3")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "outputs/pretrain/2024.1/result.json").read_text())
     assert list(result["held_out"].values()) == [6, 2]
@@ -44,14 +52,14 @@ commands.pretrain()
     assert "out of order" in done.stderr
 
 
-def test_mostly_damaged_pictures_are_left_out(photos, tmp_path):
+def test_mostly_damaged_pictures_are_left_out(photos, tmp_path, pretrain):
     folder = tmp_path / "mostly"
     folder.mkdir()
     for number, picture in enumerate(sorted(photos.rglob("*.png"))):
         shutil.copy(picture, folder / f"{number}.png")
     for number in range(400):
         (folder / f"x{number}.jpg").write_bytes(b"no picture")
-    done = pretrain(tmp_path, folder, "logger=none", "updates=20")
+    done = pretrain(folder, "updates=20")
     assert done.returncode == 0, done.stderr
     damaged = json.loads((tmp_path / "outputs/pretrain/tiny/result.json").read_text())["damaged"]
     named = [line for line in done.stderr.splitlines() if "cannot be decoded" in line]
@@ -88,32 +96,29 @@ def test_mostly_damaged_pictures_are_left_out(photos, tmp_path):
         (["optimizer.lr=no"], "optimizer"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, photos, words, says, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", command(photos, "logger=none", *words)[1:])
-    with pytest.raises(SystemExit) as ended:
-        commands.pretrain()
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert (ended.value.code, len(lines)) == (2, 1), lines
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, photos, pretrain, words, says):
+    done = pretrain(photos, *words)
+    lines = done.stderr.strip().splitlines()
+    assert (done.returncode, len(lines)) == (2, 1), lines
     assert says in lines[0]
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_of_damaged_pictures_is_one_line(tmp_path):
+def test_a_folder_of_damaged_pictures_is_one_line(tmp_path, pretrain):
     for number in range(20):
         (tmp_path / f"{number}.jpg").write_bytes(b"no picture")
-    done = pretrain(tmp_path, tmp_path, "logger=none")
+    done = pretrain(tmp_path)
     assert done.returncode == 2
     assert "none of its 15 pictures to train on can be decoded" in done.stderr
 
 
-def test_damaged_pictures_held_out_are_one_line_before_any_training(photos, tmp_path):
+def test_damaged_pictures_held_out_are_one_line_before_any_training(photos, tmp_path, pretrain):
     folder = tmp_path / "photos"
     folder.mkdir()
     for number, picture in enumerate(sorted(photos.rglob("*.png"))[:7]):
         shutil.copy(picture, folder / f"{number}.png")
     (folder / "2x.jpg").write_bytes(b"no picture")  # the fourth of eight
-    done = pretrain(tmp_path, folder, "logger=none", "data.hold_out=8", "batch=2")
+    done = pretrain(folder, "data.hold_out=8", "batch=2")
     assert done.returncode == 2
     assert "none of its 1 pictures held out can be decoded" in done.stderr
     assert list(tmp_path.iterdir()) == [folder]

@@ -11,7 +11,8 @@ from PIL import Image
 from genviz import build, checks
 from genviz.classifiers.embedded import EmbeddedClassifier
 from genviz.images import read_image
-from genviz.runs.train import Places, train
+from genviz.runs.places import Places
+from genviz.runs.train import train
 
 CLASSIFIER = ["classifier=embedded", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
 PIXELS = [*CLASSIFIER, "generator=pixels", "optimizer=adam", "objective.activation.warm_up=3"]

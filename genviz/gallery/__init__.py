@@ -1,0 +1,1 @@
+"""Real pictures, as a classifier sees them."""
