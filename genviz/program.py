@@ -76,6 +76,8 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
             raise
         _say(str(error))  # Hydra's, of a word that it cannot compose
         codes.append(_BAD_INPUT)
+    except BrokenPipeError:  # a reader such as head has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         _say("interrupted; the same command goes on from the last checkpoint")
         codes.append(_INTERRUPTED)

@@ -169,3 +169,19 @@ def test_a_full_disk_is_one_line(tmp_path):
     assert "Traceback" not in done.stderr
     assert "cannot write" in done.stderr.replace("\r", "\n").splitlines()[-1]
     assert not list((tmp_path / "checkpoints").rglob("*.ckpt"))
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    command = f"{sys.executable} -c 'from genviz.commands import train; train()' --help | head -n 1"
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith("Train a generator")

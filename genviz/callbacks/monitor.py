@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import pytorch_lightning as pl
@@ -109,7 +108,9 @@ class Monitor(pl.Callback):
             for logger in trainer.loggers:
                 logger.log_metrics({name: value for name, value in rows[0].items() if name != "update"}, step=update)
         assert self._bar is not None
-        numbers = [f"{name} {mean(rows[n][name] for n in sound):{form}}" for name, form in self.shown.items()]
+        numbers = [
+            f"{name} {sum(rows[n][name] for n in sound) / len(sound):{form}}" for name, form in self.shown.items()
+        ]
         self._bar.set_postfix_str(", ".join(numbers), refresh=False)
         self._bar.update()
 
