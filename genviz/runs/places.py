@@ -51,6 +51,11 @@ class Places:
         """The verdict and the numbers; there once the run is done."""
         return self.outputs / "result.json"
 
+    @property
+    def error(self) -> Path:
+        """Where an error of ours was raised, that a sweep went on after."""
+        return self.outputs / "error.txt"
+
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Keep other processes from this target, also those on other machines that see the folder.

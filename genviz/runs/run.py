@@ -93,6 +93,7 @@ class Run:
         for folder in (self.places.outputs, self.places.checkpoint.parent, self.places.outputs / "snapshots"):
             prepare_folder(folder)
         self.places.result.unlink(missing_ok=True)  # of fewer updates
+        self.places.error.unlink(missing_ok=True)
         write_text(self.places.outputs / "config.yaml", build.as_yaml(self.config))
 
     def judged(

@@ -129,9 +129,8 @@ class Sweep:
         (run,) = runs
         name, why = str(run.target), str(error)
         if not isinstance(error, UserError):
-            trace = run.places.outputs / "error.txt"
-            write_text(trace, "".join(traceback.format_exception(error)))
-            why = f"{type(error).__name__}: {why.splitlines()[0] if why else ''} ({trace})"
+            write_text(run.places.error, "".join(traceback.format_exception(error)))
+            why = f"{type(error).__name__}: {why.splitlines()[0] if why else ''} ({run.places.error})"
         waiting.failures[name] = why
         report.sweep_failure(waiting.over, len(waiting.targets), name, why)
         self._reasons.append(f"{type(error).__name__} {error}".replace(name, "").replace(run.target.folder, ""))

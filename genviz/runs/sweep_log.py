@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,8 @@ from genviz.loggers import WandbRun, log_table, log_target
 from genviz.runs.places import CLAIMS, claim
 from genviz.runs.trainer import close
 from genviz.targets import Target
+
+_NAME = 60  # characters of a list of targets in a run's name, of which W&B takes 128
 
 
 class SweepLog:
@@ -38,7 +41,8 @@ class SweepLog:
         known, listed = self.folder / f"sweep-{self.worker}.json", _digest(targets)
         run_id = _known(known, listed)
         group = f"{names.classifier}/{names.generator}"
-        name = f"{config.targets} on {group}" + (f", worker {self.worker}" if self.worker else "")
+        asked = textwrap.shorten(config.targets.replace(",", ", "), _NAME, placeholder=" …")
+        name = f"{asked} on {group}" + (f", worker {self.worker}" if self.worker else "")
         self.loggers = build.loggers(config, folder=self.folder, run_id=run_id, group=group, name=name)
         for logger in self.loggers:
             logger.log_hyperparams({**build.plain(config), "target": None})

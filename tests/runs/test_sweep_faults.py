@@ -117,6 +117,9 @@ def test_an_error_of_ours_is_one_targets_too_and_is_kept(make, monkeypatch, caps
     assert "filter:relu1:3: cannot be made: ZeroDivisionError: of the test's" in capsys.readouterr().err
     assert "ZeroDivisionError" in (folder / "filter-relu1-3" / "error.txt").read_text()
     assert {path.parent.name for path in folder.glob("*/result.json")} == {"class-tench", "class-harmonica"}
+    monkeypatch.setattr(Batch, "finish", finish)
+    assert make("batch=3")[0] == 0
+    assert not (folder / "filter-relu1-3" / "error.txt").exists()
 
 
 @pytest.mark.parametrize(
