@@ -6,10 +6,19 @@ import argparse
 import os
 import sys
 
-from genviz.classifiers.embedded import EmbeddedClassifier
+from genviz.classifiers.headed import HeadedClassifier
 from genviz.classifiers.outline import architectures, sketch
+from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
+from genviz.interfaces import Classifier
 from genviz.labels import slug
+
+_KINDS: dict[str, type[Classifier]] = {"embedded": HeadedClassifier, "small": SmallClassifier}
+_OWN = {
+    "embedded": "comes with genviz: VGG16's own convolutions, class scores by heads of genviz's",
+    "small": "comes with genviz: a plain network of eight convolutions, for speed",
+}
+_WIDTH = max(len(name) for name in _OWN)
 
 
 def main() -> int:
@@ -37,13 +46,13 @@ def main() -> int:
 
 def _lines(arguments: argparse.Namespace) -> list[str]:
     if arguments.command == "classifiers":
-        return ["embedded", *architectures()]
+        return [f"{name:{_WIDTH}}  {what}" for name, what in _OWN.items()] + architectures()
     if arguments.command == "labels":
         wanted = slug(arguments.containing)
         labels = sketch("vgg16", labels=arguments.labels).labels
         return [f"{index:4d}  {label}" for index, label in enumerate(labels) if wanted in slug(label)]
-    if arguments.classifier == "embedded":
-        layers = EmbeddedClassifier.sketch(input_size=arguments.input_size).layers
+    if arguments.classifier in _KINDS:
+        layers = _KINDS[arguments.classifier].sketch(input_size=arguments.input_size).layers
     else:
         layers = sketch(arguments.classifier, input_size=arguments.input_size).layers
     width = max(len(layer.name) for layer in layers)

@@ -71,7 +71,7 @@ def note(config: DictConfig) -> str | None:
     wanted = config.choices.instead_of
     if wanted is None:
         return None
-    return f"not {wanted}, but genviz's own small embedded network: {config.choices.because}"
+    return f"not all of {wanted}: its own convolutions, and class scores by heads of genviz's: {config.choices.because}"
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which classifier a run looks through where none is named: VGG16, or the embedded network where that cannot be had."""
+"""Which classifier a run looks through where none is named: VGG16, or its convolutions with heads of ours."""
 
 from __future__ import annotations
 

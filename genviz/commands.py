@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from genviz import program
-from genviz.files import shipped
+from genviz import program, shipped
 from genviz.selections import find_selections
 
 # Imported when they are needed: --help needs nothing, and a wrong target not Lightning, which takes seconds.
@@ -13,32 +12,32 @@ from genviz.selections import find_selections
 
 def train() -> None:
     """Train a generator until a target fires: python train.py target=class:harmonica"""
-    program.run(_train, configs=shipped("configs"), name="train")
+    program.run(_train, configs=shipped.folder("configs"), name="train")
 
 
 def pretrain() -> None:
     """Train a denoising autoencoder, whose decoder is a generator: python pretrain.py data.root=photos/"""
-    program.run(_pretrain, configs=shipped("configs"), name="pretrain")
+    program.run(_pretrain, configs=shipped.folder("configs"), name="pretrain")
 
 
 def distill() -> None:
     """Train a small classifier to see what a large one sees: python distill.py data.root=photos/"""
-    program.run(_distill, configs=shipped("configs"), name="distill")
+    program.run(_distill, configs=shipped.folder("configs"), name="distill")
 
 
 def invert() -> None:
     """Say how well each layer can be inverted: python -m genviz.invert pictures=photos/ classifier=vgg16"""
-    program.run(_invert, configs=shipped("configs"), name="invert")
+    program.run(_invert, configs=shipped.folder("configs"), name="invert")
 
 
 def contributions() -> None:
     """Say which filters a class is made of: python -m genviz.contributions target=class:harmonica layer=fire8"""
-    program.run(_contributions, configs=shipped("configs"), name="contributions")
+    program.run(_contributions, configs=shipped.folder("configs"), name="contributions")
 
 
 def bias() -> None:
     """Say what a class is to the network: python -m genviz.bias target=class:harmonica pictures=photos/"""
-    program.run(_bias, configs=shipped("configs"), name="bias")
+    program.run(_bias, configs=shipped.folder("configs"), name="bias")
 
 
 def _train(config: DictConfig) -> int:

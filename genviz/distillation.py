@@ -240,7 +240,7 @@ def class_maps(outline: Outline) -> str:
     if before is None:
         raise UserError(
             "the teacher's scores do not come out of rectified class maps, as a student's do; "
-            "teacher=squeezenet1_0, squeezenet1_1 and embedded have them"
+            "teacher=squeezenet1_0, squeezenet1_1 and small have them"
         )
     return before
 

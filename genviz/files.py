@@ -18,13 +18,6 @@ from genviz.errors import CannotWriteError
 _UNFINISHED = ".unfinished"
 
 
-def shipped(folder: str) -> Path:
-    """``configs`` or ``checkpoints``: inside the package where genviz is installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    inside = package / folder
-    return inside if inside.is_dir() else package.parent / folder
-
-
 @contextmanager
 def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a file that takes ``path``'s place when the block ends, and leaves no trace if it raises.

@@ -88,7 +88,7 @@ def test_a_generator_that_makes_one_image_says_so(compose):
 )  # fmt: skip
 def test_auto_is_what_the_classifier_sees_and_a_quarter_of_its_stride_less_one(compose, target, size, margin):
     """Mahendran & Vedaldi 2016, section 5.2; a class has no stride, and takes the network's last, 16."""
-    words = ["classifier=embedded", "classifier.weights=random", "classifier.input_size=64", "generator=pixels"]
+    words = ["classifier=small", "classifier.weights=random", "classifier.input_size=64", "generator=pixels"]
     config = compose(f"target={target}", *words, "generator.margin=auto", "transform=jitter")
     classifier = build.classifier(config.classifier)
     build.settle(config, build.target(config, classifier.outline), classifier)

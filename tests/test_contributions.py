@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from genviz.classifiers.embedded import EmbeddedClassifier
 from genviz.classifiers.from_module import from_module
+from genviz.classifiers.small import SmallClassifier
 from genviz.classifiers.torchvision import TorchvisionClassifier
 from genviz.contributions import contributions, resolve
 from genviz.errors import UserError
@@ -67,8 +67,8 @@ def test_shares_are_of_all_that_speaks_for_the_class(classifier, images):
 @pytest.mark.parametrize(
     ("make", "layer"),
     [
-        (lambda: EmbeddedClassifier(input_size=64), "conv3_1"),  # a ReLU in place follows
-        (lambda: EmbeddedClassifier(input_size=64), "relu5_2"),
+        (lambda: SmallClassifier(input_size=64), "conv3_1"),  # a ReLU in place follows
+        (lambda: SmallClassifier(input_size=64), "relu5_2"),
         (lambda: TorchvisionClassifier(architecture="resnet18", weights="random", input_size=32), "layer1.0.relu_1"),
         (lambda: from_module(Tokens(), input_size=32), "mix"),
     ],
@@ -101,7 +101,7 @@ def test_an_integral_adds_up_to_what_the_score_gained(classifier, images, method
 
 
 def test_nothing_stays_in_the_network(classifier, images):
-    classifier = EmbeddedClassifier(input_size=32)
+    classifier = SmallClassifier(input_size=32)
     before = classifier(images, [SCORES])[SCORES]
     contributions(classifier, int(before[0].argmax()), "relu4_1", images)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in classifier.modules())

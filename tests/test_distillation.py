@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from genviz.classifiers.embedded import input_space
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.outline import sketch_network
 from genviz.classifiers.plain import PlainNetwork
 from genviz.classifiers.receptive_field import receptive_fields
+from genviz.classifiers.small import input_space
 from genviz.distillation import Distillation, mixed
 from genviz.errors import UserError
 

@@ -34,8 +34,8 @@ def test_a_generators_experiment_runs(compose, name):
 
 @pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in OF_GENERATORS])
 def test_a_papers_experiment_runs(compose, pictures, name):
-    """Its first panel on the embedded network, or a layer where it has none."""
-    words = [f"experiment={name}", "classifier=embedded", "trainer.accelerator=cpu", "logger=none", *pictures]
+    """Its first panel on the small network, or a layer where it has none."""
+    words = [f"experiment={name}", "classifier=small", "trainer.accelerator=cpu", "logger=none", *pictures]
     config = compose(*words)
     if config.panels is None:
         config.target = config.get("target") or "layer:relu3_1"

@@ -7,11 +7,11 @@ import torch
 from conftest import CONFIGS
 
 from genviz import build, program
-from genviz.classifiers.embedded import EmbeddedClassifier
+from genviz.classifiers.small import SmallClassifier
 from genviz.images import read_image
 from genviz.runs.train import train
 
-WORDS = ["classifier=embedded", "trainer.accelerator=cpu", "logger=none"]
+WORDS = ["classifier=small", "trainer.accelerator=cpu", "logger=none"]
 ROOTS = ("outputs", "checkpoints")
 
 
@@ -45,7 +45,7 @@ def test_a_random_network_of_the_same_kind_is_not_fooled_by_the_picture(zebra):
     """The check above can fail: what a network without knowledge makes of the picture is chance."""
     image = read_image(next(zebra[0].glob("outputs/*/*/*/final.png")))
     ranks = []
-    for classifier in (EmbeddedClassifier(), EmbeddedClassifier(weights="random")):
+    for classifier in (SmallClassifier(), SmallClassifier(weights="random")):
         with torch.no_grad():
             scores = classifier(image, ["scores"])["scores"][0]
         ranks.append(int((scores > scores[340]).sum()))
@@ -61,7 +61,7 @@ def test_pixels_can_be_optimized_too(tmp_path):
 
 def test_a_filter_fires_more_than_for_noise(tmp_path):
     result = made(tmp_path, "target=filter:relu4_2:3", "generator=untrained_small", "updates=60")
-    classifier = EmbeddedClassifier()
+    classifier = SmallClassifier()
     with torch.no_grad():
         noise = classifier(torch.rand(4, 3, 128, 128), ["relu4_2"])["relu4_2"][:, 3].mean()
     assert result["activation"] > 3 * float(noise)

@@ -1,7 +1,7 @@
 import pytest
 
-from genviz.classifiers.embedded import EmbeddedClassifier
 from genviz.classifiers.outline import sketch
+from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer, Outline
 from genviz.selections import (
@@ -133,6 +133,6 @@ def test_the_usual_layer_is_the_last_that_has_positions_before_the_class_head(ar
     assert (usual_layer(outline).name, outline.head) == (layer, head)
 
 
-def test_the_embedded_networks_usual_layer():
-    outline = EmbeddedClassifier.sketch()
+def test_the_small_networks_usual_layer():
+    outline = SmallClassifier.sketch()
     assert (usual_layer(outline).name, outline.head) == ("relu5_2", "fc8")

@@ -65,7 +65,7 @@ def sketch(
         raise UserError(
             f"{architecture} cannot take {size} x {size} pixels ({why}); classifier.input_size=null is its own"
         ) from error
-    return _outline(architecture, traced, paper_names(architecture, network), names_of_classes, size)
+    return outline_of(architecture, traced, paper_names(architecture, network), names_of_classes, size)
 
 
 def sketch_network(network: nn.Module, labels: tuple[str, ...], size: int) -> Outline:
@@ -81,16 +81,24 @@ def sketch_network(network: nn.Module, labels: tuple[str, ...], size: int) -> Ou
         raise UserError(
             f"classifier.input_size={size} is too small for the network ({why}); null is its own"
         ) from error
-    return _outline("", traced, {}, labels, size)
+    return outline_of("", traced, {}, labels, size)
 
 
-def _outline(
+def outline_of(
     architecture: str,
     traced: list[tuple[str, nn.Module, tuple[int, ...]]],
     named: Mapping[str, str],
     labels: tuple[str, ...],
     size: int,
 ) -> Outline:
+    """The outline of a network of which this was ``traced``.
+
+    Args:
+        architecture: torchvision's name; '' for another network.
+        traced: by `genviz.classifiers.taps.trace`.
+        named: the papers' names, by the modules' own.
+        size: that the network was traced at, in pixels.
+    """
     layers, preactivations = [], {}
     for name, module, (_, *shape) in traced:
         last = channels_last(architecture, module, len(shape))

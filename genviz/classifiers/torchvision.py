@@ -16,7 +16,7 @@ from genviz.errors import UserError
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Outline
 
-_RANDOM_SEED = 0  # weights=random is one and the same network, whatever the run's seed
+_RANDOM_SEED = 0
 
 
 class TorchvisionClassifier(FrozenClassifier):
@@ -76,19 +76,35 @@ class TorchvisionClassifier(FrozenClassifier):
 
 def _network(architecture: str, outline: Outline, name: str) -> tuple[nn.Module, Weights]:
     classes, size = len(outline.labels), outline.input_size[0]
-    if name == RANDOM:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_RANDOM_SEED)
-            network = build(architecture, classes, size, initialize=True)
-        return network, Weights(None, RANDOM, fingerprint(network.state_dict()))
-    found = find(architecture, name)
-    assert found.state is not None
+    found = drawn(architecture, classes, size) if name == RANDOM else find(architecture, name)
     network = build(architecture, classes, size, initialize=False)
+    fill(network, found, architecture)
+    return network, found
+
+
+def drawn(architecture: str, classes: int, size: int) -> Weights:
+    """Weights drawn at random, the same ones whatever the run's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_RANDOM_SEED)
+        state = build(architecture, classes, size, initialize=True).state_dict()
+    return Weights(state, RANDOM, fingerprint(state))
+
+
+def fill(network: nn.Module, found: Weights, architecture: str, without: str | None = None) -> None:
+    """Put the weights that were ``found`` into ``network``, all or part of torchvision's ``architecture``.
+
+    Args:
+        without: the beginning of the names of what has weights of its own, on top of a part of the network; what the
+            weights have beyond that part is left out then.
+
+    Raises:
+        UserError: they are of another network.
+    """
     auxiliary = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's second heads, for training only
     given = {key: value for key, value in found.state.items() if not key.startswith(auxiliary)}
-    wanted = network.state_dict()
+    wanted = {key: value for key, value in network.state_dict().items() if not key.startswith(without or "\0")}
     missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
-    unexpected = [key for key in given if key not in wanted]
+    unexpected = [] if without else [key for key in given if key not in wanted]
     misshapen = [
         f"{key} is {tuple(given[key].shape)}, not {tuple(wanted[key].shape)}"
         for key in wanted
@@ -101,13 +117,18 @@ def _network(architecture: str, outline: Outline, name: str) -> tuple[nn.Module,
     ]
     if faults:
         raise UserError(
-            f"{found.source} does not fit {architecture} with {classes} classes ({'; '.join(faults)}); "
+            f"{found.source} does not fit {architecture} ({'; '.join(faults)}); "
             "name the network that the weights are of, and its labels if it has other classes: classifier.labels=FILE"
         )
-    network.load_state_dict(given, strict=False)
-    if not all(parameter.sum().isfinite() for parameter in network.parameters()):
+    counts = {
+        key: torch.zeros((), dtype=torch.long) for key in wanted if key not in given
+    }  # of batches, which nothing reads
+    given = {
+        key: (value.float() if value.is_floating_point() else value) for key, value in given.items() if key in wanted
+    }
+    network.load_state_dict(counts | given, strict=False, assign=True)
+    if not all(parameter.sum().isfinite() for key, parameter in network.named_parameters() if key in given):
         raise UserError(f"{found.source} holds numbers that are not finite; these weights cannot classify")
-    return network, found
 
 
 def _input_space(space: str | Mapping[str, Any], architecture: str, weights: str) -> InputSpace:

@@ -33,9 +33,7 @@ _ABANDONED_SECONDS = 600.0  # since the last byte of a fetch that was killed
 class Weights(NamedTuple):
     """A network's weights, and which they are."""
 
-    state: dict[str, Tensor] | None
-    """None: drawn at random."""
-
+    state: dict[str, Tensor]
     source: str
     """``VGG16_Weights.IMAGENET1K_V1``, the file's name, or ``random``."""
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from genviz import shipped
 from genviz.errors import UserError
-from genviz.files import shipped
 from genviz.generators import decoder_file
 from genviz.generators.decoder import EPSILON, Decoder
 from genviz.generators.decoder_file import Sizes
@@ -133,4 +133,4 @@ class Pretrained(Generator):
 def _path(weights: str) -> Path:
     if not isinstance(weights, str):
         raise UserError(f"generator.weights={weights} is no name")
-    return shipped("checkpoints") / FILE if weights == "default" else Path(weights).expanduser()
+    return shipped.intact(FILE) if weights == "default" else Path(weights).expanduser()

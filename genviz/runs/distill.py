@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 import genviz
 from genviz import build, identity
-from genviz.classifiers.embedded import EmbeddedClassifier, export, input_space
 from genviz.classifiers.frozen import FrozenClassifier
+from genviz.classifiers.small import SmallClassifier, export, input_space
 from genviz.data import Centres, Damaged, stack
 from genviz.distillation import Distillation, agreement, class_maps, compare
 from genviz.files import sha256, write_text
@@ -123,7 +123,7 @@ def _finish(
     }
     size = config.student.input_size
     export(module.student, path, input_size=size, facts=facts)
-    written = EmbeddedClassifier(weights=str(path), labels=config.teacher.labels)
+    written = SmallClassifier(weights=str(path), labels=config.teacher.labels)
     measured: dict[str, float] = {}
     for folder, batches in zip(folders, whole, strict=True):
         numbers = _agreement(written, teacher, batches)
@@ -140,11 +140,11 @@ def _finish(
     for name, value in measured.items():
         print(f"  {value:6.3f}  {name}")
     print(f"weights  {path}  ({path.stat().st_size / 1e6:.1f} MB)")
-    print(f"use them: target=class:harmonica classifier=embedded classifier.weights={path}", flush=True)
+    print(f"use them: target=class:harmonica classifier=small classifier.weights={path}", flush=True)
 
 
 @torch.no_grad()
-def _agreement(student: EmbeddedClassifier, teacher: FrozenClassifier, pictures: DataLoader[Any]) -> dict[str, float]:
+def _agreement(student: SmallClassifier, teacher: FrozenClassifier, pictures: DataLoader[Any]) -> dict[str, float]:
     measures = agreement(len(teacher.outline.labels))
     for batch in tqdm(pictures, desc="measuring the file", unit="batch", leave=False):
         images = batch.float() / 255

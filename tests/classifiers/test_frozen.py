@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from genviz.classifiers.embedded import EmbeddedClassifier
+from genviz.classifiers.small import SmallClassifier
 from genviz.classifiers.torchvision import TorchvisionClassifier
 from genviz.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def classifier():
-    return EmbeddedClassifier(weights="random", input_size=32)
+    return SmallClassifier(weights="random", input_size=32)
 
 
 def test_nothing_in_it_takes_a_gradient_and_the_image_does(classifier):
@@ -65,14 +65,14 @@ def test_the_side_of_a_layers_field_is_what_its_middle_position_looks_at(classif
 
 
 def test_what_cannot_be_traced_has_no_fields():
-    untraceable = EmbeddedClassifier(weights="random", input_size=32)
+    untraceable = SmallClassifier(weights="random", input_size=32)
     untraceable.__dict__["_fields"] = {}
     assert untraceable.receptive_side("relu3_1") is None
     assert untraceable.stride(["relu3_1"]) == 1
 
 
 @pytest.mark.parametrize("make", [
-    lambda **settings: EmbeddedClassifier(weights="random", input_size=32, **settings),
+    lambda **settings: SmallClassifier(weights="random", input_size=32, **settings),
     lambda **settings: TorchvisionClassifier(
         architecture="squeezenet1_1", weights="random", input_size=64, **settings
     ),
@@ -98,7 +98,7 @@ def test_without_resizing_an_image_is_seen_in_its_own_size(make):
 
 
 def test_without_resizing_a_pixel_far_away_moves_nothing():
-    own = EmbeddedClassifier(weights="random", input_size=32, resize=False)
+    own = SmallClassifier(weights="random", input_size=32, resize=False)
     image = torch.rand(1, 3, 200, 120)
     moved = image.clone()
     moved[..., -1, -1] = 1 - moved[..., -1, -1]
@@ -112,6 +112,6 @@ def test_without_resizing_a_pixel_far_away_moves_nothing():
 @pytest.mark.parametrize("resize", ["no", 0, None])
 def test_resize_is_true_or_false(resize):
     with pytest.raises(UserError, match="neither true nor false"):
-        EmbeddedClassifier(weights="random", resize=resize)
+        SmallClassifier(weights="random", resize=resize)
     with pytest.raises(UserError, match="neither true nor false"):
         TorchvisionClassifier(architecture="alexnet", weights="random", resize=resize)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz.classifiers.embedded import EmbeddedClassifier
 from genviz.classifiers.from_module import from_module
+from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
 from genviz.gallery import seen as module
 from genviz.gallery.seen import feature_layer, identity_of, look_through, pooled
@@ -125,14 +125,14 @@ def test_a_folder_without_a_sound_picture_is_told(classifier, tmp_path):
 
 
 def test_the_features_are_what_the_class_head_weighs(classifier):
-    embedded = EmbeddedClassifier(weights="random", input_size=32)
-    layer = feature_layer(embedded.outline)
+    small = SmallClassifier(weights="random", input_size=32)
+    layer = feature_layer(small.outline)
     assert layer == "fc8.input"
     image = torch.rand(1, 3, 32, 32)
-    torch.testing.assert_close(embedded(image, [layer])[layer], embedded(image, ["relu5_2"])["relu5_2"])
-    assert feature_layer(embedded.outline, "RELU3_1") == "relu3_1"
+    torch.testing.assert_close(small(image, [layer])[layer], small(image, ["relu5_2"])["relu5_2"])
+    assert feature_layer(small.outline, "RELU3_1") == "relu3_1"
     with pytest.raises(UserError, match="no layer is called 'relu9'"):
-        feature_layer(embedded.outline, "relu9")
+        feature_layer(small.outline, "relu9")
     assert feature_layer(classifier.outline) == "relu1"
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz.classifiers.embedded import EmbeddedClassifier
+from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
 from genviz.images import read_upright
 from genviz.objectives.inner_product import InnerProduct
@@ -13,7 +13,7 @@ from genviz.targets import parse_target
 
 @pytest.fixture(scope="module")
 def network():
-    return EmbeddedClassifier(weights="random", input_size=32)
+    return SmallClassifier(weights="random", input_size=32)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from genviz.gallery import examples
 from genviz.runs import bias as module
 from genviz.runs.bias import bias
 
-WORDS = ["classifier=embedded", "classifier.input_size=64", "trainer.accelerator=cpu", "logger=none", "updates=2",
+WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cpu", "logger=none", "updates=2",
          "generator=fourier", "filters=2", "neighbours=3"]  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 def test_a_report_is_a_page_its_pictures_its_numbers_and_a_sheet(run, folder, tmp_path, capsys):
     assert run(f"pictures={folder}", "layer=relu4_1") == 0
-    place = tmp_path / "outputs/bias/embedded/fourier/class-window-screen"
+    place = tmp_path / "outputs/bias/small/fourier/class-window-screen"
     facts = json.loads((place / "report.json").read_text())
     page = (place / "report.html").read_text()
     shown = re.findall('src="([^"]+)"', page)
@@ -48,8 +48,8 @@ def test_a_report_is_a_page_its_pictures_its_numbers_and_a_sheet(run, folder, tm
         (entry["similarity"] for entry in facts["folder"]["nearest"]), reverse=True
     )
     for entry in facts["filters"]:
-        assert (tmp_path / f"outputs/embedded/fourier/filter-relu4_1-{entry['filter']}/final.png").exists()
-    result = json.loads((tmp_path / "outputs/embedded/fourier/class-window-screen/result.json").read_text())
+        assert (tmp_path / f"outputs/small/fourier/filter-relu4_1-{entry['filter']}/final.png").exists()
+    result = json.loads((tmp_path / "outputs/small/fourier/class-window-screen/result.json").read_text())
     assert facts["picture"]["rank"] == result["rank"]
     assert facts["picture"]["score"] == pytest.approx(result["activation"], rel=1e-4)
     assert Image.open(place / "sheet.png").width > 192
@@ -61,7 +61,7 @@ def test_a_report_is_a_page_its_pictures_its_numbers_and_a_sheet(run, folder, tm
 def test_without_pictures_it_says_so(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(examples, "_UPDATES", 3)
     assert run("filters=0") == 0
-    place = tmp_path / "outputs/bias/embedded/fourier/class-window-screen"
+    place = tmp_path / "outputs/bias/small/fourier/class-window-screen"
     assert json.loads((place / "report.json").read_text())["folder"] is None
     assert "no folder was given" in (place / "report.html").read_text()
     assert "no nearest pictures: give some with pictures=FOLDER" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from genviz.errors import UserError
 from genviz.runs import classes
 from genviz.runs.classes import one_class, resolve
 
-WORDS = ["classifier=embedded", "classifier.input_size=64", "trainer.accelerator=cpu", "logger=none"]
+WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cpu", "logger=none"]
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def test_a_training_of_the_strongest_filters_is_that_of_the_filters(monkeypatch,
     words = ["target=filter:relu5_1:top2:window-screen", f"pictures={folder}", "updates=2", "generator=fourier", *WORDS]
     monkeypatch.setattr(sys, "argv", ["train.py", *words])
     with pytest.raises(SystemExit) as ended:
-        program.run(commands._train, configs=commands.shipped("configs"), name="train")
+        program.run(commands._train, configs=commands.shipped.folder("configs"), name="train")
     assert ended.value.code == 0
-    (picture,) = tmp_path.glob("outputs/embedded/fourier/*/final.png")
+    (picture,) = tmp_path.glob("outputs/small/fourier/*/final.png")
     text = capsys.readouterr().out.split(" is ")[1].split(",")[0]
     assert picture.parent.name == text.replace(":", "-")
     config = picture.with_name("config.yaml").read_text()
@@ -84,6 +84,6 @@ def test_auto_asks_whether_either_network_has_such_filters(monkeypatch, tmp_path
     monkeypatch.setattr(classes, "looking", lambda config: pytest.fail("loaded"))
     monkeypatch.setattr(sys, "argv", ["train.py", "target=filter:relu9_9:top5:zebra"])
     with pytest.raises(SystemExit) as ended:
-        program.run(commands._train, configs=commands.shipped("configs"), name="train")
+        program.run(commands._train, configs=commands.shipped.folder("configs"), name="train")
     assert ended.value.code == 2
     assert "no layer is called 'relu9_9'" in capsys.readouterr().err

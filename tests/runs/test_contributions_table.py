@@ -5,14 +5,14 @@ import torch
 from PIL import Image
 
 from genviz import build, checks
-from genviz.classifiers.embedded import EmbeddedClassifier
+from genviz.classifiers.small import SmallClassifier
 from genviz.contributions import contributions as measure
 from genviz.errors import UserError
 from genviz.gallery import examples
 from genviz.images import read_upright, resize
 from genviz.runs.contributions import contributions
 
-WORDS = ["classifier=embedded", "classifier.input_size=64", "trainer.accelerator=cpu"]
+WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cpu"]
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def rows(folder):
 
 def test_the_table_is_what_the_pictures_of_the_folder_say(run, folder, tmp_path, capsys):
     assert run("layer=relu5_1", f"pictures={folder}", "top=4") == 0
-    place = tmp_path / "outputs/contributions/embedded/class-window-screen/relu5_1"
+    place = tmp_path / "outputs/contributions/small/class-window-screen/relu5_1"
     table = rows(place)
     images = torch.cat([resize(read_upright(path), (64, 64)) for path in sorted(folder.glob("*.png"))])
-    found = measure(EmbeddedClassifier(input_size=64), 904, "relu5_1", images)
+    found = measure(SmallClassifier(input_size=64), 904, "relu5_1", images)
     assert [filter_ for filter_, _, _ in table] == found.ranked()
     assert [value for _, value, _ in table] == pytest.approx(found.values[found.ranked()].tolist(), rel=1e-4, abs=1e-6)
     assert sum(share for _, _, share in table if share > 0) == pytest.approx(1, abs=1e-3)
@@ -58,7 +58,7 @@ def test_without_a_folder_pictures_are_drawn_once(run, tmp_path, monkeypatch, ca
     monkeypatch.setattr(examples, "_UPDATES", 3)
     assert run("method=integrated_gradients") == 0
     assert run() == 0  # of the usual layer
-    place = tmp_path / "outputs/contributions/embedded/class-window-screen/relu5_2"
+    place = tmp_path / "outputs/contributions/small/class-window-screen/relu5_2"
     assert len(rows(place)) == 320
     assert capsys.readouterr().out.count("drawing 4 pictures") == 1
 

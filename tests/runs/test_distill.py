@@ -14,7 +14,7 @@ from PIL import Image
 from user import SECONDS, environment, slow_after
 
 from genviz import commands
-from genviz.classifiers.embedded import EmbeddedClassifier, read_facts
+from genviz.classifiers.small import SmallClassifier, read_facts
 
 WORDS = [
     "teacher=squeezenet1_1", "teacher.weights=random", "teacher.input_size=64", "distillation.size=32",
@@ -62,7 +62,7 @@ def test_it_ends_in_a_file_that_is_a_classifier_and_its_numbers(finished):
     outputs = folder / "outputs/distill/student"
     weights = outputs / "student.safetensors"
     assert read_facts(weights).input_size == 48
-    classifier = EmbeddedClassifier(weights=str(weights))
+    classifier = SmallClassifier(weights=str(weights))
     result = json.loads((outputs / "result.json").read_text())
     assert classifier.weights_sha256 == result["sha256"]
     assert set(result["agreement"]) == {f"{photos}/{kind}" for photos in result["data"] for kind in (

@@ -7,7 +7,7 @@ from genviz import program
 from genviz.errors import UserError
 from genviz.runs.figure import draw, panels
 
-WORDS = ["classifier=embedded", "updates=2", "logger=none", "trainer.accelerator=cpu"]
+WORDS = ["classifier=small", "updates=2", "logger=none", "trainer.accelerator=cpu"]
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def picture(tmp_path):
 def test_a_figure_is_a_run_for_each_panel_and_a_sheet(compose, picture, tmp_path):
     words = ["experiment=gerretsen_figure4", f"image={picture}", *WORDS]
     config = compose(*words)
-    config.panels.embedded = [list(row)[:2] for row in config.panels.embedded]
+    config.panels.small = [list(row)[:2] for row in config.panels.small]
     assert draw(config) == 0
-    folder = tmp_path / "outputs/embedded"
+    folder = tmp_path / "outputs/small"
     results = sorted(folder.glob("*/*/result.json"))
     assert len(results) == 4
     tags = {path.parent.parent.name.removeprefix("pixels-gerretsen_figure4-cat-") for path in results}
@@ -45,7 +45,7 @@ def test_a_panels_words_are_its_configurations(compose, picture):
 def test_a_network_without_panels_is_told_what_to_do(compose, picture):
     config = compose("experiment=mahendran2016_figure5", f"image={picture}", "classifier=resnet50", *WORDS[1:])
     with pytest.raises(
-        UserError, match="names layers of alexnet, squeezenet1_0, embedded, and none of resnet50; .* target"
+        UserError, match="names layers of alexnet, squeezenet1_0, small, and none of resnet50; .* target"
     ):
         draw(config)
 
@@ -65,6 +65,6 @@ def test_a_target_makes_one_picture_of_a_figure(monkeypatch, tmp_path, picture):
     words = ["experiment=mahendran2016_figure5", "target=layer:relu4_1", f"image={picture}", *WORDS]
     monkeypatch.setattr(sys, "argv", ["train.py", *words])
     with pytest.raises(SystemExit) as ended:
-        program.run(commands._train, configs=commands.shipped("configs"), name="train")
+        program.run(commands._train, configs=commands.shipped.folder("configs"), name="train")
     assert ended.value.code == 0
     assert len(list(tmp_path.glob("outputs/*/*/*/final.png"))) == 1

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from genviz import checks
-from genviz.classifiers.embedded import EmbeddedClassifier
+from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
 from genviz.images import read_image, read_upright, resize
 from genviz.runs import invert as program
@@ -30,7 +30,7 @@ def pictures(tmp_path):
 @pytest.fixture
 def run(compose, pictures):
     def made(*words):
-        words = ("classifier=embedded", f"layers=[{','.join(LAYERS)}]", "strengths=[1,100]", "updates=4", *words)
+        words = ("classifier=small", f"layers=[{','.join(LAYERS)}]", "strengths=[1,100]", "updates=4", *words)
         config = compose(f"pictures={pictures}", "count=2", "trainer.accelerator=cpu", *words, name="invert")
         checks.check_inversions(config)
         return invert(config)
@@ -38,7 +38,7 @@ def run(compose, pictures):
     return made
 
 
-def rows(tmp_path, name="embedded"):
+def rows(tmp_path, name="small"):
     with (tmp_path / "outputs/invert" / name / "errors.csv").open() as file:
         return {(row["layer"], row["C"], row["picture"]): float(row["error"]) for row in csv.DictReader(file)}
 
@@ -49,22 +49,22 @@ def test_each_error_is_that_of_the_file(run, pictures, tmp_path, capsys):
     assert set(found) == {
         (layer, c, name) for layer in LAYERS for c in ("1.0", "100.0") for name in ("a.png", "below/a.png")
     }
-    network = EmbeddedClassifier()
+    network = SmallClassifier()
     for (layer, c, name), error in found.items():
         digest = hashlib.sha256((pictures / name).read_bytes()).hexdigest()[:6]
         file = f"{layer}-C{float(c):g}-{Path(name).stem}-{digest}.png"
-        made = read_image(tmp_path / "outputs/invert/embedded/pictures" / file)
+        made = read_image(tmp_path / "outputs/invert/small/pictures" / file)
         wanted = network(resize(read_upright(pictures / name), (128, 128)), [layer])[layer]
         assert error == pytest.approx(float((network(made, [layer])[layer] - wanted).norm() / wanted.norm()), abs=2e-5)
     printed = capsys.readouterr().out
     errors = np.array([100 * found["scores", "100.0", name] for name in ("a.png", "below/a.png")])
     assert f"{errors.mean():.1f} ± {errors.std(ddof=1):.1f}" in printed
-    assert (tmp_path / "outputs/invert/embedded/sheet.png").exists()
+    assert (tmp_path / "outputs/invert/small/sheet.png").exists()
 
 
 def test_what_is_there_is_not_made_again(run, tmp_path, monkeypatch):
     run()
-    path = tmp_path / "outputs/invert/embedded/errors.csv"
+    path = tmp_path / "outputs/invert/small/errors.csv"
     whole, lines = rows(tmp_path), path.read_text().splitlines()
     path.write_text("\n".join([*lines[:3], lines[3][:9]]))  # killed in the middle of a row
     made = []
@@ -114,7 +114,7 @@ def test_a_table_of_other_settings_is_kept(run, tmp_path):
     with pytest.raises(UserError, match=r"holds a table of other settings \(seed\); name=NAME keeps both"):
         run("seed=1")
     run("seed=1", "resume=false")
-    assert (tmp_path / "outputs/invert/embedded~1/errors.csv").exists()
+    assert (tmp_path / "outputs/invert/small~1/errors.csv").exists()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from genviz.images import read_image
 from genviz.runs.places import Places
 from genviz.runs.train import train
 
-WORDS = ["classifier=embedded", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
+WORDS = ["classifier=small", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
 WORDS += ["generator=pixels"]
 INVERSION = [*WORDS, "target=layer:relu2_1", "objective=inversion", "updates=1"]
 ROWS, COLUMNS = np.mgrid[:32, :40]
@@ -149,4 +149,4 @@ def test_other_pictures_and_objectives_have_folders_of_their_own(compose, tmp_pa
              ["objective=[content,style]", "image=b.png", "style=a.png"], []]  # fmt: skip
     folders = {places(*each) for each in words}
     assert len(folders) == len(words)
-    assert all(folder.parent.parent == tmp_path / "outputs/embedded" for folder in folders)
+    assert all(folder.parent.parent == tmp_path / "outputs/small" for folder in folders)

@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 
 from genviz import build, checks
-from genviz.classifiers.embedded import EmbeddedClassifier
+from genviz.classifiers.small import SmallClassifier
 from genviz.images import read_image
 from genviz.runs.places import Places
 from genviz.runs.train import train
 
-CLASSIFIER = ["classifier=embedded", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
+CLASSIFIER = ["classifier=small", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
 PIXELS = [*CLASSIFIER, "generator=pixels", "optimizer=adam", "objective.activation.warm_up=3"]
 
 
@@ -103,7 +103,7 @@ def test_an_inversion_is_judged_by_its_normalized_error_on_the_file(run, picture
     places = run(*inversion(picture), "updates=8", "regularizer=none", "snapshot_every=4")
     told = result(places)
     assert told["verdict"] == "improved"
-    classifier = EmbeddedClassifier(input_size=32)
+    classifier = SmallClassifier(input_size=32)
     seen = {}
     for name, path in (("x", places.picture), ("x0", picture), ("first", places.outputs / "snapshots/00000.png")):
         seen[name] = classifier(read_image(path), ["relu2_1"])["relu2_1"].double()
@@ -135,7 +135,7 @@ def test_content_and_style_together(run, picture, tmp_path):
     words += [f"style={tmp_path}/style.png", "objective.style.at=layer:relu1_1+relu2_1@0.5"]
     places = run(*words, "objective.style.weight=100", "transform=none", "regularizer=none")
     told = result(places)
-    classifier = EmbeddedClassifier(input_size=32)
+    classifier = SmallClassifier(input_size=32)
     content, style, seen = (
         classifier(read_image(path), ["relu1_1", "relu2_1", "relu3_1"])
         for path in (picture, tmp_path / "style.png", places.picture)

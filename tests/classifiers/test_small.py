@@ -4,10 +4,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from genviz.classifiers.embedded import FILE, EmbeddedClassifier, export, input_space
+from genviz import shipped
 from genviz.classifiers.plain import PlainNetwork
+from genviz.classifiers.small import FILE, SmallClassifier, export, input_space
 from genviz.errors import UserError
-from genviz.files import shipped
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def exported(tmp_path):
 
 def test_what_was_trained_is_what_is_seen(exported, labels):
     network, path = exported
-    classifier = EmbeddedClassifier(weights=str(path), labels=labels)
+    classifier = SmallClassifier(weights=str(path), labels=labels)
     assert classifier.outline.input_size == (24, 24)
     assert classifier.weights_source == "mine.safetensors"
     images = torch.rand(2, 3, 24, 24)
@@ -49,37 +49,37 @@ def test_a_file_says_what_it_is(exported):
 
 def test_the_outline_needs_no_weights_and_is_the_networks(exported, labels):
     _, path = exported
-    outline = EmbeddedClassifier.sketch(weights=str(path), labels=labels)
-    assert EmbeddedClassifier(weights=str(path), labels=labels).outline == outline
+    outline = SmallClassifier.sketch(weights=str(path), labels=labels)
+    assert SmallClassifier(weights=str(path), labels=labels).outline == outline
     assert [layer.name for layer in outline.layers][-4:] == ["fc8", "relu8", "pool8", "scores"]
     assert outline.preactivations["scores"] == "relu8.input"
 
 
 def test_random_weights_are_one_and_the_same_network():
-    one, other = (EmbeddedClassifier(weights="random", input_size=32) for _ in range(2))
+    one, other = (SmallClassifier(weights="random", input_size=32) for _ in range(2))
     assert one.weights_sha256 == other.weights_sha256
     assert one.outline.input_size == (32, 32)
 
 
-def test_what_is_no_embedded_network_is_one_line(tmp_path, exported, labels):
+def test_what_is_no_small_network_is_one_line(tmp_path, exported, labels):
     _, path = exported
     torch.save({}, tmp_path / "x.pth")
     (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:-40])
     for weights, says in (
         (tmp_path / "none.safetensors", "no weights file"),
-        (tmp_path / "x.pth", "no embedded network"),
-        (tmp_path / "cut.safetensors", "no embedded network"),
+        (tmp_path / "x.pth", "no small network"),
+        (tmp_path / "cut.safetensors", "no small network"),
         (path, "7 classes and there are 1000 labels"),
     ):
         with pytest.raises(UserError, match=says):
-            EmbeddedClassifier(weights=str(weights))
+            SmallClassifier(weights=str(weights))
     with pytest.raises(UserError, match="too small"):
-        EmbeddedClassifier(weights=str(path), labels=labels, input_size=1)
+        SmallClassifier(weights=str(path), labels=labels, input_size=1)
 
 
 def test_the_shipped_one_is_small_and_knows_imagenets_classes():
-    assert (shipped("checkpoints") / FILE).stat().st_size <= 4_000_000
-    classifier = EmbeddedClassifier()
+    assert shipped.intact(FILE).stat().st_size <= 4_000_000
+    classifier = SmallClassifier()
     assert len(classifier.outline.labels) == 1000
     assert classifier.outline.input_size == (128, 128)
 
@@ -93,7 +93,7 @@ def test_the_shipped_one_sees_what_the_pictures_show(data):
     pictures = find_pictures(data / "imagenet").pictures
     _, held_out = split(pictures, 10)
     crops = Centres(held_out, size=227, shorter=256)
-    classifier, right = EmbeddedClassifier(), 0
+    classifier, right = SmallClassifier(), 0
     for number in range(len(crops)):
         with torch.no_grad():
             scores = classifier(crops[number][None].float() / 255, ["scores"])["scores"]

@@ -1,4 +1,4 @@
-"""genviz's own small classifier, which needs no download."""
+"""genviz's own small classifier, for tests and wherever VGG16 is too slow."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
+from genviz import shipped
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.outline import check_resize, labels_of, sketch_network
 from genviz.classifiers.plain import WIDTHS, PlainNetwork
 from genviz.classifiers.weights import DEFAULT, RANDOM, fingerprint
 from genviz.errors import UserError
-from genviz.files import atomic_write, sha256, shipped
+from genviz.files import atomic_write, sha256
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Outline
 
-FILE = "embedded.safetensors"
+FILE = "small.safetensors"
 FORMAT = "genviz.plain.1"
 INPUT_SIZE = 128
 _RANDOM_SEED = 0  # weights=random is one and the same network, whatever the run's seed
@@ -36,7 +37,7 @@ class Facts(NamedTuple):
     input_size: int
 
 
-class EmbeddedClassifier(FrozenClassifier):
+class SmallClassifier(FrozenClassifier):
     """The `PlainNetwork` that comes with genviz, or one that ``distill.py`` made.
 
     Args:
@@ -138,7 +139,7 @@ def read_facts(path: Path) -> Facts:
         return Facts(widths, int(metadata["classes"]), int(metadata["input_size"]))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         why = str(error).strip().splitlines()[0][:120]
-        raise UserError(f"{path} is no embedded network ({why}); distill.py writes them") from error
+        raise UserError(f"{path} is no small network ({why}); distill.py writes them") from error
 
 
 def _load(path: Path) -> nn.Module:
@@ -154,4 +155,4 @@ def _load(path: Path) -> nn.Module:
 
 
 def _path(weights: str) -> Path:
-    return shipped("checkpoints") / FILE if weights == DEFAULT else Path(weights).expanduser()
+    return shipped.intact(FILE) if weights == DEFAULT else Path(weights).expanduser()

@@ -1,0 +1,179 @@
+"""A frozen network's layers, with class scores by heads of genviz's own on top of them: VGG16 without its 500 MB."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import fx, nn
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
+from genviz import shipped
+from genviz.classifiers.frozen import FrozenClassifier
+from genviz.classifiers.heads import Heads, HeadsFile, Join, Shape
+from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.names import paper_names
+from genviz.classifiers.outline import build, check_resize, labels_of, outline_of
+from genviz.classifiers.taps import trace
+from genviz.classifiers.torchvision import drawn, fill
+from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, find
+from genviz.errors import UserError
+from genviz.files import sha256
+from genviz.interfaces import Outline
+
+HEADS, TRUNK = "heads.safetensors", "vgg16.safetensors"
+_ANY_SIZE = 224  # for architectures that are built for a size
+_LISTED = (nn.Conv2d, nn.ReLU)  # the layers of a head that can be named
+
+
+class HeadedClassifier(FrozenClassifier):
+    """A network up to one of its layers, or several, and the mean of some `Heads`' class scores on top.
+
+    By default VGG16's own thirteen convolutions (Simonyan & Zisserman 2014, the weights that the papers used) and heads
+    that ``distill.py`` trained on them.
+
+    Args:
+        heads: ``default``, those that come with genviz, or a ``.safetensors`` file of ``distill.py``'s.
+        weights: of the network below them: ``default``, those that the heads were trained on; a file, which may lack
+            what the heads replace; or ``random``.
+        input_size: side of the square that the network sees, in pixels; None for that of the heads.
+        labels: None for ImageNet's 1,000, or a text file with one label a line, as many as the heads have classes.
+        resize: False: look at images in their own size.
+
+    Raises:
+        UserError: there are no such weights or heads, or they do not fit each other.
+    """
+
+    def __init__(
+        self,
+        *,
+        heads: str = DEFAULT,
+        weights: str = DEFAULT,
+        input_size: int | None = None,
+        labels: str | None = None,
+        resize: bool = True,
+    ) -> None:
+        outline = self.sketch(heads=heads, weights=weights, input_size=input_size, labels=labels, resize=resize)
+        known = _known(heads)
+        network, _ = cut(known.architecture, known.layers, known.shapes)
+        found = _weights(known, weights)
+        fill(network, found, known.architecture, without="heads.")
+        whose = f"{known.architecture.upper()}'s" if weights == DEFAULT else f"of {found.source}"
+        path = shipped.intact(HEADS) if heads == DEFAULT else _path(heads)
+        digest = shipped.SHA256[HEADS] if heads == DEFAULT else sha256(path)
+        network.heads = known.load(path)
+        super().__init__(
+            network,
+            outline,
+            InputSpace(**known.input_space),
+            weights_source=f"layers up to {known.layers[-1]} are {whose}; class scores by {known.origin}",
+            weights_sha256=hashlib.sha256(f"{found.sha256} {digest}".encode()).hexdigest(),
+            architecture=known.architecture,
+        )
+
+    @classmethod
+    def sketch(cls, **settings: Any) -> Outline:
+        heads, weights = settings.get("heads", DEFAULT), settings.get("weights", DEFAULT)
+        size, file = settings.get("input_size"), settings.get("labels")
+        for name, value in (("heads", heads), ("weights", weights), ("labels", file or "")):
+            if not isinstance(value, str):
+                raise UserError(f"classifier.{name}={value} is no name")
+        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+            raise UserError(f"classifier.input_size={size} is no number of pixels")
+        known = _known(heads)
+        labels = labels_of(known.architecture, file)
+        if (classes := known.shapes[0].classes) != len(labels):
+            raise UserError(
+                f"the heads have {classes} classes and there are {len(labels)} labels; "
+                "classifier.labels=FILE with one label a line names them"
+            )
+        outline = _sketch(known.architecture, known.layers, known.shapes, labels, size or known.input_size)
+        return outline._replace(resizes=check_resize(settings))
+
+
+def cut(architecture: str, layers: Sequence[str], shapes: Sequence[Shape]) -> tuple[fx.GraphModule, dict[str, str]]:
+    """Torchvision's ``architecture`` as far as ``layers``, with heads on top, without weights, on the meta device.
+
+    Its modules keep torchvision's names; ``heads`` are the last.
+
+    Returns:
+        The network, and the papers' names by the modules' own.
+
+    Raises:
+        UserError: the architecture has no such layer.
+    """
+    with torch.device("meta"):
+        network = build(architecture, 2, _ANY_SIZE, initialize=False)
+        named = paper_names(architecture, network)
+        module_of = {paper: module for module, paper in named.items()}
+        nodes = [module_of.get(layer, layer) for layer in layers]
+        known = set(get_graph_node_names(network)[1])
+        if unknown := [layer for layer, node in zip(layers, nodes, strict=True) if node not in known]:
+            raise UserError(
+                f"{architecture} has no layer {unknown[0]}; python -m genviz layers {architecture} lists them"
+            )
+        below = create_feature_extractor(network, nodes).eval()
+        below.add_module("join", Join())
+        below.add_module("heads", Heads(shapes))
+    graph = below.graph
+    end = next(node for node in graph.nodes if node.op == "output")
+    maps = tuple(end.args[0].values())
+    with graph.inserting_before(end):
+        features = maps[0] if len(maps) == 1 else graph.call_module("join", maps)
+        end.args = (graph.call_module("heads", (features,)),)
+    return fx.GraphModule(below, graph, architecture).eval(), named
+
+
+@lru_cache
+def _sketch(
+    architecture: str, layers: tuple[str, ...], shapes: tuple[Shape, ...], labels: tuple[str, ...], size: int
+) -> Outline:
+    network, named = cut(architecture, layers, shapes)
+    try:
+        traced = trace(network, size)
+    except RuntimeError as error:
+        why = str(error).splitlines()[0][:100]
+        raise UserError(
+            f"classifier.input_size={size} is too small for the network ({why}); null is its own"
+        ) from error
+    kept = [entry for entry in traced if not entry[0].startswith("heads") or isinstance(entry[1], _LISTED)]
+    return outline_of(architecture, kept, named, labels, size)._replace(head="heads")
+
+
+def _known(heads: str) -> HeadsFile:
+    try:
+        return HeadsFile.read(_path(heads))
+    except UserError:
+        if heads == DEFAULT:
+            shipped.intact(HEADS)
+        raise
+
+
+def _path(heads: str) -> Path:
+    return shipped.place(HEADS) if heads == DEFAULT else Path(heads).expanduser()
+
+
+def _weights(known: HeadsFile, weights: str) -> Weights:
+    """The state of the network below the heads.
+
+    Raises:
+        UserError: it cannot be had, or is not the one that the heads were trained on.
+    """
+    if weights == RANDOM:
+        return drawn(known.architecture, known.shapes[0].classes, _ANY_SIZE)
+    if weights != DEFAULT:
+        return find(known.architecture, weights)
+    if known.trunk_sha256 == shipped.SHA256[TRUNK]:
+        return Weights(load_file(shipped.intact(TRUNK)), TRUNK, known.trunk_sha256)
+    found = find(known.architecture, DEFAULT)
+    if found.sha256 != known.trunk_sha256:
+        raise UserError(
+            f"the heads were trained on weights of {known.architecture} with sha256 {known.trunk_sha256}, and "
+            f"{found.source} is {found.sha256}; classifier.weights=FILE gives those that they were trained on"
+        )
+    return found
