@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch import fx, nn
-from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from genviz import shipped
 from genviz.classifiers.frozen import FrozenClassifier
@@ -111,22 +110,37 @@ def cut(architecture: str, layers: Sequence[str], shapes: Sequence[Shape]) -> tu
         network = build(architecture, 2, _ANY_SIZE, initialize=False)
         named = paper_names(architecture, network)
         module_of = {paper: module for module, paper in named.items()}
-        nodes = [module_of.get(layer, layer) for layer in layers]
-        known = set(get_graph_node_names(network)[1])
-        if unknown := [layer for layer, node in zip(layers, nodes, strict=True) if node not in known]:
+        read = [module_of.get(layer, layer) for layer in layers]
+        modules = dict(network.named_modules())
+        if unknown := [layer for layer, module in zip(layers, read, strict=True) if module not in modules]:
             raise UserError(
                 f"{architecture} has no layer {unknown[0]}; python -m genviz layers {architecture} lists them"
             )
-        below = create_feature_extractor(network, nodes).eval()
-        below.add_module("join", Join())
-        below.add_module("heads", Heads(shapes))
-    graph = below.graph
+        graph = _Tracer(read).trace(network)
+        network.add_module("join", Join())
+        network.add_module("heads", Heads(shapes))
+    called = {str(node.target): node for node in graph.nodes if node.op == "call_module"}
+    maps = tuple(called[module] for module in read)
     end = next(node for node in graph.nodes if node.op == "output")
-    maps = tuple(end.args[0].values())
     with graph.inserting_before(end):
         features = maps[0] if len(maps) == 1 else graph.call_module("join", maps)
         end.args = (graph.call_module("heads", (features,)),)
-    return fx.GraphModule(below, graph, architecture).eval(), named
+    whole = fx.GraphModule(network, graph, architecture).eval()
+    whole.graph.eliminate_dead_code()
+    whole.recompile()
+    whole.delete_all_unused_submodules()
+    return whole, named
+
+
+class _Tracer(fx.Tracer):
+    """Follows the calls of a network as far as the modules ``read``; all others stay whole."""
+
+    def __init__(self, read: Sequence[str]) -> None:
+        super().__init__()
+        self.read = read
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return not any(module.startswith(f"{module_qualified_name}.") for module in self.read)
 
 
 @lru_cache

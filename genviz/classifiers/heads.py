@@ -92,7 +92,7 @@ class Join(nn.Module):
     def forward(self, *maps: Tensor) -> Tensor:
         """Average the others over the last one's positions, and put the channels one after another."""
         grid = (maps[-1].shape[-2], maps[-1].shape[-1])
-        return cat([values if values.shape[-2:] == grid else F.adaptive_avg_pool2d(values, grid) for values in maps], 1)
+        return cat([F.adaptive_avg_pool2d(values, grid) for values in maps], 1)
 
 
 class HeadsFile(NamedTuple):
