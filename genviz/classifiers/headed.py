@@ -139,7 +139,7 @@ class _Tracer(fx.Tracer):
         super().__init__()
         self.read = read
 
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002
         return not any(module.startswith(f"{module_qualified_name}.") for module in self.read)
 
 
