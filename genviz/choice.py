@@ -5,6 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig, open_dict
 
 from genviz import build
+from genviz.classifiers import input_space
 from genviz.classifiers.weights import DEFAULT, CannotFetchError, entry, fetch
 from genviz.errors import UserError
 
@@ -29,7 +30,7 @@ def choose(config: DictConfig) -> None:
         otherwise = config.classifier.pop("otherwise")
     config.choices.classifier = FIRST
     own = config.classifier
-    if (own.architecture, own.weights, own.input_space) != (FIRST, DEFAULT, "torchvision"):
+    if (own.architecture, own.weights, own.input_space) != (FIRST, DEFAULT, input_space.AUTO):
         return
     for name in _ALIKE:
         otherwise[name] = own[name]

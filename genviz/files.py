@@ -70,18 +70,22 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def load_torch_file(path: Path) -> Any:
+def load_torch_file(path: Path, *, mapped: bool = False) -> Any:
     """Load what torch saved, without executing code in it, and only if every byte is as it was written.
+
+    Args:
+        mapped: leave the tensors on the disk until they are looked at, and do not look whether a byte has changed.
 
     Raises:
         ValueError: the file is damaged, or holds more than tensors and plain data; the message is one line.
     """
     try:
-        if zipfile.is_zipfile(path):  # torch does not compare the checksums
+        archived = zipfile.is_zipfile(path)
+        if archived and not mapped:  # torch does not compare the checksums
             with zipfile.ZipFile(path) as archive:
                 if (record := archive.testzip()) is not None:
                     raise ValueError(f"the checksum of {record} is wrong")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and archived)
     except Exception as error:  # a damaged pickle can end in any
         why = (str(error).strip() or type(error).__name__).splitlines()[0][:100]
         raise ValueError(why) from error

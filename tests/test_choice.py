@@ -49,7 +49,9 @@ def test_asked_for_by_name_nothing_is_chosen(compose, unreachable):
     assert unreachable == []
 
 
-@pytest.mark.parametrize("word", ["classifier.weights=random", "classifier.input_space=caffe"])
+@pytest.mark.parametrize(
+    "word", ["classifier.weights=random", "classifier.input_space=caffe", "classifier.input_space=torchvision"]
+)
 def test_settings_of_ones_own_are_vgg16s(compose, unreachable, word):
     config = chosen(compose, word)
     assert config.classifier.architecture == "vgg16"

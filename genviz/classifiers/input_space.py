@@ -10,8 +10,14 @@ from torch import Tensor, nn
 
 from genviz.errors import UserError
 
+AUTO = "auto"
+"""The setting that leaves the input space to the weights."""
+
 CAFFE_MEAN = (104.0, 117.0, 123.0)
 """Mean of ImageNet in Caffe's networks: blue, green, red, 0-255."""
+
+OXFORD_MEAN = (103.939, 116.779, 123.68)
+"""The same in Oxford's, to three decimals (Simonyan & Zisserman 2014)."""
 
 
 class InputSpace(nn.Module):
@@ -54,6 +60,6 @@ class InputSpace(nn.Module):
         return torch.addcmul(self.offset, images, self.factor)
 
 
-def caffe() -> InputSpace:
-    """Caffe's: BGR, 0-255, minus the mean of ImageNet."""
-    return InputSpace(channels="BGR", scale=255.0, mean=CAFFE_MEAN)
+def caffe(mean: Sequence[float] = CAFFE_MEAN) -> InputSpace:
+    """Caffe's: BGR, 0-255, minus the ``mean`` of ImageNet."""
+    return InputSpace(channels="BGR", scale=255.0, mean=mean)

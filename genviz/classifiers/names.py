@@ -18,6 +18,12 @@ def paper_names(architecture: str, network: nn.Module) -> dict[str, str]:
     return {}
 
 
+def vgg_convolutions(count: int) -> tuple[str, ...]:
+    """The convolutions of the VGG that has ``count``; () where none has (Simonyan & Zisserman 2014, Table 1)."""
+    blocks = {8: (1, 1, 2, 2, 2), 10: (2, 2, 2, 2, 2), 13: (2, 2, 3, 3, 3), 16: (2, 2, 4, 4, 4)}.get(count, ())
+    return tuple(f"conv{block}_{number}" for block, last in enumerate(blocks, 1) for number in range(1, last + 1))
+
+
 def _vgg(network: nn.Module) -> dict[str, str]:
     """Blocks end at a pool; within one, each convolution begins the next number (Simonyan & Zisserman 2014)."""
     names, block, number = {}, 1, 0

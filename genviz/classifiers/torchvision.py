@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from genviz.classifiers.frozen import FrozenClassifier
-from genviz.classifiers.input_space import InputSpace, caffe
+from genviz.classifiers.input_space import AUTO, OXFORD_MEAN, InputSpace, caffe
 from genviz.classifiers.outline import build, check_resize, sketch
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries
 from genviz.errors import UserError
@@ -24,10 +24,11 @@ class TorchvisionClassifier(FrozenClassifier):
 
     Args:
         architecture: torchvision's name, ``vgg16``.
-        weights: ``default``, one of torchvision's entries (``IMAGENET1K_V2``), a ``.pth`` or ``.safetensors`` file, or
-            ``random``.
-        input_space: ``torchvision`` (RGB, the normalization that came with the weights), ``caffe`` (BGR, 0-255 minus
-            the mean), or the arguments of `InputSpace`.
+        weights: ``default``, one of torchvision's entries (``IMAGENET1K_V2``), a ``.pth`` or ``.safetensors`` file (for
+            a VGG Keras' ``.h5`` or ``.keras`` or Caffe's ``.caffemodel``, too), or ``random``.
+        input_space: ``torchvision`` (RGB, the normalization that came with torchvision's weights), ``caffe`` (BGR,
+            0-255 minus the mean), the arguments of `InputSpace`, or ``auto``: Caffe's for a VGG's file of Keras' or
+            Caffe's and for Oxford's weights, torchvision's for all others.
         input_size: side of the square that the network sees, in pixels; None for that of torchvision's weights. Images
             of another size are resized to it (bilinear, antialiased).
         labels: None for ImageNet's 1,000, or a text file with one label a line, as many as the network has classes.
@@ -42,19 +43,19 @@ class TorchvisionClassifier(FrozenClassifier):
         *,
         architecture: str,
         weights: str = DEFAULT,
-        input_space: str | Mapping[str, Any] = "torchvision",
+        input_space: str | Mapping[str, Any] = AUTO,
         input_size: int | None = None,
         labels: str | None = None,
         resize: bool = True,
     ) -> None:
         settings = {"weights": weights, "input_size": input_size, "labels": labels, "resize": resize}
         outline = self.sketch(architecture=architecture, **settings)
-        space = _input_space(input_space, architecture, weights)
+        space = _asked(input_space, architecture, weights)
         network, found = _network(architecture, outline, weights)
         super().__init__(
             network,
             outline,
-            space,
+            space or found.input_space or _torchvisions(architecture, weights),
             weights_source=found.source,
             weights_sha256=found.sha256,
             architecture=architecture,
@@ -131,7 +132,8 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
         raise UserError(f"{found.source} holds numbers that are not finite; these weights cannot classify")
 
 
-def _input_space(space: str | Mapping[str, Any], architecture: str, weights: str) -> InputSpace:
+def _asked(space: str | Mapping[str, Any], architecture: str, weights: str) -> InputSpace | None:
+    """The input space that ``space`` means; None where the weights decide."""
     if isinstance(space, Mapping):
         try:
             return InputSpace(**space)
@@ -139,12 +141,19 @@ def _input_space(space: str | Mapping[str, Any], architecture: str, weights: str
             raise UserError(
                 f"classifier.input_space={dict(space)}: {error}; it takes channels, scale, mean and std"
             ) from error
-    if space == "caffe":
-        return caffe()
-    if space != "torchvision":
+    if space == AUTO:
+        return None
+    if space == "torchvision":
+        return _torchvisions(architecture, weights)
+    if space != "caffe":
         raise UserError(
-            f"classifier.input_space={space} is not known; it is torchvision, caffe, or channels, scale, mean and std"
+            f"classifier.input_space={space} is not known; "
+            "it is auto, torchvision, caffe, or channels, scale, mean and std"
         )
+    return caffe(OXFORD_MEAN) if architecture.startswith("vgg") else caffe()
+
+
+def _torchvisions(architecture: str, weights: str) -> InputSpace:
     known = entry(architecture, weights) or (entry(architecture, DEFAULT) if has_entries(architecture) else None)
     if known is None:
         return InputSpace(mean=IMAGENET_MEAN, std=IMAGENET_STD)

@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlparse
 
 import torch
 import torchvision
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
+from genviz.classifiers import caffe_file, keras_file, state_dict, vgg_file
+from genviz.classifiers.input_space import InputSpace
 from genviz.errors import UserError
-from genviz.files import load_torch_file, sha256
+from genviz.files import sha256
 from genviz.network import why_unreachable
 
 DEFAULT, RANDOM = "default", "random"
@@ -38,6 +38,8 @@ class Weights(NamedTuple):
     """``VGG16_Weights.IMAGENET1K_V1``, the file's name, or ``random``."""
 
     sha256: str
+    input_space: InputSpace | None = None
+    """The numbers in which they were trained to see, where the file tells."""
 
 
 def entry(architecture: str, name: str) -> torchvision.models.WeightsEnum | None:
@@ -128,29 +130,6 @@ def _clear_abandoned(path: Path) -> None:
                 partial.unlink()
 
 
-def load(path: Path) -> dict[str, Tensor]:
-    """The state dict in ``path``, a ``.safetensors`` or a torch file; no code in the file is executed.
-
-    Raises:
-        UserError: there is no such file, or it holds no weights.
-    """
-    if not path.is_file():
-        raise UserError(f"there is no weights file {path}; classifier.weights takes a .pth or .safetensors file")
-    try:
-        state: Any = load_file(path) if path.suffix == ".safetensors" else load_torch_file(path)
-    except (SafetensorError, ValueError, OSError) as error:
-        why = str(error).strip().splitlines()[0][:120]
-        raise UserError(
-            f"{path} holds no weights that can be read ({why}); a state dict as .pth or .safetensors would"
-        ) from error
-    for key in ("state_dict", "model", "model_state_dict"):
-        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
-            state = state[key]
-    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path} holds no state dict; save one with torch.save(network.state_dict(), FILE)")
-    return {str(key).removeprefix("module."): value for key, value in state.items()}
-
-
 def find(architecture: str, name: str) -> Weights:
     """The weights that ``name`` means for ``architecture``: ``default``, an entry of torchvision's, or a file.
 
@@ -162,16 +141,45 @@ def find(architecture: str, name: str) -> Weights:
         names = ", ".join(torchvision.models.get_model_weights(architecture).__members__)
         raise UserError(
             f"classifier.weights={name} is no weights of {architecture}; "
-            f"it takes default, random, {names}, or a .pth or .safetensors file"
+            f"it takes default, random, {names}, or a {_forms(architecture)} file"
+        )
+    if known is not None and known.meta["categories"] is None:
+        raise UserError(
+            f"{known} has no class scores: its dense layers are left out; classifier.weights=default has some, and "
+            f"classifier=embedded classifier.weights=FILE puts genviz's own on the file that {known.url} is"
         )
     path = Path(name).expanduser() if known is None else fetch(known, architecture)
     try:
-        state = load(path)
+        state, space = _load(architecture, path)
     except UserError as error:
         if known is None:
             raise
         raise UserError(f"{error}; delete it, and the next run fetches it again") from error
-    return Weights(state, path.name if known is None else str(known), sha256(path))
+    return Weights(state, path.name if known is None else str(known), sha256(path), space)
+
+
+def _forms(architecture: str) -> str:
+    return vgg_file.FORMS if architecture in vgg_file.ARCHITECTURES else ".pth or .safetensors"
+
+
+def _load(architecture: str, path: Path) -> tuple[dict[str, Tensor], InputSpace | None]:
+    if not path.is_file():
+        raise UserError(f"there is no weights file {path}; classifier.weights takes a {_forms(architecture)} file")
+    if architecture in vgg_file.ARCHITECTURES:
+        found = vgg_file.load(path)
+        if not found.has_dense_layers:
+            embedded = f", or classifier=embedded classifier.weights={path} puts genviz's own on its convolutions"
+            raise UserError(
+                f"{path} has no class scores: it lacks the dense layers fc6, fc7 and fc8; give a file with them"
+                + (embedded if architecture == "vgg16" else "")
+            )
+        return found
+    if path.suffix.lower() in (*keras_file.SUFFIXES, *caffe_file.SUFFIXES):
+        raise UserError(
+            f"{path} is a file of Keras' or Caffe's, which is taken for {', '.join(vgg_file.ARCHITECTURES)}; "
+            f"for {architecture} give a {_forms(architecture)} file"
+        )
+    return state_dict.read(path), None
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:

@@ -17,6 +17,10 @@ def test_caffes_by_hand():
     assert caffe()(red).flatten().tolist() == [0.5 * 255 - 104, 0 - 117, 255 - 123]
 
 
+def test_caffes_with_another_mean():
+    assert caffe((1, 2, 3))(torch.zeros(1, 3, 1, 1)).flatten().tolist() == [-1, -2, -3]
+
+
 def test_out_of_range_values_go_on():
     assert caffe()(torch.full((1, 3, 1, 1), 2.0))[0, 0].item() == 510 - 104
 

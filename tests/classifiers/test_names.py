@@ -2,7 +2,7 @@ import pytest
 import torch
 import torchvision
 
-from genviz.classifiers.names import paper_names
+from genviz.classifiers.names import paper_names, vgg_convolutions
 
 
 def names(architecture):
@@ -30,6 +30,13 @@ def test_the_other_vggs(architecture, last):
     assert last in (found := names(architecture))
     assert f"{last[:-1]}{int(last[-1]) + 1}" not in found
     assert ("bn5_1" in found) == architecture.endswith("_bn")
+
+
+@pytest.mark.parametrize("architecture", ["vgg11", "vgg13", "vgg16", "vgg19"])
+def test_the_convolutions_of_a_vgg_follow_from_their_number(architecture):
+    own = tuple(name for name in names(architecture) if name.startswith("conv"))
+    assert vgg_convolutions(len(own)) == own
+    assert vgg_convolutions(12) == ()
 
 
 def test_alexnet():

@@ -99,6 +99,35 @@ def test_an_unknown_entry_names_those_that_there_are():
         weights.find("vgg16", "IMAGENET1K_V7")
 
 
+def test_what_a_network_takes_is_said_where_there_is_no_such_file():
+    for architecture, forms in (("vgg16", r"\.h5, \.keras or \.caffemodel"), ("vgg16_bn", r"a \.pth or \.safetensors")):
+        with pytest.raises(UserError, match=f"there is no weights file.*{forms} file"):
+            weights.find(architecture, "nowhere.pth")
+
+
+@pytest.mark.parametrize("name", ["vgg.h5", "vgg.keras", "vgg.caffemodel"])
+def test_keras_and_caffes_files_are_a_vggs(tmp_path, name):
+    (tmp_path / name).touch()
+    for architecture in ("resnet50", "vgg16_bn"):
+        with pytest.raises(UserError, match=f"taken for vgg11, vgg13, vgg16, vgg19; for {architecture} give a .pth or"):
+            weights.find(architecture, str(tmp_path / name))
+
+
+def test_weights_without_class_scores_are_told_before_they_are_fetched(monkeypatch):
+    monkeypatch.setattr(weights, "fetch", lambda entry, architecture: pytest.fail("fetched it"))
+    with pytest.raises(UserError, match="has no class scores.*classifier.weights=default.*vgg16_features-amdegroot"):
+        weights.find("vgg16", "IMAGENET1K_FEATURES")
+
+
+@pytest.mark.parametrize(("architecture", "embedded"), [("vgg16", True), ("vgg19", False)])
+def test_a_vgg_without_its_dense_layers_says_what_takes_it(tmp_path, architecture, embedded):
+    path = tmp_path / "vgg_notop.pth"
+    torch.save({"features.0.weight": torch.ones(64, 3, 3, 3)}, path)
+    with pytest.raises(UserError, match="lacks the dense layers fc6, fc7 and fc8") as caught:
+        weights.find(architecture, str(path))
+    assert (f"classifier=embedded classifier.weights={path}" in str(caught.value)) == embedded
+
+
 def test_entries_go_by_their_names():
     entry = torchvision.models.ResNet50_Weights.IMAGENET1K_V1
     assert weights.entry("resnet50", "IMAGENET1K_V1") == entry
@@ -109,7 +138,7 @@ def test_entries_go_by_their_names():
 
 def test_an_entry_is_found_by_the_name_that_a_result_gives_it(cache, monkeypatch):
     monkeypatch.setattr(weights, "fetch", lambda entry, architecture: cache)
-    monkeypatch.setattr(weights, "load", lambda path: {})
+    monkeypatch.setattr(weights, "_load", lambda architecture, path: ({}, None))
     monkeypatch.setattr(weights, "sha256", lambda path: "")
     name = "SqueezeNet1_1_Weights.IMAGENET1K_V1"
     assert weights.find("squeezenet1_1", name).source == name

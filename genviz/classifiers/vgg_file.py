@@ -1,0 +1,116 @@
+"""A VGG's weights in a file of torch's, Keras' or Caffe's, by torchvision's names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from genviz.classifiers import caffe_file, keras_file, oxford, state_dict
+from genviz.classifiers.input_space import OXFORD_MEAN, InputSpace, caffe
+from genviz.classifiers.names import vgg_convolutions
+from genviz.errors import UserError
+
+ARCHITECTURES = ("vgg11", "vgg13", "vgg16", "vgg19")
+"""Torchvision's VGGs without batch norm, which are the papers'."""
+
+FORMS = ".pth, .safetensors, .h5, .keras or .caffemodel"
+_DENSE = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
+_EARLIER = {"classifier.1": "classifier.0", "classifier.4": "classifier.3"}  # with the dropout before the layer
+
+
+class VggFile(NamedTuple):
+    """What a file holds of a VGG."""
+
+    state: dict[str, Tensor]
+    """By torchvision's names, ``features.0.weight``; nothing of ``classifier`` where the dense layers are not there."""
+
+    input_space: InputSpace | None
+    """The numbers in which it was trained to see; None where the file does not tell."""
+
+    @property
+    def has_dense_layers(self) -> bool:
+        """Whether its class scores can be computed."""
+        return any(name.startswith("classifier.") for name in self.state)
+
+
+def load(path: Path) -> VggFile:
+    """The VGG in ``path``, with or without its dense layers.
+
+    What Keras or Caffe wrote was trained in Caffe's input space; a state dict's is known where its first filter is
+    Oxford's. The dense layers of torchvision's ``IMAGENET1K_FEATURES``, which are not numbers, are left out.
+
+    Raises:
+        UserError: there is no such file, or it holds no VGG.
+    """
+    _check_there(path)
+    if path.suffix.lower() in keras_file.SUFFIXES:
+        state = _by_torchvisions_names(keras_file.read(path), path)
+    elif path.suffix.lower() in caffe_file.SUFFIXES:
+        state = _by_torchvisions_names(caffe_file.read(path), path)
+    else:
+        state = _current(state_dict.read(path))
+        return VggFile(state, _recognised(state))
+    return VggFile(state, _recognised(state) or caffe(OXFORD_MEAN))
+
+
+def has_dense_layers(path: Path) -> bool:
+    """Whether ``path`` has the dense layers, too; of all but Caffe's, only what must be is read.
+
+    Raises:
+        UserError: there is no such file, or it holds no weights.
+    """
+    _check_there(path)
+    if path.suffix.lower() in keras_file.SUFFIXES:
+        return any(name.startswith(tuple(_DENSE)) for name in keras_file.names(path))
+    if path.suffix.lower() in caffe_file.SUFFIXES:
+        return load(path).has_dense_layers
+    return VggFile(_current(state_dict.read(path, mapped=True)), None).has_dense_layers
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"there is no weights file {path}; classifier.weights takes a {FORMS} file of a VGG")
+
+
+def _recognised(state: dict[str, Tensor]) -> InputSpace | None:
+    first = state.get("features.0.weight")
+    return None if first is None else oxford.recognise(first)
+
+
+def _current(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """``state`` as torchvision names it today, without dense layers that hold no numbers."""
+    if "classifier.0.weight" not in state:
+        for before, now in _EARLIER.items():
+            state = {name.replace(f"{before}.", f"{now}."): value for name, value in state.items()}
+    dense = state.get("classifier.0.weight")
+    if dense is not None and dense.flatten()[:1000].isnan().all():
+        return {name: value for name, value in state.items() if not name.startswith("classifier.")}
+    return state
+
+
+def _by_torchvisions_names(weights: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """``weights``, by the papers' names, as torchvision calls them; for other classes, fc8 may be called otherwise."""
+    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in weights))
+    found = sorted(name for name in layers if name.startswith("conv"))
+    if not found or tuple(found) != vgg_convolutions(len(found)):
+        raise UserError(
+            f"{path} is of no VGG: its convolutions are {', '.join(found) or 'none'}; VGG16 has 13, conv1_1 to conv5_3"
+        )
+    modules, index = dict(_DENSE), 0
+    for before, name in zip(["conv1", *found], found, strict=False):
+        index += before[:5] != name[:5]  # a pool between the blocks
+        modules[name] = f"features.{index}"
+        index += 2  # and a ReLU
+    others = [name for name in layers if name not in modules]
+    if odd := next((name for name in others if weights[f"{name}.weight"].ndim != 2), None):
+        raise UserError(f"{path} is of no VGG without batch norm: its layer {odd} is neither a convolution nor dense")
+    if len(others) == 1 and "fc7" in layers and "fc8" not in layers:
+        modules[others[0]] = _DENSE["fc8"]
+    state = {}
+    for name, value in weights.items():
+        layer, _, kind = name.rpartition(".")
+        if layer in modules:  # fc6 may be a convolution, whose kernel is as large as its input
+            state[f"{modules[layer]}.{kind}"] = value.flatten(1) if layer in _DENSE and value.ndim == 4 else value
+    return state
