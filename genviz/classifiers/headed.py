@@ -13,13 +13,14 @@ from safetensors.torch import load_file
 from torch import fx, nn
 
 from genviz import shipped
+from genviz.classifiers import vgg_file
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.heads import Heads, HeadsFile, Join, Shape
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.names import paper_names
 from genviz.classifiers.outline import build, check_resize, labels_of, outline_of
 from genviz.classifiers.taps import trace
-from genviz.classifiers.torchvision import drawn, fill
+from genviz.classifiers.torchvision import TorchvisionClassifier, drawn, fill
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, find
 from genviz.errors import UserError
 from genviz.files import sha256
@@ -39,7 +40,7 @@ class HeadedClassifier(FrozenClassifier):
     Args:
         heads: ``default``, those that come with genviz, or a ``.safetensors`` file of ``distill.py``'s.
         weights: of the network below them: ``default``, those that the heads were trained on; a file, which may lack
-            what the heads replace; or ``random``.
+            what the heads replace; or ``random``. With ``heads=default``, a whole VGG16 brings its own class scores.
         input_size: side of the square that the network sees, in pixels; None for that of the heads.
         labels: None for ImageNet's 1,000, or a text file with one label a line, as many as the heads have classes.
         resize: False: look at images in their own size.
@@ -57,22 +58,17 @@ class HeadedClassifier(FrozenClassifier):
         labels: str | None = None,
         resize: bool = True,
     ) -> None:
-        outline = self.sketch(heads=heads, weights=weights, input_size=input_size, labels=labels, resize=resize)
-        known = _known(heads)
-        network, _ = cut(known.architecture, known.layers, known.shapes)
-        found = _weights(known, weights)
-        fill(network, found, known.architecture, without="heads.")
-        whose = f"{known.architecture.upper()}'s" if weights == DEFAULT else f"of {found.source}"
-        path = shipped.intact(HEADS) if heads == DEFAULT else _path(heads)
-        digest = shipped.SHA256[HEADS] if heads == DEFAULT else sha256(path)
-        network.heads = known.load(path)
+        settings: dict[str, Any] = {"weights": weights, "input_size": input_size, "labels": labels, "resize": resize}
+        outline = self.sketch(heads=heads, **settings)
+        architecture = _known(heads).architecture
+        if _is_whole(heads, weights):
+            whole = TorchvisionClassifier(architecture=architecture, **settings)
+            network, space = whole.network, whole.input_space
+            source, digest = whole.weights_source, whole.weights_sha256
+        else:
+            network, space, source, digest = _headed(heads, weights)
         super().__init__(
-            network,
-            outline,
-            InputSpace(**known.input_space),
-            weights_source=f"layers up to {known.layers[-1]} are {whose}; class scores by {known.origin}",
-            weights_sha256=hashlib.sha256(f"{found.sha256} {digest}".encode()).hexdigest(),
-            architecture=known.architecture,
+            network, outline, space, weights_source=source, weights_sha256=digest, architecture=architecture
         )
 
     @classmethod
@@ -84,6 +80,9 @@ class HeadedClassifier(FrozenClassifier):
                 raise UserError(f"classifier.{name}={value} is no name")
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
             raise UserError(f"classifier.input_size={size} is no number of pixels")
+        if _is_whole(heads, weights):
+            given = {name: value for name, value in settings.items() if name != "heads"}
+            return TorchvisionClassifier.sketch(architecture=_known(heads).architecture, **given)
         known = _known(heads)
         labels = labels_of(known.architecture, file)
         if (classes := known.shapes[0].classes) != len(labels):
@@ -181,7 +180,7 @@ def _weights(known: HeadsFile, weights: str) -> Weights:
     if weights == RANDOM:
         return drawn(known.architecture, known.shapes[0].classes, _ANY_SIZE)
     if weights != DEFAULT:
-        return find(known.architecture, weights)
+        return find(known.architecture, weights, whole=False)
     if known.trunk_sha256 == shipped.SHA256[TRUNK]:
         return Weights(load_file(shipped.intact(TRUNK)), TRUNK, known.trunk_sha256)
     found = find(known.architecture, DEFAULT)
@@ -191,3 +190,29 @@ def _weights(known: HeadsFile, weights: str) -> Weights:
             f"{found.source} is {found.sha256}; classifier.weights=FILE gives those that they were trained on"
         )
     return found
+
+
+def _headed(heads: str, weights: str) -> tuple[nn.Module, InputSpace, str, str]:
+    """A part of a network with heads on top: itself, its input space, what it is, and a hash of that."""
+    known = _known(heads)
+    path = shipped.intact(HEADS) if heads == DEFAULT else _path(heads)
+    network, _ = cut(known.architecture, known.layers, known.shapes)
+    found = _weights(known, weights)
+    fill(network, found, known.architecture, without="heads.")
+    network.heads = known.load(path)
+    whose = f"{known.architecture.upper()}'s" if weights == DEFAULT else f"of {found.source}"
+    both = found.sha256 + (shipped.SHA256[HEADS] if heads == DEFAULT else sha256(path))
+    return (
+        network,
+        found.input_space or InputSpace(**known.input_space),
+        f"layers up to {known.layers[-1]} are {whose}; class scores by {known.origin}",
+        hashlib.sha256(both.encode()).hexdigest(),
+    )
+
+
+def _is_whole(heads: str, weights: str) -> bool:
+    """Whether ``weights`` have class scores of their own, and no other heads are asked for."""
+    if heads != DEFAULT or weights in (DEFAULT, RANDOM):
+        return False
+    path = Path(weights).expanduser()
+    return path.is_file() and vgg_file.has_dense_layers(path)

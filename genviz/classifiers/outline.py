@@ -58,7 +58,7 @@ def sketch(
     if size < 1:
         raise UserError(f"classifier.input_size={size} is no number of pixels")
     try:
-        network = _without_weights(architecture, len(names_of_classes), size)
+        network = without_weights(architecture, len(names_of_classes), size)
         traced = trace(network, size)
     except (RuntimeError, AssertionError, ValueError) as error:
         why = str(error).splitlines()[0][:100]
@@ -136,7 +136,8 @@ def build(architecture: str, classes: int, size: int, *, initialize: bool) -> nn
         return builder(weights=None, **arguments).eval()
 
 
-def _without_weights(architecture: str, classes: int, size: int) -> nn.Module:
+def without_weights(architecture: str, classes: int, size: int) -> nn.Module:
+    """Torchvision's model in eval mode on the meta device, where it costs neither time nor memory."""
     try:
         with torch.device("meta"):
             return build(architecture, classes, size, initialize=False)

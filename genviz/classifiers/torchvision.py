@@ -10,7 +10,7 @@ from torch import nn
 
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import AUTO, OXFORD_MEAN, InputSpace, caffe
-from genviz.classifiers.outline import build, check_resize, sketch
+from genviz.classifiers.outline import build, check_resize, sketch, without_weights
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries
 from genviz.errors import UserError
 from genviz.images import IMAGENET_MEAN, IMAGENET_STD
@@ -78,8 +78,11 @@ class TorchvisionClassifier(FrozenClassifier):
 def _network(architecture: str, outline: Outline, name: str) -> tuple[nn.Module, Weights]:
     classes, size = len(outline.labels), outline.input_size[0]
     found = drawn(architecture, classes, size) if name == RANDOM else find(architecture, name)
-    network = build(architecture, classes, size, initialize=False)
+    network = without_weights(architecture, classes, size)
     fill(network, found, architecture)
+    if any(value.is_meta for value in (*network.parameters(), *network.buffers())):  # what no file holds
+        network = build(architecture, classes, size, initialize=False)
+        fill(network, found, architecture)
     return network, found
 
 

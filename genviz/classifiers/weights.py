@@ -130,8 +130,11 @@ def _clear_abandoned(path: Path) -> None:
                 partial.unlink()
 
 
-def find(architecture: str, name: str) -> Weights:
+def find(architecture: str, name: str, *, whole: bool = True) -> Weights:
     """The weights that ``name`` means for ``architecture``: ``default``, an entry of torchvision's, or a file.
+
+    Args:
+        whole: whether the class scores must be there.
 
     Raises:
         UserError: they cannot be had.
@@ -143,14 +146,14 @@ def find(architecture: str, name: str) -> Weights:
             f"classifier.weights={name} is no weights of {architecture}; "
             f"it takes default, random, {names}, or a {_forms(architecture)} file"
         )
-    if known is not None and known.meta["categories"] is None:
+    if whole and known is not None and known.meta["categories"] is None:
         raise UserError(
             f"{known} has no class scores: its dense layers are left out; classifier.weights=default has some, and "
             f"classifier=embedded classifier.weights=FILE puts genviz's own on the file that {known.url} is"
         )
     path = Path(name).expanduser() if known is None else fetch(known, architecture)
     try:
-        state, space = _load(architecture, path)
+        state, space = _load(architecture, path, whole)
     except UserError as error:
         if known is None:
             raise
@@ -162,12 +165,12 @@ def _forms(architecture: str) -> str:
     return vgg_file.FORMS if architecture in vgg_file.ARCHITECTURES else ".pth or .safetensors"
 
 
-def _load(architecture: str, path: Path) -> tuple[dict[str, Tensor], InputSpace | None]:
+def _load(architecture: str, path: Path, whole: bool) -> tuple[dict[str, Tensor], InputSpace | None]:
     if not path.is_file():
         raise UserError(f"there is no weights file {path}; classifier.weights takes a {_forms(architecture)} file")
     if architecture in vgg_file.ARCHITECTURES:
         found = vgg_file.load(path)
-        if not found.has_dense_layers:
+        if whole and not found.has_dense_layers:
             embedded = f", or classifier=embedded classifier.weights={path} puts genviz's own on its convolutions"
             raise UserError(
                 f"{path} has no class scores: it lacks the dense layers fc6, fc7 and fc8; give a file with them"

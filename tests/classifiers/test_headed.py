@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+import vgg_files
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
@@ -48,12 +49,12 @@ def a_whole_vgg16(path):
 
 
 def test_it_is_vgg16_up_to_pool5(embedded, image, tmp_path):
-    whole = TorchvisionClassifier(
-        architecture="vgg16",
-        weights=str(a_whole_vgg16(tmp_path / "whole.safetensors")),
-        input_space={"channels": "BGR", "scale": 255.0, "mean": [103.939, 116.779, 123.68]},
-        input_size=64,
-    )
+    path = str(a_whole_vgg16(tmp_path / "whole.safetensors"))
+    whole = TorchvisionClassifier(architecture="vgg16", weights=path, input_size=64)
+    same = HeadedClassifier(weights=path, input_size=64)  # a whole VGG16 brings its own class scores
+    assert same.weights_source == whole.weights_source == "whole.safetensors"
+    assert same.outline == whole.outline
+    assert not same(image, ["scores"])["scores"].any()  # the dense layers are zeros
     layers = [layer.name for layer in whole.outline.layers if layer.name.startswith(("conv", "relu", "pool"))][:31]
     assert layers[0] == "conv1_1"
     assert layers[-1] == "pool5"
@@ -61,6 +62,20 @@ def test_it_is_vgg16_up_to_pool5(embedded, image, tmp_path):
     assert all(torch.equal(ours[layer], theirs[layer]) for layer in layers)
     assert [layer.name for layer in embedded.outline.layers][:31] == layers
     assert embedded.outline.layers[:31] == whole.outline.layers[:31]  # torchvision's names and the shapes, too
+
+
+def test_convolutions_of_ones_own_get_the_heads(embedded, image, tmp_path):
+    path = tmp_path / "notop.h5"
+    arrays = {}
+    for layer in embedded.outline.layers:
+        if layer.name.startswith("conv"):
+            convolution = embedded.network.get_submodule(layer.module)
+            kernel = convolution.weight.permute(2, 3, 1, 0).contiguous()
+            arrays[vgg_files.keras_name(layer.name)] = (kernel.numpy(), convolution.bias.numpy())
+    vgg_files.write_keras(path, arrays)
+    classifier = HeadedClassifier(weights=str(path), input_size=64)
+    assert classifier.weights_source.startswith("layers up to pool5 are of notop.h5; class scores by ")
+    torch.testing.assert_close(classifier(image, ["scores"])["scores"], embedded(image, ["scores"])["scores"])
 
 
 def test_its_convolutions_are_the_files(embedded):

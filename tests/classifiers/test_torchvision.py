@@ -161,7 +161,7 @@ def test_an_unknown_input_space_is_one_clear_line():
 def vgg16(tmp_path, monkeypatch):
     """A VGG16 of a few channels, and how a file of one becomes a classifier."""
     (tmp_path / "labels.txt").write_text("\n".join(f"class {number}" for number in range(CLASSES)))
-    monkeypatch.setattr(module, "build", lambda *settings, **more: narrow(seed=1))
+    monkeypatch.setattr(module, "without_weights", lambda *settings: narrow(seed=1))
 
     def made(file, **settings):
         return classifier("vgg16", weights=str(tmp_path / file), labels=str(tmp_path / "labels.txt"), **settings)

@@ -138,7 +138,7 @@ def test_entries_go_by_their_names():
 
 def test_an_entry_is_found_by_the_name_that_a_result_gives_it(cache, monkeypatch):
     monkeypatch.setattr(weights, "fetch", lambda entry, architecture: cache)
-    monkeypatch.setattr(weights, "_load", lambda architecture, path: ({}, None))
+    monkeypatch.setattr(weights, "_load", lambda architecture, path, whole: ({}, None))
     monkeypatch.setattr(weights, "sha256", lambda path: "")
     name = "SqueezeNet1_1_Weights.IMAGENET1K_V1"
     assert weights.find("squeezenet1_1", name).source == name
