@@ -10,7 +10,7 @@ from genviz.files import sha256
 
 SHA256 = {
     "vgg16.safetensors": "4519bf03b9db12067d6d07d6a2260ae90b80fbb203c5edc2bb833fadc83efddf",
-    "heads.safetensors": "77b8c007cf549568a7603d15532c6fb0fef1e0c09ca9b2cecff9479eb38d3294",
+    "heads.safetensors": "344fe887474ec70f62bb6fbe154f67b433a067acd6d2aa4057b6cbf013ce5905",
     "small.safetensors": "2a965ba063f9be4e23c7c8aa5a47db6f2516c880242399057e69b4ff179afe5a",
     "decoder.safetensors": "deae97a1318e7b98f7178455f32df30fafbe69799fa4d7ef840a576eafcbfdaa",
 }

@@ -38,7 +38,7 @@ def test_the_embedded_network_where_they_cannot_and_a_note_that_says_so(compose,
     config = chosen(compose)
     names = build.names(config)
     assert names.classifier == "embedded"
-    for part in ("not vgg16", "embedded", "there is no network", "put vgg16.pth somewhere"):
+    for part in ("not all of vgg16", "its own convolutions", "there is no network", "put vgg16.pth somewhere"):
         assert part in names.note
     assert config.classifier == compose("target=class:1", "classifier=embedded").classifier
 
@@ -73,18 +73,18 @@ def test_a_target_that_vgg16_alone_knows_says_whose_answer_it_is_and_how_to_get_
     compose, unreachable, monkeypatch
 ):
     with pytest.raises(UserError) as caught:
-        chosen(compose, "target=filter:relu5_3:1")
-    for part in ("relu5_3", "embedded network's answer", "there is no network", "put vgg16.pth somewhere"):
+        chosen(compose, "target=filter:fc7:1")
+    for part in ("fc7", "embedded network's answer", "there is no network", "put vgg16.pth somewhere"):
         assert part in str(caught.value)
     monkeypatch.setattr(choice, "fetch", lambda entry, architecture: None)
-    assert chosen(compose, "target=filter:relu5_3:1").choices.classifier == "vgg16"
+    assert chosen(compose, "target=filter:fc7:1").choices.classifier == "vgg16"
 
 
 def test_a_target_that_the_embedded_network_alone_knows_fetches_nothing(compose, unreachable):
-    config = chosen(compose, "target=layer:relu8")
+    config = chosen(compose, "target=layer:heads.0.relu")
     assert unreachable == []
     assert config.choices.classifier == "embedded"
-    assert "relu8" in build.names(config).note
+    assert "heads.0.relu" in build.names(config).note
 
 
 def test_the_two_never_share_a_folder(compose, unreachable, monkeypatch):

@@ -85,7 +85,7 @@ def test_without_weights_or_a_network_the_default_is_the_embedded_network_and_no
     begins, ends = (position for position, line in enumerate(done.stdout.splitlines()) if line.startswith("!!! "))
     assert begins < 4 < ends
     note = next(line for line in done.stdout.splitlines() if line.startswith("!!! ")).removeprefix("!!! ")
-    for part in ("not vgg16", "embedded", "vgg16-397923af.pth", "528 MB", str(tmp_path / "hub")):
+    for part in ("not all of vgg16", "its own convolutions", "vgg16-397923af.pth", "528 MB", str(tmp_path / "hub")):
         assert part in note
     folder = tmp_path / "outputs/embedded/untrained_small/class-harmonica"
     result = json.loads((folder / "result.json").read_text())
@@ -94,14 +94,15 @@ def test_without_weights_or_a_network_the_default_is_the_embedded_network_and_no
     assert (written["classifier"], written["note"]) == ("embedded", note)
     logged = next(folder.glob("wandb/offline-run-*/*.wandb")).read_bytes()
     assert b"embedded/untrained_small" in logged
-    assert b"not vgg16, but" in logged
+    assert b"not all of vgg16" in logged
 
 
 def test_by_name_the_embedded_network_needs_no_excuse(called):
     done = called(commands.train, "target=class:harmonica", "classifier=embedded", *SMALL, "updates=1", "logger=none")
     assert done.returncode == 0, done.stderr
     assert "!!!" not in done.stdout
-    assert "coupled to embedded (embedded.safetensors)" in done.stdout
+    says = "layers up to pool5 are VGG16's; class scores by 4 heads distilled from EfficientNet-Lite0"
+    assert f"coupled to embedded ({says})" in done.stdout
 
 
 def test_help_shows_how(tmp_path):
