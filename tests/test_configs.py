@@ -54,7 +54,7 @@ def test_generators(compose, name, classifier, pictures):
     trainable = sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)
     octaves = 3 * (29 * 43 + 40 * 60)  # 20 and 15 rows are under 32
     sizes = {"untrained": 5_240_841, "untrained_small": 1_249_481, "pretrained": 3_200, "pixels": 3 * 12 * 12}
-    sizes |= {"fourier": 3 * 12 * 7 * 2, "octaves": octaves - 3 * 29 * 43}  # 29, too
+    sizes |= {"maco": 3 * 12 * 7, "fourier": 3 * 12 * 7 * 2, "octaves": octaves - 3 * 29 * 43}  # 29, too
     assert trainable == sizes[name]
 
 
@@ -95,6 +95,16 @@ def test_auto_is_what_the_classifier_sees_and_a_quarter_of_its_stride_less_one(c
     assert (list(config.generator.size), config.generator.margin) == (size, margin)
     assert build.transforms(config)[0].margin == margin
     assert generator(config).train()().images.shape == (1, 3, size[0] + margin, size[1] + margin)
+
+
+def test_auto_of_a_transform_is_what_the_classifier_sees(compose):
+    words = ["classifier=embedded", "classifier.weights=random", "classifier.input_size=64", "generator=maco"]
+    config = compose("target=class:1", *words, "transform=[boxes,noise]", "generator.size=[20,30]")
+    classifier = build.classifier(config.classifier)
+    build.settle(config, build.target(config, classifier.outline), classifier)
+    assert list(config.generator.size) == [20, 30]
+    boxes, noise = build.transforms(config)
+    assert (boxes.size, boxes.updates, noise.deviation) == ((64, 64), config.updates, 0.04)
 
 
 @pytest.mark.parametrize("name", choices("objective"))
@@ -150,6 +160,7 @@ def test_regularizers_combine(compose):
 @pytest.mark.parametrize("name", choices("transform"))
 def test_transforms(compose, name):
     words = ["generator=pixels", "generator.margin=2"] if name == "jitter" else []  # its margin is the canvas's
+    words += ["transform.boxes.size=[16,16]"] if name == "boxes" else []  # the classifier's
     views = torch.nn.Sequential(*build.transforms(compose("target=class:1", f"transform={name}", *words)))
     side = {"jitter": 16 - 2, "pad": 16 + 2 * 12}.get(name, 16)
     assert views(torch.rand(1, 3, 16, 16)).shape[1:] == (3, side, side)
@@ -213,6 +224,25 @@ def test_the_papers_pretrained_setting_is_the_papers(compose):
     regularizer = build.regularizers(config)["gains_l2"]
     assert (regularizer.weight, regularizer.parameter, regularizer.order) == (0.1, "gains", 2)
     assert build.transforms(config) == []
+
+
+def test_macos_setting_is_its_codes(compose, classifier):
+    """Fel et al. 2023; xplique's maco: 256 steps of Nadam 1.0, 32 crops of 50 % to 5 %, 0.08 in values from -1 to 1."""
+    config = compose("target=class:harmonica", "experiment=fel2023")
+    build.settle(config, build.target(config, classifier.outline), classifier)
+    assert (config.updates, config.lr_end) == (256, 1)
+    optimizer = build.optimizer(config)([torch.nn.Parameter(torch.ones(1))])
+    assert isinstance(optimizer, torch.optim.NAdam)
+    assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["betas"]) == (1.0, (0.9, 0.999))
+    boxes, noise = build.transforms(config)
+    assert (boxes.boxes, boxes.shares, boxes.size, boxes.updates) == (32, (0.5, 0.05), (12, 12), 256)
+    assert noise.deviation == 0.08 / 2
+    assert generator(config).image_size == (512, 512)
+    assert build.regularizers(config) == {}
+    objective = build.objective(config, build.target(config, classifier.outline), classifier.outline)
+    seen = classifier(torch.rand(2, 3, 12, 12), objective.layers)
+    objective.update = 200
+    assert torch.equal(objective(seen), seen["scores"][:, 1])  # the score and nothing else, below 0, too
 
 
 def test_the_papers_autoencoder_is_the_papers(compose):
