@@ -156,7 +156,7 @@ def classifier(settings: Any) -> FrozenClassifier:
 
 
 def settle(config: DictConfig, target: Target, classifier: Classifier) -> None:
-    """Put what follows from the classifier in the place of ``auto``: the picture's size, a transform's, jitter's margin.
+    """Put what follows from the classifier in the place of ``auto``: sizes, and the margin for jitter.
 
     A size is what the classifier sees; the margin is T - 1, T a quarter of the layers' stride (Mahendran & Vedaldi
     2016, section 5.2).

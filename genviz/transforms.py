@@ -163,10 +163,10 @@ class RandomViews(Transform):
 
 
 class RandomBoxes(Transform):
-    """Square boxes of each image, smaller and smaller, each seen as large as the classifier sees: MACO's (Fel et al. 2023).
+    """Square boxes of each image, smaller and smaller, each enlarged to what the classifier sees (Fel et al. 2023).
 
     As in its published code (xplique), a box's centre is N(1/2, 0.15) and its side N(s, 0.05), kept from 0.05 to 1,
-    both as shares of the image's sides; s goes evenly from the first share to the last. Beyond the image is middle grey.
+    as shares of the image's sides; s goes evenly from the first share to the last. Beyond the image is middle grey.
 
     Args:
         boxes: of each image in each update.
@@ -175,16 +175,14 @@ class RandomBoxes(Transform):
         updates: from the first to the last.
     """
 
-    def __init__(
-        self, *, boxes: int, size: tuple[int, int] | None, shares: tuple[float, float], updates: int
-    ) -> None:
+    def __init__(self, *, boxes: int, size: tuple[int, int] | None, shares: tuple[float, float], updates: int) -> None:
         super().__init__()
         if not isinstance(boxes, int) or boxes < 1 or not isinstance(updates, int) or updates < 1:
             raise UserError(f"transform: boxes={boxes} and updates={updates} are whole numbers from 1 up")
         if size is not None and not (len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)):
             raise UserError(f"transform: size={size} of a box is rows and columns, [224,224], or null as the image")
         if len(shares) != 2 or not all(0 < share <= 1 for share in shares):
-            raise UserError("transform: shares are the box's side at the first update and at the last, above 0, up to 1")
+            raise UserError("transform: shares are a box's side at the first update and at the last, above 0, up to 1")
         self.boxes, self.size, self.shares, self.updates = boxes, size and tuple(size), tuple(shares), updates
 
     def forward(self, images: Tensor) -> Tensor:

@@ -137,6 +137,12 @@ def test_without_an_objective_it_says_so(compose, classifier):
         build.objective(config, build.target(config, classifier.outline), classifier.outline)
 
 
+def test_a_folder_that_was_forgotten_is_asked_for(compose, classifier):
+    config = compose("target=layer:relu1", "objective=alignment")
+    with pytest.raises(UserError, match="real pictures of the target are: pictures=FOLDER"):
+        build.objective(config, build.target(config, classifier.outline), classifier.outline)
+
+
 @pytest.mark.parametrize(("objective", "forgotten"), [("inversion", "image"), ("content", "image"),
                                                       ("caricature", "image"), ("style", "style")])  # fmt: skip
 def test_a_picture_that_was_forgotten_is_asked_for(compose, classifier, objective, forgotten):
@@ -245,6 +251,28 @@ def test_macos_setting_is_its_codes(compose, classifier):
     assert torch.equal(objective(seen), seen["scores"][:, 1])  # the score and nothing else, below 0, too
 
 
+def test_vitals_setting_is_its_codes(compose, classifier, pictures):
+    """Görgün et al. 2025; class_neurons_fvis.py for ResNet-50, in numbers of ImageNet's deviations, here of 255."""
+    config = compose("target=class:harmonica", "experiment=gorgun2025", *pictures)
+    checks.check_training(config)
+    build.settle(config, build.target(config, classifier.outline), classifier)
+    assert (config.updates, config.lr_rise, config.lr_end) == (2000, 100, 0)
+    optimizer = build.optimizer(config)([torch.nn.Parameter(torch.ones(1))])
+    assert isinstance(optimizer, torch.optim.Adam)
+    deviation = 255 * sum((0.229, 0.224, 0.225)) / 3
+    settings = optimizer.param_groups[0]
+    assert settings["lr"] == pytest.approx(deviation, rel=0.01)
+    assert list(settings["betas"]) == [0.5, 0.9]
+    made = generator(config)
+    assert (made.range, made.image_size) == ("clipped", (12, 12))
+    assert made.values.std().item() == pytest.approx(deviation, rel=0.2)
+    (roll,) = build.transforms(config)
+    assert roll.pixels == 30
+    assert build.regularizers(config) == {}
+    objective = build.objective(config, build.target(config, classifier.outline), classifier.outline)
+    assert (objective.parts["alignment"].count, objective.parts["alignment"].weight) == (50, 1)
+
+
 def test_the_papers_autoencoder_is_the_papers(compose):
     """Despraz et al. 2017, section 4.2, Table 2 and the published code."""
     config = compose("data.root=photos", "recipe=despraz2017", name="pretrain")
@@ -274,6 +302,8 @@ def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
         (["updates=many"], "updates=many"),
         (["seed=1.5"], "seed=1.5"),
         (["seed=99999999999"], "to 4294967295"),
+        (["lr_rise=-1"], "lr_rise=-1 is no whole number from 0"),
+        (["lr_rise=0.5"], "lr_rise=0.5"),
         (["log_every=true"], "log_every=True"),
         (["resume=maybe"], "neither true nor false"),
         (["display=hdr"], "rgb, despraz, stretch"),
