@@ -1,15 +1,21 @@
-"""What can be named in a target: python -m genviz labels | layers CLASSIFIER | classifiers"""
+"""What can be named in a target, and how strong frequencies are in pictures.
+
+python -m genviz labels | layers CLASSIFIER | classifiers | spectrum FOLDER FILE
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from genviz.classifiers.headed import HeadedClassifier
 from genviz.classifiers.outline import architectures, sketch
 from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
+from genviz.folders import find_pictures
+from genviz.generators import spectrum
 from genviz.interfaces import Classifier
 from genviz.labels import slug
 
@@ -32,6 +38,10 @@ def main() -> int:
     layers.add_argument("classifier", help="vgg16 for instance")
     layers.add_argument("--input-size", type=int, metavar="PIXELS", help="instead of its own")
     commands.add_parser("classifiers", help="genviz's own, and torchvision's classification models")
+    measured = commands.add_parser("spectrum", help="measure the mean spectrum of pictures, for generator=maco")
+    measured.add_argument("folder", help="of pictures, however nested")
+    measured.add_argument("file", type=Path, help="what it is written to, mine.safetensors for instance")
+    measured.add_argument("--size", type=int, default=spectrum.SIZE, metavar="PIXELS", help="of the middle, 256")
     arguments = parser.parse_args()
     try:
         for line in _lines(arguments):
@@ -47,6 +57,8 @@ def main() -> int:
 def _lines(arguments: argparse.Namespace) -> list[str]:
     if arguments.command == "classifiers":
         return [f"{name:{_WIDTH}}  {what}" for name, what in _OWN.items()] + architectures()
+    if arguments.command == "spectrum":
+        return _spectrum(arguments.folder, arguments.file.expanduser(), arguments.size)
     if arguments.command == "labels":
         wanted = slug(arguments.containing)
         labels = sketch("vgg16", labels=arguments.labels).labels
@@ -58,6 +70,13 @@ def _lines(arguments: argparse.Namespace) -> list[str]:
     width = max(len(layer.name) for layer in layers)
     modules = max(len(layer.module) for layer in layers)
     return [f"{layer.name:{width}}  {layer.module:{modules}}  {' x '.join(map(str, layer.shape))}" for layer in layers]
+
+
+def _spectrum(folder: str, file: Path, size: int) -> list[str]:
+    found = spectrum.measure(find_pictures(folder, "spectrum").pictures, size)
+    spectrum.write(file, found, Path(folder).expanduser().resolve().name)
+    smaller = f" ({found.left_out} more are smaller, or damaged)" if found.left_out else ""
+    return [f"{file}: of {found.pictures} pictures{smaller}; use it by generator=maco generator.weights={file}"]
 
 
 if __name__ == "__main__":

@@ -156,14 +156,15 @@ def classifier(settings: Any) -> FrozenClassifier:
 
 
 def settle(config: DictConfig, target: Target, classifier: Classifier) -> None:
-    """Put what follows from the classifier in the place of ``auto``: the picture's size, and the margin for jitter.
+    """Put what follows from the classifier in the place of ``auto``: sizes, and the margin for jitter.
 
-    The size is what the classifier sees; the margin is T - 1, T a quarter of the layers' stride (Mahendran & Vedaldi
+    A size is what the classifier sees; the margin is T - 1, T a quarter of the layers' stride (Mahendran & Vedaldi
     2016, section 5.2).
     """
     settings = config.generator
-    if settings.get("size") == AUTO:
-        settings.size = list(classifier.outline.input_size)
+    for part in (settings, *_parts(config, "transform").values()):
+        if part.get("size") == AUTO:
+            part.size = list(classifier.outline.input_size)
     if settings.get("margin") == AUTO:
         settings.margin = max(round(classifier.stride(target.layers) / 4), 1) - 1
 

@@ -14,7 +14,7 @@ from genviz.images import Display
 from genviz.target_lists import EXAMPLES as TARGETS
 from genviz.targets import EXAMPLES
 
-_NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "log_every": 1, "median": 1, "images": 1}
+_NUMBERS = {"updates": 1, "seed": 0, "checkpoint_every": 1, "log_every": 1, "median": 1, "images": 1, "lr_rise": 0}
 """The whole numbers of a configuration, and the smallest of each."""
 _NUMBERS_OF_PICTURES = {
     **dict.fromkeys(("batch", "checkpoint_every", "validate_every", "log_every"), 1),

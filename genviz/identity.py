@@ -28,6 +28,7 @@ def of_training(
         own |= {"median": str(config.median), "snapshot_every": str(config.snapshot_every)}
     own |= {} if generator_sha256 is None else {"generator.weights": f"sha256 {generator_sha256[:16]}"}
     own |= {} if config.lr_end == 1 else {"lr_end": str(config.lr_end), "updates": str(config.updates)}
+    own |= {} if config.lr_rise == 0 else {"lr_rise": str(config.lr_rise)}
     own |= {} if config.images == 1 else {"images": str(config.images)}
     return {name: _content(name, value) for name, value in _flatten(settings).items()} | own
 

@@ -16,10 +16,13 @@ def cosine(updates: int, warm_up: int) -> Callable[[int], float]:
     return share
 
 
-def falling(updates: int, end: float) -> Callable[[int], float]:
-    """The learning rate's share at an update: from 1 down to ``end`` at the last, by half a cosine."""
+def falling(updates: int, end: float, rise: int = 0) -> Callable[[int], float]:
+    """The learning rate's share at an update: up to 1 over ``rise`` of them, then down to ``end``, by half a cosine."""
 
     def share(update: int) -> float:
-        return end + (1 - end) * (1 + math.cos(math.pi * min(1.0, update / max(1, updates - 1)))) / 2
+        if update < rise:
+            return (update + 1) / rise
+        fallen = min(1.0, (update - rise) / max(1, updates - rise - 1))
+        return end + (1 - end) * (1 + math.cos(math.pi * fallen)) / 2
 
     return share

@@ -54,7 +54,7 @@ def test_generators(compose, name, classifier, pictures):
     trainable = sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)
     octaves = 3 * (29 * 43 + 40 * 60)  # 20 and 15 rows are under 32
     sizes = {"untrained": 5_240_841, "untrained_small": 1_249_481, "pretrained": 3_200, "pixels": 3 * 12 * 12}
-    sizes |= {"fourier": 3 * 12 * 7 * 2, "octaves": octaves - 3 * 29 * 43}  # 29, too
+    sizes |= {"maco": 3 * 12 * 7, "fourier": 3 * 12 * 7 * 2, "octaves": octaves - 3 * 29 * 43}  # 29, too
     assert trainable == sizes[name]
 
 
@@ -97,6 +97,16 @@ def test_auto_is_what_the_classifier_sees_and_a_quarter_of_its_stride_less_one(c
     assert generator(config).train()().images.shape == (1, 3, size[0] + margin, size[1] + margin)
 
 
+def test_auto_of_a_transform_is_what_the_classifier_sees(compose):
+    words = ["classifier=embedded", "classifier.weights=random", "classifier.input_size=64", "generator=maco"]
+    config = compose("target=class:1", *words, "transform=[boxes,noise]", "generator.size=[20,30]")
+    classifier = build.classifier(config.classifier)
+    build.settle(config, build.target(config, classifier.outline), classifier)
+    assert list(config.generator.size) == [20, 30]
+    boxes, noise = build.transforms(config)
+    assert (boxes.size, boxes.updates, noise.deviation) == ((64, 64), config.updates, 0.04)
+
+
 @pytest.mark.parametrize("name", choices("objective"))
 def test_objectives(compose, name, classifier, pictures):
     target = "class:harmonica" if name == "probability" else "layer:relu1"
@@ -127,6 +137,12 @@ def test_without_an_objective_it_says_so(compose, classifier):
         build.objective(config, build.target(config, classifier.outline), classifier.outline)
 
 
+def test_a_folder_that_was_forgotten_is_asked_for(compose, classifier):
+    config = compose("target=layer:relu1", "objective=alignment")
+    with pytest.raises(UserError, match="real pictures of the target are: pictures=FOLDER"):
+        build.objective(config, build.target(config, classifier.outline), classifier.outline)
+
+
 @pytest.mark.parametrize(("objective", "forgotten"), [("inversion", "image"), ("content", "image"),
                                                       ("caricature", "image"), ("style", "style")])  # fmt: skip
 def test_a_picture_that_was_forgotten_is_asked_for(compose, classifier, objective, forgotten):
@@ -150,6 +166,7 @@ def test_regularizers_combine(compose):
 @pytest.mark.parametrize("name", choices("transform"))
 def test_transforms(compose, name):
     words = ["generator=pixels", "generator.margin=2"] if name == "jitter" else []  # its margin is the canvas's
+    words += ["transform.boxes.size=[16,16]"] if name == "boxes" else []  # the classifier's
     views = torch.nn.Sequential(*build.transforms(compose("target=class:1", f"transform={name}", *words)))
     side = {"jitter": 16 - 2, "pad": 16 + 2 * 12}.get(name, 16)
     assert views(torch.rand(1, 3, 16, 16)).shape[1:] == (3, side, side)
@@ -215,6 +232,47 @@ def test_the_papers_pretrained_setting_is_the_papers(compose):
     assert build.transforms(config) == []
 
 
+def test_macos_setting_is_its_codes(compose, classifier):
+    """Fel et al. 2023; xplique's maco: 256 steps of Nadam 1.0, 32 crops of 50 % to 5 %, 0.08 in values from -1 to 1."""
+    config = compose("target=class:harmonica", "experiment=fel2023")
+    build.settle(config, build.target(config, classifier.outline), classifier)
+    assert (config.updates, config.lr_end) == (256, 1)
+    optimizer = build.optimizer(config)([torch.nn.Parameter(torch.ones(1))])
+    assert isinstance(optimizer, torch.optim.NAdam)
+    assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["betas"]) == (1.0, (0.9, 0.999))
+    boxes, noise = build.transforms(config)
+    assert (boxes.boxes, boxes.shares, boxes.size, boxes.updates) == (32, (0.5, 0.05), (12, 12), 256)
+    assert noise.deviation == 0.08 / 2
+    assert generator(config).image_size == (512, 512)
+    assert build.regularizers(config) == {}
+    objective = build.objective(config, build.target(config, classifier.outline), classifier.outline)
+    seen = classifier(torch.rand(2, 3, 12, 12), objective.layers)
+    objective.update = 200
+    assert torch.equal(objective(seen), seen["scores"][:, 1])  # the score and nothing else, below 0, too
+
+
+def test_vitals_setting_is_its_codes(compose, classifier, pictures):
+    """Görgün et al. 2025; class_neurons_fvis.py for ResNet-50, in numbers of ImageNet's deviations, here of 255."""
+    config = compose("target=class:harmonica", "experiment=gorgun2025", *pictures)
+    checks.check_training(config)
+    build.settle(config, build.target(config, classifier.outline), classifier)
+    assert (config.updates, config.lr_rise, config.lr_end) == (2000, 100, 0)
+    optimizer = build.optimizer(config)([torch.nn.Parameter(torch.ones(1))])
+    assert isinstance(optimizer, torch.optim.Adam)
+    deviation = 255 * sum((0.229, 0.224, 0.225)) / 3
+    settings = optimizer.param_groups[0]
+    assert settings["lr"] == pytest.approx(deviation, rel=0.01)
+    assert list(settings["betas"]) == [0.5, 0.9]
+    made = generator(config)
+    assert (made.range, made.image_size) == ("clipped", (12, 12))
+    assert made.values.std().item() == pytest.approx(deviation, rel=0.2)
+    (roll,) = build.transforms(config)
+    assert roll.pixels == 30
+    assert build.regularizers(config) == {}
+    objective = build.objective(config, build.target(config, classifier.outline), classifier.outline)
+    assert (objective.parts["alignment"].count, objective.parts["alignment"].weight) == (50, 1)
+
+
 def test_the_papers_autoencoder_is_the_papers(compose):
     """Despraz et al. 2017, section 4.2, Table 2 and the published code."""
     config = compose("data.root=photos", "recipe=despraz2017", name="pretrain")
@@ -244,6 +302,8 @@ def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
         (["updates=many"], "updates=many"),
         (["seed=1.5"], "seed=1.5"),
         (["seed=99999999999"], "to 4294967295"),
+        (["lr_rise=-1"], "lr_rise=-1 is no whole number from 0"),
+        (["lr_rise=0.5"], "lr_rise=0.5"),
         (["log_every=true"], "log_every=True"),
         (["resume=maybe"], "neither true nor false"),
         (["display=hdr"], "rgb, despraz, stretch"),

@@ -12,6 +12,7 @@ from user import SECONDS, WORDS, command, environment, train
 
 from genviz import commands
 from genviz.__main__ import main
+from genviz.generators.maco import Maco
 
 SMALL = [word for word in TINY if not word.startswith("classifier")]
 
@@ -35,6 +36,7 @@ SMALL = [word for word in TINY if not word.startswith("classifier")]
         (["target=class:1", "experiment=nope"], "despraz2017"),
         (["target=class:1", "no_such_setting=1"], "no_such_setting"),
         (["target=class:1", "x=("], "x=("),
+        (["target=class:1", "classifier=embedded", "generator=maco", "generator.weights=/no"], "there is no spectrum"),
         (["target=class:1", "updates=abc"], "updates=abc"),
         (["target=class:1", "classifier.weights=/nowhere.pth"], "there is no weights file"),
     ],
@@ -126,6 +128,36 @@ def test_what_can_be_named_is_listed(monkeypatch, capsys, what):
     monkeypatch.setattr(sys, "argv", ["genviz", *what])
     assert main() == 0
     assert LISTED[what[0]] in capsys.readouterr().out
+
+
+def test_a_spectrum_is_measured_and_used(monkeypatch, capsys, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for number, side in enumerate((64, 50, 20)):
+        Image.effect_noise((side, 70), 40).convert("RGB").save(tmp_path / "photos" / f"{number}.png")
+    file = tmp_path / "mine.safetensors"
+    monkeypatch.setattr(sys, "argv", ["genviz", "spectrum", str(tmp_path / "photos"), str(file), "--size", "48"])
+    assert main() == 0
+    said = capsys.readouterr().out
+    assert f"{file}: of 2 pictures (1 more are smaller, or damaged)" in said
+    assert Maco(size=(20, 20), weights=str(file))().images.shape == (1, 3, 20, 20)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["/nowhere", "a.safetensors"], "there is no such folder"), ([".", "a.safetensors"], "no picture in it"),
+     (["{photos}", "a.safetensors"], "none of the 1 pictures"), (["{photos}", "a", "--size", "9"], "even number")],
+)  # fmt: skip
+def test_no_spectrum_is_one_line_and_exit_code_2(monkeypatch, capsys, tmp_path, words, says):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "photos" / "a.png")
+    monkeypatch.chdir(tmp_path / "empty")
+    monkeypatch.setattr(sys, "argv", ["genviz", "spectrum", *(w.format(photos=tmp_path / "photos") for w in words)])
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert not list((tmp_path / "empty").iterdir())
 
 
 def test_python_m_genviz_lists_and_says_what_it_does_not_know():

@@ -15,7 +15,20 @@ from genviz.interfaces import Classifier, Objective
 from genviz.targets import Target
 
 
-class Reference(Objective, ABC):
+class Remembering(Objective, ABC):
+    """An objective that compares what is seen with what it remembers of each layer, ``wanted``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted: dict[str, Tensor] = {}
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Remembering:
+        self.wanted = {layer: fn(value) for layer, value in self.wanted.items()}  # to another device, with the rest
+        super()._apply(fn, recurse)
+        return self
+
+
+class Reference(Remembering, ABC):
     """An objective that compares what is seen with what the classifier sees in a picture.
 
     Args:
@@ -36,7 +49,6 @@ class Reference(Objective, ABC):
             self.picture = read_upright(Path(image).expanduser())
         else:
             raise UserError(f"say which picture: {setting}")
-        self.wanted: dict[str, Tensor] = {}
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -47,12 +59,7 @@ class Reference(Objective, ABC):
         if not classifier.outline.resizes:
             picture = resize(picture, self.fit(size))
         with torch.no_grad():
-            self.wanted = self.keep(_see(classifier, picture, self.layers))
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Reference:
-        self.wanted = {layer: fn(value) for layer, value in self.wanted.items()}  # to another device, with the rest
-        super()._apply(fn, recurse)
-        return self
+            self.wanted = self.keep(see(classifier, picture, self.layers))
 
     def fit(self, size: tuple[int, int]) -> tuple[int, int]:
         """The size in which a classifier that does not resize shall see the picture, beside images of ``size``."""
@@ -63,7 +70,12 @@ class Reference(Objective, ABC):
         return dict(seen)
 
 
-def _see(classifier: Classifier, picture: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+def see(classifier: Classifier, picture: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    """What ``classifier`` sees in a picture (1, 3, h, w).
+
+    Raises:
+        UserError: it cannot look at one of this size.
+    """
     try:
         return classifier(picture, layers)
     except RuntimeError as error:

@@ -126,7 +126,11 @@ class Batch:
             optimizer=build.optimizer(config),
             regularizers=build.regularizers(config),
             transforms=build.transforms(config),
-            schedule=None if config.lr_end == 1 else falling(config.updates, config.lr_end),
+            schedule=(
+                None
+                if config.lr_end == 1 and not config.lr_rise
+                else falling(config.updates, config.lr_end, config.lr_rise)
+            ),
             streams=streams,
         )
         streams.skip()

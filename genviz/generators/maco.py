@@ -1,0 +1,83 @@
+"""MACO: the phases of an image whose frequencies are as strong as natural images' are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genviz import shipped
+from genviz.errors import UserError
+from genviz.generators import spectrum
+from genviz.interfaces import Generator, Sample
+from genviz.randomness import Streams
+
+FILE = "spectrum.safetensors"
+_NOT_ZERO = 1e-5  # added to a standard deviation
+
+
+class Maco(Generator):
+    """RGB = sigmoid(C S(F^-1(A e^(i S(phi))))), in [0, 1], of which only the phases phi are trained (Fel et al. 2023).
+
+    A is the mean magnitude spectrum of natural images in decorrelated colours, F^-1 the inverse Fourier transform, C
+    correlates the colours. S standardizes all numbers of an image to mean 0 and standard deviation 1, as the published
+    code does (xplique, Horama): where phases grow, each step of the optimizer turns them less. Of the frequencies
+    without a column's part, and of the highest, the transform of a real image takes two phases together, so that they
+    may be weaker than A. A is measured anew (`genviz.generators.spectrum`), and the transparency that the paper draws
+    pictures with is left out.
+
+    Args:
+        size: rows and columns, in pixels.
+        weights: A: ``default``, the spectrum that comes with genviz, or a file of ``python -m genviz spectrum``.
+        streams: of random numbers, one an image.
+
+    Raises:
+        UserError: the size is none, or there is no such file.
+    """
+
+    holds_many = True
+
+    def __init__(
+        self, *, size: tuple[int, int] = (224, 224), weights: str = "default", streams: Streams | None = None
+    ) -> None:
+        super().__init__()
+        if not isinstance(size, Sequence) or len(size) != 2 or not all(isinstance(s, int) and s > 1 for s in size):
+            raise UserError(f"generator.size={size} is no size; it is rows and columns, [224,224], 2 or more of each")
+        self.size = (size[0], size[1])
+        known, self.weights_sha256 = spectrum.read(_path(weights))
+        magnitude = spectrum.at_size(known, self.size)
+        self.register_buffer("magnitude", magnitude, persistent=False)
+        self.register_buffer("colours", spectrum.colours(), persistent=False)
+        self.magnitude: Tensor
+        self.colours: Tensor
+        self.phases = nn.Parameter((streams or Streams()).normal(*magnitude.shape))
+
+    @classmethod
+    def sha256_of(cls, **settings: Any) -> str | None:
+        return spectrum.read_digest(_path(settings.get("weights", "default")))
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        return self.size
+
+    def forward(self) -> Sample:
+        phases = _standardized(self.phases)
+        values = torch.fft.irfft2(torch.polar(self.magnitude.expand_as(phases), phases), s=self.size, norm="ortho")
+        images = torch.einsum("rc,nchw->nrhw", self.colours, _standardized(values)).sigmoid()
+        return Sample(images, {"phases": self.phases.flatten(1)})
+
+
+def _standardized(values: Tensor) -> Tensor:
+    """Each image's ``values`` (n, ...) with mean 0 and standard deviation 1."""
+    whole = tuple(range(1, values.ndim))
+    centred = values - values.mean(whole, keepdim=True)
+    return centred / (centred.std(whole, correction=0, keepdim=True) + _NOT_ZERO)
+
+
+def _path(weights: str) -> Path:
+    if not isinstance(weights, str):
+        raise UserError(f"generator.weights={weights} is no name")
+    return shipped.intact(FILE) if weights == "default" else Path(weights).expanduser()

@@ -1,0 +1,33 @@
+"""The differences between a pixel and its eight neighbours."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genviz.images import IMAGENET_STD
+from genviz.interfaces import Regularizer, Sample
+
+
+class DifferenceNorm(Regularizer):
+    """sum_d ||x - x_d||, x_d the image moved by a pixel: across, down, and along both diagonals.
+
+    l2 norms over all colours and pixels, of RGB in ImageNet's standard deviations: the total variation of DeepInversion
+    (Yin et al. 2020) and of VITAL (Görgün et al. 2025), as their code has it. It is of the image as it is, not as the
+    transforms move it.
+    """
+
+    def __init__(self, *, weight: float) -> None:
+        super().__init__()
+        self.weight = float(weight)
+
+    def forward(self, sample: Sample) -> Tensor:
+        images = sample.images
+        x = images / torch.tensor(IMAGENET_STD).to(images).view(3, 1, 1)
+        differences = (
+            x[..., :, 1:] - x[..., :, :-1],
+            x[..., 1:, :] - x[..., :-1, :],
+            x[..., 1:, 1:] - x[..., :-1, :-1],
+            x[..., 1:, :-1] - x[..., :-1, 1:],
+        )
+        return sum((each.flatten(1).norm(dim=1) for each in differences), images.new_zeros(()))
