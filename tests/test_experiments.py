@@ -1,4 +1,4 @@
-"""The experiments: each runs, and each of its panels can be made."""
+"""The experiments: each runs, and each panel of a figure can be made."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,10 @@ from genviz.runs.figure import panels
 from genviz.runs.train import train
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
-OF_GENERATORS = ["despraz2017", "pretrained_views"]
+OF_GENERATORS = ["despraz2017", "despraz2017_figure8", "despraz2017_figure8_pretrained", "pretrained_views"]
+STAND_INS = {"layer": "layer:relu3_1", "filter": "filter:relu3_1:0", "neuron": "neuron:relu3_1:0:4:4"}
+"""What the small network has of a figure's kind of target."""
+FIGURES = [name for name in EXPERIMENTS if "\npanels:" in (CONFIGS / f"experiment/{name}.yaml").read_text()]
 REGULARIZERS = sorted(path.stem for path in (CONFIGS / "regularizer").glob("*.yaml"))
 
 
@@ -34,19 +37,38 @@ def test_a_generators_experiment_runs(compose, name):
 
 @pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in OF_GENERATORS])
 def test_a_papers_experiment_runs(compose, pictures, name):
-    """Its first panel on the small network, or a layer where it has none."""
-    words = [f"experiment={name}", "classifier=small", "trainer.accelerator=cpu", "logger=none", *pictures]
-    config = compose(*words)
-    if config.panels is None:
-        config.target = config.get("target") or "layer:relu3_1"
-    made = [config] if config.panels is None else [panel for row in panels(config) for panel in row]
-    for panel in made:
-        checks.check_training(panel)
-        build.target(panel, build.sketch(panel.classifier))
-    panel = made[0]
-    panel.updates, panel.snapshot_every = 1, 1
-    assert train(panel, build.target(panel, build.sketch(panel.classifier))) == 0
-    assert f"-{name}" in build.names(panel).generator
+    """On the small network, of the kind of target that its first panel has, or a layer."""
+    words = ["trainer.accelerator=cpu", "logger=none", "updates=1", "snapshot_every=1", *pictures[:2]]
+    config = compose(f"experiment={name}", "classifier=small", *words)
+    wanted = config.get("target") or "layer:relu3_1"
+    if config.panels is not None:
+        figure = compose(f"experiment={name}", f"classifier={next(iter(config.panels))}")
+        wanted = panels(figure)[0][0].target
+    config.target = STAND_INS.get(wanted.partition(":")[0], wanted)
+    checks.check_training(config)
+    assert train(config, build.target(config, build.sketch(config.classifier))) == 0
+    assert f"-{name}" in build.names(config).generator
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_each_panel_of_a_figure_can_be_made(compose, pictures, name):
+    """On each network that the figure has panels for."""
+    for network in compose(f"experiment={name}").panels:
+        config = compose(f"experiment={name}", f"classifier={network}", *pictures)
+        for panel in [panel for row in panels(config) for panel in row]:
+            checks.check_training(panel)
+            outline = build.sketch(panel.classifier)
+            build.objective(panel, build.target(panel, outline), outline)
+            build.regularizers(panel)
+
+
+def test_the_papers_size_is_what_vgg16_sees_in_their_figures(compose):
+    def sees(*words):
+        return build.sketch(compose("experiment=mahendran2016_figure7", *words).classifier).input_size
+
+    assert sees("classifier=embedded") == (224, 224)
+    assert sees("classifier=embedded", "classifier.input_size=96") == (96, 96)
+    assert build.sketch(compose("classifier=embedded").classifier).input_size == (160, 160)
 
 
 @pytest.mark.parametrize(

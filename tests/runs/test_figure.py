@@ -19,7 +19,6 @@ def picture(tmp_path):
 def test_a_figure_is_a_run_for_each_panel_and_a_sheet(compose, picture, tmp_path):
     words = ["experiment=gerretsen_figure4", f"image={picture}", *WORDS]
     config = compose(*words)
-    config.panels.small = [list(row)[:2] for row in config.panels.small]
     assert draw(config) == 0
     folder = tmp_path / "outputs/small"
     results = sorted(folder.glob("*/*/result.json"))
@@ -33,11 +32,12 @@ def test_a_figure_is_a_run_for_each_panel_and_a_sheet(compose, picture, tmp_path
 
 
 def test_a_panels_words_are_its_configurations(compose, picture):
-    rows = panels(compose("experiment=mahendran2016_figure10", f"image={picture}", *WORDS))
-    assert [len(row) for row in rows] == [3, 3]
+    words = ["experiment=mahendran2016_figure10", f"image={picture}", "classifier=squeezenet1_0", *WORDS[1:]]
+    rows = panels(compose(*words))
+    assert [len(row) for row in rows] == [4, 4]
     first, second = rows[0][0], rows[1][0]
-    assert (first.target, list(first.objective.inversion.channels)) == ("layer:relu1_1", [0, 12])
-    assert list(second.objective.inversion.channels) == [12, 24]
+    assert (first.target, list(first.objective.inversion.channels)) == ("layer:fire2", [0, 64])
+    assert list(second.objective.inversion.channels) == [64, 128]
     assert first.objective.inversion.weight == 300
     assert first.tag != second.tag
 
@@ -45,14 +45,14 @@ def test_a_panels_words_are_its_configurations(compose, picture):
 def test_a_network_without_panels_is_told_what_to_do(compose, picture):
     config = compose("experiment=mahendran2016_figure5", f"image={picture}", "classifier=resnet50", *WORDS[1:])
     with pytest.raises(
-        UserError, match="names layers of alexnet, squeezenet1_0, small, and none of resnet50; .* target"
+        UserError, match="names layers of alexnet, embedded, squeezenet1_0, and none of resnet50; .* target"
     ):
         draw(config)
 
 
 def test_a_missing_picture_is_one_line_before_anything_is_made(compose, tmp_path):
     with pytest.raises(UserError, match="say which picture: image=FILE"):
-        draw(compose("experiment=mahendran2016_figure5", *WORDS))
+        draw(compose("experiment=gerretsen_figure4", *WORDS))
     assert not (tmp_path / "outputs").exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz import checks
+from genviz import build, checks
 from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
 from genviz.images import read_image, read_upright, resize
@@ -127,3 +127,12 @@ def test_what_cannot_work_is_one_line(run, tmp_path, words, says):
     with pytest.raises(UserError, match=says):
         run(*words)
     assert not (tmp_path / "outputs").exists()
+
+
+def test_vgg16_is_inverted_at_a_layer_of_each_depth_in_the_papers_size(compose):
+    config = compose("pictures=photos", "classifier=embedded", name="invert")
+    outline = build.sketch(config.classifier)
+    assert outline.input_size == (224, 224)
+    assert program._layers(config, outline) == "conv1_2 conv2_2 conv3_3 conv4_3 conv5_1 conv5_3 pool5".split()
+    chosen = compose("pictures=photos", "classifier=embedded", "layers=[relu5_1]", name="invert")
+    assert program._layers(chosen, outline) == ["relu5_1"]
