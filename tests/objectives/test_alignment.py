@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import TinyClassifier
+from genviz.classifiers.small import SmallClassifier
 from PIL import Image
 
-from genviz.classifiers.embedded import EmbeddedClassifier
 from genviz.classifiers.outline import sketch
 from genviz.errors import UserError
 from genviz.images import read_upright
@@ -176,7 +176,7 @@ def test_the_weights_are_the_codes_where_it_has_some(folder):
 
 
 def test_the_embedded_network_has_its_blocks(folder):
-    objective = made(folder, classifier=EmbeddedClassifier(weights="random", input_size=32))
+    objective = made(folder, classifier=SmallClassifier(weights="random", input_size=32))
     assert objective.layers == ("relu1_1", "relu2_1", "relu3_2", "relu4_2", "relu5_2")
 
 
