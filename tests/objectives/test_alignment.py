@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import TinyClassifier
-from genviz.classifiers.small import SmallClassifier
 from PIL import Image
 
 from genviz.classifiers.outline import sketch
+from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
 from genviz.images import read_upright
 from genviz.interfaces import Layer, Outline

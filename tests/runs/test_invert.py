@@ -133,6 +133,14 @@ def test_vgg16_is_inverted_at_a_layer_of_each_depth_in_the_papers_size(compose):
     config = compose("pictures=photos", "classifier=embedded", name="invert")
     outline = build.sketch(config.classifier)
     assert outline.input_size == (224, 224)
-    assert program._layers(config, outline) == "conv1_2 conv2_2 conv3_3 conv4_3 conv5_1 conv5_3 pool5".split()
+    assert program._layers(config, outline) == [
+        "conv1_2",
+        "conv2_2",
+        "conv3_3",
+        "conv4_3",
+        "conv5_1",
+        "conv5_3",
+        "pool5",
+    ]
     chosen = compose("pictures=photos", "classifier=embedded", "layers=[relu5_1]", name="invert")
     assert program._layers(chosen, outline) == ["relu5_1"]
