@@ -1,7 +1,7 @@
 """Pictures of many classes, as one sheet, and their ranks.
 
     python benchmarks/sheets.py eight_classes SHEET.png WORDS      the paper's setting above the default
-    python benchmarks/sheets.py embedded SHEET.png WORDS           24 classes as the embedded classifier sees them
+    python benchmarks/sheets.py embedded SHEET.png WORDS           ten classes as the embedded classifier sees them
     python benchmarks/sheets.py fourier_views SHEET.png WORDS      24 classes in pixel space
 
 WORDS go to train.py, to name the classifier and its weights. What is done is not done again, so that a sheet can be
@@ -32,7 +32,12 @@ MORE = (
     *("goldfish", "ostrich", "king-penguin", "jellyfish", "monarch", "ladybug", "strawberry", "pineapple"),
     *("pizza", "lemon", "giant-panda", "macaw", "starfish", "soccer-ball", "balloon", "cheeseburger"),
 )
-MARGIN, LINE, COLUMNS = 8, 18, 8
+TEN = (
+    *("great-grey-owl", "garden-spider", "golden-retriever", "leopard", "gorilla"),
+    *("acoustic-guitar", "castle", "fire-engine", "laptop", "warplane"),
+)
+MARGIN, LINE = 8, 18
+COLUMNS = {"eight_classes": 8, "embedded": 10, "fourier_views": 8}  # of a sheet
 
 
 class Row(NamedTuple):
@@ -46,7 +51,8 @@ class Row(NamedTuple):
 SHEETS = {
     "eight_classes": [Row("Despraz et al. 2017", EIGHT, ["experiment=despraz2017"]), Row("default", EIGHT, [])],
     "embedded": [
-        Row("the embedded classifier", EIGHT + MORE, ["classifier=embedded", "generator=untrained_small"]),
+        Row("experiment=fourier_views", TEN, ["classifier=embedded", "experiment=fourier_views"]),
+        Row("default", TEN, ["classifier=embedded"]),
     ],
     "fourier_views": [Row("fourier_views", EIGHT + MORE, ["experiment=fourier_views"])],
 }
@@ -67,8 +73,8 @@ def main() -> None:
             run = [f"target=class:{name}", "logger=none", *row.words, *words]
             subprocess.run([sys.executable, str(ROOT / "train.py"), *run], check=True)
             folders.append(outputs(run))
-        for first in range(0, len(folders), COLUMNS):
-            rows.append((row.title, folders[first : first + COLUMNS]))
+        for first in range(0, len(folders), COLUMNS[which]):
+            rows.append((row.title, folders[first : first + COLUMNS[which]]))
     draw(rows, SIDES[which]).save(sheet)
     for title, folders in rows:
         results = [json.loads((folder / "result.json").read_text()) for folder in folders]
@@ -106,7 +112,7 @@ def outputs(words: list[str]) -> Path:
 def draw(rows: list[tuple[str, list[Path]]], side: int) -> Image.Image:
     """The pictures of each row side by side, under the row's name and each class's name and rank."""
     height = side + 2 * LINE + MARGIN
-    sheet = Image.new("RGB", (COLUMNS * (side + MARGIN) + MARGIN, len(rows) * height + MARGIN), "white")
+    sheet = Image.new("RGB", (len(rows[0][1]) * (side + MARGIN) + MARGIN, len(rows) * height + MARGIN), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
     for row, (title, folders) in enumerate(rows):
         top = MARGIN + row * height

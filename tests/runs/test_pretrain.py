@@ -102,7 +102,7 @@ def validations(said):
 
 
 MIRROR = ["decoder.kernels=[2,2]", "encoder.widths=[4,4,4]", "encoder.hidden=null"]
-FEATURES = ["eye.weights=default", "loss.weight_features=0.5", "loss.features=[relu1_1,relu2_1]"]
+FEATURES = ["eye=small", "eye.weights=default", "loss.weight_features=0.5", "loss.features=[relu1_1,relu2_1]"]
 
 
 def test_two_processes_train_what_one_does_with_twice_the_batch(photos, tmp_path):
