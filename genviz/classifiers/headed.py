@@ -75,6 +75,7 @@ class HeadedClassifier(FrozenClassifier):
             weights_sha256=hashlib.sha256(f"{found.sha256} {digest}".encode()).hexdigest(),
             architecture=known.architecture,
         )
+        self.trunk_sha256 = found.sha256
 
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
@@ -112,7 +113,7 @@ def cut(architecture: str, layers: Sequence[str], shapes: Sequence[Shape]) -> tu
         named = paper_names(architecture, network)
         module_of = {paper: module for module, paper in named.items()}
         nodes = [module_of.get(layer, layer) for layer in layers]
-        known = set(get_graph_node_names(network)[1])
+        known = {".".join(parts[:end]) for parts in _nodes(network) for end in range(1, len(parts) + 1)}
         if unknown := [layer for layer, node in zip(layers, nodes, strict=True) if node not in known]:
             raise UserError(
                 f"{architecture} has no layer {unknown[0]}; python -m genviz layers {architecture} lists them"
@@ -127,6 +128,11 @@ def cut(architecture: str, layers: Sequence[str], shapes: Sequence[Shape]) -> tu
         features = maps[0] if len(maps) == 1 else graph.call_module("join", maps)
         end.args = (graph.call_module("heads", (features,)),)
     return fx.GraphModule(below, graph, architecture).eval(), named
+
+
+def _nodes(network: nn.Module) -> list[list[str]]:
+    """What is computed in ``network``, as modules' names in one another: fire9 is all that begins so."""
+    return [node.split(".") for node in get_graph_node_names(network)[1]]
 
 
 @lru_cache

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from genviz.classifiers.frozen import FrozenClassifier
-from genviz.classifiers.input_space import InputSpace, caffe
+from genviz.classifiers.input_space import InputSpace, input_space_of
 from genviz.classifiers.outline import build, check_resize, sketch
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries
 from genviz.errors import UserError
@@ -132,19 +132,8 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
 
 
 def _input_space(space: str | Mapping[str, Any], architecture: str, weights: str) -> InputSpace:
-    if isinstance(space, Mapping):
-        try:
-            return InputSpace(**space)
-        except TypeError as error:
-            raise UserError(
-                f"classifier.input_space={dict(space)}: {error}; it takes channels, scale, mean and std"
-            ) from error
-    if space == "caffe":
-        return caffe()
     if space != "torchvision":
-        raise UserError(
-            f"classifier.input_space={space} is not known; it is torchvision, caffe, or channels, scale, mean and std"
-        )
+        return input_space_of(space)
     known = entry(architecture, weights) or (entry(architecture, DEFAULT) if has_entries(architecture) else None)
     if known is None:
         return InputSpace(mean=IMAGENET_MEAN, std=IMAGENET_STD)
