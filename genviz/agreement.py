@@ -44,5 +44,5 @@ class Agreements(nn.ModuleList):
 
 
 def _measures(classes: int) -> MetricCollection:
-    first, five = (MulticlassAccuracy(classes, average="micro", top_k=k) for k in (1, 5))
+    first, five = (MulticlassAccuracy(classes, average="micro", top_k=min(k, classes)) for k in (1, 5))
     return MetricCollection({"top1": first, "top5": five, "correlation": MeanMetric()}, compute_groups=False)

@@ -44,9 +44,10 @@ def of_distillation(config: DictConfig, weights_sha256: Mapping[str, str], pictu
     """Every setting that a distilled network depends on, flat, and the names of its ``pictures``.
 
     Args:
-        weights_sha256: of the networks that are not trained, by their group, ``teacher`` and ``student.trunk``.
+        weights_sha256: of the networks that are not trained, by their group, ``teacher`` (of both together, where
+            there are two) and ``student.trunk``.
     """
-    settings = _settings(config, ("teacher", "student", "distillation", "optimizer", "data"))
+    settings = _settings(config, (*_teachers(config), "student", "distillation", "optimizer", "data"))
     own = {name: str(config[name]) for name in ("updates", "batch", "seed")}  # the learning rate falls with the updates
     own |= _of_networks(settings, weights_sha256) | _of_pictures(settings, pictures)
     return _flatten(settings) | own
@@ -61,14 +62,16 @@ def of_lessons(
         weights_sha256: of the networks, by their group.
         pictures: their names, or what else tells them apart.
     """
-    settings = _settings(config, ("teacher", "student", "distillation", "data"))
+    teachers = _teachers(config)
+    settings = _settings(config, (*teachers, "student", "distillation", "data"))
     own = _of_networks(settings, weights_sha256) | _of_pictures(settings, pictures)
     precision = {"precision": str(settings.pop("trainer").get("precision"))}
     for name in ("heads", *(() if whole else ("input_size",))):
         settings["student"].pop(name)
     if whole:
-        settings["teacher"].pop("input_size")
-        return _flatten({name: settings[name] for name in ("teacher", "student")}) | own | precision
+        for name in teachers:
+            settings[name].pop("input_size")
+        return _flatten({name: settings[name] for name in (*teachers, "student")}) | own | precision
     settings["distillation"] = {name: settings["distillation"][name] for name in ("sizes", "mix", "noise")}
     settings["data"].pop("crops")  # how many; those that are there do for more
     return _flatten(settings) | own | precision | {"seed": str(config.seed)}
@@ -108,8 +111,13 @@ def _of_pictures(settings: dict[str, Any], pictures: Sequence[str]) -> dict[str,
     return {"the pictures": f"{len(pictures)}, sha256 {digest[:16]}"}
 
 
+def _teachers(config: DictConfig) -> list[str]:
+    return [name for name in ("teacher", "second_teacher") if config.get(name) is not None]
+
+
 def _of_networks(settings: dict[str, Any], weights_sha256: Mapping[str, str]) -> dict[str, str]:
     """The hashes of frozen networks' weights in place of where they are, which is taken from ``settings``."""
+    settings.get("second_teacher", {}).pop("weights", None)
     for group in weights_sha256:
         network = settings
         for part in group.split("."):

@@ -12,8 +12,8 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.heads import Join
 from genviz.errors import UserError
 from genviz.images import resize
-from genviz.interfaces import SCORES
 from genviz.mixing import mixed
+from genviz.teachers import Teachers
 
 
 class Lesson(NamedTuple):
@@ -23,7 +23,7 @@ class Lesson(NamedTuple):
     """Of the frozen network, (n, c, h, w)."""
 
     scores: Tensor
-    """The teacher's, (n, classes)."""
+    """The teachers', (n, classes)."""
 
 
 class Lessons(nn.Module):
@@ -32,8 +32,8 @@ class Lessons(nn.Module):
     Args:
         trunk: the frozen network that the heads stand on.
         layers: those of its layers that the heads read, `Join`\\ ed.
-        teacher: sees the crops without noise, at its input size.
-        examiner: the teacher at the input size at which it is best, for whole pictures.
+        teachers: see the crops without noise, at their input sizes.
+        examiners: the same at the input sizes at which they are best, for whole pictures.
         sizes: what the trunk may see, in pixels.
         final_size: what it sees of whole pictures.
         mix: the share of batches that are mixed: half by mixup, half by CutMix (`genviz.mixing.mixed`).
@@ -49,8 +49,8 @@ class Lessons(nn.Module):
         *,
         trunk: FrozenClassifier,
         layers: Sequence[str],
-        teacher: FrozenClassifier,
-        examiner: FrozenClassifier,
+        teachers: Teachers,
+        examiners: Teachers,
         sizes: Sequence[int],
         final_size: int,
         mix: float = 0.5,
@@ -68,11 +68,11 @@ class Lessons(nn.Module):
         for name, given in (("distillation.sizes", list(sizes)), ("student.input_size", [final_size])):
             if not given or not all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in given):
                 raise UserError(f"{name}={given if name.endswith('s') else given[0]}: pixels are whole numbers above 0")
-        self.trunk, self.teacher, self.examiner, self.join = trunk, teacher, examiner, Join()
+        self.trunk, self.teachers, self.examiners, self.join = trunk, teachers, examiners, Join()
         self.layers, self.sizes, self.final_size = tuple(layers), tuple(sizes), final_size
         self.mix, self.noise = mix, noise
         self.trunk.outline = trunk.outline._replace(resizes=False)
-        self.classes = len(teacher.outline.labels)
+        self.classes = len(teachers.labels)
         self.channels = max(self.shape(size)[0] for size in (*sizes, final_size))  # the same for each
 
     def forward(self, crops: Tensor, size: int | None = None) -> Lesson:
@@ -88,12 +88,12 @@ class Lessons(nn.Module):
         if self.noise:
             sigma = self.noise * torch.rand(len(inputs), 1, 1, 1, device=inputs.device)
             inputs = inputs + sigma * torch.randn_like(inputs)
-        return self._lesson(inputs, images, self.teacher)
+        return self._lesson(inputs, images, self.teachers)
 
     def whole(self, pictures: Tensor) -> Lesson:
         """The lesson of whole ``pictures`` (n, 3, h, w) of bytes, as they are."""
         images = pictures.float() / 255
-        return self._lesson(resize(images, (self.final_size, self.final_size)), images, self.examiner)
+        return self._lesson(resize(images, (self.final_size, self.final_size)), images, self.examiners)
 
     @torch.no_grad()
     def features(self, inputs: Tensor) -> Tensor:
@@ -103,8 +103,8 @@ class Lessons(nn.Module):
         return maps[0] if len(maps) == 1 else self.join(*maps)
 
     @torch.no_grad()
-    def _lesson(self, inputs: Tensor, images: Tensor, teacher: FrozenClassifier) -> Lesson:
-        return Lesson(self.features(inputs).float(), teacher(images, [SCORES])[SCORES].float())
+    def _lesson(self, inputs: Tensor, images: Tensor, teachers: Teachers) -> Lesson:
+        return Lesson(self.features(inputs).float(), teachers(images))
 
     def shape(self, size: int) -> torch.Size:
         """Of the features of a crop of ``size`` by ``size`` pixels: channels, rows and columns.

@@ -23,7 +23,7 @@ from genviz.targets import check_spelling
 _BAD = (UserError, HydraException, OmegaConfBaseException)
 _CLASSIFIERS = {
     "classifier": "classifier",
-    **{part: f"classifier@{part}" for part in ("teacher", "eye", "student.trunk")},
+    **{part: f"classifier@{part}" for part in ("teacher", "second_teacher", "eye", "student.trunk")},
 }
 """The words that name a classifier, and what Hydra calls them."""
 _PATHS = ("image", "style", "pictures", "generator.start")

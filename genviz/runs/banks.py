@@ -46,7 +46,7 @@ class Banks:
         self.root = Path(config.data.bank).expanduser()
         self.device = training.trainer.strategy.root_device
         self.precision = training.trainer.precision_plugin
-        self.sha256 = {"teacher": lessons.teacher.weights_sha256, "student.trunk": lessons.trunk.trunk_sha256}
+        self.sha256 = {"teacher": lessons.teachers.sha256, "student.trunk": lessons.trunk.trunk_sha256}
 
     def of_crops(self) -> Bank:
         """The lessons of ``data.crops`` crops, or a few more to fill the last file.
@@ -81,7 +81,7 @@ class Banks:
         bank = Bank(self.root, identity.of_lessons(self.config, self.sha256, known, whole=True), 1)
         with self._claimed(bank):
             if any(number is not None for number in bank.missing()):
-                size = self.lessons.examiner.outline.input_size[0]
+                size = self.lessons.examiners.size
                 batches = tqdm(
                     whole(folder, size, self.damaged, _TOGETHER),
                     desc=f"{folder.name}, held out",
@@ -126,7 +126,7 @@ class Banks:
             tqdm.write(f"bank     {bank.folder}  ({needed / 1e9:.2f} GB to be made)")
 
     def _crops(self, batches: Sequence[Sequence[int]]) -> Iterator[Tensor]:
-        size = self.lessons.teacher.outline.input_size[0]
+        size = self.lessons.teachers.size
         return iter(
             pictures.crops(self.config, self.folders, batches, size=size, shorter=256, damaged=self.damaged)
             if batches

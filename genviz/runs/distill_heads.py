@@ -19,13 +19,14 @@ from genviz.classifiers.headed import HeadedClassifier, cut
 from genviz.classifiers.heads import HeadsFile
 from genviz.data import Batches, Damaged
 from genviz.errors import UserError
-from genviz.head_distillation import HeadDistillation
+from genviz.head_distillation import Course, HeadDistillation
 from genviz.interfaces import SCORES
 from genviz.lessons import Lessons
 from genviz.runs import pictures, student
 from genviz.runs.banks import Banks
 from genviz.runs.pictures import Folder
 from genviz.runs.training import Training
+from genviz.teachers import Teachers
 
 _SHOWN = {"loss": ".2f", "divergence": ".3f"}
 _TOGETHER = 256  # held-out lessons in a batch
@@ -38,10 +39,10 @@ def distill(config: DictConfig) -> int:
         UserError: a setting cannot work, or the checkpoint is of another run.
     """
     folders = pictures.folders(config)
-    teacher, trunk = build.classifier(config.teacher), build.classifier(config.student.trunk)
+    teachers, trunk = _teachers(config), build.classifier(config.student.trunk)
     if not trunk.architecture:
         raise UserError("student.trunk: heads stand on torchvision's networks and on embedded, VGG16's convolutions")
-    sha256 = {"teacher": teacher.weights_sha256, "student.trunk": trunk.trunk_sha256}
+    sha256 = {"teacher": teachers.sha256, "student.trunk": trunk.trunk_sha256}
     training = Training(
         config,
         "distill",
@@ -53,7 +54,7 @@ def distill(config: DictConfig) -> int:
     if training.is_done and path.exists():
         print(f"{config.name} is done, {training.updates:,} updates: {path} (resume=false starts over)")
         return 0
-    module = _module(config, teacher, trunk, [folder.name for folder in folders])
+    module = _module(config, teachers, trunk, [folder.name for folder in folders])
     damaged = Damaged(path for folder in folders for path in (*folder.training, *folder.held_out))
     _begins(config, folders, module)
     batches, held_out = _batches(config, folders, module.lessons, training, damaged)
@@ -64,9 +65,7 @@ def distill(config: DictConfig) -> int:
     return code or 0
 
 
-def _module(
-    config: DictConfig, teacher: FrozenClassifier, trunk: FrozenClassifier, held_out: list[str]
-) -> HeadDistillation:
+def _module(config: DictConfig, teachers: Teachers, trunk: FrozenClassifier, held_out: list[str]) -> HeadDistillation:
     settings = build.plain(config)
     layers, heads = settings["student"]["layers"], settings["student"]["heads"]
     if not isinstance(layers, list) or not isinstance(heads, list) or not all(isinstance(head, dict) for head in heads):
@@ -78,8 +77,8 @@ def _module(
         "distillation",
         trunk=trunk,
         layers=layers,
-        teacher=teacher,
-        examiner=build.classifier({**settings["teacher"], "input_size": None}),
+        teachers=teachers,
+        examiners=_teachers(config, input_size=None),
         final_size=config.student.input_size,
         **seen,
     )
@@ -87,10 +86,7 @@ def _module(
         {"_target_": "genviz.head_distillation.HeadDistillation"},
         "distillation",
         lessons=lessons,
-        courses=[
-            build.make({"_target_": "genviz.head_distillation.Course"}, f"student.heads[{number}]", **head)
-            for number, head in enumerate(heads)
-        ],
+        courses=[_course(number, head) for number, head in enumerate(heads)],
         optimizer=build.optimizer(config),
         updates=config.updates,
         seed=config.seed,
@@ -103,15 +99,23 @@ def _module(
     return module
 
 
+def _course(number: int, settings: dict[str, Any]) -> Course:
+    if unknown := [name for name in settings if name not in Course._fields]:
+        raise UserError(
+            f"student.heads[{number}] has no setting {unknown[0]}; a head's are {', '.join(Course._fields)}"
+        )
+    return Course(**settings)
+
+
 def _batches(
     config: DictConfig, folders: Sequence[Folder], lessons: Lessons, training: Training, damaged: Damaged
 ) -> tuple[DataLoader[Any], list[DataLoader[Any]]]:
     """What the heads learn from, and what they are validated on: lessons of banks, or crops and pictures."""
     if config.data.crops is None:
         numbers = Batches(training.updates, config.batch)
-        size = lessons.teacher.outline.input_size[0]
+        size = lessons.teachers.size
         crops = pictures.crops(config, folders, numbers, size=size, shorter=256, damaged=damaged)
-        return crops, [student.whole(folder, lessons.examiner.outline.input_size[0], damaged) for folder in folders]
+        return crops, [student.whole(folder, lessons.examiners.size, damaged) for folder in folders]
     banks = Banks(config, folders, lessons.to(training.trainer.strategy.root_device), training, damaged)
     bank = banks.of_crops()
     order = Epochs(bank.groups(), config.batch, config.seed, training.updates)
@@ -135,14 +139,26 @@ def _begins(config: DictConfig, folders: Sequence[Folder], module: HeadDistillat
     heads = "a head" if len(module.heads) == 1 else f"{len(module.heads)} heads"
     print(
         f"{config.name}: {heads} of {weights:,} parameters on {lessons.channels:,} channels of "
-        f"{', '.join(lessons.layers)} of {lessons.trunk.architecture} learn from {_teacher(config, lessons.teacher)}"
+        f"{', '.join(lessons.layers)} of {lessons.trunk.architecture} learn from {_called(config, lessons.teachers)}"
     )
     print(*folders, sep="\n", flush=True)
 
 
-def _teacher(config: DictConfig, teacher: FrozenClassifier) -> str:
-    name = str(teacher.architecture or config.choices.teacher)
-    return name if name in teacher.weights_source else f"{name} ({teacher.weights_source})"
+def _teachers(config: DictConfig, **changed: Any) -> Teachers:
+    """The configured teachers, with these settings ``changed``."""
+    settings = build.plain(config)
+    groups = [settings[name] for name in ("teacher", "second_teacher") if name in settings]
+    return Teachers([build.classifier({**group, **changed}) for group in groups])
+
+
+def _called(config: DictConfig, teachers: Teachers) -> str:
+    chosen = (config.choices.teacher, config.choices.second_teacher)
+    names = []
+    for classifier, choice in zip(teachers.classifiers, chosen, strict=False):
+        assert isinstance(classifier, FrozenClassifier)
+        name, source = str(classifier.architecture or choice), classifier.weights_source
+        names.append(name if name in source else f"{name} ({source})")
+    return " and ".join(names)
 
 
 def _finish(
@@ -150,13 +166,13 @@ def _finish(
 ) -> None:
     module = module.cpu()
     lessons, path = module.lessons, training.outputs / f"{config.name}.safetensors"
-    teacher, trunk = lessons.examiner, lessons.trunk
+    trunk = lessons.trunk
     facts = student.facts(
         config,
         folders,
         training,
-        teacher=_teacher(config, teacher),
-        teacher_sha256=teacher.weights_sha256,
+        teacher=_called(config, lessons.teachers),
+        teacher_sha256=lessons.teachers.sha256,
     )
     facts |= {"crops": config.data.crops, "heads": build.plain(config)["student"]["heads"]}
     space = trunk.input_space.settings
@@ -175,7 +191,7 @@ def _finish(
     written = HeadedClassifier(heads=str(path), weights=weights, labels=config.teacher.labels)
     facts["agreement"] = _agreement(written, module, folders, damaged)
     file.write(heads, path)  # the same weights, which now say how good they are
-    student.tell(training, teacher, path, facts)
+    student.tell(training, path, facts)
     of = "" if weights == "default" else f" classifier.weights={weights}"
     print(f"use them: target=class:harmonica classifier=embedded classifier.heads={path}{of}", flush=True)
 
@@ -185,17 +201,17 @@ def _agreement(
     written: HeadedClassifier, module: HeadDistillation, folders: Sequence[Folder], damaged: Damaged
 ) -> dict[str, float]:
     """Of each head in the file, and of their mean, with the teacher."""
-    teacher = module.lessons.examiner
+    teachers = module.lessons.examiners
     names = [f"{folder.name}/{name}" for folder in folders for name in module.students]
     measured = Agreements(module.lessons.classes, names)
     features, heads = "heads.input", cast(Any, written.network).heads
     for folder in folders:
-        pictures = student.whole(folder, teacher.outline.input_size[0], damaged)
+        pictures = student.whole(folder, teachers.size, damaged)
         for batch in tqdm(pictures, desc="measuring the file", unit="batch", leave=False):
             if not len(batch):
                 continue
             images = batch.float() / 255
-            seen, expected = written(images, [features, SCORES]), teacher(images, [SCORES])[SCORES]
+            seen, expected = written(images, [features, SCORES]), teachers(images)
             answers = [seen[SCORES], *(head(seen[features]) for head in heads)]
             for name, scores in zip(module.students, answers, strict=True):
                 measured.add(f"{folder.name}/{name}", scores, expected)

@@ -107,7 +107,7 @@ def _finish(
     written = SmallClassifier(weights=str(path), labels=config.teacher.labels)
     facts["agreement"] = _agreement(written, teacher, folders, whole)
     export(module.student, path, input_size=size, facts=facts)  # the same weights, which now say how good they are
-    student.tell(training, teacher, path, facts)
+    student.tell(training, path, facts)
     print(f"use them: target=class:harmonica classifier=small classifier.weights={path}", flush=True)
 
 

@@ -21,7 +21,7 @@ from genviz.data import (
     split,
 )
 from genviz.errors import UserError
-from genviz.folders import find_pictures
+from genviz.folders import apart, find_pictures
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def folders(config: DictConfig) -> list[Folder]:
     """
     found: list[Folder] = []
     for root in build.roots(config):
-        path = Path(root).expanduser()
+        path, _ = apart(root)
         name = path.resolve().name.replace(".", "_") or "pictures"
         free = (f"{name}-{number}" if number > 1 else name for number in itertools.count(1))
         name = next(free_name for free_name in free if free_name not in {folder.name for folder in found})

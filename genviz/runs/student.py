@@ -13,7 +13,6 @@ from torch.utils.data import DataLoader
 
 import genviz
 from genviz import build
-from genviz.classifiers.frozen import FrozenClassifier
 from genviz.data import Centres, Damaged, stack
 from genviz.files import sha256, write_text
 from genviz.loggers import WandbRun
@@ -47,7 +46,7 @@ def facts(
     }
 
 
-def tell(training: Training, teacher: FrozenClassifier, path: Path, facts: Mapping[str, Any]) -> None:
+def tell(training: Training, path: Path, facts: Mapping[str, Any]) -> None:
     """Write the result of a training that ended in the file ``path``, and say how good it is."""
     loggers = training.trainer.loggers
     for logger in loggers:
@@ -56,7 +55,7 @@ def tell(training: Training, teacher: FrozenClassifier, path: Path, facts: Mappi
     close(loggers)
     result = {"weights": path.name, "sha256": sha256(path), **facts}
     write_text(training.result, json.dumps(result, indent=2) + "\n")
-    print(f"\nagreement of the file with {teacher.weights_source}, on the pictures held out:")
+    print(f"\nagreement of the file with {facts['teacher']}, on the pictures held out:")
     for name, value in facts["agreement"].items():
         print(f"  {value:6.3f}  {name}")
     print(f"weights  {path}  ({path.stat().st_size / 1e6:.1f} MB)")
