@@ -54,7 +54,9 @@ def classifier_name(config: DictConfig) -> str:
     """What folders call the classifier: its name, with its weights and its heads if they are not the default."""
     settings = plain(config)["classifier"]
     classifier = str(settings.get("architecture", config.choices.classifier))
-    weights = str(settings.get("weights", DEFAULT))
+    heads, weights = (str(settings.get(part, DEFAULT)) for part in ("heads", "weights"))
+    if heads != DEFAULT:
+        classifier = f"{classifier}-{Path(heads).stem}"
     if weights != DEFAULT:
         stem = Path(weights).stem
         own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
