@@ -194,7 +194,7 @@ def _weights(known: HeadsFile, weights: str) -> Weights:
 
 
 def _headed(heads: str, weights: str) -> tuple[nn.Module, InputSpace, str, str, str]:
-    """A part of a network with heads on top: itself, input space, what it is, the hashes of all and of what is below."""
+    """A part of a network with heads on top: itself, input space, what it is, hashes of all and of what is below."""
     known = _known(heads)
     path = shipped.intact(HEADS) if heads == DEFAULT else _path(heads)
     network, _ = cut(known.architecture, known.layers, known.shapes)
