@@ -63,6 +63,9 @@ class HeadDistillation(pl.LightningModule):
         feature_mix: the share of crops whose features are mixed with another's.
         mirror: the share of crops whose maps are mirrored.
         swap: the share of positions of each map that show another of its positions.
+        adversarial: how far features are moved towards what a class at random fires for, while the teacher's answer
+            stays, as a share of their length, on average (Goodfellow et al. 2015, in the features); the loss is then
+            the sum of that there and that on features left where they are. 0 for none.
         seed: of the heads that have none of their own; theirs is this and their number.
         held_out: a name for each folder of pictures that the validation comes from.
 
@@ -83,6 +86,7 @@ class HeadDistillation(pl.LightningModule):
         feature_mix: float = 0.25,
         mirror: float = 0.5,
         swap: float = 0.1,
+        adversarial: float = 0.0,
         seed: int = 0,
         held_out: Sequence[str] = (),
     ) -> None:
@@ -92,7 +96,7 @@ class HeadDistillation(pl.LightningModule):
         for name, value in (*shares.items(), *((f"heads[{n}].share", c.share) for n, c in enumerate(courses))):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name}={value} is no share from 0 to 1")
-        for name, given in {**noises, "feature_noise": feature_noise}.items():
+        for name, given in {**noises, "feature_noise": feature_noise, "adversarial": adversarial}.items():
             if given is not None and not given >= 0:
                 raise ValueError(f"{name}={given} is below 0")
         if not temperature > 0:
@@ -102,7 +106,7 @@ class HeadDistillation(pl.LightningModule):
         self.lessons, self.courses = lessons, tuple(courses)
         self.optimizer, self.updates, self.warm_up = optimizer, updates, warm_up
         self.temperature, self.feature_noise, self.feature_mix = temperature, feature_noise, feature_mix
-        self.mirror, self.swap = mirror, swap
+        self.mirror, self.swap, self.adversarial = mirror, swap, adversarial
         self.scale: Tensor
         self.register_buffer("scale", torch.ones(lessons.channels, 1, 1))
         self.shapes = tuple(
@@ -137,8 +141,9 @@ class HeadDistillation(pl.LightningModule):
             changed, answers = mixed_lessons(features, expected, self.feature_mix)
             changed = self._changed(changed, course)
             assert isinstance(head, Head)
-            guess = F.log_softmax(quick(head, changed).float() / self.temperature, 1)
-            divergence = F.kl_div(guess, answers, reduction="none").sum(1) * self.temperature**2
+            divergence = self._divergence(quick(head, changed), answers)
+            if self.adversarial:
+                divergence = divergence + self._divergence(quick(head, self._moved(head, changed)), answers)
             counts = torch.ones_like(divergence) if learned is None else learned.to(first.device)[first].float()
             losses.append((divergence * counts).sum() / counts.sum().clamp(min=1))
         loss = torch.stack(losses).sum()
@@ -186,6 +191,21 @@ class HeadDistillation(pl.LightningModule):
             first = next(layer for layer in head.children() if isinstance(layer, nn.Conv2d))
             first.weight /= self.scale.cpu()
         return heads
+
+    def _divergence(self, scores: Tensor, answers: Tensor) -> Tensor:
+        """The KL divergence of each crop's class probabilities from its ``answers`` (n, classes), (n,)."""
+        guess = F.log_softmax(scores.float() / self.temperature, 1)
+        return F.kl_div(guess, answers, reduction="none").sum(1) * self.temperature**2
+
+    def _moved(self, head: Head, features: Tensor) -> Tensor:
+        """Features (n, c, h, w) on the way to what a class at random fires for; none falls below 0 that was above."""
+        at = features.detach().requires_grad_()
+        scores = quick(head, at)
+        wanted = torch.randint(scores.shape[1], (len(at), 1), device=at.device)
+        (direction,) = torch.autograd.grad(scores.gather(1, wanted).sum(), at)
+        lengths, steepness = (values.flatten(1).norm(dim=1).view(-1, 1, 1, 1) for values in (features, direction))
+        way = 2 * self.adversarial * torch.rand_like(lengths) * lengths / steepness.clamp(min=1e-12)
+        return torch.maximum(features + way * direction, features.clamp(max=0)).detach()
 
     def _changed(self, features: Tensor, course: Course) -> Tensor:
         """Features (n, c, h, w) as a head sees them in training."""

@@ -186,3 +186,30 @@ def test_a_head_that_there_is_none_of_is_one_line(course, says):
 def test_no_head_is_one_line():
     with pytest.raises(UserError, match="student.heads is empty"):
         distillation([])
+
+
+def test_features_are_moved_towards_what_fires_and_stay_what_a_relu_leaves():
+    module = distillation([Course(hidden=7)], adversarial=0.2, **PLAIN)
+    (head,) = module.heads
+    features = torch.rand(16, module.lessons.channels, 3, 3)
+    torch.manual_seed(0)
+    moved = module._moved(head, features)
+    torch.manual_seed(0)
+    wanted = torch.randint(module.lessons.classes, (16, 1))
+    gained = (head(moved) - head(features)).gather(1, wanted)
+    assert (gained > 0).all()
+    lengths = (moved - features).flatten(1).norm(dim=1) / features.flatten(1).norm(dim=1)
+    assert lengths.max() <= 0.4 + 1e-5
+    assert (moved >= 0).all()
+    assert not moved.requires_grad
+
+
+def test_what_fools_a_head_counts_too():
+    given = lesson()
+    plain = distillation([Course()], **PLAIN).training_step(given, 0)["loss"]
+    module = distillation([Course()], adversarial=0.15, **PLAIN)
+    module._moved = lambda head, features: torch.zeros_like(features)
+    both = module.training_step(given, 0)["loss"]
+    scores = module.heads[0](torch.zeros_like(given.features))
+    alone = module._divergence(scores, given.scores.div(2).softmax(1)).mean()
+    torch.testing.assert_close(both, plain + alone)
