@@ -61,8 +61,7 @@ def classifier_name(config: DictConfig) -> str:
         stem = Path(weights).stem
         own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
         classifier = stem if own else f"{classifier}-{stem}"
-    heads = str(settings.get("heads", DEFAULT))
-    return _as_folder(classifier if heads == DEFAULT else f"{classifier}-{Path(heads).stem}")
+    return _as_folder(classifier)
 
 
 def _as_folder(name: str) -> str:

@@ -14,6 +14,8 @@ WORDS = [
     *(word for word in TINY if word not in SMALL),
     "logger=none",
     "updates=6",
+    "lr_end=1",
+    "objective.activation.ramp=0",
     "checkpoint_every=2",
     "snapshot_every=3",
 ]

@@ -24,6 +24,7 @@ BELOW = {
     "labels",
     "network",
     "randomness",
+    "shipped",
     "side_by_side",
     "targets",
     "readout",

@@ -147,7 +147,7 @@ def test_a_resume_without_wandb_keeps_the_run_for_later(tmp_path, called):
 
     ids = []
     for updates, logger in ((5, "wandb"), (10, "none"), (15, "wandb")):
-        words = [*WORDS, f"updates={updates}", f"logger={logger}"]
+        words = [*WORDS, f"updates={updates}", f"logger={logger}", "lr_end=1", "objective.activation.ramp=0"]
         done = train(tmp_path, *words) if logger == "wandb" else called(commands.train, *words)
         assert done.returncode == 0
         checkpoint = torch.load(tmp_path / "checkpoints" / RUN / "last.ckpt", weights_only=True)

@@ -11,7 +11,12 @@ from genviz.classifiers.small import SmallClassifier
 from genviz.images import read_image
 from genviz.runs.train import train
 
-WORDS = ["classifier=small", "trainer.accelerator=cpu", "logger=none"]
+WORDS = [
+    *("classifier=small", "trainer.accelerator=cpu", "logger=none"),
+    *("transform=views", "transform.views.scale=[0.8,1.6]", "lr_end=1", "regularizer.total_variation.weight=3"),
+    *("objective.activation.lambda_others=null", "objective.activation.ramp=0"),
+]
+"""A setting that takes few updates."""
 ROOTS = ("outputs", "checkpoints")
 
 

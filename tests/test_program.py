@@ -114,7 +114,7 @@ def test_help_shows_how(tmp_path):
         "python train.py target=class:harmonica",
         "classifier: ",
         "despraz2017",
-        "updates: 500",
+        "updates: 300",
         "python -m genviz",
     ):
         assert part in done.stdout

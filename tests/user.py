@@ -10,7 +10,15 @@ from conftest import ROOT, TINY
 
 RUN = Path("squeezenet1_1-random/untrained_small/class-harmonica")
 """Where the run of ``WORDS`` is, below its roots."""
-WORDS = ["target=class:harmonica", *TINY, "updates=12", "checkpoint_every=4", "snapshot_every=5"]
+WORDS = [
+    "target=class:harmonica",
+    *TINY,
+    "updates=12",
+    "checkpoint_every=4",
+    "snapshot_every=5",
+    "lr_end=1",
+    "objective.activation.ramp=0",
+]
 SECONDS = 300
 """After so long it hangs; a start takes five alone, and more beside other tests."""
 

@@ -77,6 +77,10 @@ class BuiltClassifier(FrozenClassifier):
             found = Weights(network.state_dict(), RANDOM, fingerprint(network.state_dict()))
         else:
             path = Path(weights).expanduser()
+            if not path.is_file():
+                raise UserError(
+                    f"there is no weights file {path}; classifier.weights takes a .pth or .safetensors file"
+                )
             found = Weights(state_dict.read(path), path.name, sha256(path))
             fill(network, found, builder)
         space = input_space_of({"mean": IMAGENET_MEAN, "std": IMAGENET_STD} if input_space is None else input_space)

@@ -145,7 +145,7 @@ def test_heads_and_weights_of_ones_own_have_folders_of_their_own(compose):
 
     assert folder() == "embedded"
     assert folder("classifier.heads=some/mine.safetensors") == "embedded-mine"
-    assert folder("classifier.weights=some/vgg16.h5", "classifier.heads=mine.safetensors") == "embedded-vgg16-mine"
+    assert folder("classifier.weights=some/vgg16.h5", "classifier.heads=mine.safetensors") == "embedded-mine-vgg16"
 
 
 def test_a_part_of_it_can_be_changed(own, image):
@@ -204,7 +204,9 @@ def test_a_damaged_installation_says_which_hash_is_expected(name, missing, tmp_p
 
 
 def test_the_files_are_small_enough_to_ship():
-    assert sum(shipped.place(name).stat().st_size for name in shipped.SHA256) < 66e6
+    assert (
+        sum(shipped.place(name).stat().st_size for name in shipped.SHA256) < 67e6
+    )  # 61 MB in the wheel, which is compressed
     with safe_open(shipped.place(TRUNK), "pt") as file:
         assert len(file.keys()) == 26
 

@@ -12,7 +12,7 @@ from genviz.runs.places import Places
 from genviz.runs.train import train
 
 WORDS = ["classifier=small", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
-WORDS += ["generator=pixels"]
+WORDS += ["generator=pixels", "lr_end=1"]
 INVERSION = [*WORDS, "target=layer:relu2_1", "objective=inversion", "updates=1"]
 ROWS, COLUMNS = np.mgrid[:32, :40]
 

@@ -15,7 +15,7 @@ from genviz.runs.places import Places
 from genviz.runs.train import train
 
 CLASSIFIER = ["classifier=small", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
-PIXELS = [*CLASSIFIER, "generator=pixels", "optimizer=adam", "objective.activation.warm_up=3"]
+PIXELS = [*CLASSIFIER, "generator=pixels", "optimizer=adam", "lr_end=1", "objective.activation.warm_up=3"]
 
 
 @pytest.fixture
@@ -85,6 +85,7 @@ def test_each_of_three_images_is_the_picture_of_a_run_with_its_seed(run, words):
 )  # fmt: skip
 def test_continued_in_the_middle_several_images_end_in_the_same_bits(run, tmp_path, words):
     words = ["target=class:harmonica", *PIXELS, *words, "snapshot_every=3", "checkpoint_every=2"]
+    words += ["objective.activation.ramp=0"]  # so that a run may be made longer
     straight = run(*words, "updates=8")
     for path in (straight.outputs, straight.checkpoint.parent):
         shutil.move(path, tmp_path / f"straight-{path.parts[len(tmp_path.parts)]}")
