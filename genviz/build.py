@@ -51,15 +51,18 @@ def names(config: DictConfig) -> Names:
 
 
 def classifier_name(config: DictConfig) -> str:
-    """What folders call the classifier: its name, with its weights if they are not the default."""
+    """What folders call the classifier: its name, with its weights and its heads if they are not the default."""
     settings = plain(config)["classifier"]
     classifier = str(settings.get("architecture", config.choices.classifier))
-    weights = str(settings.get("weights", DEFAULT))
+    heads, weights = (str(settings.get(part, DEFAULT)) for part in ("heads", "weights"))
+    if heads != DEFAULT:
+        classifier = f"{classifier}-{Path(heads).stem}"
     if weights != DEFAULT:
         stem = Path(weights).stem
         own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
         classifier = stem if own else f"{classifier}-{stem}"
-    return _as_folder(classifier)
+    heads = str(settings.get("heads", DEFAULT))
+    return _as_folder(classifier if heads == DEFAULT else f"{classifier}-{Path(heads).stem}")
 
 
 def _as_folder(name: str) -> str:

@@ -102,8 +102,16 @@ def check_distillation(config: DictConfig) -> None:
     """
     _check_run(config, {"updates": 1, **_NUMBERS_OF_PICTURES})
     _check_groups(config, "data", "teacher", "student", "distillation")
-    if "otherwise" in config.teacher:
-        raise UserError("teacher=auto would be another network on another machine; name one, teacher=squeezenet1_0")
+    heads = "heads" in config.student
+    if heads:
+        _check_groups(config.student, "trunk")
+        _check_run(config.data, {"chunk": 1, **({} if config.data.crops is None else {"crops": 1})})
+        if not isinstance(config.data.bank, str) or not config.data.bank:
+            raise UserError(f"data.bank={config.data.bank} is no folder")
+    networks = {"teacher": config.teacher, "second_teacher": config.get("second_teacher")}
+    for name, network in (networks | ({"student.trunk": config.student.trunk} if heads else {})).items():
+        if "otherwise" in (network or {}):
+            raise UserError(f"{name}=auto would be another network on another machine; name one, {name}=squeezenet1_0")
     _check_data(config)
     _check_devices(config)
 

@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy
 
+from genviz.agreement import Agreements
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.plain import PlainNetwork
@@ -22,6 +21,7 @@ from genviz.classifiers.taps import look
 from genviz.errors import UserError
 from genviz.images import resize
 from genviz.interfaces import SCORES, Outline
+from genviz.mixing import mixed
 from genviz.schedules import cosine
 
 CLASS_MAPS = "fc8"
@@ -110,7 +110,7 @@ class Distillation(pl.LightningModule):
                 raise UserError(f"{what}={given} is too small; the student needs {least} pixels or more")
         classes = len(teacher.outline.labels)
         self.held_out = tuple(held_out)
-        self.agreements = nn.ModuleList(agreement(classes) for _ in held_out)
+        self.agreements = Agreements(classes, held_out)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Any]:
         """One update's loss on crops (n, 3, h, w) of bytes."""
@@ -154,17 +154,12 @@ class Distillation(pl.LightningModule):
         images = batch.float() / 255
         inputs = self.input_space(resize(images, (self.final_size, self.final_size)))
         scores = self.student(inputs.contiguous(memory_format=torch.channels_last))
-        measures = self.agreements[dataloader_idx]
-        assert isinstance(measures, MetricCollection)
-        compare(measures, scores, self.examiner(images, [SCORES])[SCORES])
+        self.agreements.add(self.held_out[dataloader_idx], scores, self.examiner(images, [SCORES])[SCORES])
 
     def on_validation_epoch_end(self) -> None:
         """Tell the agreement, by folder."""
-        for folder, measures in zip(self.held_out, self.agreements, strict=True):
-            assert isinstance(measures, MetricCollection)
-            for name, value in measures.compute().items():
-                self.log(f"{folder}/{name}", value, logger=False)
-            measures.reset()
+        for name, value in self.agreements.take().items():
+            self.log(name, value, logger=False)
 
     def configure_optimizers(self) -> Any:
         """The student's and the hints' parameters, with the learning rate's rise and fall."""
@@ -214,22 +209,6 @@ class Distillation(pl.LightningModule):
         return values.float()
 
 
-def agreement(classes: int) -> MetricCollection:
-    """How far answers agree: the share with the same first class, with it among the first five, and how the scores of a
-    picture correlate, averaged."""
-    first, five = (MulticlassAccuracy(classes, average="micro", top_k=k) for k in (1, 5))
-    return MetricCollection({"top1": first, "top5": five, "correlation": MeanMetric()}, compute_groups=False)
-
-
-def compare(measures: MetricCollection, scores: Tensor, expected: Tensor) -> None:
-    """Add to the `agreement` a student's ``scores`` (n, classes) of some pictures and the teacher's ``expected``."""
-    scores, expected = scores.float(), expected.float()
-    for name in ("top1", "top5"):
-        measures[name].update(scores, expected.argmax(1))
-    for pair in zip(scores, expected, strict=True):
-        measures["correlation"].update(torch.corrcoef(torch.stack(pair))[0, 1].nan_to_num())
-
-
 def class_maps(outline: Outline) -> str:
     """What to ask a classifier for to see its class scores at each position, before the ReLU and the average.
 
@@ -243,22 +222,6 @@ def class_maps(outline: Outline) -> str:
             "teacher=squeezenet1_0, squeezenet1_1 and small have them"
         )
     return before
-
-
-def mixed(images: Tensor, share: float) -> Tensor:
-    """With a chance of ``share``, each of ``images`` (n, 3, h, w) with its neighbour in it: mixup or CutMix."""
-    chance = float(torch.rand(()))
-    others = images.roll(1, 0)
-    if chance < share / 2:
-        weight = 0.5 + 0.5 * torch.rand(len(images), 1, 1, 1).to(images)
-        return images * weight + others * (1 - weight)
-    if chance < share:
-        side = images.shape[-1]
-        height, width = (int(side * (0.3 + 0.4 * float(torch.rand(())))) for _ in range(2))
-        top, left = (int(torch.randint(0, side - extent, ())) for extent in (height, width))
-        images = images.clone()
-        images[..., top : top + height, left : left + width] = others[..., top : top + height, left : left + width]
-    return images
 
 
 def _index(positions: Tensor, field: ReceptiveField, theirs: ReceptiveField, zoom: float) -> Tensor:

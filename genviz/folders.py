@@ -22,16 +22,29 @@ def find_pictures(root: str | Path, setting: str = "data.root") -> Found:
     """The pictures under ``root``, however nested, by name; hidden files are not looked at.
 
     Args:
+        root: a folder; or one and a pattern, ``dreams/**/final*.png``, for those alone that match.
         setting: what the command line calls the folder.
 
     Raises:
         UserError: there is no such folder, or no picture in it.
     """
-    folder = Path(root).expanduser()
+    folder, pattern = apart(root)
     if not folder.is_dir():
         raise UserError(f"{setting}={root}: there is no such folder; give one with pictures in it")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    try:
+        found = {path for path in folder.glob(pattern or "**/*") if path.is_file()}
+    except ValueError as error:  # before Python 3.13, ** is a whole part
+        raise UserError(f"{setting}={root}: {error}; dreams/**/final*.png is a pattern") from error
+    files = sorted(path for path in found if not path.name.startswith("."))
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not pictures:
-        raise UserError(f"{setting}={root}: no picture in it or below; {', '.join(SUFFIXES)} files are pictures")
+        what = f"no picture in it matches {pattern}" if pattern else "no picture in it or below"
+        raise UserError(f"{setting}={root}: {what}; {', '.join(SUFFIXES)} files are pictures")
     return Found(pictures, [path for path in files if path.suffix.lower() not in SUFFIXES])
+
+
+def apart(root: str | Path) -> tuple[Path, str]:
+    """The folder in ``root``, and the pattern that its files are to match: from the first part with a ``*`` on."""
+    path = Path(root).expanduser()
+    first = next((number for number, part in enumerate(path.parts) if "*" in part), len(path.parts))
+    return Path(*path.parts[:first]), "/".join(path.parts[first:])

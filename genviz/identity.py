@@ -41,13 +41,41 @@ def of_inversions(config: DictConfig, classifier_sha256: str) -> dict[str, str]:
     return _flatten(settings) | own | {name: str(config[name]) for name in ("updates", "seed")}
 
 
-def of_distillation(config: DictConfig, weights_sha256: str, pictures: Sequence[str]) -> dict[str, str]:
-    """Every setting that a distilled network depends on, flat, and the names of its ``pictures``."""
-    settings = _settings(config, ("teacher", "student", "distillation", "optimizer", "data"))
-    settings["teacher"].pop("weights", None)
+def of_distillation(config: DictConfig, weights_sha256: Mapping[str, str], pictures: Sequence[str]) -> dict[str, str]:
+    """Every setting that a distilled network depends on, flat, and the names of its ``pictures``.
+
+    Args:
+        weights_sha256: of the networks that are not trained, by their group, ``teacher`` (of both together, where
+            there are two) and ``student.trunk``.
+    """
+    settings = _settings(config, (*_teachers(config), "student", "distillation", "optimizer", "data"))
     own = {name: str(config[name]) for name in ("updates", "batch", "seed")}  # the learning rate falls with the updates
-    own |= {"teacher.weights": f"sha256 {weights_sha256[:16]}"} | _of_pictures(settings, pictures)
+    own |= _of_networks(settings, weights_sha256) | _of_pictures(settings, pictures)
     return _flatten(settings) | own
+
+
+def of_lessons(
+    config: DictConfig, weights_sha256: Mapping[str, str], pictures: Sequence[str], *, whole: bool
+) -> dict[str, str]:
+    """Every setting that what heads learn from depends on, flat: lessons of crops, or of ``whole`` pictures.
+
+    Args:
+        weights_sha256: of the networks, by their group.
+        pictures: their names, or what else tells them apart.
+    """
+    teachers = _teachers(config)
+    settings = _settings(config, (*teachers, "student", "distillation", "data"))
+    own = _of_networks(settings, weights_sha256) | _of_pictures(settings, pictures)
+    precision = {"precision": str(settings.pop("trainer").get("precision"))}
+    for name in ("heads", *(() if whole else ("input_size",))):
+        settings["student"].pop(name)
+    if whole:
+        for name in teachers:
+            settings[name].pop("input_size")
+        return _flatten({name: settings[name] for name in (*teachers, "student")}) | own | precision
+    settings["distillation"] = {name: settings["distillation"][name] for name in ("sizes", "mix", "noise")}
+    settings["data"].pop("crops")  # how many; those that are there do for more
+    return _flatten(settings) | own | precision | {"seed": str(config.seed)}
 
 
 def of_pretraining(
@@ -78,10 +106,26 @@ def _content(name: str, value: str) -> str:
 
 def _of_pictures(settings: dict[str, Any], pictures: Sequence[str]) -> dict[str, str]:
     """The names of the pictures in place of where and how they are read, which is taken from ``settings``."""
-    for name in ("root", "workers", "memory"):
-        settings["data"].pop(name)
+    for name in ("root", "workers", "memory", "bank"):
+        settings["data"].pop(name, None)
     digest = hashlib.sha256("\n".join(pictures).encode(errors="surrogateescape")).hexdigest()
     return {"the pictures": f"{len(pictures)}, sha256 {digest[:16]}"}
+
+
+def _teachers(config: DictConfig) -> list[str]:
+    return [name for name in ("teacher", "second_teacher") if config.get(name) is not None]
+
+
+def _of_networks(settings: dict[str, Any], weights_sha256: Mapping[str, str]) -> dict[str, str]:
+    """The hashes of frozen networks' weights in place of where they are, which is taken from ``settings``."""
+    settings.get("second_teacher", {}).pop("weights", None)
+    for group in weights_sha256:
+        network = settings
+        for part in group.split("."):
+            network = network[part]
+        for name in ("weights", "heads"):  # those of a classifier: what stands on a trunk is not looked at
+            network.pop(name, None)
+    return {f"{group}.weights": f"sha256 {digest[:16]}" for group, digest in weights_sha256.items()}
 
 
 def _settings(config: DictConfig, groups: Sequence[str]) -> dict[str, Any]:

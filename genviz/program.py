@@ -21,7 +21,10 @@ from genviz.errors import UserError
 from genviz.targets import check_spelling
 
 _BAD = (UserError, HydraException, OmegaConfBaseException)
-_CLASSIFIERS = {"classifier": "classifier", "teacher": "classifier@teacher", "eye": "classifier@eye"}
+_CLASSIFIERS = {
+    "classifier": "classifier",
+    **{part: f"classifier@{part}" for part in ("teacher", "second_teacher", "eye", "student.trunk")},
+}
 """The words that name a classifier, and what Hydra calls them."""
 _PATHS = ("image", "style", "pictures", "generator.start")
 """Words whose value may hold what Hydra takes for its own: spaces, commas, brackets."""

@@ -29,7 +29,13 @@ def pictures(tmp_path):
 
 @pytest.mark.parametrize("name", choices("classifier"))
 def test_classifiers(compose, name):
-    words = ["classifier.architecture=resnet18"] if name == "torchvision" else []
+    own = {
+        "torchvision": "classifier.architecture=resnet18",
+        "module": "classifier.builder=torchvision.models:resnet18",
+    }
+    words = [own[name]] if name in own else []
+    if name == "efficientnet_lite0":
+        pytest.importorskip("efficientnet_lite_pytorch")
     config = compose("target=class:harmonica", f"classifier={name}", "classifier.weights=random", *words)
     choice.choose(config)
     outline = build.sketch(config.classifier)
@@ -184,10 +190,23 @@ def test_optimizers(compose, name):
 
 @pytest.mark.parametrize("name", choices("student"))
 def test_students(compose, name):
-    student = compose("data.root=photos", f"student={name}", name="distill").student
-    made = build.make({"_target_": student._target_, "widths": student.widths}, "student", batch_norm=True)
+    words = ["teacher=squeezenet1_1", "teacher.weights=random", "trainer.accelerator=cpu"]
+    config = compose("data.root=photos", f"student={name}", *words, name="distill")
+    checks.check_distillation(config)
+    assert config.student.input_size == 128
+    if name == "heads":
+        from genviz.runs.distill_heads import _module, _teachers
+
+        module = _module(config, _teachers(config), build.classifier(config.student.trunk), [])
+        assert [sum(p.numel() for p in head.parameters()) for head in module.heads] == [
+            3_099_624, 5_744_616, 6_198_248, 513_000,
+        ]  # fmt: skip
+        assert module.lessons.layers == ("pool5",)
+        return
+    made = build.make(
+        {"_target_": config.student._target_, "widths": config.student.widths}, "student", batch_norm=True
+    )
     assert isinstance(made, torch.nn.Module)
-    assert student.input_size == 128
 
 
 def test_a_teacher_is_a_classifier(compose):

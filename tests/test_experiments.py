@@ -62,7 +62,7 @@ def test_each_panel_of_a_figure_can_be_made(compose, pictures, name):
             build.regularizers(panel)
 
 
-def test_the_papers_size_is_what_vgg16_sees_in_their_figures(compose):
+def test_the_embedded_size_is_what_vgg16_sees_in_their_figures(compose):
     def sees(*words):
         return build.sketch(compose("experiment=mahendran2016_figure7", *words).classifier).input_size
 

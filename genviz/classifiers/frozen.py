@@ -27,6 +27,9 @@ class FrozenClassifier(Classifier):
         input_space: the numbers in which it was trained to see.
         weights_source, weights_sha256: what its weights are.
         architecture: torchvision's name, where some layers' order of dimensions goes by it.
+
+    Attributes:
+        trunk_sha256: of the weights below its class scores, where these have weights of their own.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class FrozenClassifier(Classifier):
         super().__init__()
         self.network, self.outline, self.input_space, self.architecture = network, outline, input_space, architecture
         self.weights_source, self.weights_sha256 = weights_source, weights_sha256
+        self.trunk_sha256 = weights_sha256
         self.requires_grad_(False)
         self.eval()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # on a CPU, a step takes 0.6 of the time

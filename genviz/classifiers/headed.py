@@ -64,12 +64,13 @@ class HeadedClassifier(FrozenClassifier):
         if _is_whole(heads, weights):
             whole = TorchvisionClassifier(architecture=architecture, **settings)
             network, space = whole.network, whole.input_space
-            source, digest = whole.weights_source, whole.weights_sha256
+            source, digest, trunk_sha256 = whole.weights_source, whole.weights_sha256, whole.weights_sha256
         else:
-            network, space, source, digest = _headed(heads, weights)
+            network, space, source, digest, trunk_sha256 = _headed(heads, weights)
         super().__init__(
             network, outline, space, weights_source=source, weights_sha256=digest, architecture=architecture
         )
+        self.trunk_sha256 = trunk_sha256
 
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
@@ -192,8 +193,8 @@ def _weights(known: HeadsFile, weights: str) -> Weights:
     return found
 
 
-def _headed(heads: str, weights: str) -> tuple[nn.Module, InputSpace, str, str]:
-    """A part of a network with heads on top: itself, its input space, what it is, and a hash of that."""
+def _headed(heads: str, weights: str) -> tuple[nn.Module, InputSpace, str, str, str]:
+    """A part of a network with heads on top: itself, input space, what it is, hashes of all and of what is below."""
     known = _known(heads)
     path = shipped.intact(HEADS) if heads == DEFAULT else _path(heads)
     network, _ = cut(known.architecture, known.layers, known.shapes)
@@ -207,6 +208,7 @@ def _headed(heads: str, weights: str) -> tuple[nn.Module, InputSpace, str, str]:
         found.input_space or InputSpace(**known.input_space),
         f"layers up to {known.layers[-1]} are {whose}; class scores by {known.origin}",
         hashlib.sha256(both.encode()).hexdigest(),
+        found.sha256,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,9 @@ class InputSpace(nn.Module):
         channels: the order that the network takes; ``mean`` and ``std`` are in it.
         scale: 1 or 255.
         mean, std: one number a channel.
+
+    Attributes:
+        settings: these arguments.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class InputSpace(nn.Module):
                 f"not channels={channels}, mean={list(mean)}, std={list(std)}"
             )
         self.channels = channels
+        self.settings = {"channels": channels, "scale": scale, "mean": list(mean), "std": list(std)}
         offset = [-m / s for m, s in zip(mean, std, strict=True)]
         factor = [scale / s for s in std]
         self.register_buffer("factor", torch.tensor(factor).view(3, 1, 1), persistent=False)
@@ -63,3 +67,24 @@ class InputSpace(nn.Module):
 def caffe(mean: Sequence[float] = CAFFE_MEAN) -> InputSpace:
     """Caffe's: BGR, 0-255, minus the ``mean`` of ImageNet."""
     return InputSpace(channels="BGR", scale=255.0, mean=mean)
+
+
+def input_space_of(settings: str | Mapping[str, Any]) -> InputSpace:
+    """What ``classifier.input_space`` means: ``caffe``, or the arguments of `InputSpace`.
+
+    Raises:
+        UserError: neither.
+    """
+    if settings == "caffe":
+        return caffe()
+    if not isinstance(settings, Mapping):
+        raise UserError(
+            f"classifier.input_space={settings} is not known; "
+            "it is auto, torchvision, caffe, or channels, scale, mean and std"
+        )
+    try:
+        return InputSpace(**settings)
+    except TypeError as error:
+        raise UserError(
+            f"classifier.input_space={dict(settings)}: {error}; it takes channels, scale, mean and std"
+        ) from error

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from genviz.classifiers.frozen import FrozenClassifier
-from genviz.classifiers.input_space import AUTO, OXFORD_MEAN, InputSpace, caffe
+from genviz.classifiers.input_space import AUTO, OXFORD_MEAN, InputSpace, caffe, input_space_of
 from genviz.classifiers.outline import build, check_resize, sketch, without_weights
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries
 from genviz.errors import UserError
@@ -137,23 +137,13 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
 
 def _asked(space: str | Mapping[str, Any], architecture: str, weights: str) -> InputSpace | None:
     """The input space that ``space`` means; None where the weights decide."""
-    if isinstance(space, Mapping):
-        try:
-            return InputSpace(**space)
-        except TypeError as error:
-            raise UserError(
-                f"classifier.input_space={dict(space)}: {error}; it takes channels, scale, mean and std"
-            ) from error
     if space == AUTO:
         return None
     if space == "torchvision":
         return _torchvisions(architecture, weights)
-    if space != "caffe":
-        raise UserError(
-            f"classifier.input_space={space} is not known; "
-            "it is auto, torchvision, caffe, or channels, scale, mean and std"
-        )
-    return caffe(OXFORD_MEAN) if architecture.startswith("vgg") else caffe()
+    if space == "caffe" and architecture.startswith("vgg"):
+        return caffe(OXFORD_MEAN)
+    return input_space_of(space)
 
 
 def _torchvisions(architecture: str, weights: str) -> InputSpace:

@@ -24,10 +24,9 @@ class Maco(Generator):
 
     A is the mean magnitude spectrum of natural images in decorrelated colours, F^-1 the inverse Fourier transform, C
     correlates the colours. S standardizes all numbers of an image to mean 0 and standard deviation 1, as the published
-    code does (xplique, Horama): where phases grow, each step of the optimizer turns them less. Of the frequencies
-    without a column's part, and of the highest, the transform of a real image takes two phases together, so that they
-    may be weaker than A. A is measured anew (`genviz.generators.spectrum`), and the transparency that the paper draws
-    pictures with is left out.
+    code does (xplique, Horama): where phases grow, each step of the optimizer turns them less. At the lowest and the
+    highest frequency across, a real image has one wave where two phases are trained, and it may be weaker than A. A is
+    our own measurement (`genviz.generators.spectrum`), and the paper's transparency is not drawn.
 
     Args:
         size: rows and columns, in pixels.

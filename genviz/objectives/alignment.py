@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -140,6 +140,7 @@ def _layers(outline: Outline) -> str:
 
 def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count: int) -> list[Path]:
     """The ``count`` pictures that the ``target`` responds to most, in that order."""
+    seen: Iterable[tuple[Path, dict[str, Tensor]]]
     if target.layers == (SCORES,):
         seen = _scores(classifier, paths).items()
     else:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
@@ -15,14 +15,13 @@ from torch.utils.data import DataLoader
 from genviz import build
 from genviz.data import (
     UNREADABLE,
-    Batches,
     Damaged,
     leave_signals_to_the_parent,
     read_picture,
     split,
 )
 from genviz.errors import UserError
-from genviz.folders import find_pictures
+from genviz.folders import apart, find_pictures
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def folders(config: DictConfig) -> list[Folder]:
     """
     found: list[Folder] = []
     for root in build.roots(config):
-        path = Path(root).expanduser()
+        path, _ = apart(root)
         name = path.resolve().name.replace(".", "_") or "pictures"
         free = (f"{name}-{number}" if number > 1 else name for number in itertools.count(1))
         name = next(free_name for free_name in free if free_name not in {folder.name for folder in found})
@@ -88,20 +87,18 @@ def names(folders: Sequence[Folder]) -> list[str]:
 def crops(
     config: DictConfig,
     folders: Sequence[Folder],
+    batches: Iterable[Sequence[int]],
     *,
-    updates: int,
     size: int | tuple[int, int],
     shorter: int,
     damaged: Damaged,
-    process: int = 0,
-    processes: int = 1,
 ) -> DataLoader[Any]:
-    """Batches of crops as configured, from the update on that goes on.
+    """Crops as configured.
 
     Args:
+        batches: the crops' numbers; `genviz.data.Batches` from the update on that goes on.
         size: side of the crops, or rows and columns, in pixels.
         shorter: pictures are kept with this shorter side, in pixels.
-        process: the rank of this process, of so many ``processes``.
     """
     data = build.plain(config)["data"]
     dataset = build.make(
@@ -119,10 +116,9 @@ def crops(
     )
     alone = (os.cpu_count() or 1) <= 2  # where a process beside it would cost the training more than it saves
     workers = int(not alone) if data["workers"] is None else data["workers"]
-    batches: Any = Batches(updates, config.batch, process, processes)
     return DataLoader(
         dataset,
-        batch_sampler=batches,
+        batch_sampler=cast(Any, batches),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         worker_init_fn=leave_signals_to_the_parent,

@@ -21,7 +21,7 @@ import genviz
 from genviz import build, identity
 from genviz.autoencoder import Autoencoder, norm
 from genviz.callbacks.reconstructions import Reconstructions
-from genviz.data import Centres, Damaged, stack
+from genviz.data import Batches, Centres, Damaged, stack
 from genviz.errors import UserError
 from genviz.files import sha256, write_text
 from genviz.generators import decoder_file
@@ -80,12 +80,10 @@ def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> in
     crops = pictures.crops(
         config,
         folders,
-        updates=training.updates,
+        Batches(training.updates, config.batch, trainer.global_rank, trainer.world_size),
         size=size,
         shorter=round(_MARGIN * max(size)),
         damaged=damaged,
-        process=trainer.global_rank,
-        processes=trainer.world_size,
     )
     if trainer.is_global_zero:
         _begins(config, folders, module, updates)

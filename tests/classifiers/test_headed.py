@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from genviz import shipped
+from genviz.build import classifier_name as build_classifier_name
 from genviz.classifiers import headed
 from genviz.classifiers.headed import HEADS, TRUNK, HeadedClassifier
 from genviz.classifiers.heads import Heads, HeadsFile, Join, Shape
@@ -136,6 +137,15 @@ def test_heads_of_ones_own_on_another_network(own, image):
     assert "fire6" not in names
     assert names[-5:] == ["heads.0.hidden", "heads.0.relu", "heads.0.classes", "heads.1.classes", "scores"]
     assert classifier.receptive_side("fire5") is not None
+
+
+def test_heads_and_weights_of_ones_own_have_folders_of_their_own(compose):
+    def folder(*words):
+        return build_classifier_name(compose("target=class:1", "classifier=embedded", *words))
+
+    assert folder() == "embedded"
+    assert folder("classifier.heads=some/mine.safetensors") == "embedded-mine"
+    assert folder("classifier.weights=some/vgg16.h5", "classifier.heads=mine.safetensors") == "embedded-vgg16-mine"
 
 
 def test_a_part_of_it_can_be_changed(own, image):

@@ -129,7 +129,7 @@ def test_what_cannot_work_is_one_line(run, tmp_path, words, says):
     assert not (tmp_path / "outputs").exists()
 
 
-def test_vgg16_is_inverted_at_a_layer_of_each_depth_in_the_papers_size(compose):
+def test_vgg16_is_inverted_at_a_layer_of_each_depth_in_the_embedded_size(compose):
     config = compose("pictures=photos", "classifier=embedded", name="invert")
     outline = build.sketch(config.classifier)
     assert outline.input_size == (224, 224)

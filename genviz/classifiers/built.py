@@ -1,0 +1,154 @@
+"""Any network that a function of an installed package builds, with weights from a file."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genviz.classifiers import state_dict
+from genviz.classifiers.frozen import FrozenClassifier
+from genviz.classifiers.input_space import input_space_of
+from genviz.classifiers.outline import check_resize, labels_of, sketch_network
+from genviz.classifiers.torchvision import fill
+from genviz.classifiers.weights import RANDOM, Weights, fingerprint
+from genviz.errors import UserError
+from genviz.files import sha256
+from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+from genviz.interfaces import Outline
+
+_RANDOM_SEED = 0  # weights=random is one and the same network, whatever the run's seed
+
+
+class BuiltClassifier(FrozenClassifier):
+    """The network that ``builder`` returns, frozen; its layers go by the names of its modules.
+
+    The builder is code of an installed package, and is run; a file of weights is read, and nothing in it is.
+
+    Args:
+        builder: ``package.module:function``, or ``package.module:Class.method``; it returns a module from images
+            (n, 3, h, w) to class scores (n, classes).
+        arguments: of the builder, by name.
+        weights: a ``.pth`` or ``.safetensors`` file with its state dict; or ``random``.
+        input_space: the arguments of `InputSpace`, or ``caffe``; None for the mean and deviation of ImageNet.
+        input_size: side of the square that it sees, in pixels; None for ``own_size``.
+        own_size: the side at which it is best, in pixels.
+        labels: None for ImageNet's 1,000, or a text file with one label a line, as many as it has classes.
+        resize: False: look at images in their own size.
+        package: what ``pip install`` calls the package that has the builder, for a machine that lacks it.
+
+    Raises:
+        UserError: there is no such builder, what it builds is no classifier, or the weights do not fit.
+    """
+
+    def __init__(
+        self,
+        *,
+        builder: str,
+        weights: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        input_space: str | Mapping[str, Any] | None = None,
+        input_size: int | None = None,
+        own_size: int = 224,
+        labels: str | None = None,
+        resize: bool = True,
+        package: str | None = None,
+    ) -> None:
+        outline = self.sketch(
+            builder=builder,
+            weights=weights,
+            arguments=arguments,
+            input_size=input_size,
+            own_size=own_size,
+            labels=labels,
+            resize=resize,
+            package=package,
+        )
+        assert weights is not None
+        build = _builder(builder, package)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_RANDOM_SEED)
+            network = build(**(arguments or {})).eval()
+        if weights == RANDOM:
+            found = Weights(network.state_dict(), RANDOM, fingerprint(network.state_dict()))
+        else:
+            path = Path(weights).expanduser()
+            found = Weights(state_dict.read(path), path.name, sha256(path))
+            fill(network, found, builder)
+        space = input_space_of({"mean": IMAGENET_MEAN, "std": IMAGENET_STD} if input_space is None else input_space)
+        super().__init__(network, outline, space, weights_source=found.source, weights_sha256=found.sha256)
+
+    @classmethod
+    def sketch(cls, **settings: Any) -> Outline:
+        builder, weights, file = settings["builder"], settings.get("weights"), settings.get("labels")
+        for name, value in (("builder", builder), ("weights", weights or ""), ("labels", file or "")):
+            if not isinstance(value, str):
+                raise UserError(f"classifier.{name}={value} is no name")
+        if weights is None:
+            raise UserError(f"{builder} comes without weights: classifier.weights=FILE.safetensors, FILE.pth or random")
+        size = settings.get("input_size") or settings.get("own_size", 224)
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise UserError(f"classifier.input_size={size} is no number of pixels")
+        labels = labels_of("vgg16", file)
+        build, arguments = _builder(builder, settings.get("package")), settings.get("arguments") or {}
+        try:
+            network = _without_weights(build, arguments)
+        except (TypeError, ValueError, LookupError) as error:
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"classifier.builder={builder} does not take {dict(arguments)}: {why}") from error
+        _check_classes(network, builder, size, len(labels))
+        return sketch_network(network, labels, size)._replace(resizes=check_resize(settings))
+
+
+def _builder(name: str, package: str | None) -> Callable[..., nn.Module]:
+    """What ``name``, ``package.module:function``, means.
+
+    Raises:
+        UserError: nothing that can be called.
+    """
+    module, colon, path = name.partition(":")
+    if not (module and colon and path):
+        raise UserError(f"classifier.builder={name} is no package.module:function")
+    try:
+        found: Any = importlib.import_module(module)
+    except ImportError as error:
+        remedy = f"pip install {package or module.partition('.')[0]}"
+        raise UserError(f"classifier.builder={name}: {error}; {remedy} may have it") from error
+    for part in path.split("."):
+        if (found := getattr(found, part, None)) is None:
+            raise UserError(f"classifier.builder={name}: {module} has no {path}")
+    if not callable(found):
+        raise UserError(f"classifier.builder={name} cannot be called")
+    return found
+
+
+def _without_weights(build: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
+    """The network on the meta device."""
+    try:
+        with torch.device("meta"):
+            network = build(**arguments)
+    except (NotImplementedError, RuntimeError):  # it computes with what it draws
+        network = build(**arguments)
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"it returns a {type(network).__name__}, no module")
+    return network.to("meta").eval()
+
+
+def _check_classes(network: nn.Module, builder: str, size: int, labels: int) -> None:
+    try:
+        with torch.no_grad():
+            scores = network(torch.empty(1, 3, size, size, device="meta"))
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        raise UserError(f"what {builder} builds cannot take {size} x {size} pixels ({why})") from error
+    if not isinstance(scores, Tensor) or scores.ndim != 2:
+        raise UserError(f"what {builder} builds returns no class scores (n, classes)")
+    if scores.shape[1] != labels:
+        raise UserError(
+            f"the network has {scores.shape[1]} classes and there are {labels} labels; "
+            "classifier.labels=FILE with one label a line names them"
+        )
