@@ -21,7 +21,7 @@ def pretrain() -> None:
 
 
 def distill() -> None:
-    """Train a small classifier to see what a large one sees: python distill.py data.root=photos/"""
+    """Train a small network, or heads on a frozen one, to see what another sees: python distill.py data.root=photos/"""
     program.run(_distill, configs=shipped.folder("configs"), name="distill")
 
 

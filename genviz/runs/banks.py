@@ -58,10 +58,10 @@ class Banks:
         known = _known([(folder, path) for folder in self.folders for path in folder.training])
         own = identity.of_lessons(self.config, self.sha256, known, whole=False)
         bank = Bank(self.root, own, math.ceil(self.config.data.crops / chunk))
+        self._check_room(bank)
         with self._claimed(bank), tqdm(total=bank.files * chunk, unit="crop", desc="bank", dynamic_ncols=True) as bar:
             missing = self._missing(bank, bar, chunk)
             parts = [_parts(number * chunk, chunk) for number in missing]
-            self._check_room(bank, len(missing))
             batches = [part for own_parts in parts for part in own_parts]
             crops = self._crops(batches)
             for number, own_parts in zip(missing, parts, strict=True):
@@ -94,7 +94,6 @@ class Banks:
 
     @contextmanager
     def _claimed(self, bank: Bank) -> Iterator[None]:
-        prepare_folder(self.root)
         with ExitStack() as stack:
             held = claim(self.root / f"{bank.folder.name}.lock")
             if held is None:
@@ -113,17 +112,18 @@ class Banks:
                 missing.append(number)
         return missing
 
-    def _check_room(self, bank: Bank, missing: int) -> None:
+    def _check_room(self, bank: Bank) -> None:
+        prepare_folder(self.root)
+        there = len(list(bank.folder.glob("*.safetensors")))
         numbers = [math.prod(self.lessons.shape(size)) for size in self.lessons.sizes]
         crop = _HALF * (sum(numbers) / len(numbers) + self.lessons.classes)
-        needed, free = missing * self.config.data.chunk * crop, shutil.disk_usage(self.root).free
-        if needed > free:
+        whole, free = bank.files * self.config.data.chunk * crop, shutil.disk_usage(self.root).free
+        if (needed := whole * max(1 - there / bank.files, 0)) > free:
             raise UserError(
                 f"data.crops={self.config.data.crops} take {needed / 1e9:.1f} GB more and {self.root} has "
                 f"{free / 1e9:.1f} GB left; data.bank=FOLDER is another place, data.crops=N fewer"
             )
-        if missing:
-            tqdm.write(f"bank     {bank.folder}  ({needed / 1e9:.2f} GB to be made)")
+        print(f"bank     {bank.folder}  ({whole / 1e9:.2f} GB, {there} of {bank.files} files)", flush=True)
 
     def _crops(self, batches: Sequence[Sequence[int]]) -> Iterator[Tensor]:
         size = self.lessons.teachers.size
