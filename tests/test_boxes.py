@@ -19,18 +19,6 @@ def of(transform, *seeds):
     return transform
 
 
-class Largest(Streams):
-    """Draws the largest of what there is."""
-
-    def uniform(self, low, high, *shape):
-        return torch.full((len(self), *shape), float(high))
-
-
-def largest(transform):
-    transform.streams = Largest()
-    return transform
-
-
 def boxes(**settings):
     return RandomBoxes(**{"boxes": 1, "size": None, "shares": (0.5, 0.05), "updates": 10} | settings)
 
