@@ -21,7 +21,7 @@ from genviz.labels import slug
 
 _KINDS: dict[str, type[Classifier]] = {"embedded": HeadedClassifier, "small": SmallClassifier}
 _OWN = {
-    "embedded": "comes with genviz: VGG16's own convolutions, class scores by heads of genviz's",
+    "embedded": "comes with genviz: VGG16's convolutions (Oxford's, not torchvision's), class scores by genviz",
     "small": "comes with genviz: a plain network of eight convolutions, for speed",
 }
 _WIDTH = max(len(name) for name in _OWN)

@@ -15,6 +15,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch reads it: tests run side by 
 import pytest
 import torch
 from omegaconf import DictConfig
+from PIL import Image
 from torch import Tensor, nn
 
 import genviz  # noqa: F401 - before anything that imports torchvision
@@ -110,6 +111,13 @@ def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
         return subprocess.CompletedProcess(words, end.value.code, said.out, said.err)
 
     return ended
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[str]:
+    """The words that name a picture of 40 x 60 pixels wherever one is asked for."""
+    Image.new("RGB", (60, 40), (200, 100, 0)).save(tmp_path / "a.png")
+    return [f"image={tmp_path}/a.png", f"style={tmp_path}/a.png", f"pictures={tmp_path}"]
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from conftest import CONFIGS
-from PIL import Image
 
 from genviz import build, checks, choice
 from genviz.errors import UserError
@@ -18,13 +17,6 @@ def choices(group):
 
 def generator(config):
     return build.generator(config, build.streams(config))
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    """The words that name a picture of 40 x 60 pixels wherever one is asked for."""
-    Image.new("RGB", (60, 40), (200, 100, 0)).save(tmp_path / "a.png")
-    return [f"image={tmp_path}/a.png", f"style={tmp_path}/a.png", f"pictures={tmp_path}"]
 
 
 @pytest.mark.parametrize("name", choices("classifier"))

@@ -2,20 +2,12 @@
 
 import pytest
 import torch
-from PIL import Image
 
 from genviz import build, checks
 
 
 def generator(config):
     return build.generator(config, build.streams(config))
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    """The words that name a picture of 40 x 60 pixels wherever one is asked for."""
-    Image.new("RGB", (60, 40), (200, 100, 0)).save(tmp_path / "a.png")
-    return [f"image={tmp_path}/a.png", f"style={tmp_path}/a.png", f"pictures={tmp_path}"]
 
 
 def assert_eq_2_as_published(config):

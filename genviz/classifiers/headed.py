@@ -18,8 +18,7 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.heads import Heads, HeadsFile, Join, Shape
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.names import paper_names
-from genviz.classifiers.outline import build, check_resize, labels_of, outline_of
-from genviz.classifiers.taps import trace
+from genviz.classifiers.outline import build, check_resize, labels_of, sketch_network
 from genviz.classifiers.torchvision import TorchvisionClassifier, drawn, fill
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, find
 from genviz.errors import UserError
@@ -148,15 +147,11 @@ def _sketch(
     architecture: str, layers: tuple[str, ...], shapes: tuple[Shape, ...], labels: tuple[str, ...], size: int
 ) -> Outline:
     network, named = cut(architecture, layers, shapes)
-    try:
-        traced = trace(network, size)
-    except RuntimeError as error:
-        why = str(error).splitlines()[0][:100]
-        raise UserError(
-            f"classifier.input_size={size} is too small for the network ({why}); null is its own"
-        ) from error
-    kept = [entry for entry in traced if not entry[0].startswith("heads") or isinstance(entry[1], _LISTED)]
-    return outline_of(architecture, kept, named, labels, size)._replace(head="heads")
+    outline = sketch_network(network, labels, size, architecture=architecture, named=named)
+    modules = dict(network.named_modules())
+    unlisted = {name for name in modules if name.startswith("heads") and not isinstance(modules[name], _LISTED)}
+    listed = tuple(layer for layer in outline.layers if layer.module not in unlisted)
+    return outline._replace(layers=listed, head="heads")
 
 
 def _known(heads: str) -> HeadsFile:
@@ -217,4 +212,9 @@ def _is_whole(heads: str, weights: str) -> bool:
     if heads != DEFAULT or weights in (DEFAULT, RANDOM):
         return False
     path = Path(weights).expanduser()
-    return path.is_file() and vgg_file.has_dense_layers(path)
+    return path.is_file() and _has_dense_layers(path, path.stat().st_mtime_ns)
+
+
+@lru_cache
+def _has_dense_layers(path: Path, changed: int) -> bool:  # noqa: ARG001 - a file that has changed is looked at anew
+    return vgg_file.has_dense_layers(path)  # Caffe's takes seconds

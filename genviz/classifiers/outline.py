@@ -65,11 +65,23 @@ def sketch(
         raise UserError(
             f"{architecture} cannot take {size} x {size} pixels ({why}); classifier.input_size=null is its own"
         ) from error
-    return outline_of(architecture, traced, paper_names(architecture, network), names_of_classes, size)
+    return _outline(architecture, traced, paper_names(architecture, network), names_of_classes, size)
 
 
-def sketch_network(network: nn.Module, labels: tuple[str, ...], size: int) -> Outline:
-    """The outline of a ``network`` on the meta device whose modules already have the papers' names.
+def sketch_network(
+    network: nn.Module,
+    labels: tuple[str, ...],
+    size: int,
+    *,
+    architecture: str = "",
+    named: Mapping[str, str] | None = None,
+) -> Outline:
+    """The outline of a ``network`` on the meta device.
+
+    Args:
+        size: that it sees, in pixels.
+        architecture: torchvision's name, where some layers' order of dimensions goes by it.
+        named: the papers' names, by the modules' own; None where the modules already have them.
 
     Raises:
         UserError: it cannot take pictures of ``size`` by ``size`` pixels.
@@ -81,10 +93,10 @@ def sketch_network(network: nn.Module, labels: tuple[str, ...], size: int) -> Ou
         raise UserError(
             f"classifier.input_size={size} is too small for the network ({why}); null is its own"
         ) from error
-    return outline_of("", traced, {}, labels, size)
+    return _outline(architecture, traced, named or {}, labels, size)
 
 
-def outline_of(
+def _outline(
     architecture: str,
     traced: list[tuple[str, nn.Module, tuple[int, ...]]],
     named: Mapping[str, str],
