@@ -73,8 +73,8 @@ def note(config: DictConfig) -> str | None:
     wanted = config.choices.instead_of
     if wanted is None:
         return None
-    stands_in = "its own convolutions (Oxford's; torchvision's were trained anew), and class scores by heads of genviz's"
-    return f"not all of {wanted}: {stands_in}: {config.choices.because}"
+    ours = "its own convolutions (Oxford's; torchvision's were trained anew), and class scores by heads of genviz's"
+    return f"not all of {wanted}: {ours}: {config.choices.because}"
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
