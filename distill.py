@@ -1,6 +1,6 @@
-"""Train a small classifier to see what a large one sees: python distill.py data.root=photos/"""
+"""Train a network to see what another sees: python distill.py data.root=photos/"""
 
-from genviz.commands import distill
+from genviz.commands.distill import command
 
 if __name__ == "__main__":
-    distill()
+    command(prog_name="distill.py")

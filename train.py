@@ -1,6 +1,6 @@
 """Train a generator until a target fires: python train.py target=class:harmonica"""
 
-from genviz.commands import train
+from genviz.commands.train import command
 
 if __name__ == "__main__":
-    train()
+    command(prog_name="train.py")

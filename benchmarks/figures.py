@@ -14,7 +14,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from genviz import build, program
+from genviz import build
+from genviz.commands import program
 from genviz.errors import UserError
 from genviz.images import read_image, read_upright, resize
 from genviz.runs.figure import panels
@@ -70,7 +71,7 @@ def main() -> None:
 
 def lacks_panels(name: str, words: list[str]) -> UserError | None:
     """Why the figure cannot be made on this classifier; None if it can."""
-    config = program.compose(ROOT / "configs", "train", [f"experiment={name}", *words])
+    config = program.compose("train", [f"experiment={name}", *words])
     try:
         if config.panels is not None:
             panels(config)
@@ -86,7 +87,7 @@ def _side(rows: list[list[tuple[str, Path]]]) -> int:
 
 def rows_of(name: str, words: list[str]) -> list[list[tuple[str, Path]]]:
     """The pictures of a figure that was made, each with its title."""
-    config = program.compose(ROOT / "configs", "train", words)
+    config = program.compose("train", words)
     if config.panels is None:
         folder = Places.of(config, build.target(config, build.sketch(config.classifier))).outputs
         snapshots = sorted((folder / "snapshots").glob("*.png"))

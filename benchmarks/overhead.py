@@ -25,7 +25,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from genviz import build, program
+from genviz import build
+from genviz.commands import program
 from genviz.interfaces import Classifier, Generator, Objective
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"

@@ -27,7 +27,8 @@ from sheets import EIGHT, Row, draw, judged, outputs
 from torch import Tensor
 from tqdm import tqdm
 
-from genviz import build, program
+from genviz import build
+from genviz.commands import program
 from genviz.data import Centres
 from genviz.folders import find_pictures
 from genviz.images import display, read_image, resize
@@ -62,7 +63,7 @@ def main() -> None:
     centres = Centres(found, size=224, shorter=224)
     kept = [picture for picture in (centres[number] for number in range(len(centres))) if picture is not None]
     real = torch.stack(kept) / 255
-    config = program.compose(ROOT / "configs", "train", ["target=class:1", *words])
+    config = program.compose("train", ["target=class:1", *words])
     classifier = build.classifier(config.classifier)
 
     def look(images: Tensor) -> Tensor:

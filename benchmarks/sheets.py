@@ -21,8 +21,9 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from genviz import build, program
+from genviz import build
 from genviz.classifiers.outline import sketch
+from genviz.commands import program
 from genviz.images import read_image, resize
 from genviz.labels import slug
 
@@ -103,7 +104,7 @@ def judged(file: str, folders: list[Path]) -> list[int]:
 
 def outputs(words: list[str]) -> Path:
     """Where these words' run keeps its picture and result."""
-    config = program.compose(ROOT / "configs", "train", words)
+    config = program.compose("train", words)
     target = build.target(config, build.sketch(config.classifier))
     names = build.names(config)
     return Path(config.paths.outputs, names.classifier, names.generator, target.folder)

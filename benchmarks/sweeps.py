@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from overhead import CONFIGS, _peak_megabytes, bare_updates
 
-from genviz import build, program
+from genviz import build
+from genviz.commands import program
 from genviz.runs.batch import Batch
 from genviz.runs.classes import choosing
 from genviz.runs.sweep import Sweep

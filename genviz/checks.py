@@ -170,7 +170,7 @@ def check_pretraining(config: DictConfig) -> None:
 
 def _check_target(config: DictConfig, ask: str) -> None:
     if OmegaConf.is_missing(config, "target") or config.get("target") is None:
-        raise UserError(f"{ask}; all classes: python -m genviz labels")
+        raise UserError(f"{ask}; all classes: genviz labels")
 
 
 def _check_pictures(config: DictConfig) -> None:
@@ -181,7 +181,7 @@ def _check_pictures(config: DictConfig) -> None:
 def _check_layers(config: DictConfig, *names: str) -> None:
     for name in names:
         if config[name] is not None and not isinstance(config[name], str):
-            raise UserError(f"{name}={config[name]} is no layer; all of them: python -m genviz layers CLASSIFIER")
+            raise UserError(f"{name}={config[name]} is no layer; all of them: genviz layers CLASSIFIER")
 
 
 def _check_groups(config: DictConfig, *groups: str) -> None:

@@ -1,6 +1,6 @@
 """Which filters of a layer a class is made of (Despraz et al. 2017, sections 5.3 and 5.4).
 
-python -m genviz.contributions target=class:harmonica layer=fire8 [pictures=photos/]
+genviz contributions target=class:harmonica layer=fire8 [pictures=photos/]
 
 A filter's contribution to a class is the gradient of the class score by its activation times the activation, summed
 over the positions and averaged over pictures: to first order, what the score would lose without it. `resolve` puts the
@@ -151,9 +151,3 @@ def resolve(classifier: Classifier, text: str, examples: Callable[[int], Example
         )
     target = parse_target(replace_selections(text, chosen), classifier.outline.labels, classifier.outline.layers)
     return Resolved(str(target), tuple(told))
-
-
-if __name__ == "__main__":
-    from genviz.commands import contributions as program
-
-    program()

@@ -1,5 +1,8 @@
 """What a user did that cannot work."""
 
+BAD_INPUT, INTERRUPTED = 2, 130
+"""Exit codes."""
+
 
 class UserError(Exception):
     """One line that says what is wrong and what would work; the programs print it and exit with 2."""

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import torch
-
 from genviz.errors import CannotWriteError
 
 _UNFINISHED = ".unfinished"
@@ -79,6 +77,8 @@ def load_torch_file(path: Path, *, mapped: bool = False) -> Any:
     Raises:
         ValueError: the file is damaged, or holds more than tensors and plain data; the message is one line.
     """
+    import torch  # takes seconds, which most that is done with files does without
+
     try:
         archived = zipfile.is_zipfile(path)
         if archived and not mapped:  # torch does not compare the checksums

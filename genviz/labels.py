@@ -47,7 +47,5 @@ def find_class(name: str, labels: Sequence[str]) -> int:
         raise UserError(f"'{name}' is the name of {len(found)} classes; say which by number: {candidates}")
     likely = ", ".join(f"{label} (class:{labels.index(label)})" for label in nearest(name, labels))
     raise UserError(
-        f"no class is called '{name}'"
-        + (f"; nearest: {likely}" if likely else "")
-        + "; all of them: python -m genviz labels"
+        f"no class is called '{name}'" + (f"; nearest: {likely}" if likely else "") + "; all of them: genviz labels"
     )

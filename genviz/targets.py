@@ -222,7 +222,7 @@ def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
     raise UserError(
         f"no layer is called '{name}'"
         + (f"; nearest: {', '.join(likely)}" if likely else "")
-        + "; all of them: python -m genviz layers CLASSIFIER"
+        + "; all of them: genviz layers CLASSIFIER"
     )
 
 

@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -20,9 +26,28 @@ SCHEMAS = {
 _declared: list[torch.library.Library] = []  # a library's schemas live as long as it does
 
 
+class _Guard(MetaPathFinder):
+    """Declares the schemas when torchvision is imported, and not before: torch takes seconds."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname == "torchvision":
+            sys.meta_path.remove(self)
+            _declare()
+        return None
+
+
 def install() -> None:
-    """Declare the schemas that torchvision's own extension cannot. Call before torchvision is imported."""
-    if _declared or "torchvision" in sys.modules or _extension_loads():
+    """See that torchvision, when it is imported, finds the schemas that its own extension cannot declare."""
+    if "torchvision" not in sys.modules and not any(isinstance(finder, _Guard) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Guard())
+
+
+def _declare() -> None:
+    import torch
+
+    if _declared or _extension_loads():
         return
     library = torch.library.Library("torchvision", "FRAGMENT")
     for name, schema in SCHEMAS.items():
@@ -32,6 +57,8 @@ def install() -> None:
 
 
 def _extension_loads() -> bool:
+    import torch
+
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         return True  # nothing to guard: the import will say what is missing

@@ -19,7 +19,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 import genviz  # noqa: F401 - before anything that imports torchvision
-from genviz import program
+from genviz.commands import program
+from genviz.commands.main import main
 from genviz.images import resize
 from genviz.interfaces import SCORES, Classifier, Layer, Outline
 
@@ -86,27 +87,27 @@ def compose(tmp_path: Path) -> Callable[..., DictConfig]:
     def composed(*words: str, name: str = "train") -> DictConfig:
         roots = ("outputs",) if name in ("invert", "contributions") else ("outputs", "checkpoints")
         places = [f"paths.{root}={tmp_path}/{root}" for root in roots]
-        return program.compose(CONFIGS, name, [*words, *places])
+        return program.compose(name, [*words, *places])
 
     return composed
 
 
 @pytest.fixture
 def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """Call one of `genviz.commands` in ``tmp_path``, as `user` starts it and without the seconds of a start."""
+    """Call a command of `genviz.commands` in ``tmp_path``, as `user` starts it and without the seconds of a start."""
 
-    def ended(command: Callable[[], None], *words: str, folder: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+    def ended(command: str, *words: str, folder: Path = tmp_path) -> subprocess.CompletedProcess[str]:
         monkeypatch.chdir(folder)
         for name in [name for name in os.environ if name.startswith("WANDB")]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("HOME", "/nonexistent")
-        monkeypatch.setattr(sys, "argv", [f"{command.__name__}.py", *words])
+        monkeypatch.setattr(sys, "argv", ["genviz", command, *words])
         capfd.readouterr()  # what was said before
         with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
             for quiet in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
                 warnings.simplefilter("ignore", quiet)  # as Python does by itself
             warnings.showwarning = lambda *of, **more: print(of, file=sys.stderr)  # where pytest would keep them
-            command()
+            main()
         said = capfd.readouterr()
         return subprocess.CompletedProcess(words, end.value.code, said.out, said.err)
 

@@ -3,9 +3,10 @@
 import json
 
 import torch
-from conftest import CONFIGS, TINY
+from conftest import TINY
 
-from genviz import build, program
+from genviz import build
+from genviz.commands import program
 from genviz.runs.classes import choosing
 from genviz.runs.sweep import sweep
 
@@ -27,7 +28,7 @@ def begun(folder, *words):
     drawn = any(word.startswith(("generator=", "experiment=")) for word in words)
     words = [*words, *([] if drawn else SMALL)]
     places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
-    config = program.compose(CONFIGS, "train", [*WORDS, *words, *places])
+    config = program.compose("train", [*WORDS, *words, *places])
     targets = build.targets(config, build.sketch(config.classifier), choosing(config))
     config.target = None if config.targets is not None else config.target
     return config, targets

@@ -30,7 +30,7 @@ def test_an_ambiguous_label_lists_its_classes_by_number():
 
 
 def test_an_unknown_label_names_the_nearest_and_the_command():
-    with pytest.raises(UserError, match=r"lesser panda \(class:4\).*python -m genviz labels"):
+    with pytest.raises(UserError, match=r"lesser panda \(class:4\).*genviz labels"):
         find_class("leser panda", LABELS)
 
 

@@ -82,25 +82,17 @@ def test_a_yaml_makes_something_of_its_folder(folder):
             assert f"genviz.{folder}." in text, path
 
 
-def test_the_programs_come_last():
-    """Nothing but the commands, what is started or called from outside, and one another knows the runs."""
-    last = {"runs", "commands", "invert", "bias", "contributions", "gallery", "visualization"}
+def test_the_runs_and_the_commands_come_last():
+    last = {"runs", "commands"}
     for path in MODULES:
-        room = path.relative_to(ROOT / "genviz").parts[0]
-        if room.removesuffix(".py") not in last:
-            assert not [target for target in imports(path) if target[0] in last], path
-        started = {"invert", "visualization"} - (
-            {"visualization"} if path.name == "examples.py" else set()
-        )  # which draws
-        assert not [target for target in imports(path) if target[0] in started], path
+        room = path.relative_to(ROOT / "genviz").parts[0].removesuffix(".py")
+        known = {target[0] for target in imports(path)}
+        assert room in last or not known & last or room == "visualization", path
 
 
-def test_each_configuration_at_the_top_is_a_programs():
+def test_each_configuration_at_the_top_is_a_commands():
     for path in CONFIGS.glob("*.yaml"):
-        name = path.with_suffix(".py").name
-        module, package = ROOT / "genviz" / name, ROOT / "genviz" / path.stem / "__main__.py"  # python -m genviz.invert
-        assert (ROOT / name).exists() or module.exists() or package.exists()
-        assert (ROOT / "genviz/runs" / path.with_suffix(".py").name).exists()
+        assert (ROOT / "genviz/commands" / f"{path.stem}.py").exists()
 
 
 def test_the_weights_page_tells_of_each_file_that_comes_with_genviz():

@@ -10,8 +10,6 @@ import pytest
 from conftest import TINY
 from user import RUN, run_until, train
 
-from genviz import commands
-
 WORDS = ["target=class:harmonica", *TINY, "updates=20", "snapshot_every=10", "checkpoint_every=5"]
 
 
@@ -123,7 +121,7 @@ def test_a_resumed_run_is_the_same_wandb_run_with_one_step(tmp_path):
 
 @pytest.mark.parametrize("name", ["csv", "none", "tensorboard"])
 def test_the_other_loggers(tmp_path, called, name):
-    assert called(commands.train, *WORDS, f"logger={name}").returncode == 0
+    assert called("train", *WORDS, f"logger={name}").returncode == 0
     outputs = tmp_path / "outputs" / RUN
     with (outputs / "metrics.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 20
@@ -134,7 +132,7 @@ def test_the_other_loggers(tmp_path, called, name):
 def test_tensorboards_file_has_the_numbers_and_the_pictures(tmp_path, called):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    assert called(commands.train, *WORDS, "logger=tensorboard").returncode == 0
+    assert called("train", *WORDS, "logger=tensorboard").returncode == 0
     events = EventAccumulator(str(tmp_path / "outputs" / RUN / "tensorboard"))
     events.Reload()
     assert [event.step for event in events.Scalars("activation")] == [10, 20]
@@ -148,7 +146,7 @@ def test_a_resume_without_wandb_keeps_the_run_for_later(tmp_path, called):
     ids = []
     for updates, logger in ((5, "wandb"), (10, "none"), (15, "wandb")):
         words = [*WORDS, f"updates={updates}", f"logger={logger}", "lr_end=1", "objective.activation.ramp=0"]
-        done = train(tmp_path, *words) if logger == "wandb" else called(commands.train, *words)
+        done = train(tmp_path, *words) if logger == "wandb" else called("train", *words)
         assert done.returncode == 0
         checkpoint = torch.load(tmp_path / "checkpoints" / RUN / "last.ckpt", weights_only=True)
         ids.append(checkpoint["genviz"]["wandb_run_id"])

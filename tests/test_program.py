@@ -4,14 +4,15 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from click import Context
 from conftest import ROOT, TINY
 from PIL import Image
 from user import SECONDS, WORDS, command, environment, train
 
-from genviz import commands
-from genviz.__main__ import main
+from genviz.commands.main import SUBCOMMANDS, genviz
 from genviz.generators.maco import Maco
 
 SMALL = [word for word in TINY if not word.startswith("classifier")]
@@ -30,7 +31,7 @@ SMALL = [word for word in TINY if not word.startswith("classifier")]
         (["target=class:${oc.env:HOME}"], "holds"),
         (["target=class:harmonika"], "harmonica (class:593)"),
         (["target=class:cardigan"], "class:264"),
-        (["target=filter:relu9_9:1"], "python -m genviz layers"),
+        (["target=filter:relu9_9:1"], "genviz layers"),
         (["target=class:1", "classifier=resnt50"], "resnet50"),
         (["target=class:1", "classifier.architecture=bad name"], "no classification model"),
         (["target=class:1", "experiment=nope"], "despraz2017"),
@@ -42,7 +43,7 @@ SMALL = [word for word in TINY if not word.startswith("classifier")]
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(called, tmp_path, words, says):
-    done = called(commands.train, *words)
+    done = called("train", *words)
     lines = done.stderr.strip().splitlines()
     assert (done.returncode, len(lines), done.stdout) == (2, 1, ""), done.stderr
     assert says in lines[0]
@@ -73,7 +74,7 @@ def test_without_weights_or_a_network_vgg16_says_the_ways_on_within_seconds(tmp_
     for name, value in {**NO_NETWORK, "TORCH_HOME": str(tmp_path / "hub")}.items():
         monkeypatch.setenv(name, value)
     begin = time.monotonic()
-    done = called(commands.train, "target=class:harmonica", "classifier=vgg16")
+    done = called("train", "target=class:harmonica", "classifier=vgg16")
     assert time.monotonic() - begin < 20  # a start's imports are not in it
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
     for part in ("vgg16-397923af.pth", "528 MB", str(tmp_path / "hub"), "classifier.weights=random"):
@@ -100,7 +101,7 @@ def test_without_weights_or_a_network_the_default_is_the_embedded_network_and_no
 
 
 def test_by_name_the_embedded_network_needs_no_excuse(called):
-    done = called(commands.train, "target=class:harmonica", "classifier=embedded", *SMALL, "updates=1", "logger=none")
+    done = called("train", "target=class:harmonica", "classifier=embedded", *SMALL, "updates=1", "logger=none")
     assert done.returncode == 0, done.stderr
     assert "!!!" not in done.stdout
     says = "layers up to pool5 are VGG16's; class scores by 4 heads distilled from EfficientNet-Lite0"
@@ -111,11 +112,11 @@ def test_help_shows_how(tmp_path):
     done = train(tmp_path, "--help")
     assert done.returncode == 0
     for part in (
-        "python train.py target=class:harmonica",
+        "genviz train target=class:harmonica",
         "classifier: ",
         "despraz2017",
         "updates: 300",
-        "python -m genviz",
+        "genviz labels",
     ):
         assert part in done.stdout
 
@@ -124,21 +125,20 @@ LISTED = {"labels": "134  crane bird", "layers": "relu5_1  ", "classifiers": "re
 
 
 @pytest.mark.parametrize("what", [["labels", "crane"], ["layers", "vgg16"], ["layers", "embedded"], ["classifiers"]])
-def test_what_can_be_named_is_listed(monkeypatch, capsys, what):
-    monkeypatch.setattr(sys, "argv", ["genviz", *what])
-    assert main() == 0
-    assert LISTED[what[0]] in capsys.readouterr().out
+def test_what_can_be_named_is_listed(called, what):
+    done = called(*what)
+    assert done.returncode == 0
+    assert LISTED[what[0]] in done.stdout
 
 
-def test_a_spectrum_is_measured_and_used(monkeypatch, capsys, tmp_path):
+def test_a_spectrum_is_measured_and_used(called, tmp_path):
     (tmp_path / "photos").mkdir()
     for number, side in enumerate((64, 50, 20)):
         Image.effect_noise((side, 70), 40).convert("RGB").save(tmp_path / "photos" / f"{number}.png")
     file = tmp_path / "mine.safetensors"
-    monkeypatch.setattr(sys, "argv", ["genviz", "spectrum", str(tmp_path / "photos"), str(file), "--size", "48"])
-    assert main() == 0
-    said = capsys.readouterr().out
-    assert f"{file}: of 2 pictures (1 more are smaller, or damaged)" in said
+    done = called("spectrum", str(tmp_path / "photos"), str(file), "--size", "48")
+    assert done.returncode == 0
+    assert f"{file}: of 2 pictures (1 more are smaller, or damaged)" in done.stdout
     assert Maco(size=(20, 20), weights=str(file))().images.shape == (1, 3, 20, 20)
 
 
@@ -147,26 +147,50 @@ def test_a_spectrum_is_measured_and_used(monkeypatch, capsys, tmp_path):
     [(["/nowhere", "a.safetensors"], "there is no such folder"), ([".", "a.safetensors"], "no picture in it"),
      (["{photos}", "a.safetensors"], "none of the 1 pictures"), (["{photos}", "a", "--size", "9"], "even number")],
 )  # fmt: skip
-def test_no_spectrum_is_one_line_and_exit_code_2(monkeypatch, capsys, tmp_path, words, says):
+def test_no_spectrum_is_one_line_and_exit_code_2(called, tmp_path, words, says):
     (tmp_path / "empty").mkdir()
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (64, 64)).save(tmp_path / "photos" / "a.png")
-    monkeypatch.chdir(tmp_path / "empty")
-    monkeypatch.setattr(sys, "argv", ["genviz", "spectrum", *(w.format(photos=tmp_path / "photos") for w in words)])
-    assert main() == 2
-    error = capsys.readouterr().err
-    assert says in error
-    assert error.count("\n") == 1
+    words = [word.format(photos=tmp_path / "photos") for word in words]
+    done = called("spectrum", *words, folder=tmp_path / "empty")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
     assert not list((tmp_path / "empty").iterdir())
 
 
-def test_python_m_genviz_lists_and_says_what_it_does_not_know():
+def test_an_installed_genviz_lists_and_says_what_it_does_not_know():
     for what, code in (("vgg16", 0), ("vgg61", 2)):
-        words = [sys.executable, "-m", "genviz", "layers", what]
+        words = [str(Path(sys.executable).with_name("genviz")), "layers", what]
         listed = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=SECONDS)
         assert listed.returncode == code
         assert (LISTED["layers"] in listed.stdout) is (code == 0)
         assert ("vgg16" in listed.stderr) is (code == 2)
+
+
+def test_the_commands_are_listed_in_their_order_and_a_misspelt_one_is_recognised(called):
+    listed = subprocess.run([Path(sys.executable).with_name("genviz"), "--help"], capture_output=True, text=True)
+    assert listed.returncode == 0
+    lines = listed.stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines if line[2] != " "] == [command.name for command in SUBCOMMANDS]
+    for word, says in (("tarin", "did you mean genviz train?"), ("xyz", "genviz --help lists them")):
+        done = called(word)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert says in done.stderr
+
+
+@pytest.mark.parametrize("name", [command.name for command in SUBCOMMANDS])
+def test_each_command_has_a_help_of_its_own(called, name):
+    done = called(name, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"genviz {name}" in done.stdout
+
+
+def test_words_are_completed_as_hydra_completes_them():
+    completed = [
+        item.value for item in genviz.commands["train"].params[0].shell_complete(Context(genviz), "generator=untr")
+    ]
+    assert completed == ["generator=untrained", "generator=untrained_small"]
 
 
 def test_a_sweep_goes_on_after_a_bad_target(tmp_path):
@@ -190,7 +214,7 @@ def test_a_sweep_goes_on_after_a_bad_target(tmp_path):
 def test_settings_of_another_kind_are_one_line(called, words):
     tiny = [word for word in TINY if not any(word.split("=")[0] == given.split("=")[0] for given in words)]
     kept = [word for word in tiny if "generator=pixels" not in words or not word.startswith("generator.")]
-    done = called(commands.train, "target=class:harmonica", *kept, *words, "updates=1", "logger=none")
+    done = called("train", "target=class:harmonica", *kept, *words, "updates=1", "logger=none")
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
 
 
@@ -205,7 +229,7 @@ def test_a_full_disk_is_one_line(tmp_path):
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
-    command = f"{sys.executable} -c 'from genviz.commands import train; train()' --help | head -n 1"
+    command = f"{sys.executable} {ROOT}/train.py --help | head -n 1"
     done = subprocess.run(
         command,
         shell=True,

@@ -4,10 +4,10 @@ import json
 
 import pytest
 import torch
-from conftest import CONFIGS
 
-from genviz import build, program
+from genviz import build
 from genviz.classifiers.torchvision import TorchvisionClassifier
+from genviz.commands import program
 from genviz.contributions import contributions
 from genviz.gallery import examples
 from genviz.images import read_image
@@ -26,7 +26,7 @@ def words(data):
 
 @pytest.fixture(scope="module")
 def squeezenet(data):
-    config = program.compose(CONFIGS, "train", ["target=class:1", *words(data)])
+    config = program.compose("train", ["target=class:1", *words(data)])
     return build.classifier(config.classifier)
 
 

@@ -18,7 +18,6 @@ from conftest import ROOT, TINY
 from PIL import Image
 from user import RUN, SECONDS, WORDS, environment, run_until, train
 
-from genviz import commands
 from genviz.images import read_image
 
 
@@ -99,7 +98,7 @@ def test_a_checkpoint_holds_all_but_the_classifier(finished):
 def test_the_same_command_again_says_that_it_is_done(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     before = (tmp_path / "outputs" / RUN / "final.png").stat().st_mtime_ns
-    done = called(commands.train, *WORDS, "logger=none")
+    done = called("train", *WORDS, "logger=none")
     assert done.returncode == 0
     assert "is done, 12 updates" in done.stdout
     assert (tmp_path / "outputs" / RUN / "final.png").stat().st_mtime_ns == before
@@ -108,7 +107,7 @@ def test_the_same_command_again_says_that_it_is_done(finished, tmp_path, called)
 def test_a_picture_that_was_deleted_is_made_again(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     (tmp_path / "outputs" / RUN / "final.png").unlink()
-    assert called(commands.train, *WORDS, "logger=none").returncode == 0
+    assert called("train", *WORDS, "logger=none").returncode == 0
     assert same_picture(finished[0], tmp_path)
 
 
@@ -141,24 +140,24 @@ def test_a_signal_saves_first(finished, tmp_path, called, which):
     assert "Traceback" not in stderr
     assert f"{which.name} after update" in stdout
     assert (tmp_path / "checkpoints" / RUN / "last.ckpt").exists()
-    done = called(commands.train, *words)
+    done = called("train", *words)
     assert "going on after update" in done.stdout
     assert same_picture(finished[0], tmp_path)
 
 
 def test_more_updates_go_on_from_the_end(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
-    done = called(commands.train, *WORDS, "logger=none", "updates=14")
+    done = called("train", *WORDS, "logger=none", "updates=14")
     assert "going on after update 12 of 14" in done.stdout
     straight = tmp_path / "straight"
     straight.mkdir()
-    called(commands.train, *WORDS, "logger=none", "updates=14", folder=straight)
+    called("train", *WORDS, "logger=none", "updates=14", folder=straight)
     assert same_picture(straight, tmp_path)
 
 
 def test_resume_false_starts_over_and_loses_nothing(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
-    done = called(commands.train, *WORDS, "logger=none", "resume=false", "seed=1")
+    done = called("train", *WORDS, "logger=none", "resume=false", "seed=1")
     assert done.returncode == 0
     assert not same_picture(finished[0], tmp_path)
     aside = tmp_path / "outputs" / f"{RUN}~1"
@@ -178,7 +177,7 @@ def test_other_settings_do_not_continue_a_checkpoint(finished, tmp_path, called,
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     path = tmp_path / "checkpoints" / RUN / "last.ckpt"
     before = path.read_bytes()
-    done = called(commands.train, *WORDS, "logger=none", *words)
+    done = called("train", *WORDS, "logger=none", *words)
     assert done.returncode == 2
     assert says in done.stderr
     assert "resume=false" in done.stderr
@@ -189,7 +188,7 @@ def test_a_damaged_checkpoint_is_one_line_and_stays(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     path = tmp_path / "checkpoints" / RUN / "last.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
-    done = called(commands.train, *WORDS, "logger=none")
+    done = called("train", *WORDS, "logger=none")
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
     assert "damaged" in done.stderr
     assert path.stat().st_size == 1000
@@ -197,7 +196,7 @@ def test_a_damaged_checkpoint_is_one_line_and_stays(finished, tmp_path, called):
 
 def test_a_diverged_run_keeps_the_last_sound_picture(tmp_path, called):
     words = [*WORDS, "logger=none", "optimizer=sgd", "optimizer.lr=1e30", "regularizer=none", "transform=none"]
-    done = called(commands.train, *words, "generator.output=standardized")
+    done = called("train", *words, "generator.output=standardized")
     assert done.returncode == 0
     result = json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())
     assert result["verdict"] == "diverged"
@@ -255,7 +254,7 @@ runpy.run_path({str(ROOT / "train.py")!r}, run_name="__main__")
 
 def test_killed_before_its_result_a_run_is_not_done(finished, tmp_path, called):
     without_finish(tmp_path, *WORDS, "logger=none")
-    assert called(commands.train, *WORDS, "logger=none").returncode == 0
+    assert called("train", *WORDS, "logger=none").returncode == 0
     assert same_picture(finished[0], tmp_path)
 
 
@@ -263,7 +262,7 @@ def test_killed_before_its_new_result_an_extended_run_is_not_done_with_the_old(f
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     words = [*WORDS, "logger=none", "updates=14"]
     without_finish(tmp_path, *words)
-    assert "is done" not in called(commands.train, *words).stdout
+    assert "is done" not in called("train", *words).stdout
     assert json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())["updates"] == 14
 
 
@@ -272,7 +271,7 @@ def test_nothing_of_a_killed_run_with_another_seed_stays(finished, tmp_path, cal
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    assert called(commands.train, *WORDS, "logger=none").returncode == 0
+    assert called("train", *WORDS, "logger=none").returncode == 0
     for name in ("snapshots/00000.png", "evolution.mp4", "metrics.csv", "final.png"):
         path = Path("outputs") / RUN / name
         assert (finished[0] / path).read_bytes() == (tmp_path / path).read_bytes(), name
@@ -282,12 +281,12 @@ def test_resume_false_with_a_setting_that_cannot_work_moves_nothing(finished, tm
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
     for word in ("generator.sigma=-1", "optimizer.lr=fast", "trainer.accelerator=abacus"):
-        assert called(commands.train, *WORDS, "logger=none", "resume=false", word).returncode == 2
+        assert called("train", *WORDS, "logger=none", "resume=false", word).returncode == 2
     assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
 
 
 def test_a_picture_that_is_no_number_after_the_last_update_is_no_dead_target(tmp_path, called):
     words = [*WORDS, "logger=none", "updates=1", "optimizer=sgd", "optimizer.lr=1e38", "generator.output=standardized"]
-    assert called(commands.train, *words).returncode == 0
+    assert called("train", *words).returncode == 0
     result = json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())
     assert result["verdict"] == "diverged"

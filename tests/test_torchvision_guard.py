@@ -14,13 +14,12 @@ def test_torchvision_works_after_genviz():
 
 def test_the_schemas_are_declared_only_where_they_are_missing():
     code = """
-import torch
+import genviz, torchvision, torch
 from genviz import torchvision_guard as guard
-before = len(guard._declared)
+declared = len(guard._declared)
 guard.install()
-print(len(guard._declared) == before, hasattr(torch.ops.torchvision, "nms"))
-import torchvision
-assert torchvision.extension._has_ops() == (before == 0)
+print(len(guard._declared) == declared, hasattr(torch.ops.torchvision, "nms"))
+assert torchvision.extension._has_ops() == (declared == 0)
 """
     done = run(code)
     assert done.stdout.strip() == "True True", done.stderr
@@ -31,9 +30,16 @@ def test_an_extension_that_loads_is_left_alone():
 import sys
 from unittest import mock
 import torch
+from genviz import torchvision_guard as guard
 with mock.patch.object(torch.ops, "load_library", lambda path: None):
-    import genviz
-    from genviz import torchvision_guard as guard
+    guard._declare()
 print(guard._declared)
 """
+    assert run(code).stdout.strip() == "[]"
+
+
+def test_torch_is_not_imported_before_it_is_needed():
+    code = (
+        "import sys, genviz, genviz.commands.main; print(sorted({'torch', 'hydra', 'torchvision'} & set(sys.modules)))"
+    )
     assert run(code).stdout.strip() == "[]"

@@ -112,9 +112,7 @@ def cut(architecture: str, layers: Sequence[str], shapes: Sequence[Shape]) -> tu
         read = [module_of.get(layer, layer) for layer in layers]
         modules = dict(network.named_modules())
         if unknown := [layer for layer, module in zip(layers, read, strict=True) if module not in modules]:
-            raise UserError(
-                f"{architecture} has no layer {unknown[0]}; python -m genviz layers {architecture} lists them"
-            )
+            raise UserError(f"{architecture} has no layer {unknown[0]}; genviz layers {architecture} lists them")
         graph = _Tracer(read).trace(network)
         network.add_module("join", Join())
         network.add_module("heads", Heads(shapes))

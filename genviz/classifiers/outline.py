@@ -51,7 +51,7 @@ def sketch(
         raise UserError(
             f"torchvision has no classification model called '{architecture}'"
             + (f"; nearest: {', '.join(likely)}" if likely else "")
-            + "; all of them: python -m genviz classifiers"
+            + "; all of them: genviz classifiers"
         )
     names_of_classes = labels_of(architecture, labels)
     size = _size_of(architecture, weights) if input_size is None else input_size

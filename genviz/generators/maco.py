@@ -30,7 +30,7 @@ class Maco(Generator):
 
     Args:
         size: rows and columns, in pixels.
-        weights: A: ``default``, the spectrum that comes with genviz, or a file of ``python -m genviz spectrum``.
+        weights: A: ``default``, the spectrum that comes with genviz, or a file of ``genviz spectrum``.
         streams: of random numbers, one an image.
 
     Raises:

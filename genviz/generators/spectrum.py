@@ -165,7 +165,7 @@ def read_digest(path: Path) -> str:
         raise _none_of_ours(path, error) from error
 
 
-_COMMAND = "python -m genviz spectrum"
+_COMMAND = "genviz spectrum"
 
 
 def _none_of_ours(path: Path, error: Exception) -> UserError:

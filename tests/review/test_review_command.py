@@ -1,20 +1,13 @@
-import runpy
-import sys
-
 import pytest
 from made_up import make_run
 from PIL import Image
 
-from genviz.review.__main__ import main
-
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command(called):
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["genviz-review", *map(str, words)])
-        code = main()
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        done = called("review", *map(str, words))
+        return done.returncode, done.stdout, done.stderr
 
     return run
 
@@ -53,11 +46,3 @@ def test_bad_input_is_one_line_and_code_2(tmp_path, command):
     assert code == 2
     assert "--pictures" in err
     assert err.count("\n") == 1
-
-
-def test_it_is_a_module(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["genviz.review", str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "genviz.review.__main__")
-    with pytest.raises(SystemExit, match="2"):
-        runpy.run_module("genviz.review", run_name="__main__")
-    assert capsys.readouterr().err.startswith("genviz.review: ")

@@ -1,9 +1,7 @@
-import sys
-
 import pytest
 from PIL import Image
 
-from genviz import build, commands, program
+from genviz import build
 from genviz.errors import UserError
 from genviz.runs import classes
 from genviz.runs.classes import one_class, resolve
@@ -61,29 +59,23 @@ def test_it_is_about_one_class(compose):
             one_class(compose(f"target={target}", *WORDS), outline)
 
 
-def test_a_training_of_the_strongest_filters_is_that_of_the_filters(monkeypatch, tmp_path, folder, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_a_training_of_the_strongest_filters_is_that_of_the_filters(called, tmp_path, folder):
     words = ["target=filter:relu5_1:top2:window-screen", f"pictures={folder}", "updates=2", "generator=fourier", *WORDS]
-    monkeypatch.setattr(sys, "argv", ["train.py", *words])
-    with pytest.raises(SystemExit) as ended:
-        program.run(commands._train, configs=commands.shipped.folder("configs"), name="train")
-    assert ended.value.code == 0
+    done = called("train", *words)
+    assert done.returncode == 0
     (picture,) = tmp_path.glob("outputs/small/fourier/*/final.png")
-    text = capsys.readouterr().out.split(" is ")[1].split(",")[0]
+    text = done.stdout.split(" is ")[1].split(",")[0]
     assert picture.parent.name == text.replace(":", "-")
     config = picture.with_name("config.yaml").read_text()
     assert f"target: {text}\n" in config
     assert "asked_for: filter:relu5_1:top2:window-screen\n" in config
 
 
-def test_auto_asks_whether_either_network_has_such_filters(monkeypatch, tmp_path, capsys):
+def test_auto_asks_whether_either_network_has_such_filters(monkeypatch, called):
     from genviz import choice
 
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(choice, "fetch", lambda *a: pytest.fail("fetched"))
     monkeypatch.setattr(classes, "looking", lambda config: pytest.fail("loaded"))
-    monkeypatch.setattr(sys, "argv", ["train.py", "target=filter:relu9_9:top5:zebra"])
-    with pytest.raises(SystemExit) as ended:
-        program.run(commands._train, configs=commands.shipped.folder("configs"), name="train")
-    assert ended.value.code == 2
-    assert "no layer is called 'relu9_9'" in capsys.readouterr().err
+    done = called("train", "target=filter:relu9_9:top5:zebra")
+    assert done.returncode == 2
+    assert "no layer is called 'relu9_9'" in done.stderr

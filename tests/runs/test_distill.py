@@ -13,7 +13,6 @@ from conftest import ROOT
 from PIL import Image
 from user import SECONDS, environment, slow_after
 
-from genviz import commands
 from genviz.classifiers.small import SmallClassifier, read_facts
 
 WORDS = [
@@ -166,7 +165,7 @@ def test_other_settings_do_not_continue_it(finished, photos):
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(called, tmp_path, photos, words, says):
-    done = called(commands.distill, *command(photos, "logger=none", *words)[2:])
+    done = called("distill", *command(photos, "logger=none", *words)[2:])
     lines = done.stderr.strip().splitlines()
     assert (done.returncode, len(lines)) == (2, 1), done.stderr
     assert says in lines[0]

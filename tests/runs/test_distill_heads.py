@@ -16,7 +16,6 @@ from PIL import Image
 from safetensors.torch import load_file
 from user import SECONDS, environment, slow_after
 
-from genviz import commands
 from genviz.classifiers.headed import HeadedClassifier
 from genviz.classifiers.heads import HeadsFile
 
@@ -167,13 +166,13 @@ def test_a_damaged_file_of_the_bank_is_made_anew_and_nothing_else(finished, phot
     whole.write_bytes(files[3].read_bytes())
     files[3].write_bytes(whole.read_bytes()[:-5] + b"wrong")
     given = command(photos, f"data.bank={finished[0]}/checkpoints/banks")[2:]
-    done = called(commands.distill, *given)
+    done = called("distill", *given)
     assert done.returncode == 0, done.stderr
     assert same(files[3], whole)
     changed = [path.stat().st_mtime_ns != time for path, time in zip(files, times, strict=True)]
     assert changed == [number == 3 for number in range(8)]
     assert same(tmp_path / FILE, finished[0] / FILE)
-    again = called(commands.distill, *given)
+    again = called("distill", *given)
     assert "heads is done, 6 updates" in again.stdout
 
 
@@ -181,7 +180,7 @@ def test_another_bank_is_made_for_other_settings(finished, photos, called, tmp_p
     banks = finished[0] / "checkpoints/banks"
     before = set(banks.glob("*/"))
     words = ["distillation.noise=0.2", f"data.bank={banks}", "updates=1", "data.crops=32"]
-    done = called(commands.distill, *command(photos, *words)[2:])
+    done = called("distill", *command(photos, *words)[2:])
     assert done.returncode == 0, done.stderr
     (new,) = [path for path in banks.glob("*/") if path not in before and path.is_dir()]
     assert len(list(new.glob("*.safetensors"))) == 1  # the pictures held out have no noise, and are there
@@ -234,7 +233,7 @@ def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
 def test_bad_input_is_one_line_and_exit_code_2(called, tmp_path, photos, words, says):
     group = words[0].partition("=")[0]
     kept = [word for word in WORDS if not word.startswith((f"{group}.", f"{group}="))]  # another has other settings
-    done = called(commands.distill, f"data.root={photos}", *kept, *words)
+    done = called("distill", f"data.root={photos}", *kept, *words)
     lines = done.stderr.strip().splitlines()
     assert (done.returncode, len(lines)) == (2, 1), done.stderr
     assert says in lines[0]
@@ -243,13 +242,13 @@ def test_bad_input_is_one_line_and_exit_code_2(called, tmp_path, photos, words, 
 
 def test_a_bank_that_there_is_no_room_for_is_one_line(called, photos, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
-    done = called(commands.distill, *command(photos)[2:])
+    done = called("distill", *command(photos)[2:])
     assert done.returncode == 2
     assert "GB left; data.bank=FOLDER is another place" in done.stderr
 
 
 def test_other_settings_do_not_continue_it(finished, photos, called):
-    done = called(commands.distill, *command(photos, "distillation.temperature=4")[2:], folder=finished[0])
+    done = called("distill", *command(photos, "distillation.temperature=4")[2:], folder=finished[0])
     (line,) = done.stderr.strip().splitlines()
     assert "distillation.temperature was 2.0 and is 4" in line
     assert done.returncode == 2
@@ -261,7 +260,7 @@ def test_a_bank_that_another_process_makes_is_one_line(finished, photos, called,
     banks = finished[0] / "checkpoints/banks"
     held = [claim(path) for path in banks.glob("*.lock")]
     try:
-        done = called(commands.distill, *command(photos, f"data.bank={banks}")[2:])
+        done = called("distill", *command(photos, f"data.bank={banks}")[2:])
     finally:
         for lock in held:
             lock.close()

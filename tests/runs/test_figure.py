@@ -3,7 +3,6 @@ import json
 import pytest
 from PIL import Image
 
-from genviz import program
 from genviz.errors import UserError
 from genviz.runs.figure import draw, panels
 
@@ -56,15 +55,7 @@ def test_a_missing_picture_is_one_line_before_anything_is_made(compose, tmp_path
     assert not (tmp_path / "outputs").exists()
 
 
-def test_a_target_makes_one_picture_of_a_figure(monkeypatch, tmp_path, picture):
-    import sys
-
-    from genviz import commands
-
-    monkeypatch.chdir(tmp_path)
+def test_a_target_makes_one_picture_of_a_figure(called, tmp_path, picture):
     words = ["experiment=mahendran2016_figure5", "target=layer:relu4_1", f"image={picture}", *WORDS]
-    monkeypatch.setattr(sys, "argv", ["train.py", *words])
-    with pytest.raises(SystemExit) as ended:
-        program.run(commands._train, configs=commands.shipped.folder("configs"), name="train")
-    assert ended.value.code == 0
+    assert called("train", *words).returncode == 0
     assert len(list(tmp_path.glob("outputs/*/*/*/final.png"))) == 1

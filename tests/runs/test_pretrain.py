@@ -19,7 +19,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from user import SECONDS, environment, slow_after
 
-from genviz import commands
 from genviz.generators import decoder_file
 from genviz.generators.pretrained import Pretrained
 
@@ -76,7 +75,7 @@ def test_train_makes_a_picture_with_it(finished, tmp_path, called):
     weights = finished[0] / DECODER
     words = [word for word in TINY if not word.startswith("generator")]
     done = called(
-        commands.train, "target=class:1", *words, "generator=pretrained", f"generator.weights={weights}", "updates=80",
+        "train", "target=class:1", *words, "generator=pretrained", f"generator.weights={weights}", "updates=80",
         "logger=none",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -177,7 +176,7 @@ def test_a_full_disk_is_one_line_from_two_processes_too(photos, tmp_path):
 def test_what_is_done_is_not_done_again(finished, photos, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     before = (tmp_path / DECODER).stat().st_mtime_ns
-    again = called(commands.pretrain, *command(photos, "logger=wandb")[2:])
+    again = called("pretrain", *command(photos, "logger=wandb")[2:])
     assert again.returncode == 0
     assert "tiny is done, 6 updates" in again.stdout
     assert (tmp_path / DECODER).stat().st_mtime_ns == before
@@ -195,8 +194,8 @@ def last(self, row):
     if row["update"] == 6:
         os.kill(os.getpid(), signal.SIGTERM)
 MetricsFile.add = last
-from genviz import commands
-commands.pretrain()
+from genviz.commands.pretrain import command
+command(prog_name="pretrain.py")
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS

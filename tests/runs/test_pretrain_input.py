@@ -9,8 +9,6 @@ import pytest
 from pretraining import command, make_photos
 from user import SECONDS, environment
 
-from genviz import commands
-
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
@@ -20,7 +18,7 @@ def photos(tmp_path_factory):
 @pytest.fixture
 def pretrain(called):
     def on(photos, *words):
-        return called(commands.pretrain, *command(photos, "logger=none", *words)[2:])
+        return called("pretrain", *command(photos, "logger=none", *words)[2:])
 
     return on
 
@@ -42,8 +40,8 @@ import genviz.data
 def fail(self, draw):
     raise RuntimeError("out of order")
 genviz.data.Crops._picture = fail
-from genviz import commands
-commands.pretrain()
+from genviz.commands.pretrain import command
+command(prog_name="pretrain.py")
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS

@@ -1,10 +1,10 @@
 """Many targets: each comes out as if alone, whatever happens to the others."""
 
 import pytest
-from conftest import CONFIGS
 from sweeps import FOLDERS, begun, checkpoint, results, swept
 
-from genviz import build, program
+from genviz import build
+from genviz.commands import program
 from genviz.runs.classes import choosing
 from genviz.runs.places import Places, TakenError
 from genviz.runs.run import Run
@@ -123,7 +123,7 @@ def test_a_target_that_another_process_makes_is_left_to_it(make, tmp_path, capsy
 def test_the_filters_that_matter_most_are_targets_each(tmp_path, capsys):
     entries = "filter:relu4_1:top2:harmonica,class:tench,filter:relu4_1:top2:harmonica+class:zebra"
     words = [f"targets={entries}", "classifier=small", f"paths.outputs={tmp_path}/outputs"]
-    config = program.compose(CONFIGS, "train", words)
+    config = program.compose("train", words)
     first, second, tench, group = build.targets(config, build.sketch(config.classifier), choosing(config))
     assert [unit.kind for unit in (*first.units, *second.units, *tench.units)] == ["filter", "filter", "class"]
     assert str(group) == f"{first}+{second.units[0].piece}+class:zebra"

@@ -1,4 +1,4 @@
-"""How genviz's programs begin and end: Hydra's configuration, and one clear line where something cannot work."""
+"""How a command with settings begins and ends: Hydra's configuration, and one clear line where it cannot work."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
+from hydra._internal.core_plugins.bash_completion import BashCompletion
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from genviz.errors import UserError
-from genviz.targets import check_spelling
+from genviz import shipped
+from genviz.errors import BAD_INPUT, INTERRUPTED, UserError
 
 _BAD = (UserError, HydraException, OmegaConfBaseException)
 _CLASSIFIERS = {
@@ -29,8 +31,6 @@ _CLASSIFIERS = {
 _PATHS = ("image", "style", "pictures", "generator.start")
 """Words whose value may hold what Hydra takes for its own: spaces, commas, brackets."""
 _NAME = re.compile(r"[\w.+-]+")
-_BAD_INPUT = 2
-_INTERRUPTED = 130
 _PATIENCE = 1.0  # seconds between two looks at the parent
 
 
@@ -42,11 +42,15 @@ class JobError(Exception):
         self.code = code
 
 
-def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
-    """Run ``main`` on the configuration ``configs/name.yaml`` and the command line, and end the process.
+def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], called: str) -> None:
+    """Run ``main`` on the configuration ``configs/name.yaml`` with these words, and end the process.
 
     The exit code is what ``main`` returns, 2 for bad input, 130 for an interrupt.
+
+    Args:
+        called: what the person called, which a line about what cannot work begins with.
     """
+    configs, typed = shipped.folder("configs"), sys.argv
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here whole, to be told in one line
 
     codes: list[int] = []  # one for each job: a multirun goes on after a bad one
@@ -55,50 +59,59 @@ def run(main: Callable[[DictConfig], int], *, configs: Path, name: str) -> None:
 
     def guarded(config: DictConfig) -> None:
         begun.append(True)
+        sys.argv = typed  # by which Lightning starts other processes
         if os.getpid() != program:  # in a process of a launcher's
             _end_with_parent()
         try:
             code = main(config)
         except _BAD as error:  # here: Hydra would add a line of its own
-            _say(str(error))
-            code = _BAD_INPUT
+            _say(called, str(error))
+            code = BAD_INPUT
         codes.append(code)
         if code and os.getpid() != program:  # a launcher's process, whose codes are not this one's
             raise JobError(code)
 
     try:
-        sys.argv[1:] = _plain_words(sys.argv[1:], configs)
+        sys.argv = [typed[0], *_plain_words(words, configs)]  # where Hydra looks
         hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
     except _BAD as error:
-        _say(str(error))
-        codes.append(_BAD_INPUT)
+        _say(called, str(error))
+        codes.append(BAD_INPUT)
     except JobError as error:
         codes.append(error.code)
     except ValueError as error:
         if begun:
             raise
-        _say(str(error))  # Hydra's, of a word that it cannot compose
-        codes.append(_BAD_INPUT)
+        _say(called, str(error))  # Hydra's, of a word that it cannot compose
+        codes.append(BAD_INPUT)
     except BrokenPipeError:  # a reader such as head has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        _say("interrupted; the same command goes on from the last checkpoint")
-        codes.append(_INTERRUPTED)
+        _say(called, "interrupted; the same command goes on from the last checkpoint")
+        codes.append(INTERRUPTED)
     sys.exit(max(codes, default=0))
 
 
-def compose(configs: Path, name: str, overrides: Sequence[str]) -> DictConfig:
-    """The configuration that the program ``name`` would run on with these words on its command line.
+def compose(name: str, words: Sequence[str]) -> DictConfig:
+    """The configuration that the command ``name`` would run on with these words.
 
     Raises:
         UserError: a target holds what no target does.
     """
-    with hydra.initialize_config_dir(str(configs.resolve()), version_base="1.3"):
-        config = hydra.compose(name, _plain_words(overrides, configs), return_hydra_config=True)
+    configs = shipped.folder("configs")
+    with hydra.initialize_config_dir(str(configs), version_base="1.3"):
+        config = hydra.compose(name, _plain_words(words, configs), return_hydra_config=True)
     HydraConfig.instance().set_config(config)
     with open_dict(config):
         del config["hydra"]
     return config
+
+
+def completions(name: str, word: str) -> list[str]:
+    """The words of the command ``name`` that begin with ``word``, as Hydra's own completion has them."""
+    with hydra.initialize_config_dir(str(shipped.folder("configs")), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        return BashCompletion(loader)._query(name, word)
 
 
 def _end_with_parent() -> None:
@@ -113,10 +126,8 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _say(message: str) -> None:
-    program = Path(sys.argv[0])
-    name = program.parent.name if program.stem == "__main__" else program.name
-    print(f"{name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+def _say(called: str, message: str) -> None:
+    print(f"{called}: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def _quoted(value: str) -> str:
@@ -136,6 +147,8 @@ def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key == "target" and equals and not multirun:
+            from genviz.targets import check_spelling  # torch takes seconds, and --help needs none
+
             words.append(f'target="{check_spelling(_unquoted(value))}"')
         elif key == "targets" and equals and value != "null":  # in a multirun, too, all are each job's
             words.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")

@@ -1,0 +1,25 @@
+"""genviz bias: what a class is to the network, and what else it takes for a part of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genviz.commands.configured import configured
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def bias(config: DictConfig) -> int:
+    """Write the report on a class; return the exit code."""
+    from genviz import checks, choice
+
+    checks.check_bias(config)
+    choice.choose(config)
+
+    from genviz.runs import bias
+
+    return bias.bias(config)
+
+
+command = configured(bias, "Report on a class and on what else excites its filters.")

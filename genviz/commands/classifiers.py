@@ -1,0 +1,22 @@
+"""genviz classifiers: the networks that come with genviz, and torchvision's."""
+
+from __future__ import annotations
+
+import click
+
+OWN = {
+    "embedded": "comes with genviz: VGG16's convolutions (Oxford's, not torchvision's), class scores by genviz",
+    "small": "comes with genviz: a plain network of eight convolutions, for speed",
+}
+_WIDTH = max(len(name) for name in OWN)
+
+
+@click.command("classifiers")
+def command() -> None:
+    """List genviz's own classifiers and torchvision's."""
+    from genviz.classifiers.outline import architectures
+
+    for name, what in OWN.items():
+        click.echo(f"{name:{_WIDTH}}  {what}")
+    for name in architectures():
+        click.echo(name)

@@ -1,0 +1,41 @@
+"""Commands whose words are settings of Hydra's: ``genviz train target=class:harmonica updates=1000``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def configured(run: Callable[[DictConfig], int], help: str) -> click.Command:
+    """A command that calls ``run`` with its configuration, ``configs/<name>.yaml``, and exits with what it returns.
+
+    Args:
+        run: its name is the command's.
+        help: one line.
+    """
+    name = run.__name__
+
+    def callback(words: tuple[str, ...]) -> None:
+        from genviz.commands import program  # Hydra takes a while
+
+        program.run(run, name=name, words=words, called=click.get_current_context().command_path)
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from genviz.commands import program
+
+        return [CompletionItem(word) for word in program.completions(name, incomplete)]
+
+    return click.Command(
+        name,
+        callback=callback,
+        params=[click.Argument(["words"], nargs=-1, type=click.UNPROCESSED, shell_complete=complete)],
+        help=help,
+        add_help_option=False,  # Hydra's lists the settings
+        context_settings={"ignore_unknown_options": True},
+    )

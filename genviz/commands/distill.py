@@ -1,0 +1,24 @@
+"""genviz distill: a small network, or heads on a frozen one, that see what another sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genviz.commands.configured import configured
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def distill(config: DictConfig) -> int:
+    """Distill the configured student; return the exit code."""
+    from genviz import checks
+
+    checks.check_distillation(config)
+
+    from genviz.runs import distill
+
+    return distill.distill(config)
+
+
+command = configured(distill, "Train a network to see what another sees.")

@@ -1,0 +1,75 @@
+"""The command `genviz`: its sub-commands, in the order in which a person meets them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from difflib import get_close_matches
+
+import click
+
+from genviz import __version__
+from genviz.commands.bias import command as bias
+from genviz.commands.classifiers import command as classifiers
+from genviz.commands.contributions import command as contributions
+from genviz.commands.distill import command as distill
+from genviz.commands.invert import command as invert
+from genviz.commands.labels import command as labels
+from genviz.commands.layers import command as layers
+from genviz.commands.pretrain import command as pretrain
+from genviz.commands.review import command as review
+from genviz.commands.spectrum import command as spectrum
+from genviz.commands.train import command as train
+from genviz.errors import BAD_INPUT, INTERRUPTED, UserError
+
+SUBCOMMANDS = (
+    *(train, review, labels, layers, classifiers),
+    *(contributions, bias, invert, pretrain, distill, spectrum),
+)
+
+
+class _Genviz(click.Group):
+    """Lists its sub-commands as they were given, and knows what a misspelt one may have meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in self.commands and not name.startswith("-"):
+            near = get_close_matches(name, self.commands, n=1)
+            meant = f"did you mean genviz {near[0]}?" if near else "genviz --help lists them"
+            raise UserError(f"there is no command '{name}'; {meant}")
+        return super().resolve_command(ctx, args)
+
+
+genviz = _Genviz(
+    name="genviz",
+    commands={str(command.name): command for command in SUBCOMMANDS},
+    help="What does this network see?\n\nEach command has a --help of its own.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+click.version_option(__version__, message="%(prog)s %(version)s")(genviz)
+
+
+def main() -> None:
+    """Run the command line, and end the process: 0 for success, 2 for bad input, 130 for an interrupt."""
+    try:
+        code = genviz.main(prog_name="genviz", standalone_mode=False) or 0
+    except UserError as error:
+        code = _say(str(error), BAD_INPUT)
+    except click.ClickException as error:
+        code = _say(error.format_message(), BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        code = _say("interrupted; the same command goes on", INTERRUPTED)
+    except BrokenPipeError:  # a reader such as head has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _say(message: str, code: int) -> int:
+    print(f"genviz: {' '.join(message.split())}", file=sys.stderr)
+    return code

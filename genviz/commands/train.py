@@ -1,0 +1,44 @@
+"""genviz train: a generator, until a target fires."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genviz.commands.configured import configured
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+# Imported when they are needed: --help needs nothing, and a wrong target not Lightning, which takes seconds.
+
+
+def train(config: DictConfig) -> int:
+    """Make the configured figure, sweep or target; return the exit code."""
+    from genviz import build, checks, choice
+    from genviz.selections import find_selections
+
+    if config.panels is not None and config.get("target", None) is None and config.targets is None:
+        from genviz.runs.figure import draw
+
+        return draw(config)
+    checks.check_training(config)
+    choice.choose(config)
+    outline = build.sketch(config.classifier)
+    if config.targets is not None:
+        from genviz.runs.classes import choosing
+        from genviz.runs.sweep import sweep
+
+        config.target = None
+        return sweep(config, build.targets(config, outline, choosing(config)))
+    if find_selections(config.target):
+        from genviz.runs.classes import resolve
+
+        resolve(config)
+    target = build.target(config, outline)
+
+    from genviz.runs import train
+
+    return train.train(config, target)
+
+
+command = configured(train, "Train a generator until a class, filters or a layer fires.")
