@@ -1,6 +1,6 @@
 """What genviz costs over the bare loop: python benchmarks/overhead.py [CASE]
 
-In one process, `genviz.runs.train.train` with everything on (Lightning, progress, metrics, W&B offline, snapshots,
+In one process, `genviz.training.train.train` with everything on (Lightning, progress, metrics, W&B offline, snapshots,
 video, checkpoints) and a hand-written PyTorch loop over the same modules make 50 updates each in turn. Printed
 is the ratio of their seconds, round by round, and the median. Then one process each for the two peaks of memory.
 
@@ -25,9 +25,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from genviz import build
-from genviz.commands import program
+from genviz.commands import hydra_program
 from genviz.interfaces import Classifier, Generator, Objective
+from genviz.training import build
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 BLOCK = 50  # updates: one checkpoint, two snapshots and five rows of the logger
@@ -82,7 +82,7 @@ def time_in_turn(case: str, rounds: int) -> None:
     """Print the ratio of our seconds to each other loop's, and the medians."""
     import pytorch_lightning as pl
 
-    from genviz.runs.train import train
+    from genviz.training.train import train
 
     class InTurn(pl.Callback):
         """After each of our blocks of updates, the other loops'."""
@@ -116,7 +116,7 @@ def time_in_turn(case: str, rounds: int) -> None:
 
     in_turn = InTurn()
     with tempfile.TemporaryDirectory() as folder:
-        config = program.compose(CONFIGS, "train", overrides(case, BLOCK * (rounds + 1), Path(folder)))
+        config = hydra_program.compose(CONFIGS, "train", overrides(case, BLOCK * (rounds + 1), Path(folder)))
         train(config, build.target(config, build.sketch(config.classifier)), callbacks=[in_turn])
     for name, ratios in in_turn.ratios.items():
         median = statistics.median(ratios)
@@ -132,7 +132,7 @@ def time_autoencoder(folder: str, rounds: int) -> None:
     """The same for pretrain.py on the pictures of ``folder``; the bare loop has one batch, in memory."""
     import pytorch_lightning as pl
 
-    from genviz.runs.pretrain import pretrain
+    from genviz.pretraining.pretrain import pretrain
 
     class InTurn(pl.Callback):
         def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:  # noqa: ARG002
@@ -169,7 +169,7 @@ def time_autoencoder(folder: str, rounds: int) -> None:
         places = [f"paths.outputs={scratch}/outputs", f"paths.checkpoints={scratch}/checkpoints"]
         updates = BLOCK * (rounds + 1)
         words = [f"data.root={folder}", f"updates={updates}", f"validate_every={updates}"]
-        pretrain(program.compose(CONFIGS, "pretrain", [*words, *places]), callbacks=[in_turn])
+        pretrain(hydra_program.compose(CONFIGS, "pretrain", [*words, *places]), callbacks=[in_turn])
     print(f"\nautoencoder: median ratio {statistics.median(in_turn.ratios):.3f} of {rounds} rounds of {BLOCK} updates")
     print(f"autoencoder: peak memory {_peak_megabytes():.0f} MB, with the bare loop's networks")
 
@@ -177,11 +177,11 @@ def time_autoencoder(folder: str, rounds: int) -> None:
 def peak(case: str, who: str, updates: int = 20) -> None:
     """Make some updates and print this process's peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
-        config = program.compose(CONFIGS, "train", overrides(case, updates, Path(folder)))
+        config = hydra_program.compose(CONFIGS, "train", overrides(case, updates, Path(folder)))
         outline = build.sketch(config.classifier)
         target = build.target(config, outline)
         if who == "ours":
-            from genviz.runs.train import train
+            from genviz.training.train import train
 
             train(config, target)
         else:

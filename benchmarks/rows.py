@@ -27,11 +27,11 @@ from sheets import EIGHT, Row, draw, judged, outputs
 from torch import Tensor
 from tqdm import tqdm
 
-from genviz import build
-from genviz.commands import program
-from genviz.data import Centres
-from genviz.folders import find_pictures
-from genviz.images import display, read_image, resize
+from genviz.commands import hydra_program
+from genviz.images.folders import find_pictures
+from genviz.images.pictures import display, read_image, resize
+from genviz.pretraining.data import Centres
+from genviz.training import build
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE = 114
@@ -63,7 +63,7 @@ def main() -> None:
     centres = Centres(found, size=224, shorter=224)
     kept = [picture for picture in (centres[number] for number in range(len(centres))) if picture is not None]
     real = torch.stack(kept) / 255
-    config = program.compose("train", ["target=class:1", *words])
+    config = hydra_program.compose("train", ["target=class:1", *words])
     classifier = build.classifier(config.classifier)
 
     def look(images: Tensor) -> Tensor:

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from overhead import CONFIGS, _peak_megabytes, bare_updates
 
-from genviz import build
-from genviz.commands import program
-from genviz.runs.batch import Batch
-from genviz.runs.classes import choosing
-from genviz.runs.sweep import Sweep
+from genviz.analysis.class_setup import choosing
+from genviz.commands import hydra_program
+from genviz.sweeps.sweep import Sweep
+from genviz.training import build
+from genviz.training.batch import Batch
 
 SQUEEZENET = ["classifier=squeezenet1_0", "classifier.weights=random"]
 CASES = {
@@ -55,7 +55,7 @@ class InTurn(Sweep):
 def made(case: str, batch: int, targets: int, folder: str, *words: str) -> tuple[Any, list[Any]]:
     """The configuration of a case, and its targets."""
     places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
-    config = program.compose(
+    config = hydra_program.compose(
         CONFIGS, "train", [*CASES[case], f"targets=class:1-{targets}", f"batch={batch}", *words, *places]
     )
     config.target = None

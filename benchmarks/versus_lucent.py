@@ -1,10 +1,9 @@
 """Seconds an update beside lucent's: python benchmarks/versus_lucent.py
 
-In one process, the same network (random weights), size (224) and target are given to `genviz.visualization.visualize`
-and to lucent's ``render_vis``, in turn, each as a user calls it: Fourier coefficients, Adam 0.05, the mean of a channel
-or a class's score, no regularizer. Printed are the medians over the rounds. Then what a shallow target costs of a deep.
-
-Needs lucent: pip install --no-deps torch-lucent==0.1.8 kornia==0.4.1 && pip install ipython decorator future
+In one process, the same network (random weights), size (224) and target are given to
+`genviz.analysis.visualization.visualize` and to lucent's ``render_vis``, in turn, each as a user calls it: Fourier
+coefficients, Adam 0.05, the mean of a channel or a class's score, no regularizer. Printed are the medians over the
+rounds. Then what a shallow target costs of a deep.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from functools import partial
 
 import torch
 
+from genviz.analysis.visualization import visualize
 from genviz.classifiers.from_module import from_module
 from genviz.objectives.activation import Activation
-from genviz.transforms import RandomViews
-from genviz.visualization import visualize
+from genviz.transforms.views import RandomViews
 
 SIZE = 224
 CASES = (

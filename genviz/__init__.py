@@ -4,9 +4,10 @@ A generator makes images, a frozen classifier looks at them, an objective scores
 regularizers charge for unnatural images, and an optimizer changes the generator.
 """
 
-from genviz import torchvision_guard
-from genviz.version import __version__
-
-torchvision_guard.install()
+from genviz.classifiers import torchvision_guard
 
 __all__ = ["__version__"]
+
+__version__ = "0.1.0"  # packaging reads it here
+
+torchvision_guard.install()

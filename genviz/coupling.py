@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from genviz.images.randomness import Streams
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
-from genviz.objectives.each import Each
-from genviz.objectives.together import Together
-from genviz.randomness import Streams
-from genviz.readout import read, weighted
-from genviz.targets import Target
-from genviz.transforms import Transform
+from genviz.objectives.per_image import PerImage
+from genviz.objectives.sum import Sum
+from genviz.targets.grammar import Target
+from genviz.targets.responses import read, weighted
+from genviz.transforms.transform import Transform
 
 
 class Coupling(pl.LightningModule):
@@ -29,7 +29,7 @@ class Coupling(pl.LightningModule):
 
     Args:
         target: what the metrics report; several for a batch that is divided among them evenly, in their order, with an
-            objective `Each`.
+            objective `PerImage`.
         optimizer: makes an optimizer of the generator's trainable parameters.
         schedule: the learning rate's share at an update; None for 1.
         streams: those that the generator draws from, one an image; the transforms draw from them, too.
@@ -88,7 +88,7 @@ class Coupling(pl.LightningModule):
     def _metrics(self, values: Mapping[str, Tensor], seen: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """For each target what its images' ``values`` (n,) are, and what was ``seen`` of its units."""
         count = len(self.targets)
-        if isinstance(self.objective, Together | Each) and len(self.objective.scores) > 1:
+        if isinstance(self.objective, Sum | PerImage) and len(self.objective.scores) > 1:
             values = {**values, **{f"score/{name}": part for name, part in self.objective.scores.items()}}
         metrics = []
         for number, target in enumerate(self.targets):

@@ -52,7 +52,7 @@ class Generator(nn.Module, ABC):
     """How many updates have been made; the training sets it, for generators that grow."""
 
     holds_many: bool = False
-    """Whether its constructor takes ``streams``, a `genviz.randomness.Streams`, and holds an image for each."""
+    """Whether its constructor takes ``streams``, a `genviz.images.randomness.Streams`, and holds an image for each."""
 
     @classmethod
     def sha256_of(cls, **settings: Any) -> str | None:  # noqa: ARG003

@@ -4,11 +4,11 @@ import pytest
 import torch
 from conftest import CONFIGS
 
-from genviz import build, checks, choice
 from genviz.errors import UserError
 from genviz.generators.pixels import Pixels
 from genviz.generators.pretrained import Sizes
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
+from genviz.training import build, default_classifier, settings
 
 
 def choices(group):
@@ -29,7 +29,7 @@ def test_classifiers(compose, name):
     if name == "efficientnet_lite0":
         pytest.importorskip("efficientnet_lite_pytorch")
     config = compose("target=class:harmonica", f"classifier={name}", "classifier.weights=random", *words)
-    choice.choose(config)
+    default_classifier.choose(config)
     outline = build.sketch(config.classifier)
     assert str(build.target(config, outline)) == "class:harmonica"
     made = build.classifier(config.classifier)
@@ -184,10 +184,10 @@ def test_optimizers(compose, name):
 def test_students(compose, name):
     words = ["teacher=squeezenet1_1", "teacher.weights=random", "trainer.accelerator=cpu"]
     config = compose("data.root=photos", f"student={name}", *words, name="distill")
-    checks.check_distillation(config)
+    settings.check_distillation(config)
     assert config.student.input_size == 128
     if name == "heads":
-        from genviz.runs.distill_heads import _module, _teachers
+        from genviz.pretraining.distill_heads import _module, _teachers
 
         module = _module(config, _teachers(config), build.classifier(config.student.trunk), [])
         assert [sum(p.numel() for p in head.parameters()) for head in module.heads] == [
@@ -209,7 +209,7 @@ def test_a_teacher_is_a_classifier(compose):
 
 @pytest.mark.parametrize("name", choices("trainer"))
 def test_trainers(compose, name):
-    from genviz.runs.trainer import make_trainer
+    from genviz.training.trainer import make_trainer
 
     settings = build.plain(compose("target=class:1", f"trainer={name}", "trainer.accelerator=cpu"))["trainer"]
     assert make_trainer(settings, [], updates=3).max_steps == 3
@@ -228,10 +228,10 @@ def test_the_papers_autoencoder_is_the_papers(compose):
 
 @pytest.mark.parametrize("name", choices("recipe"))
 def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
-    from genviz.runs.pretrain import _module
+    from genviz.pretraining.pretrain import _module
 
     config = compose("data.root=photos", f"recipe={name}", "trainer.accelerator=cpu", name="pretrain")
-    checks.check_pretraining(config)
+    settings.check_pretraining(config)
     module, _ = _module(config, 10)
     assert (module.eye is None) is (config.loss.weight_features == 0)
     assert module.decoder.image_size in ((130, 130), (224, 224))
@@ -260,7 +260,7 @@ def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
 )
 def test_settings_that_no_constructor_sees_are_checked(compose, words, says):
     with pytest.raises(UserError, match=says):
-        checks.check_training(compose("target=class:1", *words))
+        settings.check_training(compose("target=class:1", *words))
 
 
 @pytest.mark.parametrize(

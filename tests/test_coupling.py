@@ -1,17 +1,17 @@
-import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader
+from bare_trainer import fit
 
 from genviz.coupling import Coupling
 from genviz.generators.pixels import Pixels
+from genviz.images.randomness import Streams
 from genviz.objectives.activation import Activation
 from genviz.objectives.content import Content
-from genviz.objectives.together import Together
-from genviz.randomness import Streams
+from genviz.objectives.sum import Sum
 from genviz.regularizers.parameter_norm import ParameterNorm
 from genviz.regularizers.total_variation import TotalVariation
-from genviz.targets import parse_target
-from genviz.transforms import RandomRoll, RandomViews
+from genviz.targets.grammar import parse_target
+from genviz.transforms.roll import RandomRoll
+from genviz.transforms.views import RandomViews
 
 
 def couple(classifier, text="class:harmonica", warm_up=0, **parts):
@@ -23,15 +23,6 @@ def couple(classifier, text="class:harmonica", warm_up=0, **parts):
         "optimizer": lambda parameters: torch.optim.Adam(parameters, lr=0.05),
     }
     return Coupling(classifier=classifier, target=target, **{**settings, **parts})
-
-
-def fit(coupling, updates, checkpoint=None):
-    trainer = pl.Trainer(
-        max_steps=updates, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False,
-    )  # fmt: skip
-    trainer.fit(coupling, DataLoader(range(updates), batch_size=None), ckpt_path=checkpoint)
-    return trainer
 
 
 def test_the_loss_is_the_sentence(classifier):
@@ -108,12 +99,12 @@ def test_the_sum_of_several_objectives_reports_each(classifier):
         "activation": Activation(target, classifier.outline, weight=2.0),
         "content": Content(target, classifier.outline, image=picture, at="layer:conv1", weight=0.5),
     }
-    metrics = couple(classifier, objective=Together(parts)).training_step(None, 0)["metrics"][0]
+    metrics = couple(classifier, objective=Sum(parts)).training_step(None, 0)["metrics"][0]
     torch.testing.assert_close(metrics["score"], metrics["score/activation"] + metrics["score/content"])
     images = couple(classifier).generator().images
     distance = (classifier(images, ["conv1"])["conv1"] - classifier(picture, ["conv1"])["conv1"]).square().sum()
     torch.testing.assert_close(metrics["score/content"], -0.5 * distance.detach() / 2)
-    alone = couple(classifier, objective=Together({"activation": parts["activation"]})).training_step(None, 0)
+    alone = couple(classifier, objective=Sum({"activation": parts["activation"]})).training_step(None, 0)
     assert not any(name.startswith("score/") for name in alone["metrics"][0])
 
 

@@ -5,9 +5,9 @@ import pytest
 from conftest import CONFIGS, TINY
 from PIL import Image
 
-from genviz import build, checks
-from genviz.runs.figure import panels
-from genviz.runs.train import train
+from genviz.sweeps.figure import panels
+from genviz.training import build, settings
+from genviz.training.train import train
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
 OF_GENERATORS = ["despraz2017", "despraz2017_figure8", "despraz2017_figure8_pretrained", "pretrained_views"]
@@ -51,7 +51,7 @@ def test_a_papers_experiment_runs(compose, pictures, name):
         figure = compose(f"experiment={name}", f"classifier={next(iter(config.panels))}")
         wanted = panels(figure)[0][0].target
     config.target = STAND_INS.get(wanted.partition(":")[0], wanted)
-    checks.check_training(config)
+    settings.check_training(config)
     assert train(config, build.target(config, build.sketch(config.classifier))) == 0
     assert f"-{name}" in build.names(config).generator
 
@@ -62,7 +62,7 @@ def test_each_panel_of_a_figure_can_be_made(compose, pictures, name):
     for network in compose(f"experiment={name}").panels:
         config = compose(f"experiment={name}", f"classifier={network}", *pictures)
         for panel in [panel for row in panels(config) for panel in row]:
-            checks.check_training(panel)
+            settings.check_training(panel)
             outline = build.sketch(panel.classifier)
             build.objective(panel, build.target(panel, outline), outline)
             build.regularizers(panel)

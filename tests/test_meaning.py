@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 
-from genviz import build
 from genviz.classifiers.small import SmallClassifier
-from genviz.commands import program
-from genviz.images import read_image
-from genviz.runs.train import train
+from genviz.commands import hydra_program
+from genviz.images.pictures import read_image
+from genviz.training import build
+from genviz.training.train import train
 
 WORDS = [
     *("classifier=small", "trainer.accelerator=cpu", "logger=none"),
@@ -21,7 +21,7 @@ ROOTS = ("outputs", "checkpoints")
 
 
 def made(tmp_path, *words):
-    config = program.compose("train", [*words, *WORDS, *(f"paths.{root}={tmp_path}/{root}" for root in ROOTS)])
+    config = hydra_program.compose("train", [*words, *WORDS, *(f"paths.{root}={tmp_path}/{root}" for root in ROOTS)])
     assert train(config, build.target(config, build.sketch(config.classifier))) == 0
     (path,) = tmp_path.glob("outputs/*/*/*/result.json")
     return json.loads(path.read_text())

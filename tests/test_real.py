@@ -5,13 +5,13 @@ import json
 import pytest
 import torch
 
-from genviz import build
+from genviz.analysis import examples
+from genviz.analysis.contributions import contributions
 from genviz.classifiers.torchvision import TorchvisionClassifier
-from genviz.commands import program
-from genviz.contributions import contributions
-from genviz.gallery import examples
-from genviz.images import read_image
-from genviz.runs.train import train
+from genviz.commands import hydra_program
+from genviz.images.pictures import read_image
+from genviz.training import build
+from genviz.training.train import train
 
 pytestmark = pytest.mark.real
 
@@ -26,7 +26,7 @@ def words(data):
 
 @pytest.fixture(scope="module")
 def squeezenet(data):
-    config = program.compose("train", ["target=class:1", *words(data)])
+    config = hydra_program.compose("train", ["target=class:1", *words(data)])
     return build.classifier(config.classifier)
 
 

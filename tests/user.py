@@ -44,7 +44,7 @@ def slow_after(updates, command):
     """The command of a program whose later updates take so long that who looks on can end it there."""
     code = f"""
 import runpy, sys, time
-from genviz.callbacks.monitor import Monitor
+from genviz.training.callbacks.monitor import Monitor
 Monitor.on_train_batch_start = lambda self, trainer, *given: time.sleep(0.5 * (trainer.global_step >= {updates}))
 sys.argv = {command[1:]!r}
 runpy.run_path(sys.argv[0], run_name="__main__")

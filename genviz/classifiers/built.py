@@ -18,7 +18,7 @@ from genviz.classifiers.torchvision import fill
 from genviz.classifiers.weights import RANDOM, Weights, fingerprint
 from genviz.errors import UserError
 from genviz.files import sha256
-from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Outline
 
 _RANDOM_SEED = 0  # weights=random is one and the same network, whatever the run's seed

@@ -13,7 +13,7 @@ from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.outline import sketch_network
 from genviz.classifiers.weights import fingerprint
 from genviz.errors import UserError
-from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 
 
 def from_module(

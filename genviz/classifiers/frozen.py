@@ -14,7 +14,7 @@ from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
 from genviz.classifiers.taps import INPUT, look, module_of
 from genviz.classifiers.winograd import quicken
 from genviz.errors import UserError
-from genviz.images import resize
+from genviz.images.pictures import resize
 from genviz.interfaces import SCORES, Classifier, Outline
 
 

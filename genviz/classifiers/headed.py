@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file
 from torch import fx, nn
 
-from genviz import shipped
 from genviz.classifiers import vgg_file
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.heads import Heads, HeadsFile, Join, Shape
@@ -22,7 +21,7 @@ from genviz.classifiers.outline import build, check_resize, labels_of, sketch_ne
 from genviz.classifiers.torchvision import TorchvisionClassifier, drawn, fill
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, find
 from genviz.errors import UserError
-from genviz.files import sha256
+from genviz.files import SHIPPED, intact, sha256, shipped
 from genviz.interfaces import Outline
 
 HEADS, TRUNK = "heads.safetensors", "vgg16.safetensors"
@@ -157,12 +156,12 @@ def _known(heads: str) -> HeadsFile:
         return HeadsFile.read(_path(heads))
     except UserError:
         if heads == DEFAULT:
-            shipped.intact(HEADS)
+            intact(HEADS)
         raise
 
 
 def _path(heads: str) -> Path:
-    return shipped.place(HEADS) if heads == DEFAULT else Path(heads).expanduser()
+    return shipped(HEADS) if heads == DEFAULT else Path(heads).expanduser()
 
 
 def _weights(known: HeadsFile, weights: str) -> Weights:
@@ -175,8 +174,8 @@ def _weights(known: HeadsFile, weights: str) -> Weights:
         return drawn(known.architecture, known.shapes[0].classes, _ANY_SIZE)
     if weights != DEFAULT:
         return find(known.architecture, weights, whole=False)
-    if known.trunk_sha256 == shipped.SHA256[TRUNK]:
-        return Weights(load_file(shipped.intact(TRUNK)), TRUNK, known.trunk_sha256)
+    if known.trunk_sha256 == SHIPPED[TRUNK]:
+        return Weights(load_file(intact(TRUNK)), TRUNK, known.trunk_sha256)
     found = find(known.architecture, DEFAULT)
     if found.sha256 != known.trunk_sha256:
         raise UserError(
@@ -189,13 +188,13 @@ def _weights(known: HeadsFile, weights: str) -> Weights:
 def _headed(heads: str, weights: str) -> tuple[nn.Module, InputSpace, str, str, str]:
     """A part of a network with heads on top: itself, input space, what it is, hashes of all and of what is below."""
     known = _known(heads)
-    path = shipped.intact(HEADS) if heads == DEFAULT else _path(heads)
+    path = intact(HEADS) if heads == DEFAULT else _path(heads)
     network, _ = cut(known.architecture, known.layers, known.shapes)
     found = _weights(known, weights)
     fill(network, found, known.architecture, without="heads.")
     network.heads = known.load(path)
     whose = f"{known.architecture.upper()}'s" if weights == DEFAULT else f"of {found.source}"
-    both = found.sha256 + (shipped.SHA256[HEADS] if heads == DEFAULT else sha256(path))
+    both = found.sha256 + (SHIPPED[HEADS] if heads == DEFAULT else sha256(path))
     return (
         network,
         found.input_space or InputSpace(**known.input_space),

@@ -20,7 +20,7 @@ from genviz.classifiers.taps import INPUT, trace
 from genviz.classifiers.weights import DEFAULT, entry, has_entries
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer, Outline
-from genviz.labels import nearest
+from genviz.targets.labels import nearest
 
 _WEIGHING = (nn.Linear, nn.Conv2d)
 _PASSIVE = (nn.AdaptiveAvgPool2d, nn.AvgPool2d, nn.Dropout, nn.Flatten, nn.Identity)

@@ -12,15 +12,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
-from genviz import shipped
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.outline import check_resize, labels_of, sketch_network
 from genviz.classifiers.plain import WIDTHS, PlainNetwork
 from genviz.classifiers.weights import DEFAULT, RANDOM, fingerprint
 from genviz.errors import UserError
-from genviz.files import atomic_write, sha256
-from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+from genviz.files import atomic_write, intact, sha256
+from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Outline
 
 FILE = "small.safetensors"
@@ -155,4 +154,4 @@ def _load(path: Path) -> nn.Module:
 
 
 def _path(weights: str) -> Path:
-    return shipped.intact(FILE) if weights == DEFAULT else Path(weights).expanduser()
+    return intact(FILE) if weights == DEFAULT else Path(weights).expanduser()

@@ -13,7 +13,7 @@ from genviz.classifiers.input_space import AUTO, OXFORD_MEAN, InputSpace, caffe,
 from genviz.classifiers.outline import build, check_resize, sketch, without_weights
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries
 from genviz.errors import UserError
-from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Outline
 
 _RANDOM_SEED = 0

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from genviz.classifiers import caffe_file, keras_file, state_dict, vgg_file
 from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.server import why_unreachable
 from genviz.errors import UserError
 from genviz.files import sha256
-from genviz.network import why_unreachable
 
 DEFAULT, RANDOM = "default", "random"
 _ROUTE_SECONDS = 5.0  # to find out that there is no network

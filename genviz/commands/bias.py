@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 def bias(config: DictConfig) -> int:
     """Write the report on a class; return the exit code."""
-    from genviz import checks, choice
+    from genviz.training import default_classifier, settings
 
-    checks.check_bias(config)
-    choice.choose(config)
+    settings.check_bias(config)
+    default_classifier.choose(config)
 
-    from genviz.runs import bias
+    from genviz.analysis import class_report
 
-    return bias.bias(config)
+    return class_report.bias(config)
 
 
 command = configured(bias, "Report on a class and on what else excites its filters.")

@@ -22,14 +22,14 @@ def configured(run: Callable[[DictConfig], int], help: str) -> click.Command:
     name = run.__name__
 
     def callback(words: tuple[str, ...]) -> None:
-        from genviz.commands import program  # Hydra takes a while
+        from genviz.commands import hydra_program  # Hydra takes a while
 
-        program.run(run, name=name, words=words, called=click.get_current_context().command_path)
+        hydra_program.run(run, name=name, words=words, called=click.get_current_context().command_path)
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from genviz.commands import program
+        from genviz.commands import hydra_program
 
-        return [CompletionItem(word) for word in program.completions(name, incomplete)]
+        return [CompletionItem(word) for word in hydra_program.completions(name, incomplete)]
 
     return click.Command(
         name,

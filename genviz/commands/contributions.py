@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 def contributions(config: DictConfig) -> int:
     """List what the filters of a layer contribute to a class; return the exit code."""
-    from genviz import checks, choice
+    from genviz.training import default_classifier, settings
 
-    checks.check_contributions(config)
-    choice.choose(config)
+    settings.check_contributions(config)
+    default_classifier.choose(config)
 
-    from genviz.runs import contributions
+    from genviz.analysis import contributions_table
 
-    return contributions.contributions(config)
+    return contributions_table.contributions(config)
 
 
 command = configured(contributions, "List the filters that a class is made of.")

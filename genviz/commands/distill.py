@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 def distill(config: DictConfig) -> int:
     """Distill the configured student; return the exit code."""
-    from genviz import checks
+    from genviz.training import settings
 
-    checks.check_distillation(config)
+    settings.check_distillation(config)
 
-    from genviz.runs import distill
+    from genviz.pretraining import distill
 
     return distill.distill(config)
 

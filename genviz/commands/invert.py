@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 def invert(config: DictConfig) -> int:
     """Invert the configured pictures from each layer; return the exit code."""
-    from genviz import checks
+    from genviz.training import settings
 
-    checks.check_inversions(config)
+    settings.check_inversions(config)
 
-    from genviz.runs import invert
+    from genviz.analysis import inversions
 
-    return invert.invert(config)
+    return inversions.invert(config)
 
 
 command = configured(invert, "Measure how well each layer can be inverted.")

@@ -14,7 +14,7 @@ def command(containing: str, labels: str | None) -> None:
     With CONTAINING, those whose label contains it.
     """
     from genviz.classifiers.outline import sketch
-    from genviz.labels import slug
+    from genviz.targets.labels import slug
 
     wanted = slug(containing)
     for index, label in enumerate(sketch("vgg16", labels=labels).labels):

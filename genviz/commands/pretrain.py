@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 def pretrain(config: DictConfig) -> int:
     """Pretrain the configured autoencoder; return the exit code."""
-    from genviz import checks
+    from genviz.training import settings
 
-    checks.check_pretraining(config)
+    settings.check_pretraining(config)
 
-    from genviz.runs import pretrain
+    from genviz.pretraining import pretrain
 
     return pretrain.pretrain(config)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from genviz.review.write import Review
+    from genviz.reports.review.write import Review
 
 
 @click.command("review")
@@ -21,14 +21,14 @@ def command(folder: Path, pictures: Path | None) -> None:
     FOLDER is what genviz train writes to, outputs/. A browser opens the page, index.html, without a server;
     index.csv is the table.
     """
-    from genviz.review.write import review
+    from genviz.reports.review.write import review
 
     for line in _lines(review(folder.expanduser(), pictures), with_pictures=pictures is not None):
         click.echo(line)
 
 
 def _lines(made: Review, *, with_pictures: bool) -> list[str]:
-    from genviz.review.collect import told
+    from genviz.reports.review.collect import told
 
     runs = made.collection.runs
     verdicts = Counter(run.judged[0].verdict for run in runs)

@@ -16,8 +16,8 @@ def command(folder: str, file: Path, size: int | None) -> None:
 
     FOLDER holds the pictures, however nested; FILE is written, mine.safetensors for instance.
     """
-    from genviz.folders import find_pictures
     from genviz.generators import spectrum
+    from genviz.images.folders import find_pictures
 
     file = file.expanduser()
     found = spectrum.measure(find_pictures(folder, "spectrum").pictures, spectrum.SIZE if size is None else size)

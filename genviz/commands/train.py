@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
 def train(config: DictConfig) -> int:
     """Make the configured figure, sweep or target; return the exit code."""
-    from genviz import build, checks, choice
-    from genviz.selections import find_selections
+    from genviz.targets.selections import find_selections
+    from genviz.training import build, default_classifier, settings
 
     if config.panels is not None and config.get("target", None) is None and config.targets is None:
-        from genviz.runs.figure import draw
+        from genviz.sweeps.figure import draw
 
         return draw(config)
-    checks.check_training(config)
-    choice.choose(config)
+    settings.check_training(config)
+    default_classifier.choose(config)
     outline = build.sketch(config.classifier)
     if config.targets is not None:
-        from genviz.runs.classes import choosing
-        from genviz.runs.sweep import sweep
+        from genviz.analysis.class_setup import choosing
+        from genviz.sweeps.sweep import sweep
 
         config.target = None
         return sweep(config, build.targets(config, outline, choosing(config)))
     if find_selections(config.target):
-        from genviz.runs.classes import resolve
+        from genviz.analysis.class_setup import resolve
 
         resolve(config)
     target = build.target(config, outline)
 
-    from genviz.runs import train
+    from genviz.training import train
 
     return train.train(config, target)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from genviz.errors import UserError
 from genviz.files import atomic_write
 from genviz.generators.decoder import Decoder
-from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 
 KEY = "genviz"
 """Of the metadata; all in one, since safetensors writes several in random order."""

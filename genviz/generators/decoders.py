@@ -1,7 +1,7 @@
 """The decoders of several images at once: each its own weights, or one's weights and each its own statistics.
 
-Their tensors are those of the single decoders, side by side (see `genviz.side_by_side`). On a CPU, which one image
-keeps busy, the images are made one after the other, in the bits of each by itself; elsewhere together.
+Their tensors are those of the single decoders, side by side (see `genviz.generators.stacking`). On a CPU, which one
+image keeps busy, the images are made one after the other, in the bits of each by itself; elsewhere together.
 
 Four of the paper's, forward and backward on two cores, in plain layers: 0.63 s one after the other, 0.78 s as grouped
 convolutions, 1.19 s by `torch.func.vmap`.
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from genviz.generators.decoder import Decoder
-from genviz.side_by_side import join
+from genviz.generators.stacking import join
 
 
 class Decoders(nn.Sequential):

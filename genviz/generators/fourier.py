@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from genviz.errors import UserError
-from genviz.images import COLOUR_CORRELATION
+from genviz.images.pictures import COLOUR_CORRELATION
+from genviz.images.randomness import Streams
 from genviz.interfaces import Generator, Sample
-from genviz.randomness import Streams
 
 
 class Fourier(Generator):

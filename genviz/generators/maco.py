@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genviz import shipped
 from genviz.errors import UserError
+from genviz.files import intact
 from genviz.generators import spectrum
+from genviz.images.randomness import Streams
 from genviz.interfaces import Generator, Sample
-from genviz.randomness import Streams
 
 FILE = "spectrum.safetensors"
 _NOT_ZERO = 1e-5  # added to a standard deviation
@@ -79,4 +79,4 @@ def _standardized(values: Tensor) -> Tensor:
 def _path(weights: str) -> Path:
     if not isinstance(weights, str):
         raise UserError(f"generator.weights={weights} is no name")
-    return shipped.intact(FILE) if weights == "default" else Path(weights).expanduser()
+    return intact(FILE) if weights == "default" else Path(weights).expanduser()

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from genviz.errors import UserError
 from genviz.generators.pixels import Pixels
-from genviz.images import resize
+from genviz.images.pictures import resize
+from genviz.images.randomness import Streams
 from genviz.interfaces import Generator, Sample
-from genviz.randomness import Streams
 
 _SMALLEST = 32  # pixels; what is smaller shows a network nothing
 

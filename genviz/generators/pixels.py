@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from genviz.errors import UserError
-from genviz.images import MEAN_COLOUR, read_upright, resize
+from genviz.images.pictures import MEAN_COLOUR, read_upright, resize
+from genviz.images.randomness import Streams
 from genviz.interfaces import Generator, Sample
-from genviz.randomness import Streams
 
 _RANGES = ("sigmoid", "open", "clipped")
 _QUANTILE = 0.95  # of U(-1, 1), in Mahendran & Vedaldi's code

@@ -9,15 +9,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from genviz import shipped
 from genviz.errors import UserError
+from genviz.files import intact
 from genviz.generators import decoder_file
 from genviz.generators.decoder import EPSILON, Decoder
 from genviz.generators.decoder_file import Sizes
 from genviz.generators.decoders import SharedDecoder
-from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
+from genviz.images.randomness import Streams
 from genviz.interfaces import Generator, Sample
-from genviz.randomness import Streams
 
 FILE = "decoder.safetensors"
 _CHOICES = {"code": ("gains", "standardized"), "statistics": ("moving", "image", "training")}
@@ -133,4 +133,4 @@ class Pretrained(Generator):
 def _path(weights: str) -> Path:
     if not isinstance(weights, str):
         raise UserError(f"generator.weights={weights} is no name")
-    return shipped.intact(FILE) if weights == "default" else Path(weights).expanduser()
+    return intact(FILE) if weights == "default" else Path(weights).expanduser()

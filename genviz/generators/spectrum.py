@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from genviz.errors import UserError
 from genviz.files import atomic_write
-from genviz.images import COLOUR_CORRELATION, UNREADABLE, read_picture
+from genviz.images.pictures import COLOUR_CORRELATION, UNREADABLE, read_picture
 
 KEY = "genviz"
 """Of the metadata; all in one, since safetensors writes several in random order."""

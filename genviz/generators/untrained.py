@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from genviz.errors import UserError
 from genviz.generators.decoder import EPSILON, Decoder
 from genviz.generators.decoders import Decoders
-from genviz.images import COLOUR_CORRELATION, IMAGENET_MEAN, IMAGENET_STD
+from genviz.images.pictures import COLOUR_CORRELATION, IMAGENET_MEAN, IMAGENET_STD
+from genviz.images.randomness import Streams
 from genviz.interfaces import Generator, Sample
-from genviz.randomness import Streams
 
 _CHOICES = {"output": ("standardized", "sigmoid", "decorrelated"), "statistics": ("moving", "image")}
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from genviz.errors import UserError
 from genviz.interfaces import Objective, Outline
-from genviz.readout import position, responses, weighted
-from genviz.targets import Target, Unit
+from genviz.targets.grammar import Target, Unit
+from genviz.targets.responses import position, responses, weighted
 
 
 class Activation(Objective):

@@ -14,12 +14,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from genviz.errors import UserError
-from genviz.folders import find_pictures
-from genviz.images import UNREADABLE, read_upright, resize
+from genviz.images.folders import find_pictures
+from genviz.images.pictures import UNREADABLE, read_upright, resize
 from genviz.interfaces import SCORES, Classifier, Outline
 from genviz.objectives.reference import Remembering, see
-from genviz.readout import read, weighted
-from genviz.targets import Target, parse_target
+from genviz.targets.grammar import Target, parse_target
+from genviz.targets.responses import read, weighted
 
 _BLOCKS = (
     "conv1+layer1+layer2+layer3+layer4",  # ResNets

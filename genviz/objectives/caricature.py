@@ -10,8 +10,8 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
-from genviz.readout import select, weighted
-from genviz.targets import Target
+from genviz.targets.grammar import Target
+from genviz.targets.responses import select, weighted
 
 
 class Caricature(Reference):

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
-from genviz.readout import select, weighted
-from genviz.targets import Target, parse_target
+from genviz.targets.grammar import Target, parse_target
+from genviz.targets.responses import select, weighted
 
 
 class Content(Reference):

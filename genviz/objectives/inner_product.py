@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.folders import find_pictures
-from genviz.images import UNREADABLE, read_upright, resize
+from genviz.images.folders import find_pictures
+from genviz.images.pictures import UNREADABLE, read_upright, resize
 from genviz.interfaces import Classifier, Objective, Outline
-from genviz.readout import position, responses, weighted
-from genviz.targets import Target
+from genviz.targets.grammar import Target
+from genviz.targets.responses import position, responses, weighted
 
 
 class InnerProduct(Objective):

@@ -11,8 +11,8 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
-from genviz.readout import select, weighted
-from genviz.targets import Target, Unit
+from genviz.targets.grammar import Target, Unit
+from genviz.targets.responses import select, weighted
 
 
 class Inversion(Reference):

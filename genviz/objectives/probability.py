@@ -8,8 +8,8 @@ from torch import Tensor
 
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Objective, Outline
-from genviz.readout import weighted
-from genviz.targets import Target
+from genviz.targets.grammar import Target
+from genviz.targets.responses import weighted
 
 
 class Probability(Objective):

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.images import read_upright, resize
+from genviz.images.pictures import read_upright, resize
 from genviz.interfaces import Classifier, Objective
-from genviz.targets import Target
+from genviz.targets.grammar import Target
 
 
 class Remembering(Objective, ABC):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from genviz.interfaces import Objective, Outline
-from genviz.readout import select, weighted
-from genviz.targets import Target
+from genviz.targets.grammar import Target
+from genviz.targets.responses import select, weighted
 
 
 class SquaredActivation(Objective):

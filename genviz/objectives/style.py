@@ -11,8 +11,8 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
-from genviz.readout import weighted
-from genviz.targets import Target, parse_target
+from genviz.targets.grammar import Target, parse_target
+from genviz.targets.responses import weighted
 
 
 class Style(Reference):

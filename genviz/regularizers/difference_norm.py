@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genviz.images import IMAGENET_STD
+from genviz.images.pictures import IMAGENET_STD
 from genviz.interfaces import Regularizer, Sample
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.images import centred
+from genviz.images.pictures import centred
 from genviz.interfaces import Regularizer, Sample
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.images import centred
+from genviz.images.pictures import centred
 from genviz.interfaces import Regularizer, Sample
 
 

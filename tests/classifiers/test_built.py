@@ -129,8 +129,8 @@ def test_efficientnet_lite0_knows_what_is_on_the_pictures(data, compose):
     """90 and 98 % of these 250; its weights' own account says 89 and 98 % of as many."""
     if "efficientnet_lite_pytorch" not in sys.modules:
         pytest.importorskip("efficientnet_lite_pytorch")
-    from genviz import build
-    from genviz.data import Centres, stack
+    from genviz.pretraining.data import Centres, stack
+    from genviz.training import build
 
     config = compose("target=class:1", "classifier=efficientnet_lite0",
                      f"classifier.weights={data}/efficientnet_lite0.safetensors")  # fmt: skip

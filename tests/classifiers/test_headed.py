@@ -10,8 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from genviz import shipped
-from genviz.build import classifier_name as build_classifier_name
+from genviz import files
 from genviz.classifiers import headed
 from genviz.classifiers.headed import HEADS, TRUNK, HeadedClassifier
 from genviz.classifiers.heads import Heads, HeadsFile, Join, Shape
@@ -19,7 +18,9 @@ from genviz.classifiers.outline import build
 from genviz.classifiers.taps import look
 from genviz.classifiers.torchvision import TorchvisionClassifier, drawn
 from genviz.errors import UserError
-from genviz.images import read_image
+from genviz.files import SHIPPED, intact, shipped
+from genviz.images.pictures import read_image
+from genviz.training.build import classifier_name as build_classifier_name
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def image():
 
 def a_whole_vgg16(path):
     """A file of all of VGG16 with the convolutions that come with genviz; its dense layers are a hole, zeros."""
-    convolutions = load_file(shipped.place(TRUNK))
+    convolutions = load_file(shipped(TRUNK))
     with torch.device("meta"):
         shapes = {name: value.shape for name, value in build("vgg16", 1000, 224, initialize=False).state_dict().items()}
     header, end = {}, 0
@@ -81,14 +82,14 @@ def test_convolutions_of_ones_own_get_the_heads(embedded, image, tmp_path):
 
 
 def test_its_convolutions_are_the_files(embedded):
-    for name, value in load_file(shipped.place(TRUNK)).items():
+    for name, value in load_file(shipped(TRUNK)).items():
         assert torch.equal(embedded.network.get_parameter(name), value.float())
 
 
 def test_its_scores_are_the_heads_mean(embedded, image):
     seen = embedded(image, ["pool5", "scores"])
-    known = HeadsFile.read(shipped.place(HEADS))
-    torch.testing.assert_close(seen["scores"], known.load(shipped.place(HEADS))(seen["pool5"]))
+    known = HeadsFile.read(shipped(HEADS))
+    torch.testing.assert_close(seen["scores"], known.load(shipped(HEADS))(seen["pool5"]))
     assert seen["scores"].shape == (1, 1000)
 
 
@@ -99,8 +100,8 @@ def test_it_says_what_is_vgg16s_and_what_is_ours(embedded):
 
 
 def test_what_it_has_shipped_is_what_was_recorded():
-    for name in shipped.SHA256:
-        shipped.intact(name)
+    for name in SHIPPED:
+        intact(name)
 
 
 def test_it_sees_what_the_pictures_show(embedded, data):
@@ -187,7 +188,7 @@ def test_a_layer_that_there_is_not_is_named(own):
 @pytest.mark.parametrize("missing", [True, False])
 def test_a_damaged_installation_says_which_hash_is_expected(name, missing, tmp_path, monkeypatch):
     for file in (TRUNK, HEADS):
-        shutil.copy(shipped.place(file), tmp_path)
+        shutil.copy(shipped(file), tmp_path)
     path = tmp_path / name
     if missing:
         path.unlink()
@@ -195,19 +196,17 @@ def test_a_damaged_installation_says_which_hash_is_expected(name, missing, tmp_p
         content = bytearray(path.read_bytes())
         content[-1000] ^= 1
         path.write_bytes(content)
-    monkeypatch.setattr(shipped, "folder", lambda _: tmp_path)
-    shipped.intact.cache_clear()
-    with pytest.raises(
-        UserError, match=f"{name}, which comes with genviz, is (missing|damaged).*{shipped.SHA256[name]}"
-    ):
+    monkeypatch.setattr(files, "shipped_folder", lambda _: tmp_path)
+    intact.cache_clear()
+    with pytest.raises(UserError, match=f"{name}, which comes with genviz, is (missing|damaged).*{SHIPPED[name]}"):
         HeadedClassifier()
-    shipped.intact.cache_clear()
+    intact.cache_clear()
 
 
 def test_the_files_are_small_enough_to_ship():
     """A wheel of 64 MB holds them, compressed as wheels are."""
-    assert sum(len(zlib.compress(shipped.place(name).read_bytes())) for name in shipped.SHA256) < 63e6
-    with safe_open(shipped.place(TRUNK), "pt") as file:
+    assert sum(len(zlib.compress(shipped(name).read_bytes())) for name in SHIPPED) < 63e6
+    with safe_open(shipped(TRUNK), "pt") as file:
         assert len(file.keys()) == 26
 
 

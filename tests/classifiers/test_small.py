@@ -4,10 +4,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from genviz import shipped
 from genviz.classifiers.plain import PlainNetwork
 from genviz.classifiers.small import FILE, SmallClassifier, export, input_space
 from genviz.errors import UserError
+from genviz.files import intact
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_what_is_no_small_network_is_one_line(tmp_path, exported, labels):
 
 
 def test_the_shipped_one_is_small_and_knows_imagenets_classes():
-    assert shipped.intact(FILE).stat().st_size <= 4_000_000
+    assert intact(FILE).stat().st_size <= 4_000_000
     classifier = SmallClassifier()
     assert len(classifier.outline.labels) == 1000
     assert classifier.outline.input_size == (128, 128)
@@ -87,8 +87,8 @@ def test_the_shipped_one_is_small_and_knows_imagenets_classes():
 @pytest.mark.real
 def test_the_shipped_one_sees_what_the_pictures_show(data):
     """On the hundred pictures that it was not trained on: chance is 0.5 for the first five of a thousand."""
-    from genviz.data import Centres, split
-    from genviz.folders import find_pictures
+    from genviz.images.folders import find_pictures
+    from genviz.pretraining.data import Centres, split
 
     pictures = find_pictures(data / "imagenet").pictures
     _, held_out = split(pictures, 10)

@@ -6,7 +6,7 @@ from torch import nn
 
 from genviz.generators.decoder import Decoder
 from genviz.generators.decoders import Decoders, SharedDecoder
-from genviz.side_by_side import split
+from genviz.generators.stacking import split
 
 SIZES = {"code_shape": (4, 5, 5), "widths": (6, 5, 4), "kernels": (2, 3, 4)}
 COUNT = 3

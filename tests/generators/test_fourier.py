@@ -5,8 +5,8 @@ import torch
 
 from genviz.errors import UserError
 from genviz.generators.fourier import Fourier
-from genviz.images import COLOUR_CORRELATION
-from genviz.randomness import Streams
+from genviz.images.pictures import COLOUR_CORRELATION
+from genviz.images.randomness import Streams
 
 
 @pytest.mark.parametrize("size", [(6, 8), (5, 7)])

@@ -8,8 +8,8 @@ from torch.func import functional_call
 from genviz.errors import UserError
 from genviz.generators import spectrum
 from genviz.generators.maco import Maco
-from genviz.images import COLOUR_CORRELATION
-from genviz.randomness import Streams
+from genviz.images.pictures import COLOUR_CORRELATION
+from genviz.images.randomness import Streams
 
 
 @pytest.fixture

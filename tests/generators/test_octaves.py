@@ -6,9 +6,9 @@ from PIL import Image
 from genviz.errors import UserError
 from genviz.generators.octaves import Octaves
 from genviz.generators.pixels import Pixels
-from genviz.images import MEAN_COLOUR, resize
+from genviz.images.pictures import MEAN_COLOUR, resize
+from genviz.images.randomness import Streams
 from genviz.optimizers.normalized_ascent import NormalizedAscent
-from genviz.randomness import Streams
 
 MEAN = torch.tensor(MEAN_COLOUR).view(3, 1, 1)
 

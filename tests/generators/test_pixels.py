@@ -5,8 +5,8 @@ from PIL import Image
 
 from genviz.errors import UserError
 from genviz.generators.pixels import Pixels
-from genviz.images import MEAN_COLOUR
-from genviz.randomness import Streams
+from genviz.images.pictures import MEAN_COLOUR
+from genviz.images.randomness import Streams
 
 
 def test_the_pixels_are_the_parameters():

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save, save_file
 
 from genviz.errors import UserError
 from genviz.generators import spectrum
-from genviz.images import COLOUR_CORRELATION
+from genviz.images.pictures import COLOUR_CORRELATION
 
 SHIPPED = ROOT / "checkpoints" / "spectrum.safetensors"
 

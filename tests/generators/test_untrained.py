@@ -3,7 +3,7 @@ import torch
 
 from genviz.errors import UserError
 from genviz.generators.untrained import Untrained
-from genviz.images import IMAGENET_MEAN, IMAGENET_STD
+from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 
 SMALL = {"code_shape": (8, 3, 3), "widths": (6, 5), "kernels": (2, 3)}
 

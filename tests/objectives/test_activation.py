@@ -3,7 +3,7 @@ import torch
 
 from genviz.interfaces import SCORES, Layer, Outline
 from genviz.objectives.activation import Activation
-from genviz.targets import parse_target
+from genviz.targets.grammar import parse_target
 
 LAYERS = (
     Layer("conv", "conv", (4, 3, 3)),

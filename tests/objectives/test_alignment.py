@@ -7,11 +7,11 @@ from PIL import Image
 from genviz.classifiers.outline import sketch
 from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
-from genviz.images import read_upright
+from genviz.images.pictures import read_upright
 from genviz.interfaces import Layer, Outline
 from genviz.objectives.alignment import Alignment
-from genviz.objectives.each import Each
-from genviz.targets import parse_target
+from genviz.objectives.per_image import PerImage
+from genviz.targets.grammar import parse_target
 
 NAMES = ("a.png", "b.png", "deep/c.png", "d.png")
 
@@ -107,7 +107,7 @@ def test_the_classes_of_a_sweep_share_a_look(folder, monkeypatch):
     looked = classifier.forward
     monkeypatch.setattr(classifier, "forward", lambda images, layers: looks.append(layers) or looked(images, layers))
     parts = [made(folder, f"class:{number}", classifier=classifier, count=1) for number in range(3)]
-    each = Each(parts)
+    each = PerImage(parts)
     each.remember(classifier, (12, 12))
     assert looks.count(("scores",)) == 4  # and then each its own picture
     assert len(looks) == 4 + 3

@@ -3,8 +3,8 @@ from conftest import TinyClassifier
 from PIL import Image
 
 from genviz.objectives.caricature import Caricature
-from genviz.objectives.together import Together
-from genviz.targets import Target, Unit
+from genviz.objectives.sum import Sum
+from genviz.targets.grammar import Target, Unit
 
 
 def made(tmp_path, weight=1.0):
@@ -19,7 +19,7 @@ def test_it_is_the_inner_product_with_what_was_active(tmp_path):
     reference = torch.randn(1, 4, 3, 3, dtype=torch.float64)
     objective.wanted = objective.keep({"conv1": reference})
     seen = torch.randn(2, 4, 3, 3, dtype=torch.float64)
-    for score, one in zip(Together({"caricature": objective})({"conv1": seen}), seen, strict=True):
+    for score, one in zip(Sum({"caricature": objective})({"conv1": seen}), seen, strict=True):
         product = size = 0.0
         for a, b in zip(one.flatten().tolist(), reference.flatten().tolist(), strict=True):
             product += a * max(b, 0)

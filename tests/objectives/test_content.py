@@ -5,8 +5,8 @@ from conftest import TinyClassifier
 from genviz.errors import UserError
 from genviz.interfaces import Layer, Outline
 from genviz.objectives.content import Content
-from genviz.objectives.together import Together
-from genviz.targets import parse_target
+from genviz.objectives.sum import Sum
+from genviz.targets.grammar import parse_target
 
 LAYERS = (Layer("a", "0", (3, 4, 4)), Layer("b", "1", (2, 2, 2)), Layer("scores", "scores", (6,)))
 OUTLINE = Outline(tuple("uvwxyz"), LAYERS, {}, (8, 8))
@@ -31,7 +31,7 @@ def test_it_is_half_the_squared_distance(text, at):
     assert objective.layers == ("a", "b")
     wanted, seen = activations(1), activations(2)
     objective.wanted = wanted
-    for number, score in enumerate(Together({"content": objective})(seen)):
+    for number, score in enumerate(Sum({"content": objective})(seen)):
         total = 0.0
         for name, weight in (("a", 1.0), ("b", 2.0)):
             pairs = zip(seen[name][number].flatten().tolist(), wanted[name].flatten().tolist(), strict=True)

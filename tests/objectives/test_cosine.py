@@ -4,7 +4,7 @@ from PIL import Image
 
 from genviz.errors import UserError
 from genviz.objectives.cosine import Cosine
-from genviz.targets import Target, Unit
+from genviz.targets.grammar import Target, Unit
 
 TARGET = Target((Unit("layer", "a", (), 1.0, "a"), Unit("filter", "b", (2,), 0.5, "2")))
 

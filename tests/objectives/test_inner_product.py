@@ -5,10 +5,10 @@ from PIL import Image
 
 from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
-from genviz.images import read_upright
+from genviz.images.pictures import read_upright
 from genviz.objectives.inner_product import InnerProduct
-from genviz.objectives.together import Together
-from genviz.targets import parse_target
+from genviz.objectives.sum import Sum
+from genviz.targets.grammar import parse_target
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_it_is_the_response_over_m_and_the_squared_side_of_the_field(network, te
     objective.remember(network, (32, 30))
     torch.manual_seed(0)
     seen = network(torch.rand(2, 3, 32, 32), objective.layers)
-    for n, score in enumerate(Together({"inner_product": objective})(seen)):
+    for n, score in enumerate(Sum({"inner_product": objective})(seen)):
         wanted = 1e4 * response(seen[layer], text, n) / (7 * side**2)
         assert score.item() == pytest.approx(wanted, rel=1e-4)
         assert objective.measure(seen)["activation"][n].item() == pytest.approx(7 * side**2 * wanted / 1e4, rel=1e-4)

@@ -5,8 +5,8 @@ from PIL import Image
 
 from genviz.errors import UserError
 from genviz.objectives.inversion import Inversion
-from genviz.objectives.together import Together
-from genviz.targets import Target, Unit
+from genviz.objectives.sum import Sum
+from genviz.targets.grammar import Target, Unit
 
 
 def layer(name="conv1", weight=1.0):
@@ -26,7 +26,7 @@ def test_it_is_the_papers_distance(tmp_path):
     """Mahendran & Vedaldi 2016, Eq. 2, times C."""
     objective, wanted = made(tmp_path, weight=20.0)
     seen = torch.randn(2, 6, 7, 7, dtype=torch.float64)
-    for score, one in zip(Together({"inversion": objective})({"conv1": seen}), seen, strict=True):
+    for score, one in zip(Sum({"inversion": objective})({"conv1": seen}), seen, strict=True):
         above = sum(float(a - b) ** 2 for a, b in zip(one.flatten(), wanted.flatten(), strict=True))
         torch.testing.assert_close(score.item(), -20 * above / sum(float(b) ** 2 for b in wanted.flatten()))
     errors = objective.errors({"conv1": seen})

@@ -5,7 +5,7 @@ import torch
 
 from genviz.errors import UserError
 from genviz.objectives.probability import Probability
-from genviz.targets import Target, Unit
+from genviz.targets.grammar import Target, Unit
 
 
 def test_it_is_the_softmax_of_the_target():

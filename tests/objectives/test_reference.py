@@ -9,7 +9,7 @@ from genviz.objectives.content import Content
 from genviz.objectives.inversion import Inversion
 from genviz.objectives.reference import Reference
 from genviz.objectives.style import Style
-from genviz.targets import parse_target
+from genviz.targets.grammar import parse_target
 
 
 class Kept(Reference):

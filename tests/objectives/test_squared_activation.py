@@ -1,7 +1,7 @@
 import torch
 
 from genviz.objectives.squared_activation import SquaredActivation
-from genviz.targets import Target, Unit
+from genviz.targets.grammar import Target, Unit
 
 
 def test_it_is_the_mean_square_of_what_the_units_compute():

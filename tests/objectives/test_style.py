@@ -6,8 +6,8 @@ from PIL import Image
 from genviz.errors import UserError
 from genviz.interfaces import Layer, Outline
 from genviz.objectives.style import Style
-from genviz.objectives.together import Together
-from genviz.targets import parse_target
+from genviz.objectives.sum import Sum
+from genviz.targets.grammar import parse_target
 
 LAYERS = (Layer("a", "0", (3, 4, 4)), Layer("b", "1", (5, 2, 2)), Layer("scores", "scores", (6,)))
 OUTLINE = Outline(tuple("uvwxyz"), LAYERS, {}, (8, 8))
@@ -38,7 +38,7 @@ def test_it_is_gatys_sum(text, at):
                 ours = sum(float(features[i, k] * features[j, k]) for k in range(m))
                 theirs = sum(float(others[i, k] * others[j, k]) for k in range(m))
                 total += weight * (ours - theirs) ** 2 / (4 * n**2 * m**2)
-    torch.testing.assert_close(Together({"style": objective})(seen).item(), -3e3 * total)
+    torch.testing.assert_close(Sum({"style": objective})(seen).item(), -3e3 * total)
     torch.testing.assert_close(objective.measure(seen)["style loss"].item(), total)
 
 

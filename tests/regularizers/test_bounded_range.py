@@ -1,6 +1,6 @@
 import torch
 
-from genviz.images import MEAN_COLOUR
+from genviz.images.pictures import MEAN_COLOUR
 from genviz.interfaces import Sample
 from genviz.regularizers.bounded_range import BoundedRange
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from genviz.errors import UserError
-from genviz.images import MEAN_COLOUR
+from genviz.images.pictures import MEAN_COLOUR
 from genviz.interfaces import Sample
 from genviz.regularizers.image_norm import ImageNorm
 

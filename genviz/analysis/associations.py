@@ -1,0 +1,105 @@
+"""What a report on a class tells: what a picture excites, and which real pictures are near it, as plain data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genviz.analysis.feature_cache import Gallery, pooled, readable
+from genviz.analysis.nearest import nearest_pictures
+from genviz.images.pictures import read_image
+from genviz.interfaces import SCORES, Classifier
+
+_OTHERS = 10
+
+
+@torch.no_grad()
+def about_picture(picture: Path, classifier: Classifier, number: int, gallery: Gallery | None = None) -> dict[str, Any]:
+    """What the PNG ``picture`` does to class ``number``, and which other classes it excites most.
+
+    Each class comes with its score, its softmax's probability, and, where there is a ``gallery``, the highest score
+    that one of its pictures has.
+    """
+    device = next(classifier.parameters()).device
+    scores = classifier(read_image(picture).to(device), [SCORES])[SCORES][0].cpu()
+    order = scores.argsort(descending=True, stable=True).tolist()
+    others = [other for other in order if other != number][:_OTHERS]
+    return {
+        **_class(number, scores, classifier, gallery),
+        "rank": order.index(number) + 1,
+        "excites": [_class(other, scores, classifier, gallery) for other in others],
+    }
+
+
+def _class(number: int, scores: Tensor, classifier: Classifier, gallery: Gallery | None) -> dict[str, Any]:
+    score = scores[number].item()
+    told = {"number": number, "label": classifier.outline.labels[number], "score": score}
+    told["probability"] = scores.softmax(0)[number].item()
+    if gallery is not None:
+        told["highest_in_folder"] = gallery.scores[:, number].max().item()
+    return told
+
+
+@torch.no_grad()
+def about_folder(
+    gallery: Gallery,
+    classifier: Classifier,
+    number: int,
+    picture: Path,
+    layer: str,
+    *,
+    count: int,
+    best: Sequence[str],
+) -> dict[str, Any]:
+    """Which pictures of ``gallery`` are nearest to ``picture`` in the features of ``layer``, and what they are.
+
+    Args:
+        number: of the class that the picture is of.
+        count: how many.
+        best: the names of those that the class scores highest.
+    """
+    device = next(classifier.parameters()).device
+    features = pooled(classifier(read_image(picture).to(device), [layer])[layer])[0].cpu()
+    neighbours = nearest_pictures(gallery, features, count)
+    called = gallery.scores.argmax(1).tolist()
+    among = Counter(called[neighbour.row] for neighbour in neighbours)
+    everywhere = Counter(called)
+    labels = classifier.outline.labels
+    rows = {name: row for row, name in enumerate(gallery.names)}
+    return {
+        "folder": readable(gallery.root),
+        "pictures": len(gallery.names),
+        "damaged": [readable(name) for name in gallery.damaged],
+        "features": layer,
+        "nearest": [_entry(gallery, n.row, number, labels) | {"similarity": n.similarity} for n in neighbours],
+        "classes": [
+            {
+                "number": found,
+                "label": labels[found],
+                "nearest": times,
+                "share_of_nearest": times / len(neighbours),
+                "share_of_folder": everywhere[found] / len(called),
+            }
+            for found, times in among.most_common()
+        ],
+        "highest": [_entry(gallery, rows[name], number, labels) for name in best],
+    }
+
+
+def _entry(gallery: Gallery, row: int, number: int, labels: Sequence[str]) -> dict[str, Any]:
+    """A real picture: what the network calls it, and how much it excites the class ``number``."""
+    scores = gallery.scores[row]
+    chances = scores.softmax(0)
+    best = int(scores.argmax())
+    return {
+        "file": str(gallery.root / gallery.names[row]),
+        "name": readable(gallery.names[row]),
+        "called": {"number": best, "label": labels[best], "probability": chances[best].item()},
+        "score": scores[number].item(),
+        "probability": chances[number].item(),
+    }

@@ -1,0 +1,153 @@
+"""Which filters of a layer a class is made of (Despraz et al. 2017, sections 5.3 and 5.4).
+
+genviz contributions target=class:harmonica layer=fire8 [pictures=photos/]
+
+A filter's contribution to a class is the gradient of the class score by its activation times the activation, summed
+over the positions and averaged over pictures: to first order, what the score would lose without it. `resolve` puts the
+filters that contribute most into a target, ``filter:fire8:top5:harmonica``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from genviz.analysis.examples import Examples
+from genviz.errors import UserError
+from genviz.interfaces import Classifier
+from genviz.targets.grammar import parse_target
+from genviz.targets.selections import check_selections, find_selections, replace_selections
+
+Method = Literal["gradient", "integrated_gradients", "conductance"]
+
+_AT_ONCE = 8  # pictures: memory stays that of a training
+_STEPS = 20  # of an integral, from a black picture to the picture
+_PATIENCE = 2.0  # seconds before a progress bar is shown
+
+
+class Contributions(NamedTuple):
+    """What each filter of a layer contributes to a class."""
+
+    layer: str
+    number: int
+    """Of the class."""
+    values: Tensor
+    """(filters,), in units of the class score; negative: the filter speaks against the class."""
+
+    def ranked(self, *, strongest: bool = True) -> list[int]:
+        """The filters, those that contribute most first, or least; equals by their numbers."""
+        return torch.sort(self.values, descending=strongest, stable=True).indices.tolist()
+
+    def share(self, filters: Sequence[int]) -> float:
+        """What ``filters`` contribute, as a share of all that speaks for the class; negative: they speak against it."""
+        whole = self.values.clamp_min(0).sum() or self.values.abs().sum()  # nothing need speak for it
+        return (self.values[list(filters)].sum() / whole).item()
+
+
+class Resolved(NamedTuple):
+    """A target string whose filters have been found."""
+
+    text: str
+    told: tuple[str, ...]
+    """A line on each selection: which filters it is, and what they contribute."""
+
+
+def check_method(method: object) -> None:
+    """See that ``method`` is one of ours.
+
+    Raises:
+        UserError: it is not.
+    """
+    if method not in get_args(Method):
+        raise UserError(f"method={method} is not known; it is {', '.join(get_args(Method))}")
+
+
+def contributions(
+    classifier: Classifier,
+    number: int,
+    layer: str,
+    images: Tensor,
+    *,
+    method: Method = "gradient",
+    at_once: int = _AT_ONCE,
+) -> Contributions:
+    """What each filter of ``layer`` contributes to the score of class ``number`` in ``images``, by captum.
+
+    captum looks at a module that stands in the network for what the layer computes, whether that is a module's first
+    call or its second, and whatever the network then does to it in place.
+
+    Args:
+        images: RGB in [0, 1], (n, 3, h, w); ``at_once`` of them at a time.
+        method: ``gradient``, captum's `LayerGradientXActivation`; ``integrated_gradients`` or ``conductance``, its
+            `LayerIntegratedGradients` and `LayerConductance`, both from a black picture and 20 times as slow.
+
+    Raises:
+        UserError: the method is not known, or no filter contributes anything, as the class does not fire.
+    """
+    from captum.attr import LayerConductance, LayerGradientXActivation, LayerIntegratedGradients  # takes seconds
+
+    check_method(method)
+    place = nn.Identity()
+
+    def scores(images: Tensor) -> Tensor:
+        return classifier.through(images, layer, place)
+
+    attribute: Any
+    if method == "gradient":
+        attribute = LayerGradientXActivation(scores, place).attribute
+    else:
+        integral = LayerConductance if method == "conductance" else LayerIntegratedGradients
+        attribute = integral(scores, place).attribute
+    chunk_size = at_once if method == "gradient" else max(1, at_once // 2)  # of which an integral takes two points
+    settings = {} if method == "gradient" else {"n_steps": _STEPS, "internal_batch_size": 2 * chunk_size}
+    device = next(classifier.parameters()).device
+    total: Tensor | None = None
+    for chunk in tqdm(images.split(chunk_size), f"what {layer} contributes", delay=_PATIENCE, dynamic_ncols=True):
+        made = attribute(chunk.to(device), target=number, **settings).detach().float()  # (n, c, ...)
+        values = made.reshape(*made.shape[:2], -1).sum(2).sum(0).cpu()  # over positions and pictures
+        total = values if total is None else total + values
+    assert total is not None
+    if not total.isfinite().all():
+        raise UserError(f"what {layer} contributes to {classifier.outline.labels[number]} is no number")
+    if not total.any():
+        raise UserError(
+            f"no filter of {layer} contributes to {classifier.outline.labels[number]}, which does not fire in any of "
+            f"the {len(images)} pictures; show others with pictures=FOLDER"
+        )
+    return Contributions(layer, number, total / len(images))
+
+
+def resolve(classifier: Classifier, text: str, examples: Callable[[int], Examples]) -> Resolved:
+    """The target string ``text`` with filters in the place of what it says of their contribution.
+
+    ``filter:fire8:top5:harmonica@0.5`` becomes ``filter:fire8:12@0.5+44@0.5+...``.
+
+    Args:
+        examples: the pictures of a class, by its number; such as those of `genviz.analysis.examples`.
+
+    Raises:
+        UserError: the classifier has no such class or layer, nothing contributes, or the target is malformed.
+    """
+    shown: dict[int, Examples] = {}
+    found: dict[tuple[str, int], Contributions] = {}
+    chosen, told = [], []
+    for selection, (layer, number) in zip(
+        find_selections(text), check_selections(text, classifier.outline), strict=True
+    ):
+        if number not in shown:
+            shown[number] = examples(number)
+        if (layer.name, number) not in found:
+            found[layer.name, number] = contributions(classifier, number, layer.name, shown[number].images)
+        own = found[layer.name, number]
+        filters = own.ranked(strongest=selection.strongest)[: selection.filters]
+        chosen.append((layer.name, filters))
+        told.append(
+            f"{selection.text} is filter:{layer.name}:{'+'.join(map(str, filters))}, which contribute "
+            f"{own.share(filters):.1%} of what speaks for {classifier.outline.labels[number]} in {shown[number].told}"
+        )
+    target = parse_target(replace_selections(text, chosen), classifier.outline.labels, classifier.outline.layers)
+    return Resolved(str(target), tuple(told))

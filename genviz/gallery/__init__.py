@@ -1,1 +1,0 @@
-"""Real pictures, as a classifier sees them."""

@@ -1,0 +1,172 @@
+"""A training on pictures, from its last checkpoint to its last update."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from torch.utils.data import DataLoader
+
+import genviz
+from genviz.errors import UserError
+from genviz.files import prepare_folder, set_aside, write_text
+from genviz.pretraining.data import Timed
+from genviz.training import build
+from genviz.training.callbacks.checkpoints import Checkpoints
+from genviz.training.callbacks.monitor import Monitor
+from genviz.training.checkpoint import KEY, check_identity, read_checkpoint
+from genviz.training.loggers import WandbRun
+from genviz.training.trainer import close, make_trainer
+
+
+def folder_of(config: DictConfig, program: str, root: str) -> Path:
+    """Where ``program`` keeps what the configured name makes, in one of the roots, ``outputs`` or ``checkpoints``."""
+    return Path(config.paths[root]).expanduser() / program / str(config.name)
+
+
+class Training:
+    """A training of the configured name; it keeps what it makes in ``<root>/<program>/<name>/``.
+
+    Args:
+        program: whose training it is.
+        identity: every setting that its result depends on.
+        shown: the metrics in the progress bar, each with the format of its number.
+        best: the measure of the validation, larger is better, by which the best state is kept; None for none.
+        callbacks: more of them, called before the checkpoint is written.
+
+    Attributes:
+        outputs: the folder of its results.
+        updates: those made before.
+        result: the file that is there once the training is done.
+        waited: seconds that an update waited for its pictures, on average.
+
+    Raises:
+        UserError: a setting of the trainer's cannot work, or the checkpoint is damaged or of another training.
+    """
+
+    def __init__(
+        self,
+        config: DictConfig,
+        program: str,
+        *,
+        updates: int,
+        identity: Mapping[str, str],
+        shown: Mapping[str, str],
+        best: str | None = None,
+        callbacks: Sequence[pl.Callback] = (),
+    ) -> None:
+        self.config, self.program, self.to_make = config, program, updates
+        self.outputs, folder = (folder_of(config, program, root) for root in ("outputs", "checkpoints"))
+        self.checkpoint, self.best, self.waited = folder / "last.ckpt", folder / "best.ckpt", 0.0
+        self.result = self.outputs / "result.json"
+        self.found = read_checkpoint(self.checkpoint) if config.resume and self.checkpoint.exists() else None
+        if self.found is not None:
+            check_identity(self.checkpoint, identity, self.found, apart="name=NAME")
+        self.updates = 0 if self.found is None else int(self.found["global_step"])
+        self._record: dict[str, Any] = {
+            "config": build.plain(config),
+            "identity": dict(identity),
+            "genviz": genviz.__version__,
+        }
+        self.monitor = Monitor(
+            metrics_files=[self.outputs / "metrics.csv"],
+            updates=updates,
+            title=config.name,
+            log_every=config.log_every,
+            shown=shown,
+        )
+        self._validate_every = validate_every = min(config.validate_every, updates)
+        self._checkpoints = Checkpoints(
+            path=self.checkpoint,
+            every=config.checkpoint_every,
+            updates=updates,
+            record=self._record,
+            monitor=self.monitor,
+            validate_every=validate_every,
+            best=None if best is None else self.best,
+            measure=best or "",
+        )
+        validation = {
+            "val_check_interval": validate_every,
+            "check_val_every_n_epoch": None,
+            "num_sanity_val_steps": 0,
+        }
+        settings = build.plain(config)["trainer"] | validation
+        self.trainer = make_trainer(settings, [self.monitor, *callbacks, self._checkpoints], updates=updates)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.updates >= self.to_make and self.result.exists()
+
+    def run(self, module: pl.LightningModule, batches: DataLoader[Any], held_out: Any) -> int | None:
+        """Make the updates that are left; the exit code of a signal that ended them, None where all are made.
+
+        Raises:
+            UserError: the loss became no number, or a file cannot be written.
+        """
+        config, trainer = self.config, self.trainer
+        if trainer.is_global_zero:
+            self._prepare()
+        timed = Timed(batches)
+        try:
+            trainer.fit(module, timed, held_out, ckpt_path=None if self.found is None else str(self.checkpoint))
+        except BaseException as error:
+            for worker in multiprocessing.active_children():  # they leave signals to this process, which waits for them
+                worker.kill()
+            if trainer.is_global_zero or "closed by peer" not in str(error):
+                raise
+            return 1  # the first process failed, and has said why
+        made = trainer.global_step - self.updates
+        self.waited = timed.seconds / max(made, 1)
+        signal = self._checkpoints.signal
+        if signal is not None and trainer.global_step < self.to_make:
+            if trainer.is_global_zero:
+                print(f"{signal.name} after update {trainer.global_step}, saved: {self.checkpoint}; ", end="")
+                print("the same command goes on from there", flush=True)
+            close(trainer.loggers)
+            return 128 + signal
+        if self.monitor.failure is not None:
+            close(trainer.loggers)
+            rate = config.optimizer.get("lr")
+            smaller = "" if rate is None else f": optimizer.lr={rate / 5:g} resume=false"
+            raise UserError(f"{self.monitor.failure}; try a smaller learning rate{smaller}")
+        return None
+
+    def restore_best(self, module: pl.LightningModule, held_out: Any) -> int:
+        """Give ``module`` the state that validated best, and return its update; the last is validated if it was not."""
+        if self.to_make % self._validate_every:
+            self.trainer.limit_val_batches = 1.0  # a signal during the last update has set it to 0
+            self.trainer.validate(module, held_out, verbose=False)
+            if float(self.trainer.callback_metrics[self._checkpoints.measure]) > self._checkpoints.most:
+                return self.to_make
+        if not self.best.exists():
+            return self.to_make
+        best = read_checkpoint(self.best)
+        module.load_state_dict(best["state_dict"])
+        return int(best["global_step"])
+
+    def _prepare(self) -> None:
+        config, trainer = self.config, self.trainer
+        if not config.resume:  # only now, when everything could be made
+            for path in (self.checkpoint.parent, self.outputs):
+                set_aside(path)
+        for folder in (self.outputs, self.checkpoint.parent):
+            prepare_folder(folder)
+        self.result.unlink(missing_ok=True)
+        write_text(self.outputs / "config.yaml", build.as_yaml(config))
+        if 0 < self.updates < self.to_make:
+            print(f"going on after update {self.updates} of {self.to_make} (resume=false starts over)", flush=True)
+        run_id = None if self.found is None else self.found[KEY]["wandb_run_id"]
+        trainer.loggers = build.loggers(
+            config, folder=self.outputs, run_id=run_id, group=self.program, name=config.name
+        )
+        self._record["wandb_run_id"] = next(
+            (run.run_id for run in trainer.loggers if isinstance(run, WandbRun)), run_id
+        )
+        for logger in trainer.loggers:
+            logger.log_hyperparams(self._record["config"])

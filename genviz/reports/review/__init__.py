@@ -1,0 +1,5 @@
+"""What came out of many targets, to be looked at: a page, contact sheets and a table."""
+
+from genviz.reports.review.write import write_review
+
+__all__ = ["write_review"]

@@ -1,5 +1,0 @@
-"""What came out of many targets, to be looked at: a page, contact sheets and a table."""
-
-from genviz.review.write import write_review
-
-__all__ = ["write_review"]

@@ -1,0 +1,1 @@
+"""Many runs: of many targets, or of the panels of a figure."""

@@ -1,0 +1,92 @@
+"""A figure: several targets and settings of one experiment, each a run of its own, and a sheet of what comes out."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from genviz.errors import UserError
+from genviz.images.sheet import write_sheet
+from genviz.training import build, settings
+from genviz.training.run_folders import Places
+from genviz.training.train import train
+
+_SIDE = 200  # of a picture on the sheet, in pixels
+
+
+def draw(config: DictConfig) -> int:
+    """Make each of the panels that the experiment has for the configured classifier; return the program's exit code.
+
+    Raises:
+        UserError: a setting cannot work, or there are no panels for this classifier.
+    """
+    if "otherwise" in config.classifier:
+        raise UserError("a figure names layers of its network; say which: classifier=vgg16, for instance")
+    rows = panels(config)
+    for panel in [panel for row in rows for panel in row]:
+        settings.check_training(panel)
+        build.target(panel, build.sketch(panel.classifier))  # all are looked at before the first is made
+    sheet: list[list[tuple[str, Path]]] = []
+    for row in rows:
+        sheet.append([])
+        for panel in row:
+            target = build.target(panel, build.sketch(panel.classifier))
+            if code := train(panel, target):
+                return code
+            title = str(target) if panel.tag is None else f"{target}, {panel.tag}"
+            sheet[-1].append((_short(title), Places.of(panel, target).picture))
+    whole = copy.deepcopy(rows[0][0])
+    whole.tag = config.tag
+    names = build.names(whole)
+    path = Path(config.paths.outputs).expanduser() / names.classifier / names.generator / "sheet.png"
+    write_sheet(path, sheet, _SIDE)
+    print(f"sheet       {path}", flush=True)
+    return 0
+
+
+def panels(config: DictConfig) -> list[list[DictConfig]]:
+    """The configuration of each picture of the figure, row by row.
+
+    Raises:
+        UserError: there are none for this classifier.
+    """
+    return [[_panel(config, words) for words in row] for row in _rows(config)]
+
+
+def _rows(config: DictConfig) -> list[list[str]]:
+    classifier, panels = str(config.choices.classifier), config.panels
+    name = str(config.classifier.get("architecture", classifier))
+    if name not in panels:
+        known = ", ".join(str(known) for known in panels)
+        raise UserError(
+            f"experiment={config.choices.experiment} names layers of {known}, and none of {name}; "
+            "for that give a target, target=layer:NAME for instance"
+        )
+    if all(isinstance(row, ListConfig) for row in panels[name]):
+        return [list(row) for row in panels[name]]
+    return [list(panels[name])]
+
+
+def _panel(config: DictConfig, words: str) -> DictConfig:
+    """The configuration with a panel's words, ``target=layer:relu1 objective.inversion.weight=20``."""
+    panel = copy.deepcopy(config)
+    tags = [] if config.tag is None else [str(config.tag)]
+    for word in words.split():
+        name, _, value = word.partition("=")
+        if name != "target" and OmegaConf.select(panel, name, default=_NONE) is _NONE:
+            raise UserError(f"a panel of {config.choices.experiment} sets {name}, which there is not here")
+        OmegaConf.update(panel, name, value if name == "target" else OmegaConf.create(f"value: {value}").value)
+        if name != "target":
+            tags.append(f"{name.rpartition('.')[2]}={Path(value).stem if '/' in value else value}")
+    panel.tag = "-".join(tags) or None
+    return panel
+
+
+def _short(title: str) -> str:
+    """A panel's name without the kind of its target."""
+    return title.partition(":")[2]
+
+
+_NONE = object()

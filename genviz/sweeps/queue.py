@@ -1,0 +1,118 @@
+"""The targets of a sweep: which are done, which wait, and which can be made together next."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from omegaconf import DictConfig
+
+from genviz.errors import CannotWriteError, UserError
+from genviz.interfaces import Classifier
+from genviz.targets.grammar import Target
+from genviz.training import build, fingerprint
+from genviz.training.run import Run, finished
+from genviz.training.run_folders import Places, TakenError
+
+
+class Waiting:
+    """The targets of a sweep.
+
+    Attributes:
+        results: of those that are done, whoever made them, by name.
+        failures: why a target cannot be made, by name.
+        by_themselves: those that are to share no batch.
+    """
+
+    def __init__(self, config: DictConfig, targets: Sequence[Target], classifier: Classifier) -> None:
+        self.config, self.targets, self.classifier = config, targets, classifier
+        self.names, self._generator_sha256 = build.names(config), build.generator_sha256(config)
+        self.results: dict[str, dict[str, Any]] = {}
+        self.failures: dict[str, str] = {}
+        self.by_themselves: set[str] = set()
+        self._alike: dict[int, dict[str, str]] = {}
+        self._left = list(targets)
+
+    @property
+    def over(self) -> int:
+        """How many are done or cannot be made."""
+        return len(self.results) + len(self.failures)
+
+    def look(self) -> list[Target]:
+        """Those that wait; what has been done in the meantime, also by other processes, is among the results then."""
+        for target in self._left:
+            self._find(target)
+        self._left = [target for target in self._left if not self._is_over(target)]
+        return self._left
+
+    def places(self, target: Target) -> Places:
+        """Where the target's run keeps what it makes."""
+        return Places.of(self.config, target, self.names)
+
+    def claim(self, count: int, claims: ExitStack) -> list[Run]:
+        """The next runs, ``count`` at most, that can be trained together; none where other processes make the rest.
+
+        Args:
+            claims: keeps other processes from them until it is closed.
+
+        Raises:
+            CannotWriteError: the folder cannot be written to.
+        """
+        runs: list[Run] = []
+        self._left = [target for target in self._left if not self._is_over(target)]
+        for target in self._left:
+            alone = str(target) in self.by_themselves
+            if runs and (alone or self._follows(target) != self._follows(runs[0].target)):
+                continue
+            try:
+                with ExitStack() as held:
+                    held.enter_context(self.places(target).claimed())
+                    if self._find(target):  # which another process has made
+                        continue
+                    run = Run(self._settled(target), target, self.classifier, self._generator_sha256, self.names)
+                    if runs and run.updates != runs[0].updates:
+                        continue
+                    claims.enter_context(held.pop_all())
+            except TakenError:
+                continue
+            except CannotWriteError:
+                raise
+            except UserError as error:
+                self.failures[str(target)] = str(error)
+                continue
+            runs.append(run)
+            if alone or len(runs) == count:
+                break
+        return runs
+
+    def _is_over(self, target: Target) -> bool:
+        return str(target) in self.results or str(target) in self.failures
+
+    def _find(self, target: Target) -> bool:
+        """Look for the target's result, and keep it; whether it is there."""
+        result = finished(self.places(target), self._identity(target), self.config.updates)
+        if result is not None:
+            self.results[str(target)] = result
+        return result is not None
+
+    def _settled(self, target: Target) -> DictConfig:
+        """The configuration of the target by itself."""
+        config = copy.deepcopy(self.config)
+        config.target, config.targets = str(target), None
+        build.settle(config, target, self.classifier)
+        return config
+
+    def _identity(self, target: Target) -> dict[str, str]:
+        """Every setting that the target's picture depends on."""
+        follows = self._follows(target)
+        if follows not in self._alike:
+            self._alike[follows] = fingerprint.of_training(
+                self._settled(target), target, self.classifier.weights_sha256, self._generator_sha256
+            )
+        return {**self._alike[follows], "target": str(target)}
+
+    def _follows(self, target: Target) -> int:
+        """What the settings that follow from a target's layers go by."""
+        return self.classifier.stride(target.layers) if self.config.generator.get("margin") == build.AUTO else 0

@@ -1,0 +1,185 @@
+"""Many targets, one batch after the other, each in the folders that it would have alone."""
+
+from __future__ import annotations
+
+import signal
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from genviz.errors import CannotWriteError, UserError
+from genviz.files import write_text
+from genviz.interfaces import Classifier
+from genviz.reports.review.write import review, write_review
+from genviz.sweeps.log import SweepLog
+from genviz.sweeps.queue import Waiting
+from genviz.targets.grammar import Target
+from genviz.training import build, console
+from genviz.training.batch import Batch
+from genviz.training.run import Run
+
+_AT_ONCE = 64  # on a GPU, or as many as its memory holds
+_SECONDS = 60.0  # between two writings of the page, at least
+_ALIKE = 3  # targets, the first ones, whose training fails for the same reason: it is not theirs
+_FULL = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+
+
+def sweep(config: DictConfig, targets: Sequence[Target]) -> int:
+    """Train the configured generator for each of ``targets``; return the program's exit code.
+
+    What is done stays, what has begun goes on, and what another process makes is left to it. A target that cannot be
+    made is told of, and does not stop the others.
+
+    Raises:
+        UserError: a setting cannot work for any target, or the disk is full.
+    """
+    return Sweep(config, targets, build.classifier(config.classifier)).make()
+
+
+class Sweep:
+    """The making of many targets.
+
+    Attributes:
+        waiting: what is left of them, and what came of the others.
+        at_once: how many are trained together.
+    """
+
+    def __init__(self, config: DictConfig, targets: Sequence[Target], classifier: Classifier) -> None:
+        self.config, self.waiting = config, Waiting(config, targets, classifier)
+        self.at_once = _at_once(config)
+        self._shown, self._showing = time.monotonic(), 0.0
+        self._reasons: list[str] = []
+
+    def make(self) -> int:
+        """Make what is left; return the program's exit code."""
+        waiting, targets = self.waiting, self.waiting.targets
+        waiting.look()
+        console.sweep_begins(waiting.names, len(targets), len(waiting.results), self.at_once, waiting.classifier)
+        log = SweepLog(self.config, waiting.names, targets)
+        with noticing() as noticed:
+            while not noticed:
+                with ExitStack() as claims:
+                    told = len(waiting.failures)
+                    runs = waiting.claim(self.at_once, claims)
+                    for name in list(waiting.failures)[told:]:
+                        console.sweep_failure(waiting.over, len(targets), name, waiting.failures[name])
+                    if not runs:  # all are over, or other processes make the rest
+                        break
+                    noticed += self.make_batch(runs, log)
+                self._show()
+            left = waiting.look()
+            done = [target for target in targets if str(target) in waiting.results]
+            log.end([(waiting.results[str(target)], waiting.places(target).picture) for target in done])
+        if noticed and left:
+            console.sweep_stopped(noticed[0], len(done), len(targets), waiting.names)
+            return 128 + noticed[0]
+        console.sweep_ends(list(waiting.results.values()), waiting.failures, list(map(str, left)), waiting.names)
+        if done:
+            console.sweep_where(review(self._outputs), log.folder, log.where)
+        return 2 if waiting.failures else 0
+
+    def make_batch(self, runs: Sequence[Run], log: SweepLog) -> list[signal.Signals]:
+        """Train some runs together and write what comes of them; the signals that came meanwhile."""
+        waiting, targets = self.waiting, self.waiting.targets
+        title = f"{waiting.over + 1}/{len(targets)} {runs[0].target}"
+        title += f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+        try:
+            batch = Batch(runs, title=title, position=log.worker)
+            for run in runs:
+                run.begin()
+            batch.fit()
+            if batch.signal is not None:
+                return [batch.signal]
+            finished = batch.finish()
+        except CannotWriteError:
+            raise
+        except Exception as error:
+            self._failed(runs, error)
+            return []
+        for run, verdicts, result in finished:
+            run.write_result(result)
+            waiting.results[str(run.target)] = result
+            console.sweep_target(waiting.over, len(targets), run.target, verdicts[0][1])
+            counts = Counter(str(made["verdict"]) for made in waiting.results.values())
+            shares = {verdict: count / len(waiting.results) for verdict, count in counts.items()}
+            log.add(result, run.places.picture, len(waiting.results), shares)
+        return [] if batch.noticed is None else [batch.noticed]
+
+    def _failed(self, runs: Sequence[Run], error: Exception) -> None:
+        """Try the runs of a batch that failed with fewer, or by themselves; tell of one that was by itself.
+
+        Raises:
+            UserError: the first ones all fail for the same reason, which is therefore not theirs.
+        """
+        waiting = self.waiting
+        if len(runs) > 1:
+            if isinstance(error, RuntimeError) and any(word in str(error) for word in _FULL):
+                self.at_once = len(runs) // 2
+                console.sweep_halves(self.at_once)
+            else:  # whose it is will be seen
+                waiting.by_themselves |= {str(run.target) for run in runs}
+            return
+        (run,) = runs
+        name, why = str(run.target), str(error)
+        if not isinstance(error, UserError):
+            write_text(run.places.error, "".join(traceback.format_exception(error)))
+            why = f"{type(error).__name__}: {why.splitlines()[0] if why else ''} ({run.places.error})"
+        waiting.failures[name] = why
+        console.sweep_failure(waiting.over, len(waiting.targets), name, why)
+        self._reasons.append(f"{type(error).__name__} {error}".replace(name, "").replace(run.target.folder, ""))
+        if not waiting.results and len(self._reasons) == _ALIKE and len(set(self._reasons)) == 1:
+            raise UserError(f"the first {_ALIKE} targets failed alike: {why}") from error
+
+    @property
+    def _outputs(self) -> Path:
+        return Path(self.config.paths.outputs).expanduser()
+
+    def _show(self) -> None:
+        """Write the page anew if that takes next to nothing of the time that has passed since it was written."""
+        begun = time.monotonic()
+        if self.waiting.results and begun - self._shown > max(_SECONDS, 50 * self._showing):
+            try:
+                write_review(self._outputs)
+            except CannotWriteError:
+                raise
+            except (
+                UserError,
+                OSError,
+            ) as error:  # of a folder that other processes write to; the next may see it whole
+                console.sweep_unseen(error)
+            self._shown = time.monotonic()
+            self._showing = self._shown - begun
+
+
+@contextmanager
+def noticing() -> Iterator[list[signal.Signals]]:
+    """The SIGINT and SIGTERM that come in the meantime, in place of what they do; a second one interrupts."""
+    noticed: list[signal.Signals] = []
+
+    def notice(number: int, frame: Any) -> None:  # noqa: ARG001 - Python's signature
+        noticed.append(signal.Signals(number))
+        if len(noticed) > 1:
+            raise KeyboardInterrupt
+
+    before = {which: signal.signal(which, notice) for which in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield noticed
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+def _at_once(config: DictConfig) -> int:
+    """How many targets can be trained together, each as if alone."""
+    own_gradients = config.trainer.get("gradient_clip_val") is None and config.trainer.precision != "16-mixed"
+    if not build.holds_many(config) or not own_gradients:  # both would make one of all targets' gradients
+        return 1
+    on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    return int(config.batch) if config.batch != "auto" else _AT_ONCE if on_gpu else 1

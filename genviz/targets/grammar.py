@@ -1,0 +1,233 @@
+"""What should fire: one string, ``class:ostrich@0.7+bullfrog@0.3``, to the units of a classifier.
+
+    target = piece *("+" piece)
+    piece  = [kind ":" [layer ":"]] unit ["@" weight]
+
+    class:harmonica   class:593     a class, by label or number
+    filter:relu5_1:3                a filter: the mean of a channel over its positions
+    neuron:relu5_1:12:3:4           one neuron: channel, row, column
+    layer:relu4_3                   a layer: the mean of all of its units
+
+    filter:fire8:top5:harmonica     the five filters of a layer that contribute most to a class; ``bottom5``: least
+
+A piece without a kind takes the kind and the layer before it: ``filter:relu5_1:3+7+12``. A group's or a mixture's
+activation is the weighted sum of its units' (Despraz et al. 2017, sections 5.3 and 5.4). Which filters contribute is
+for `genviz.analysis.contributions` to find; `genviz.targets.selections` puts them in that piece's place before
+`parse_target` reads it. Nothing here needs quotes in a shell or in Hydra.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from genviz.errors import UserError
+from genviz.interfaces import SCORES, Layer
+from genviz.targets.labels import find_class, nearest, slug
+
+Kind = Literal["class", "filter", "neuron", "layer"]
+EXAMPLES = (
+    "class:harmonica, class:ostrich@0.7+bullfrog@0.3, filter:relu5_1:3+7+12, neuron:relu5_1:12:3:4, layer:relu4_3"
+)
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SELECTION = re.compile(r"(top|bottom)(\d*)(?::(.*))?", re.IGNORECASE | re.ASCII | re.DOTALL)
+"""Filters by what they contribute to a class: ``top5:harmonica``; `genviz.targets.selections`."""
+
+_STRANGE = re.compile(r"[^\w \-'’.:+@/&()]")
+_WEIGHT = re.compile(r"-?(\d+\.?\d*|\.\d+)(e-?\d+)?", re.IGNORECASE | re.ASCII)
+_LONGEST_FOLDER = 120  # bytes; file systems stop at 255
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit that should fire: a class, a filter, a neuron or a whole layer."""
+
+    kind: Kind
+    layer: str
+    index: tuple[int, ...]
+    """``(class,)``, ``(channel,)``, ``(channel, row, column)``, or ``()`` for a layer."""
+    weight: float
+    """Positive: it should fire; negative: it should not."""
+    piece: str
+    """How the target string spells the unit: ``harmonica``, ``3``, ``12:3:4``, ``relu4_3``."""
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the piece: ``class:``, ``filter:relu5_1:``."""
+        return f"{self.kind}:{self.layer}:" if self.kind in ("filter", "neuron") else f"{self.kind}:"
+
+    @property
+    def name(self) -> str:
+        """The unit alone, without its weight: ``class:harmonica``."""
+        return self.prefix + self.piece
+
+
+@dataclass(frozen=True)
+class Target:
+    """The units that should fire, each with its weight."""
+
+    units: tuple[Unit, ...]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers of the units, each once."""
+        return tuple(dict.fromkeys(unit.layer for unit in self.units))
+
+    def __str__(self) -> str:
+        """The target in its shortest spelling, which parses to the same target."""
+        pieces, before = [], ""
+        for unit in self.units:
+            weight = "" if unit.weight == 1 else "@" + repr(unit.weight).replace("e+", "e")
+            pieces.append((unit.prefix if unit.prefix != before else "") + unit.piece + weight)
+            before = unit.prefix
+        return "+".join(pieces)
+
+    @property
+    def folder(self) -> str:
+        """The target as the name of a folder, the same for every spelling of it: ``class-harmonica``."""
+        name = re.sub(r"[^\w+@.]", "-", str(self))
+        whole = name.encode()
+        if len(whole) <= _LONGEST_FOLDER:
+            return name
+        beginning = whole[: _LONGEST_FOLDER - 11].decode(errors="ignore")
+        return f"{beginning}-{hashlib.sha256(whole).hexdigest()[:10]}"
+
+
+def check_spelling(text: object) -> str:
+    """Return ``text`` if it could be a target; no network is needed to tell.
+
+    Raises:
+        UserError: it is no string, is empty, or holds a character that no target holds.
+    """
+    if not isinstance(text, str):
+        hint = f"; class number {text} is class:{text}" if isinstance(text, int) and not isinstance(text, bool) else ""
+        raise UserError(f"target={text!r} is no target{hint}; such as {EXAMPLES}")
+    if not text.strip():
+        raise UserError(f"the target is empty; such as {EXAMPLES}")
+    if "," in text:
+        raise UserError(f"target {text!r} holds ','; several are targets={text}")
+    if strange := _STRANGE.search(text):
+        raise UserError(f"target {text!r} holds {strange.group()!r}, which no target does; such as {EXAMPLES}")
+    return text
+
+
+def parse_target(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> Target:
+    """Read the target string ``text``, for a classifier with these ``labels`` and ``layers``.
+
+    Raises:
+        UserError: the string is malformed, or names what the classifier does not have.
+    """
+    units: list[Unit] = []
+    for piece in check_spelling(text).split("+"):
+        unit = _parse_piece(piece.strip(), text, units[-1] if units else None, labels, layers)
+        if any((unit.kind, unit.layer, unit.index) == (other.kind, other.layer, other.index) for other in units):
+            raise UserError(f"target {text!r} names {unit.name} twice; give it one weight, {unit.piece}@2 for instance")
+        units.append(unit)
+    if all(unit.weight < 0 for unit in units):
+        raise UserError(f"target {text!r} has no unit that should fire; give one of them a weight above 0")
+    return Target(tuple(units))
+
+
+def _parse_piece(piece: str, text: str, before: Unit | None, labels: Sequence[str], layers: Sequence[Layer]) -> Unit:
+    body, at, weight_text = piece.partition("@")
+    first, colon, rest = body.partition(":")
+    kind = next((k for k in KINDS if colon and k == first.strip().casefold()), None)
+    layer: Layer | None = None
+    if kind is not None:
+        unit = rest
+        if kind in ("filter", "neuron"):
+            layer_name, colon, unit = rest.partition(":")
+            if not colon:
+                raise UserError(f"target {text!r}: '{body}' needs a layer and a unit: {_example(kind)}")
+            layer = find_layer(layer_name.strip(), layers)
+    elif before is not None:
+        kind, unit = before.kind, body
+        layer = find_layer(before.layer, layers) if kind in ("filter", "neuron") else None
+    elif colon:
+        raise UserError(f"target {text!r}: no kind is called '{first}'; the kinds are class, filter, neuron and layer")
+    else:
+        raise UserError(f"target {text!r} does not say a kind: class:{body}, or {EXAMPLES}")
+    weight = parse_weight(weight_text, text) if at else 1.0
+    unit = unit.strip()
+    if not unit:
+        raise UserError(f"target {text!r}: a piece is empty; such as {_example(kind)}")
+    if kind == "class":
+        index = find_class(unit, labels)
+        return Unit(kind, SCORES, (index,), weight, _class_piece(index, labels))
+    if kind == "layer":
+        layer = find_layer(unit, layers)
+        return Unit(kind, layer.name, (), weight, layer.name)
+    assert layer is not None
+    numbers = _parse_index(kind, unit, layer, text)
+    return Unit(kind, layer.name, numbers, weight, ":".join(map(str, numbers)))
+
+
+def _example(kind: Kind) -> str:
+    return {
+        "class": "class:harmonica or class:593",
+        "filter": "filter:relu5_1:3 (layer, channel)",
+        "neuron": "neuron:relu5_1:12:3:4 (layer, channel, row, column)",
+        "layer": "layer:relu4_3",
+    }[kind]
+
+
+def parse_weight(weight: str, text: str) -> float:
+    """The number behind a piece's ``@``, in the target ``text``.
+
+    Raises:
+        UserError: it is none, or is 0 or infinite.
+    """
+    if not _WEIGHT.fullmatch(weight.strip()):
+        raise UserError(f"target {text!r}: '@{weight}' is no weight; write a number, class:ostrich@0.7 for instance")
+    value = float(weight)
+    if value == 0 or not math.isfinite(value):
+        raise UserError(f"target {text!r}: a weight is a finite number other than 0, not {weight}")
+    return value
+
+
+def _parse_index(kind: Kind, unit: str, layer: Layer, text: str) -> tuple[int, ...]:
+    shape = layer.shape[:1] if kind == "filter" else layer.shape
+    axes = ("channel", "row", "column")[: len(shape)] if len(shape) != 2 else ("channel", "token")
+    numbers = [number.strip() for number in unit.split(":")]
+    if kind == "filter" and SELECTION.fullmatch(unit):
+        raise UserError(
+            f"target {text!r}: '{unit}' is for a training to find; here name filters, filter:{layer.name}:3+7"
+        )
+    if len(numbers) != len(shape) or not all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers):
+        wanted = f"{kind}:{layer.name}:" + ":".join(axis.upper() for axis in axes)
+        raise UserError(f"target {text!r}: '{unit}' is no {kind} of {layer.name}; write {wanted}, whole numbers")
+    for axis, number, size in zip(axes, numbers, shape, strict=True):
+        if int(number) >= size:
+            raise UserError(
+                f"target {text!r}: {layer.name} has {size} {axis}s, numbered 0 to {size - 1}, and no {axis} {number}"
+            )
+    return tuple(map(int, numbers))
+
+
+def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
+    """The layer that is called ``name``, by either of its names.
+
+    Raises:
+        UserError: there is none.
+    """
+    for layer in layers:
+        if name.casefold() in (layer.name.casefold(), layer.module.casefold()):
+            return layer
+    likely = nearest(name, [layer.name for layer in layers] + [layer.module for layer in layers])
+    raise UserError(
+        f"no layer is called '{name}'"
+        + (f"; nearest: {', '.join(likely)}" if likely else "")
+        + "; all of them: genviz layers CLASSIFIER"
+    )
+
+
+def _class_piece(index: int, labels: Sequence[str]) -> str:
+    """The label as it is written in a target, or the number where the label would mean another class too."""
+    piece = re.sub(r"[^\w]+", "-", re.sub(r"['’]", "", labels[index].casefold())).strip("-")
+    unique = sum(slug(label) == slug(piece) for label in labels) == 1
+    return piece if piece and unique and not piece.isdigit() and "_" not in piece else str(index)

@@ -1,0 +1,114 @@
+"""Many targets: one string, ``class:0-99``, to a list of them.
+
+    targets = entry *("," entry)
+    entry   = "all" | target | selection | file
+
+    class:all   class:0-99               all classes, or some by their numbers
+    filter:fire8:all   filter:fire8:0-7  the filters of a layer
+    filter:fire8:top9:harmonica          the filters that contribute most to a class, each by itself
+    layer:all                            all layers
+    class:harmonica   class:tench+zebra  a target, as in ``target=``
+    classes.txt                          a file with an entry a line; what follows a # is not read
+
+``all`` alone is ``class:all``. A target that is named twice is made once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from genviz.errors import UserError
+from genviz.interfaces import Layer
+from genviz.targets.grammar import Target, find_layer, parse_target
+from genviz.targets.selections import find_selections
+
+EXAMPLES = "class:all, class:0-99, filter:fire8:all, class:harmonica,class:zebra, or a file with a target a line"
+Choose = Callable[[str], list[str]]
+"""Turns ``filter:fire8:top9:harmonica`` into targets."""
+
+_RANGE = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
+
+
+def parse_targets(text: str, labels: Sequence[str], layers: Sequence[Layer], choose: Choose) -> list[Target]:
+    """Read the string ``text``, for a classifier with these ``labels`` and ``layers``.
+
+    Args:
+        choose: what an entry means that names filters by what they contribute.
+
+    Raises:
+        UserError: an entry is malformed, names what the classifier does not have, or is a file that cannot be read.
+    """
+    entries = _entries(text, depth=0)
+    if not entries:
+        raise UserError(f"targets={text} names no target; such as {EXAMPLES}")
+    found: dict[str, Target] = {}
+    for entry, where in entries:
+        try:
+            for single in choose(entry) if find_selections(entry) else _singles(entry, labels, layers):
+                target = parse_target(single, labels, layers)
+                found.setdefault(target.folder, target)
+        except UserError as error:
+            raise UserError(f"{where}{error}") from None
+    return list(found.values())
+
+
+def _entries(text: str, depth: int) -> list[tuple[str, str]]:
+    """Each entry, those of files in the place of the files, and where it stands for an error's sake."""
+    entries = []
+    for part in text.split(","):
+        entry = part.strip()
+        if entry and ":" not in entry and entry != "all" and depth == 0:
+            for number, line in enumerate(_lines(entry), 1):
+                where = f"{entry}, line {number}: "
+                try:
+                    entries += [(single, where) for single, _ in _entries(line.partition("#")[0], depth=1)]
+                except UserError as error:
+                    raise UserError(f"{where}{error}") from None
+        elif entry and ":" not in entry and entry != "all":
+            raise UserError(f"'{entry}' in a file names no target; such as {EXAMPLES.partition(', or')[0]}")
+        elif entry:
+            entries.append((entry, ""))
+    return entries
+
+
+def _lines(name: str) -> list[str]:
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise UserError(f"targets={name}: there is no such file, and it names no target; such as {EXAMPLES}")
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"targets={name}: the file cannot be read as text ({error})") from error
+
+
+def _singles(entry: str, labels: Sequence[str], layers: Sequence[Layer]) -> list[str]:
+    """The targets of an entry."""
+    if entry == "all":
+        entry = "class:all"
+    kind, _, rest = entry.partition(":")
+    layer_name, _, selection = rest.rpartition(":")
+    kind, selection = kind.strip().casefold(), selection.strip().casefold()
+    if kind == "class" and not layer_name:
+        return [f"class:{number}" for number in _numbers(entry, selection, len(labels), "classes")] or [entry]
+    if kind == "layer" and selection == "all" and not layer_name:
+        return [f"layer:{layer.name}" for layer in layers]
+    if kind == "filter" and layer_name and (selection == "all" or _RANGE.fullmatch(selection)):
+        layer = find_layer(layer_name.strip(), layers)
+        return [f"filter:{layer.name}:{n}" for n in _numbers(entry, selection, layer.shape[0], "filters")]
+    return [entry]
+
+
+def _numbers(entry: str, selection: str, count: int, what: str) -> Sequence[int]:
+    """The numbers that ``all`` or a range means; none for anything else."""
+    if selection == "all":
+        return range(count)
+    if not (given := _RANGE.fullmatch(selection)):
+        return ()
+    first, last = int(given[1]), int(given[2])
+    if not first <= last < count:
+        raise UserError(
+            f"targets={entry}: there are {count} {what}, numbered 0 to {count - 1}; the smaller number first"
+        )
+    return range(first, last + 1)

@@ -1,0 +1,204 @@
+"""A batch of targets that are trained together, each as if alone."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import Logger
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from genviz.coupling import Coupling
+from genviz.errors import UserError
+from genviz.images.pictures import display, display_row, read_image
+from genviz.interfaces import SCORES, Objective
+from genviz.objectives.per_image import PerImage
+from genviz.optimizers.schedules import falling
+from genviz.training import build
+from genviz.training.allocator import keep_freed_memory
+from genviz.training.callbacks.checkpoints import Checkpoints
+from genviz.training.callbacks.monitor import Monitor
+from genviz.training.callbacks.snapshots import Snapshots
+from genviz.training.checkpoint import Apart, AtomicCheckpointIO, BatchCheckpointIO
+from genviz.training.run import Run
+from genviz.training.trainer import make_trainer
+from genviz.training.verdict import Verdict
+
+
+class Finished(NamedTuple):
+    """What came of a target."""
+
+    run: Run
+    verdicts: list[tuple[str, Verdict]]
+    """Of each picture, by its file's name."""
+    result: dict[str, Any]
+
+
+class Batch:
+    """A batch of runs that are trained together: one generator, one look at the classifier, everything else by itself.
+
+    Args:
+        runs: which have made as many updates as each other, in settings that differ in their targets alone.
+        callbacks: more of them, called after ours.
+        title: of the progress bar; None for the target, in a bar that stays.
+        position: of the bar among those of other processes.
+
+    Raises:
+        UserError: a setting cannot work.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        *,
+        callbacks: Sequence[pl.Callback] = (),
+        title: str | None = None,
+        position: int = 0,
+    ) -> None:
+        keep_freed_memory()
+        self.runs, self.title, self.position = runs, title, position
+        self.config, self.classifier = runs[0].config, runs[0].classifier
+        self.records = [{**run.record, "wandb_run_id": run.wandb_run_id} for run in runs]
+        self.coupling = self._couple()
+        self.monitor, self.snapshots, self._checkpoints = self._callbacks()
+        self.trainer = make_trainer(
+            runs[0].settings["trainer"],
+            [self.monitor, self.snapshots, self._checkpoints, *callbacks],
+            updates=self.config.updates,
+            checkpoint_io=self._checkpoint_io(),
+        )
+
+    @property
+    def noticed(self) -> signal.Signals | None:
+        """The signal that came while updates were made; None for none."""
+        return self._checkpoints.signal
+
+    @property
+    def signal(self) -> signal.Signals | None:
+        """The signal that ended the updates before the last; None for none."""
+        return self.noticed if self.trainer.global_step < self.config.updates else None
+
+    def fit(self, loggers: Sequence[Logger] = ()) -> None:
+        """Make the updates that are left.
+
+        Args:
+            loggers: of a single run.
+        """
+        self.trainer.loggers = list(loggers)
+        steps: Any = range(self.config.updates)  # all the data that a coupling needs
+        resumed = str(self.runs[0].places.checkpoint) if self.runs[0].goes_on else None
+        self.trainer.fit(self.coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
+
+    def finish(self) -> list[Finished]:
+        """Write each run's picture, measure it, and say what came of it."""
+        updates, count = self.trainer.global_step, len(self.runs)
+        trainable = sum(p.numel() for p in self.coupling.generator.parameters() if p.requires_grad)
+        finished = []
+        for number, (run, images) in enumerate(zip(self.runs, self.coupling.settled().chunk(count), strict=True)):
+            failure = self.monitor.failures[number]
+            if failure is None and not images.isfinite().all():
+                failure = f"the picture was no number any more after update {updates}"
+            pixels = self._picture(number, images, updates, sound=failure is None)
+            verdicts = run.judged(pixels, self._objective(number), updates, failure)
+            measured = {
+                "trainable_parameters": trainable // count,
+                "updates": updates,
+                "seconds_per_update": self.monitor.seconds / max(updates, 1) / count,
+                "device": str(self.trainer.strategy.root_device),
+            }
+            finished.append(Finished(run, verdicts, run.result(verdicts, **measured)))
+        return finished
+
+    def _couple(self) -> Coupling:
+        config, classifier = self.config, self.classifier
+        pl.seed_everything(config.seed, verbose=False)
+        streams = build.streams(config, len(self.runs))
+        objectives = [build.objective(config, run.target, classifier.outline) for run in self.runs]
+        coupling = Coupling(
+            generator=build.generator(config, streams),
+            classifier=classifier,
+            objective=objectives[0] if len(objectives) == 1 else PerImage(objectives),
+            target=[run.target for run in self.runs],
+            optimizer=build.optimizer(config),
+            regularizers=build.regularizers(config),
+            transforms=build.transforms(config),
+            schedule=(
+                None
+                if config.lr_end == 1 and not config.lr_rise
+                else falling(config.updates, config.lr_end, config.lr_rise)
+            ),
+            streams=streams,
+        )
+        streams.skip()
+        _check_sizes(coupling)
+        coupling.configure_optimizers()  # its settings are looked at before anything is written
+        return coupling
+
+    def _objective(self, number: int) -> Objective:
+        objective = self.coupling.objective
+        return objective[number] if isinstance(objective, PerImage) else objective
+
+    def _callbacks(self) -> tuple[Monitor, Snapshots, Checkpoints]:
+        config, folders = self.config, [run.places.outputs for run in self.runs]
+        ranked = self.coupling.objective.ranked
+        monitor = Monitor(
+            metrics_files=[folder / "metrics.csv" for folder in folders],
+            updates=config.updates,
+            title=self.title or str(self.runs[0].target),
+            log_every=config.log_every,
+            shown={"activation": ".2f", "rank": ".0f", "loss": ".2f"} if ranked else {"score": ".4g", "loss": ".4g"},
+            passing=self.title is not None,
+            position=self.position,
+        )
+        every = self.runs[0].settings["snapshot_every"]
+        snapshots = Snapshots(folders=folders, every=every, updates=config.updates, how=config.display)
+        checkpoints = Checkpoints(
+            path=self.runs[0].places.checkpoint,
+            every=config.checkpoint_every,
+            updates=config.updates,
+            record=self.records[0],
+            monitor=monitor,
+        )
+        return monitor, snapshots, checkpoints
+
+    def _checkpoint_io(self) -> AtomicCheckpointIO:
+        if len(self.runs) == 1:
+            return AtomicCheckpointIO()
+        targets = [Apart(run.places.checkpoint, record) for run, record in zip(self.runs, self.records, strict=True)]
+        return BatchCheckpointIO(targets, lambda: [failure is not None for failure in self.monitor.failures])
+
+    def _picture(self, number: int, images: Tensor, updates: int, *, sound: bool) -> Tensor:
+        """The settled pictures (h, n w, 3), bytes; or the median of the last snapshots; or the last sound one."""
+        taken = self.snapshots.pictures(number)
+        if sound:  # not the one before the training, nor the last one of a shorter training
+            moments = self.snapshots.moments - {0}
+            taken = [path for path in taken if int(path.stem) in moments and int(path.stem) <= updates]
+        if (sound and self.config.median == 1) or not taken:
+            return display_row(images, self.config.display)
+        shown = torch.cat([read_image(path) for path in taken[-(self.config.median if sound else 1) :]])
+        return display(shown.quantile(0.5, dim=0))
+
+
+@torch.no_grad()
+def _check_sizes(coupling: Coupling) -> None:
+    """See that a classifier that does not resize pictures can look at these.
+
+    Raises:
+        UserError: it cannot.
+    """
+    classifier, generator = coupling.classifier, coupling.generator
+    if classifier.outline.resizes:
+        return
+    wanted = (*coupling.objective.layers, *(layer for target in coupling.targets for layer in target.layers))
+    for size, layers in ((generator.smallest_size, wanted), (generator.image_size, (*wanted, SCORES))):
+        try:
+            classifier(torch.zeros(1, 3, *size), tuple(dict.fromkeys(layers)))
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise UserError(
+                f"the classifier cannot look at {size[0]} x {size[1]} pixels ({str(error)[:80]}); "
+                "give it larger pictures, generator.size=320 for instance, or classifier.resize=true"
+            ) from error

@@ -1,0 +1,248 @@
+"""Configuration to objects; with `genviz.commands.hydra_program`, the only module that knows Hydra."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hydra.errors import HydraException
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from genviz.classifiers.frozen import FrozenClassifier
+from genviz.classifiers.weights import DEFAULT
+from genviz.errors import UserError
+from genviz.images.randomness import Streams
+from genviz.interfaces import Classifier, Generator, Outline, Regularizer
+from genviz.objectives.sum import Sum
+from genviz.targets.grammar import Target, parse_target
+from genviz.targets.lists import Choose, parse_targets
+from genviz.targets.selections import stand_in
+
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger  # takes seconds
+
+
+AUTO = "auto"
+
+
+class Names(NamedTuple):
+    """What a run's folders, its W&B group and its result call the parts."""
+
+    classifier: str
+    generator: str
+    note: str | None
+    """What nobody may miss: that the classifier is not the one that was wanted, why, and how to get that."""
+
+
+def names(config: DictConfig) -> Names:
+    """The classifier, with its weights if they are not the default; the generator, with the experiment and the tag."""
+    choices = config.choices
+    asks = [Path(str(picture)).stem for picture in (config.image, config.style) if picture is not None]
+    if choices.experiment is None and choices.objective != "activation":
+        asks.insert(0, str(choices.objective))
+    drawn_by = str(plain(config)["generator"].get("weights", DEFAULT))
+    own_weights = None if drawn_by == DEFAULT else Path(drawn_by).stem
+    parts = (choices.generator, own_weights, choices.experiment, *asks, config.tag)
+    generator = "-".join(str(part) for part in parts if part is not None)
+    return Names(classifier_name(config), _as_folder(generator), note(config))
+
+
+def classifier_name(config: DictConfig) -> str:
+    """What folders call the classifier: its name, with its weights and its heads if they are not the default."""
+    settings = plain(config)["classifier"]
+    classifier = str(settings.get("architecture", config.choices.classifier))
+    heads, weights = (str(settings.get(part, DEFAULT)) for part in ("heads", "weights"))
+    if heads != DEFAULT:
+        classifier = f"{classifier}-{Path(heads).stem}"
+    if weights != DEFAULT:
+        stem = Path(weights).stem
+        own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
+        classifier = stem if own else f"{classifier}-{stem}"
+    return _as_folder(classifier)
+
+
+def _as_folder(name: str) -> str:
+    return re.sub(r"[^\w.+-]", "_", name)
+
+
+def note(config: DictConfig) -> str | None:
+    """What nobody may miss: that the classifier is not the one that was wanted; None where it is."""
+    wanted = config.choices.instead_of
+    if wanted is None:
+        return None
+    ours = "its own convolutions (Oxford's; torchvision's were trained anew), and class scores by heads of genviz's"
+    return f"not all of {wanted}: {ours}: {config.choices.because}"
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The resolved configuration as dicts, lists, strings and numbers."""
+    resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def as_yaml(config: DictConfig) -> str:
+    """The resolved configuration as YAML."""
+    return OmegaConf.to_yaml(config, resolve=True)
+
+
+def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **keywords: Any) -> Any:
+    """Instantiate ``config``; objects in ``keywords`` reach the constructor as they are.
+
+    Raises:
+        UserError: the constructor does not take these settings.
+    """
+    try:
+        partial = instantiate(config, _partial_=True, _convert_="all")
+        return partial(*arguments, **keywords)
+    except UserError:
+        raise
+    except (HydraException, TypeError, ValueError) as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, UserError):
+            raise cause from None
+        why = str(cause).splitlines()[0]
+        if foreign := re.search(r"unexpected keyword argument '(\w+)'", why):
+            kind = str(config.get("_target_", what)).rpartition(".")[2]
+            leave = f"an experiment's settings are for the parts that it names; ~{what}.{foreign[1]} leaves it out"
+            why = f"{kind} has no setting '{foreign[1]}' ({leave})"
+        settings = {key: value for key, value in config.items() if key != "_target_"}
+        raise UserError(f"{what}: {why}; the settings were {settings}") from error
+
+
+def sketch(settings: DictConfig) -> Outline:
+    """The outline of the classifier of these settings, without its weights."""
+    arguments = plain(settings)
+    kind = get_class(str(arguments.pop("_target_")))
+    assert issubclass(kind, Classifier)
+    return kind.sketch(**arguments)
+
+
+def target(config: DictConfig, outline: Outline) -> Target:
+    """The configured target, for a classifier with this outline."""
+    return parse_target(config.target, outline.labels, outline.layers)
+
+
+def targets(config: DictConfig, outline: Outline, choose: Choose) -> list[Target]:
+    """The configured targets, one or many, for a classifier with this outline.
+
+    Args:
+        choose: finds the filters of an entry that names them by what they contribute.
+    """
+    if config.get("targets") is None:
+        return [target(config, outline)]
+    return parse_targets(config.targets, outline.labels, outline.layers, choose)
+
+
+def check_targets(config: DictConfig, outline: Outline) -> None:
+    """See that a classifier with this outline has what is configured; filters that are still to be found stand open.
+
+    Raises:
+        UserError: it has not.
+    """
+    if config.get("targets") is not None:
+        parse_targets(config.targets, outline.labels, outline.layers, lambda entry: [stand_in(entry, outline)])
+        return
+    standing = stand_in(config.target, outline)
+    try:
+        parse_target(standing, outline.labels, outline.layers)
+    except UserError as error:
+        raise UserError(str(error).replace(standing, str(config.target))) from None
+
+
+def classifier(settings: Any) -> FrozenClassifier:
+    """The classifier of these settings, its weights loaded."""
+    return make(settings, "classifier")
+
+
+def settle(config: DictConfig, target: Target, classifier: Classifier) -> None:
+    """Put what follows from the classifier in the place of ``auto``: sizes, and the margin for jitter.
+
+    A size is what the classifier sees; the margin is T - 1, T a quarter of the layers' stride (Mahendran & Vedaldi
+    2016, section 5.2).
+    """
+    settings = config.generator
+    for part in (settings, *_parts(config, "transform").values()):
+        if part.get("size") == AUTO:
+            part.size = list(classifier.outline.input_size)
+    if settings.get("margin") == AUTO:
+        settings.margin = max(round(classifier.stride(target.layers) / 4), 1) - 1
+
+
+def streams(config: DictConfig, targets: int = 1) -> Streams:
+    """The random numbers of the configured images of each target: torch's own for one, as many streams for several."""
+    seeds = [*range(config.seed, config.seed + config.images)] * targets
+    return Streams(None if len(seeds) == 1 else seeds)
+
+
+def generator_sha256(config: DictConfig) -> str | None:
+    """What weights the configured generator begins with; None for none."""
+    settings = plain(config)["generator"]
+    kind = get_class(str(settings.pop("_target_")))
+    assert issubclass(kind, Generator)
+    return kind.sha256_of(**settings)
+
+
+def holds_many(config: DictConfig) -> bool:
+    """Whether the configured generator holds several images."""
+    return bool(getattr(get_class(str(config.generator._target_)), "holds_many", False))
+
+
+def generator(config: DictConfig, streams: Streams) -> Generator:
+    """The configured generator of an image for each of the ``streams``, its parameters drawn."""
+    if not streams.own:
+        return make(config.generator, "generator")
+    if not holds_many(config):
+        raise UserError(f"generator={config.choices.generator} makes one image at a time: images=1 batch=1")
+    return make(config.generator, "generator", streams=streams)
+
+
+def objective(config: DictConfig, target: Target, outline: Outline) -> Sum:
+    """The configured objectives, for this target."""
+    parts = _parts(config, "objective")
+    if not parts:
+        raise UserError("there is no objective; objective=activation for instance")
+    return Sum({name: make(part, f"objective.{name}", target, outline) for name, part in parts.items()})
+
+
+def _parts(config: DictConfig, group: str) -> dict[str, DictConfig]:
+    """The parts of a group that may have several, but for the settings of those that the command line replaced."""
+    return {str(name): part for name, part in (config.get(group) or {}).items() if "_target_" in part}
+
+
+def regularizers(config: DictConfig) -> dict[str, Regularizer]:
+    """The configured regularizers, by name."""
+    return {name: make(part, "regularizer") for name, part in _parts(config, "regularizer").items()}
+
+
+def transforms(config: DictConfig) -> list[Any]:
+    """The configured transforms, in order."""
+    return [make(part, "transform") for part in _parts(config, "transform").values()]
+
+
+def optimizer(config: DictConfig) -> Any:
+    """What makes the configured optimizer of some parameters."""
+    return lambda parameters: make(config.optimizer, "optimizer", parameters)
+
+
+def loggers(config: DictConfig, *, folder: Path, run_id: str | None, group: str, name: str) -> list[Logger]:
+    """The configured logger of the run ``name``, which continues ``run_id`` if it is one."""
+    if not config.logger:
+        return []
+    return [make(config.logger, "logger", folder=folder, run_id=run_id, group=group, name=name)]
+
+
+def roots(config: DictConfig) -> list[str]:
+    """The folders that the configured data lie in.
+
+    Raises:
+        UserError: none is given.
+    """
+    given = None if OmegaConf.is_missing(config.data, "root") else config.data.root
+    folders = [given] if isinstance(given, str) else list(given) if isinstance(given, ListConfig) else []
+    if not folders or not all(isinstance(folder, str) and folder for folder in folders):
+        raise UserError("say where the pictures are: data.root=FOLDER, or several: data.root=[FOLDER,FOLDER]")
+    return folders

@@ -1,0 +1,123 @@
+"""Checkpoints every so often, at the end, and before a signal ends the program."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+
+from genviz.training.callbacks.monitor import Monitor, stop
+from genviz.training.checkpoint import FORMAT, KEY, restore_rng_states, rng_states
+
+
+class Checkpoints(pl.Callback):
+    """Saves everything that the next update depends on, so that a resumed training ends in the same bits.
+
+    SIGINT and SIGTERM end the training after the update at hand, saved; a second one ends it at once. Of several
+    processes, each hears of a signal to any.
+
+    Args:
+        path: the file, replaced atomically each time.
+        every: updates between two.
+        updates: how many there will be.
+        record: what else a checkpoint holds: config, identity, run id; plain data.
+        monitor: knows the failure, after which nothing is saved, and the seconds.
+        validate_every: updates between two validations, after which the checkpoint is written where one is due, so
+            that none is lost; None for no validation.
+        best: another file, for the state that validated best; None for none.
+        measure: of the validation, larger is better.
+
+    Attributes:
+        signal: the signal that ended the training; None for none.
+        most: the best measure so far.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        every: int,
+        updates: int,
+        record: Mapping[str, Any],
+        monitor: Monitor,
+        validate_every: int | None = None,
+        best: Path | None = None,
+        measure: str = "",
+    ) -> None:
+        self.path, self.every, self.updates, self.record, self.monitor = path, every, updates, record, monitor
+        self.validate_every, self.best, self.measure, self.most = validate_every, best, measure, -math.inf
+        self.signal: signal.Signals | None = None
+        self._ends = False
+        self._handlers: dict[signal.Signals, Any] = {}
+        self._rng: Mapping[str, Any] | None = None
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        self._rng = checkpoint[KEY]["rng"]
+        self.monitor.seconds = checkpoint[KEY]["seconds"]
+        self.most = checkpoint[KEY].get("best", -math.inf)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        ours = {"format": FORMAT, "rng": rng_states(), "seconds": self.monitor.seconds, "best": self.most}
+        checkpoint[KEY] = {**self.record, **ours}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for which in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[which] = signal.signal(which, self._notice)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self._rng is not None:  # only now: making the data loader's iterator has drawn a number
+            restore_rng_states(self._rng)
+            self._rng = None
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self.monitor.failure is not None:
+            return
+        ends = self.signal is not None
+        if trainer.world_size > 1:  # asked once, for a signal may come at any moment, and all must do the same
+            ends = trainer.strategy.reduce_boolean_decision(ends, all=False)
+        if ends:
+            self.signal = self.signal or signal.SIGTERM
+        self._ends = ends
+        validates = self.validate_every is not None and trainer.global_step % self.validate_every == 0
+        if validates:
+            trainer.should_stop |= ends
+        else:
+            self._save(trainer, due=ends)
+            if ends:
+                stop(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn != "fit" or self.monitor.failure is not None:
+            return
+        if self.best is not None and (measured := float(trainer.callback_metrics[self.measure])) > self.most:
+            self.most = measured
+            trainer.save_checkpoint(self.best)
+        self._save(trainer, due=self._ends)
+
+    def _save(self, trainer: pl.Trainer, *, due: bool) -> None:
+        update = trainer.global_step
+        if due or update % self.every == 0 or update == self.updates:
+            trainer.save_checkpoint(self.path)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        for which, handler in self._handlers.items():
+            signal.signal(which, handler)
+        self._handlers.clear()
+
+    def _notice(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)

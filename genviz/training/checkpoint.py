@@ -1,0 +1,157 @@
+"""Checkpoints: written whole or not at all, read without executing code, never mixed up."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from genviz.errors import UserError
+from genviz.files import atomic_write, load_torch_file
+from genviz.generators.stacking import join, split
+
+FORMAT = 1
+KEY = "genviz"
+"""Where a checkpoint of Lightning's holds what is ours: format, config, identity, RNG states, run id, seconds."""
+
+
+_KEYS = {"state_dict", "optimizer_states", "loops", "global_step", "identity", "rng", "seconds", "wandb_run_id"}
+_SIDE_BY_SIDE = ("state_dict", "optimizer_states")
+_APART = {*_SIDE_BY_SIDE, "streams", KEY}
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoint files, written beside and moved into place, and loaded with ``weights_only``.
+
+    A state with a number that is not finite is not written; the last sound one stays.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        if all(bool(value.isfinite().all()) for value in checkpoint["state_dict"].values()):
+            buffer = io.BytesIO()  # written in one piece: torch hides a full disk in a RuntimeError
+            torch.save(checkpoint, buffer)
+            with atomic_write(Path(path)) as file:
+                file.write(buffer.getbuffer())
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+        return read_checkpoint(Path(path))
+
+
+class Apart(NamedTuple):
+    """Where a target of a batch has its checkpoint."""
+
+    path: Path
+    record: Mapping[str, Any]
+    """What its checkpoint holds beside the state: config, identity, run id."""
+
+
+class BatchCheckpointIO(AtomicCheckpointIO):
+    """A batch of targets whose checkpoints are those that each would have alone, so that it can go on in any batch.
+
+    Args:
+        targets: in the order of the batch's images, one each; none of them on torch's own stream of random numbers.
+        failed: which of them are not to be saved any more.
+    """
+
+    def __init__(self, targets: Sequence[Apart], failed: Callable[[], Sequence[bool]]) -> None:
+        super().__init__()
+        self.targets, self.failed = targets, failed
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        count = len(self.targets)
+        rest = {key: value for key, value in checkpoint.items() if key not in _APART}
+        states = split({key: checkpoint[key] for key in _SIDE_BY_SIDE}, count)
+        ours, streams = checkpoint[KEY], checkpoint["streams"]
+        for target, state, stream, failed in zip(self.targets, states, streams, self.failed(), strict=True):
+            if not failed:
+                rng = {**ours["rng"], "torch": stream}  # alone, its stream is torch's own
+                own = {**ours, **target.record, "rng": rng, "seconds": ours["seconds"] / count}
+                super().save_checkpoint({**rest, **state, "streams": [], KEY: own}, target.path)
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+        """Put the targets' checkpoints side by side; they stand after the same update."""
+        checkpoints = [read_checkpoint(target.path) for target in self.targets]
+        ours = [checkpoint[KEY] for checkpoint in checkpoints]
+        return {
+            **checkpoints[0],
+            **join([{key: checkpoint[key] for key in _SIDE_BY_SIDE} for checkpoint in checkpoints]),
+            "streams": [own["rng"]["torch"] for own in ours],
+            KEY: {**ours[0], "seconds": sum(own["seconds"] for own in ours)},
+        }
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read one of our checkpoints.
+
+    Raises:
+        UserError: the file is damaged, or not one of ours.
+    """
+    try:
+        checkpoint = load_torch_file(path)
+    except ValueError as error:
+        raise UserError(f"the checkpoint {path} is damaged or no checkpoint ({error}); {_START_OVER}") from error
+    ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
+    if not isinstance(ours, dict) or ours.get("format") != FORMAT or not {*checkpoint, *ours} >= _KEYS:
+        raise UserError(f"{path} is no checkpoint of this version of genviz; {_START_OVER}")
+    return checkpoint
+
+
+def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """An identity whose parts are called by their classes, whatever module these were in when it was written."""
+    return {
+        name: value.rpartition(".")[2] if name.rpartition(".")[2] == "_target_" else value
+        for name, value in identity.items()
+    }
+
+
+def check_identity(
+    path: Path, identity: Mapping[str, Any], checkpoint: Mapping[str, Any], *, apart: str = "tag=NAME"
+) -> None:
+    """Refuse to continue what was begun with other settings.
+
+    Args:
+        identity: every setting that the result depends on, flat, by name.
+        apart: the word that keeps both runs.
+
+    Raises:
+        UserError: the checkpoint was made with another value of one of them.
+    """
+    made, identity = comparable(checkpoint[KEY].get("identity", {})), comparable(identity)
+    changed = [
+        f"{key} was {made.get(key)} and is {identity.get(key)}"
+        for key in {**made, **identity}
+        if made.get(key) != identity.get(key)
+    ]
+    if changed:
+        rest = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise UserError(
+            f"{path} was begun with other settings ({', '.join(changed[:3])}{rest}); use those, "
+            f"{apart} to keep both runs, or {_START_OVER.removeprefix('use ')}"
+        )
+
+
+def rng_states() -> dict[str, Any]:
+    """The state of every random number generator that a training draws from."""
+    version, numbers, gauss = random.getstate()
+    return {
+        "python": [version, list(numbers), gauss],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_rng_states(states: Mapping[str, Any]) -> None:
+    """Set every random number generator to the ``states`` of `rng_states`."""
+    version, numbers, gauss = states["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"])
+
+
+_START_OVER = "use resume=false to start over (the old file is kept beside the new one)"

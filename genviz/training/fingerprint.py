@@ -1,0 +1,144 @@
+"""What a checkpoint must share with the run that continues it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from genviz.files import sha256
+from genviz.images.folders import find_pictures
+from genviz.targets.grammar import Target
+from genviz.training.build import plain
+
+
+def of_training(
+    config: DictConfig, target: Target, classifier_sha256: str, generator_sha256: str | None
+) -> dict[str, str]:
+    """Every setting that a picture depends on, flat: what a checkpoint must share with the run that continues it."""
+    groups = ("classifier", "generator", "objective", "regularizer", "transform", "optimizer")
+    settings = _settings(config, groups)
+    for group in ("classifier", "generator"):
+        settings[group].pop("weights", None)
+    own = {"target": str(target), "classifier.weights": f"sha256 {classifier_sha256[:16]}", "seed": str(config.seed)}
+    if config.median > 1:
+        own |= {"median": str(config.median), "snapshot_every": str(config.snapshot_every)}
+    own |= {} if generator_sha256 is None else {"generator.weights": f"sha256 {generator_sha256[:16]}"}
+    own |= {} if config.lr_end == 1 else {"lr_end": str(config.lr_end), "updates": str(config.updates)}
+    own |= {} if config.lr_rise == 0 else {"lr_rise": str(config.lr_rise)}
+    own |= {} if config.images == 1 else {"images": str(config.images)}
+    return {name: _content(name, value) for name, value in _flatten(settings).items()} | own
+
+
+def of_inversions(config: DictConfig, classifier_sha256: str) -> dict[str, str]:
+    """Every setting that a table of inversions depends on, flat, but for its layers, strengths and pictures."""
+    settings = _settings(config, ("classifier", "generator", "regularizer", "transform", "optimizer"))
+    settings["classifier"].pop("weights", None)
+    own = {"classifier.weights": f"sha256 {classifier_sha256[:16]}"}
+    return _flatten(settings) | own | {name: str(config[name]) for name in ("updates", "seed")}
+
+
+def of_distillation(config: DictConfig, weights_sha256: Mapping[str, str], pictures: Sequence[str]) -> dict[str, str]:
+    """Every setting that a distilled network depends on, flat, and the names of its ``pictures``.
+
+    Args:
+        weights_sha256: of the networks that are not trained, by their group, ``teacher`` (of both together, where
+            there are two) and ``student.trunk``.
+    """
+    settings = _settings(config, (*_teachers(config), "student", "distillation", "optimizer", "data"))
+    own = {name: str(config[name]) for name in ("updates", "batch", "seed")}  # the learning rate falls with the updates
+    own |= _of_networks(settings, weights_sha256) | _of_pictures(settings, pictures)
+    return _flatten(settings) | own
+
+
+def of_lessons(
+    config: DictConfig, weights_sha256: Mapping[str, str], pictures: Sequence[str], *, whole: bool
+) -> dict[str, str]:
+    """Every setting that what heads learn from depends on, flat: lessons of crops, or of ``whole`` pictures.
+
+    Args:
+        weights_sha256: of the networks, by their group.
+        pictures: their names, or what else tells them apart.
+    """
+    teachers = _teachers(config)
+    settings = _settings(config, (*teachers, "student", "distillation", "data"))
+    own = _of_networks(settings, weights_sha256) | _of_pictures(settings, pictures)
+    precision = {"precision": str(settings.pop("trainer").get("precision"))}
+    for name in ("heads", *(() if whole else ("input_size",))):
+        settings["student"].pop(name)
+    if whole:
+        for name in teachers:
+            settings[name].pop("input_size")
+        return _flatten({name: settings[name] for name in (*teachers, "student")}) | own | precision
+    settings["distillation"] = {name: settings["distillation"][name] for name in ("sizes", "mix", "noise")}
+    settings["data"].pop("crops")  # how many; those that are there do for more
+    return _flatten(settings) | own | precision | {"seed": str(config.seed)}
+
+
+def of_pretraining(
+    config: DictConfig, updates: int, processes: int, eye_sha256: str, pictures: Sequence[str]
+) -> dict[str, str]:
+    """Every setting that an autoencoder depends on, flat; without an eye, ``eye_sha256`` is ''."""
+    settings = _settings(config, ("encoder", "decoder", "loss", "optimizer", "data"))
+    pictures_alike = _of_pictures(settings, pictures)
+    for name in ("num_nodes", "strategy"):
+        settings["trainer"].pop(name, None)
+    own = {name: str(config[name]) for name in ("seed", "noise", "warm_up", "validate_every")}  # the best is validated
+    own |= {"updates": str(updates), "pictures in an update": str(config.batch * processes)}
+    if eye_sha256:
+        settings |= {"eye": {**plain(config)["eye"], "weights": f"sha256 {eye_sha256[:16]}"}}
+    return _flatten(settings) | own | pictures_alike
+
+
+def _content(name: str, value: str) -> str:
+    """What a setting that names a picture, or a folder of them, stands for, wherever it lies."""
+    if name.rpartition(".")[2] in ("image", "start", "direction") and (path := Path(value).expanduser()).is_file():
+        return f"sha256 {sha256(path)[:16]}"
+    if name.rpartition(".")[2] == "pictures" and (folder := Path(value).expanduser()).is_dir():
+        found = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in find_pictures(folder).pictures]
+        digest = hashlib.sha256("\n".join(found).encode(errors="surrogateescape")).hexdigest()
+        return f"{len(found)}, sha256 {digest[:16]}"
+    return value
+
+
+def _of_pictures(settings: dict[str, Any], pictures: Sequence[str]) -> dict[str, str]:
+    """The names of the pictures in place of where and how they are read, which is taken from ``settings``."""
+    for name in ("root", "workers", "memory", "bank"):
+        settings["data"].pop(name, None)
+    digest = hashlib.sha256("\n".join(pictures).encode(errors="surrogateescape")).hexdigest()
+    return {"the pictures": f"{len(pictures)}, sha256 {digest[:16]}"}
+
+
+def _teachers(config: DictConfig) -> list[str]:
+    return [name for name in ("teacher", "second_teacher") if config.get(name) is not None]
+
+
+def _of_networks(settings: dict[str, Any], weights_sha256: Mapping[str, str]) -> dict[str, str]:
+    """The hashes of frozen networks' weights in place of where they are, which is taken from ``settings``."""
+    settings.get("second_teacher", {}).pop("weights", None)
+    for group in weights_sha256:
+        network = settings
+        for part in group.split("."):
+            network = network[part]
+        for name in ("weights", "heads"):  # those of a classifier: what stands on a trunk is not looked at
+            network.pop(name, None)
+    return {f"{group}.weights": f"sha256 {digest[:16]}" for group, digest in weights_sha256.items()}
+
+
+def _settings(config: DictConfig, groups: Sequence[str]) -> dict[str, Any]:
+    settings = plain(config)
+    trainer = {key: value for key, value in settings["trainer"].items() if key not in ("accelerator", "devices")}
+    return {**{key: settings[key] for key in groups}, "trainer": trainer}
+
+
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat

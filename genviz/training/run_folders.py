@@ -1,0 +1,94 @@
+"""Where a run keeps what it makes, and that no other process makes it too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig
+
+from genviz.errors import CannotWriteError, UserError
+from genviz.files import prepare_folder
+from genviz.targets.grammar import Target
+from genviz.training import build
+
+CLAIMS = ".claims"
+"""The folder, beside a setting's targets, of the files that processes hold."""
+
+
+class TakenError(UserError):
+    """Another process makes the target."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run keeps what it makes."""
+
+    outputs: Path
+    checkpoint: Path
+
+    @classmethod
+    def of(cls, config: DictConfig, target: Target, names: build.Names | None = None) -> Places:
+        """``<root>/<classifier>/<generator>/<target>/`` in both roots; ``names`` if they are known."""
+        names = names or build.names(config)
+        rest = Path(names.classifier) / names.generator / target.folder
+        return cls(
+            Path(config.paths.outputs).expanduser() / rest,
+            Path(config.paths.checkpoints).expanduser() / rest / "last.ckpt",
+        )
+
+    @property
+    def picture(self) -> Path:
+        """The picture that the verdict is about."""
+        return self.outputs / "final.png"
+
+    @property
+    def result(self) -> Path:
+        """The verdict and the numbers; there once the run is done."""
+        return self.outputs / "result.json"
+
+    @property
+    def error(self) -> Path:
+        """Where an error of ours was raised, that a sweep went on after."""
+        return self.outputs / "error.txt"
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes from this target, also those on other machines that see the folder.
+
+        The system ends the claim of a process that is killed.
+
+        Raises:
+            TakenError: another process has it.
+            UserError: the folder cannot be written to.
+        """
+        folder = self.outputs.parent / CLAIMS  # beside the outputs, which may be set aside
+        prepare_folder(folder)
+        lock = claim(folder / f"{self.outputs.name}.lock")
+        if lock is None:
+            raise TakenError(
+                f"{self.outputs} is being made by another process; wait for it, or keep both with tag=NAME"
+            )
+        with lock:
+            yield
+
+
+def claim(path: Path) -> AbstractContextManager[Any] | None:
+    """Hold the file ``path`` until the context ends; None where another process holds it.
+
+    Raises:
+        CannotWriteError: it cannot be written to.
+    """
+    lock = FileLock(path, mode=0o666)  # of a folder that several people share
+    held = ExitStack()
+    try:
+        held.enter_context(lock.acquire(timeout=0))
+    except Timeout:
+        return None
+    except OSError as error:
+        raise CannotWriteError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
+    return held

@@ -1,0 +1,71 @@
+"""A run of one target, from its last checkpoint to its picture and verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
+
+from genviz.targets.grammar import Target
+from genviz.training import build, console
+from genviz.training.batch import Batch
+from genviz.training.loggers import WandbRun, log_result
+from genviz.training.run import Run
+from genviz.training.run_folders import TakenError
+from genviz.training.trainer import close
+
+
+def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback] = ()) -> int:
+    """Train the configured generator until ``target`` fires; return the program's exit code.
+
+    Args:
+        callbacks: more of them, called after ours.
+
+    Raises:
+        UserError: a setting cannot work, the target's checkpoint is of another run, or another process makes it.
+    """
+    classifier = build.classifier(config.classifier)
+    build.settle(config, target, classifier)
+    run = Run(config, target, classifier, build.generator_sha256(config))
+    if run.is_done:
+        console.done(run.places.picture, target, run.updates, run.names.note)
+        return 0
+    batch = Batch([run], callbacks=callbacks)
+    with run.places.claimed():
+        if run.has_moved:
+            raise TakenError(
+                f"another process has gone on with {target} in the meantime; the same command again sees it"
+            )
+        run.begin()
+        console.begins(run.names, target, batch.coupling.generator, classifier, run.updates, config.updates)
+        loggers = _loggers(batch)
+        batch.fit(loggers)
+        if (ended_by := batch.signal) is not None:
+            console.stopped(run.places.checkpoint, ended_by, batch.trainer.global_step, run.names)
+            close(loggers)
+            return 128 + ended_by
+        (finished,) = batch.finish()
+        for logger in loggers:
+            log_result(logger, finished.result, run.places.picture, batch.trainer.global_step)
+        where = next((logger.where for logger in loggers if isinstance(logger, WandbRun)), None)
+        close(loggers)
+        run.write_result(finished.result)
+    where = where or ("logged" if loggers else "not logged")
+    console.ends(finished.verdicts, run.names.note, run.places.picture, run.places.checkpoint, where)
+    return 0
+
+
+def _loggers(batch: Batch) -> list[Logger]:
+    """The configured loggers of a single run, which continue those of its checkpoint."""
+    run, record = batch.runs[0], batch.records[0]
+    group = f"{run.names.classifier}/{run.names.generator}"
+    title = f"{run.target} on {group}"
+    loggers = build.loggers(run.config, folder=run.places.outputs, run_id=run.wandb_run_id, group=group, name=title)
+    record["wandb_run_id"] = next(
+        (logger.run_id for logger in loggers if isinstance(logger, WandbRun)), run.wandb_run_id
+    )
+    for logger in loggers:
+        logger.log_hyperparams(record["config"])
+    return loggers

@@ -1,0 +1,25 @@
+"""Shifts around the edges."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.transforms.transform import Transform
+
+
+class RandomRoll(Transform):
+    """Shifts by up to ``pixels`` either way, what leaves on one side entering on the other: DeepDream's jitter."""
+
+    def __init__(self, *, pixels: int) -> None:
+        super().__init__()
+        if not isinstance(pixels, int) or pixels < 0:
+            raise UserError("transform: pixels is a whole number, 0 or more")
+        self.pixels = pixels
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Shift ``images`` (n, 3, h, w), each its own way."""
+        views = len(images) // len(self.streams)
+        shifts = self.streams.whole(-self.pixels, self.pixels + 1, views, 2).flatten(0, 1).tolist()
+        return torch.stack([image.roll(shift, (1, 2)) for image, shift in zip(images, shifts, strict=True)])

@@ -1,0 +1,146 @@
+import csv
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from genviz.analysis import inversions as program
+from genviz.analysis.inversions import invert
+from genviz.classifiers.small import SmallClassifier
+from genviz.errors import UserError
+from genviz.images.pictures import read_image, read_upright, resize
+from genviz.training import build, settings
+
+LAYERS = ["relu1_1", "scores"]
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "photos"
+    for number, place in enumerate(("a.png", "below/a.png", "z.jpg")):
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((60, 50), Image.Resampling.BICUBIC).save(folder / place)
+    return folder
+
+
+@pytest.fixture
+def run(compose, pictures):
+    def made(*words):
+        words = ("classifier=small", f"layers=[{','.join(LAYERS)}]", "strengths=[1,100]", "updates=4", *words)
+        config = compose(f"pictures={pictures}", "count=2", "trainer.accelerator=cpu", *words, name="invert")
+        settings.check_inversions(config)
+        return invert(config)
+
+    return made
+
+
+def rows(tmp_path, name="small"):
+    with (tmp_path / "outputs/invert" / name / "errors.csv").open() as file:
+        return {(row["layer"], row["C"], row["picture"]): float(row["error"]) for row in csv.DictReader(file)}
+
+
+def test_each_error_is_that_of_the_file(run, pictures, tmp_path, capsys):
+    run()
+    found = rows(tmp_path)
+    assert set(found) == {
+        (layer, c, name) for layer in LAYERS for c in ("1.0", "100.0") for name in ("a.png", "below/a.png")
+    }
+    network = SmallClassifier()
+    for (layer, c, name), error in found.items():
+        digest = hashlib.sha256((pictures / name).read_bytes()).hexdigest()[:6]
+        file = f"{layer}-C{float(c):g}-{Path(name).stem}-{digest}.png"
+        made = read_image(tmp_path / "outputs/invert/small/pictures" / file)
+        wanted = network(resize(read_upright(pictures / name), (128, 128)), [layer])[layer]
+        assert error == pytest.approx(float((network(made, [layer])[layer] - wanted).norm() / wanted.norm()), abs=2e-5)
+    printed = capsys.readouterr().out
+    errors = np.array([100 * found["scores", "100.0", name] for name in ("a.png", "below/a.png")])
+    assert f"{errors.mean():.1f} ± {errors.std(ddof=1):.1f}" in printed
+    assert (tmp_path / "outputs/invert/small/sheet.png").exists()
+
+
+def test_what_is_there_is_not_made_again(run, tmp_path, monkeypatch):
+    run()
+    path = tmp_path / "outputs/invert/small/errors.csv"
+    whole, lines = rows(tmp_path), path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:3], lines[3][:9]]))  # killed in the middle of a row
+    made = []
+    original = program._invert
+
+    def counted(*arguments):
+        made.extend(arguments[2])
+        return original(*arguments)
+
+    monkeypatch.setattr(program, "_invert", counted)
+    run()
+    assert len(made) == len(whole) - 2
+    assert rows(tmp_path) == pytest.approx(whole)
+
+
+def test_a_batch_gives_what_each_picture_gives_alone(run, tmp_path):
+    torch.manual_seed(5)
+    run("name=one", "batch=1")
+    torch.manual_seed(6)
+    run("name=two", "batch=2")
+    assert rows(tmp_path, "two") == pytest.approx(rows(tmp_path, "one"), rel=1e-3)
+
+
+def test_another_picture_of_that_name_is_another_picture(run, pictures, tmp_path):
+    run()
+    before = rows(tmp_path)
+    Image.open(pictures / "a.png").rotate(90).save(pictures / "a.png")
+    run()
+    assert rows(tmp_path)["scores", "100.0", "a.png"] != before["scores", "100.0", "a.png"]
+    assert rows(tmp_path)["scores", "100.0", "below/a.png"] == before["scores", "100.0", "below/a.png"]
+
+
+def test_pictures_that_differ_in_their_suffix_do_not_share_a_file(run, pictures, tmp_path):
+    Image.open(pictures / "below/a.png").convert("RGB").save(pictures / "a.jpg")
+    run("name=one", "batch=1")
+    run("name=two", "batch=2")
+    assert rows(tmp_path, "two") == pytest.approx(rows(tmp_path, "one"), rel=1e-3)
+
+
+def test_what_becomes_no_number_is_not_in_the_table(run, tmp_path):
+    with pytest.raises(UserError, match="no number any more"):
+        run("optimizer=sgd", "~optimizer.until", "optimizer.lr=1e38", "updates=6")
+
+
+def test_a_table_of_other_settings_is_kept(run, tmp_path):
+    run()
+    with pytest.raises(UserError, match=r"holds a table of other settings \(seed\); name=NAME keeps both"):
+        run("seed=1")
+    run("seed=1", "resume=false")
+    assert (tmp_path / "outputs/invert/small~1/errors.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["strengths=3"], "no list of numbers"), (["strengths=[]"], "no list of numbers"), (["batch=0"], "batch=0"),
+     (["layers=relu1_1"], "no list of layers"), (["layers=[relu9]"], "no layer is called 'relu9'"),
+     (["pictures=/nowhere"], "pictures=/nowhere: there is no such folder"), (["name=../x"], "no name for a folder")],
+)  # fmt: skip
+def test_what_cannot_work_is_one_line(run, tmp_path, words, says):
+    with pytest.raises(UserError, match=says):
+        run(*words)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_vgg16_is_inverted_at_a_layer_of_each_depth_in_the_embedded_size(compose):
+    config = compose("pictures=photos", "classifier=embedded", name="invert")
+    outline = build.sketch(config.classifier)
+    assert outline.input_size == (224, 224)
+    assert program._layers(config, outline) == [
+        "conv1_2",
+        "conv2_2",
+        "conv3_3",
+        "conv4_3",
+        "conv5_1",
+        "conv5_3",
+        "pool5",
+    ]
+    chosen = compose("pictures=photos", "classifier=embedded", "layers=[relu5_1]", name="invert")
+    assert program._layers(chosen, outline) == ["relu5_1"]

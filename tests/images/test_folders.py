@@ -1,0 +1,55 @@
+import pytest
+
+from genviz.errors import UserError
+from genviz.images.folders import SUFFIXES, find_pictures
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def test_pictures_are_found_however_nested_and_nothing_else_is(tmp_path):
+    names = ["b.JPG", "a/c.png", "a/d/e.webp"]
+    touch(tmp_path, *names, "notes.txt", ".hidden.png", "a/.DS_Store", "a/d/f.png.part")
+    found = find_pictures(tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in found.pictures] == sorted(names)
+    assert found.others == [tmp_path / "a/d/f.png.part", tmp_path / "notes.txt"]
+
+
+def test_each_kind_of_picture_is_one_in_any_case(tmp_path):
+    names = [f"{number}{suffix}" for number, suffix in enumerate((*SUFFIXES, *(s.upper() for s in SUFFIXES)))]
+    touch(tmp_path, *names)
+    assert sorted(path.name for path in find_pictures(tmp_path).pictures) == sorted(names)
+
+
+def test_a_folder_that_looks_like_a_picture_is_none(tmp_path):
+    touch(tmp_path, "a.png/b.png")
+    assert find_pictures(tmp_path).pictures == [tmp_path / "a.png/b.png"]
+
+
+def test_their_order_is_by_name_whatever_the_file_system_says(tmp_path):
+    names = ["z/a.png", "b.png", "a/z.png", "a.png", "10.png", "9.png"]
+    touch(tmp_path, *names)
+    assert find_pictures(tmp_path).pictures == sorted(tmp_path / name for name in names)
+
+
+def test_a_home_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    touch(tmp_path, "photos/a.png")
+    assert find_pictures("~/photos").pictures == [tmp_path / "photos/a.png"]
+
+
+def test_a_folder_that_is_not_there_or_empty_is_one_line_and_says_the_setting(tmp_path):
+    touch(tmp_path, "file.png", "empty/notes.txt")
+    for name, says in (
+        ("no", "no such folder"),
+        ("empty", "no picture in it or below"),
+        ("file.png", "no such folder"),
+    ):
+        with pytest.raises(UserError, match=f"data.root={tmp_path}/{name}: .*{says}") as caught:
+            find_pictures(tmp_path / name)
+        assert "\n" not in str(caught.value)
+        with pytest.raises(UserError, match=f"^pictures={tmp_path}/{name}: "):
+            find_pictures(tmp_path / name, "pictures")

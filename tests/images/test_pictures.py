@@ -1,0 +1,49 @@
+import pytest
+import torch
+from PIL import Image
+
+from genviz.errors import UserError
+from genviz.images.pictures import display, display_row, read_image, write_png
+
+
+def test_what_was_written_is_read_back(tmp_path):
+    torch.manual_seed(0)
+    pixels = torch.randint(0, 256, (5, 7, 3), dtype=torch.uint8)
+    write_png(tmp_path / "p.png", pixels, {"target": "class:harmonica"})
+    torch.testing.assert_close(read_image(tmp_path / "p.png")[0].permute(1, 2, 0) * 255, pixels.float())
+    assert Image.open(tmp_path / "p.png").text == {"target": "class:harmonica"}
+
+
+def test_rgb_is_clipped_and_rounded():
+    image = torch.tensor([-1.0, 0.0, 0.5, 1.0, 2.0, 100.6 / 255]).view(1, 2, 3).expand(3, 2, 3)
+    assert display(image)[..., 0].flatten().tolist() == [0, 0, 128, 255, 255, 101]
+
+
+def test_despraz_is_the_square_root_of_the_stretch():
+    image = torch.tensor([-3.0, 1.0, 13.0]).view(3, 1, 1)  # over the minimum: 0, 4, 16
+    assert display(image, "despraz").flatten().tolist() == [0, 128, 255]
+    assert display(torch.zeros(3, 2, 2), "despraz").max() == 0  # flat, and no division by 0
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1"])
+def test_any_mode_is_read_as_rgb(tmp_path, mode):
+    path = tmp_path / ("p.tif" if mode == "CMYK" else "p.png")
+    Image.new(mode, (4, 3)).save(path)
+    assert read_image(path).shape == (1, 3, 3, 4)
+
+
+def test_no_picture_is_one_line(tmp_path):
+    (tmp_path / "p.png").write_text("no picture")
+    for path in (tmp_path / "p.png", tmp_path / "missing.png"):
+        with pytest.raises(UserError, match="cannot read the picture"):
+            read_image(path)
+
+
+def test_each_image_of_a_row_is_displayed_by_itself():
+    images = torch.stack([torch.linspace(0, 1, 48).view(3, 4, 4), torch.linspace(0.4, 0.5, 48).view(3, 4, 4)])
+    for how in ("rgb", "despraz", "stretch"):
+        row = display_row(images, how)
+        assert torch.equal(row[:, :4], display(images[0], how))
+        assert torch.equal(row[:, 4:], display(images[1], how))
+    assert display(images[1], "stretch").min() == 0
+    assert display(images[1], "stretch").max() == 255

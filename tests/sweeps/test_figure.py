@@ -1,0 +1,61 @@
+import json
+
+import pytest
+from PIL import Image
+
+from genviz.errors import UserError
+from genviz.sweeps.figure import draw, panels
+
+WORDS = ["classifier=small", "updates=2", "logger=none", "trainer.accelerator=cpu"]
+
+
+@pytest.fixture
+def picture(tmp_path):
+    Image.effect_noise((40, 30), 80).convert("RGB").save(tmp_path / "cat.png")
+    return tmp_path / "cat.png"
+
+
+def test_a_figure_is_a_run_for_each_panel_and_a_sheet(compose, picture, tmp_path):
+    words = ["experiment=gerretsen_figure4", f"image={picture}", *WORDS]
+    config = compose(*words)
+    assert draw(config) == 0
+    folder = tmp_path / "outputs/small"
+    results = sorted(folder.glob("*/*/result.json"))
+    assert len(results) == 4
+    tags = {path.parent.parent.name.removeprefix("pixels-gerretsen_figure4-cat-") for path in results}
+    assert tags == {"weight_0.0", "weight_0.01"}
+    assert {json.loads(path.read_text())["target"] for path in results} == {"layer:relu1_1", "layer:relu2_1"}
+    sheet = Image.open(folder / "pixels-gerretsen_figure4-cat/sheet.png")
+    assert sheet.width > 2 * 128 > sheet.height / 2
+    assert draw(config) == 0  # what is done is not done again
+
+
+def test_a_panels_words_are_its_configurations(compose, picture):
+    words = ["experiment=mahendran2016_figure10", f"image={picture}", "classifier=squeezenet1_0", *WORDS[1:]]
+    rows = panels(compose(*words))
+    assert [len(row) for row in rows] == [4, 4]
+    first, second = rows[0][0], rows[1][0]
+    assert (first.target, list(first.objective.inversion.channels)) == ("layer:fire2", [0, 64])
+    assert list(second.objective.inversion.channels) == [64, 128]
+    assert first.objective.inversion.weight == 300
+    assert first.tag != second.tag
+
+
+def test_a_network_without_panels_is_told_what_to_do(compose, picture):
+    config = compose("experiment=mahendran2016_figure5", f"image={picture}", "classifier=resnet50", *WORDS[1:])
+    with pytest.raises(
+        UserError, match="names layers of alexnet, embedded, squeezenet1_0, and none of resnet50; .* target"
+    ):
+        draw(config)
+
+
+def test_a_missing_picture_is_one_line_before_anything_is_made(compose, tmp_path):
+    with pytest.raises(UserError, match="say which picture: image=FILE"):
+        draw(compose("experiment=gerretsen_figure4", *WORDS))
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_target_makes_one_picture_of_a_figure(called, tmp_path, picture):
+    words = ["experiment=mahendran2016_figure5", "target=layer:relu4_1", f"image={picture}", *WORDS]
+    assert called("train", *words).returncode == 0
+    assert len(list(tmp_path.glob("outputs/*/*/*/final.png"))) == 1

@@ -1,0 +1,199 @@
+"""Sweeps: one target's fault is its own."""
+
+import csv
+import json
+import os
+import signal
+
+import pytest
+import torch
+from user_sweeps import FOLDERS, TARGETS, begun, checkpoint, results, swept
+
+from genviz.errors import CannotWriteError, UserError
+from genviz.objectives.activation import Activation
+from genviz.sweeps.sweep import Sweep
+from genviz.training import build
+from genviz.training.batch import Batch
+from genviz.training.run_folders import Places
+from genviz.training.train import train
+
+
+@pytest.fixture
+def make(tmp_path):
+    def made(*words, root="one", **more):
+        return swept(tmp_path / root, *words, **more)
+
+    return made
+
+
+@pytest.fixture
+def alone(tmp_path):
+    def made(target, *words, root="one"):
+        config, (found,) = begun(tmp_path / root, f"target={target}", *words)
+        assert train(config, found) == 0
+        return Places.of(config, found)
+
+    return made
+
+
+def test_other_settings_are_refused_target_by_target(make, alone, capsys):
+    alone("class:harmonica", "seed=3")
+    code, folder = make("batch=3")
+    assert code == 2
+    assert "class:harmonica: cannot be made" in (told := capsys.readouterr().err)
+    assert "seed was 3 and is 0" in told
+    assert json.loads((folder / "class-tench" / "result.json").read_text())["seed"] == 0
+
+
+def test_one_that_becomes_no_number_leaves_the_others_as_they_are(make, monkeypatch):
+    code, sound = make("batch=3", root="sound")
+    scored = Activation.forward
+
+    def forward(self, seen):
+        score = scored(self, seen)
+        return score * float("nan") if self.update == 3 and "relu1" in self.target.layers[0] else score
+
+    monkeypatch.setattr(Activation, "forward", forward)
+    code, folder = make("batch=3", root="broken")
+    assert code == 0
+    found = results(folder)
+    assert found["filter-relu1-3"]["verdict"] == "diverged"
+    assert "at update 4" in found["filter-relu1-3"]["explanation"]
+    rows = list(csv.DictReader((folder / "filter-relu1-3" / "metrics.csv").open()))
+    assert len(rows) == 3
+    assert checkpoint(folder / "filter-relu1-3")[("global_step",)] == 2  # the last sound one
+    for name in ("class-tench", "class-harmonica"):
+        for file in ("final.png", "metrics.csv"):
+            assert (folder / name / file).read_bytes() == (sound / name / file).read_bytes()
+    stamp = (folder / "filter-relu1-3" / "result.json").stat().st_mtime_ns
+    make("batch=3", root="broken")  # is not tried again
+    assert (folder / "filter-relu1-3" / "result.json").stat().st_mtime_ns == stamp
+
+
+def test_a_dead_one_is_reported_and_does_not_stop_the_others(make, monkeypatch, capsys):
+    dead = Activation.forward
+    monkeypatch.setattr(Activation, "forward", lambda self, seen: dead(self, seen) * 0)
+    assert make("generator.contrast=0.0", targets="filter:fire4:0,class:tench")[0] == 0
+    told = capsys.readouterr().out
+    assert "1/2 filter:fire4:0: " in told
+    assert "2/2 class:tench: " in told
+
+
+def test_a_damaged_checkpoint_is_one_targets_failure(make, tmp_path, capsys):
+    folder = tmp_path / "one/checkpoints/squeezenet1_1-random/untrained_small/class-tench"
+    folder.mkdir(parents=True)
+    (folder / "last.ckpt").write_text("junk")
+    code, outputs = make("batch=2")
+    assert code == 2
+    captured = capsys.readouterr()
+    assert "class:tench: cannot be made" in captured.err
+    assert "could not be made: class:tench" in captured.err
+    assert "2 targets: " in captured.out
+    assert (outputs / "class-harmonica" / "result.json").exists()
+
+
+def test_damaged_checkpoints_do_not_stop_the_others(make, tmp_path, capsys):
+    for name in ("tench", "goldfish", "great-white-shark"):
+        folder = tmp_path / "one/checkpoints/squeezenet1_1-random/untrained_small" / f"class-{name}"
+        folder.mkdir(parents=True)
+        (folder / "last.ckpt").write_text("junk")
+    code, outputs = make("batch=2", targets="class:0-4")
+    assert code == 2
+    assert len([*outputs.glob("*/result.json")]) == 2
+    assert "target=class:tench resume=false to start over" in capsys.readouterr().err
+
+
+def test_an_error_of_ours_is_one_targets_too_and_is_kept(make, monkeypatch, capsys):
+    finish = Batch.finish
+
+    def broken(self):
+        if any("relu1" in str(run.target) for run in self.runs):
+            raise ZeroDivisionError("of the test's")
+        return finish(self)
+
+    monkeypatch.setattr(Batch, "finish", broken)
+    code, folder = make("batch=3")
+    assert code == 2
+    assert "filter:relu1:3: cannot be made: ZeroDivisionError: of the test's" in capsys.readouterr().err
+    assert "ZeroDivisionError" in (folder / "filter-relu1-3" / "error.txt").read_text()
+    assert {path.parent.name for path in folder.glob("*/result.json")} == {"class-tench", "class-harmonica"}
+    monkeypatch.setattr(Batch, "finish", finish)
+    assert make("batch=3")[0] == 0
+    assert not (folder / "filter-relu1-3" / "error.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "junk", ["null", "[]", "{", '{"identity": 1}', '{"updates_wanted": null, "identity": {}}', "older"]
+)
+def test_a_result_that_makes_no_sense_is_made_again(make, junk):
+    _, folder = make(targets="class:tench")
+    path = folder / "class-tench" / "result.json"
+    made = json.loads(path.read_text())
+    path.write_text(junk if junk != "older" else json.dumps({**made, "updates_wanted": None}))
+    assert make(targets="class:tench")[0] == 0
+    assert json.loads(path.read_text())["identity"] == made["identity"]
+
+
+@pytest.mark.parametrize("words", [["+trainer.gradient_clip_val=1"], ["trainer.precision=16-mixed"]])
+def test_what_would_mix_the_targets_gradients_is_trained_one_by_one(words, tmp_path):
+    config, targets = begun(tmp_path, f"targets={TARGETS}", "batch=3", *words)
+    assert Sweep(config, targets, build.classifier(config.classifier)).at_once == 1
+    config, targets = begun(tmp_path, f"targets={TARGETS}", "batch=3")
+    assert Sweep(config, targets, build.classifier(config.classifier)).at_once == 3
+
+
+def test_a_page_that_cannot_be_written_on_the_way_stops_nothing(make, monkeypatch, capsys):
+    monkeypatch.setattr("genviz.sweeps.sweep._SECONDS", 0.0)
+
+    def fails(folder):
+        raise UserError("no finished run in it")
+
+    monkeypatch.setattr("genviz.sweeps.sweep.write_review", fails)
+    assert make()[0] == 0
+    assert "the page is not up to date: no finished run in it" in capsys.readouterr().err
+
+
+def test_a_signal_between_two_batches_ends_the_sweep_and_loses_nothing(make, monkeypatch, capsys):
+    finish = Batch.finish
+
+    def struck(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return finish(self)
+
+    monkeypatch.setattr(Batch, "finish", struck)
+    assert make("batch=1")[0] == 128 + signal.SIGTERM
+    assert "SIGTERM: 1 of 3 targets are done" in capsys.readouterr().out
+    monkeypatch.setattr(Batch, "finish", finish)
+    assert make("batch=1")[0] == 0
+
+
+def test_a_setting_that_no_target_can_have_ends_the_sweep(make):
+    with pytest.raises(UserError, match=r"the first 3 targets failed alike: .*warm_up"):
+        make("objective.activation.warm_up=-1", targets="class:0-20")
+
+
+def test_a_full_disk_ends_the_sweep(make, monkeypatch):
+    def full(self, *arguments):
+        raise CannotWriteError("cannot write x: No space left on device")
+
+    monkeypatch.setattr(Batch, "finish", full)
+    with pytest.raises(CannotWriteError, match="No space left"):
+        make("batch=1")
+
+
+def test_what_the_memory_does_not_hold_is_made_with_fewer(make, monkeypatch, capsys):
+    code, whole = make("batch=1", root="whole")
+    fit, sizes = Batch.fit, []
+
+    def small(self, *arguments):
+        sizes.append(len(self.runs))
+        if len(self.runs) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(Batch, "fit", small)
+    code, folder = make("batch=5", root="halved")
+    assert (code, sizes) == (0, [3, 1, 1, 1])
+    assert "1 at a time from here on" in capsys.readouterr().err
+    for name in FOLDERS:
+        assert (folder / name / "final.png").read_bytes() == (whole / name / "final.png").read_bytes()

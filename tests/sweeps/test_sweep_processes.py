@@ -1,0 +1,82 @@
+"""Sweeps in processes of their own: killed, started again, and side by side."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+from conftest import ROOT
+from user import SECONDS, environment
+from user_sweeps import FOLDERS, SMALL, TARGETS, WORDS, swept
+
+
+def command(folder, *words):
+    places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
+    return [sys.executable, str(ROOT / "train.py"), *words, f"targets={TARGETS}", *WORDS, *SMALL, *places]
+
+
+def test_killed_and_started_again_it_does_what_is_left(tmp_path):
+    whole = swept(tmp_path / "whole", "batch=2", "updates=40")[1]
+    folder = tmp_path / "killed"
+    metrics = folder / "outputs" / whole.relative_to(tmp_path / "whole/outputs") / "filter-relu1-3" / "metrics.csv"
+    words = [*command(folder), "batch=2", "updates=40"]
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
+    end = time.monotonic() + SECONDS
+    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 9) and time.monotonic() < end:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not metrics.with_name("result.json").exists()
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    for name in FOLDERS:
+        for file in ("final.png", "metrics.csv"):
+            assert (metrics.parents[1] / name / file).read_bytes() == (whole / name / file).read_bytes(), name
+
+
+def test_two_workers_share_the_targets(tmp_path):
+    whole = swept(tmp_path / "whole")[1]
+    folder = tmp_path / "shared"
+    words = [*command(folder, "-m", "worker=0,1", "hydra/launcher=joblib"), "logger=wandb"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    made = folder / "outputs" / whole.relative_to(tmp_path / "whole/outputs")
+    assert sorted(done.stdout.count(f" {name}: ") for name in TARGETS.split(",")) == [1, 1, 1]
+    for name in FOLDERS:
+        assert (made / name / "final.png").read_bytes() == (whole / name / "final.png").read_bytes()
+    ids = {json.loads((made / f"sweep-{n}.json").read_text())["wandb_run_id"] for n in (0, 1)}
+    assert len(ids) == 2
+    tables = [json.loads(path.read_text()) for path in made.glob("wandb/offline-run-*/files/media/table/*.json")]
+    assert len(tables) == 2
+    rows = max((table["data"] for table in tables), key=len)  # of the process that ended last
+    assert sorted(row[0] for row in rows) == sorted(TARGETS.split(","))
+    assert [name for name in tables[0]["columns"] if name in ("verdict", "rank", "activation", "picture")]
+
+
+def test_a_workers_failure_is_the_programs(tmp_path):
+    folder = tmp_path / "one/checkpoints/squeezenet1_1-random/untrained_small/class-tench"
+    folder.mkdir(parents=True)
+    (folder / "last.ckpt").write_text("junk")
+    words = command(tmp_path / "one", "-m", "worker=0,1", "hydra/launcher=joblib")
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert len([*(tmp_path / "one/outputs").glob("*/*/*/result.json")]) == 2
+
+
+def test_workers_end_with_the_program_that_started_them(tmp_path):
+    words = [*command(tmp_path / "one", "-m", "worker=0,1", "hydra/launcher=joblib"), "updates=100000"]
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + SECONDS
+    while len(rows := [*tmp_path.glob("one/outputs/*/*/*/metrics.csv")]) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    process.wait()
+    while True:  # they save, and stand still
+        before = [path.stat().st_size for path in rows]
+        time.sleep(2.5)
+        if before == [path.stat().st_size for path in rows] or time.monotonic() > deadline:
+            break
+    assert before == [path.stat().st_size for path in rows]
+    assert len([*tmp_path.glob("one/checkpoints/*/*/*/last.ckpt")]) == 2

@@ -1,0 +1,64 @@
+import pytest
+import torch
+
+from genviz.errors import UserError
+from genviz.interfaces import SCORES, Layer
+from genviz.targets.grammar import Unit, parse_target
+from genviz.targets.responses import position, read, responses, weighted
+
+LAYERS = (Layer("conv", "conv", (2, 2, 3)), Layer("fc", "fc", (5,)), Layer(SCORES, SCORES, (4,)))
+
+
+def target(text):
+    return parse_target(text, ("a", "b", "c", "d"), LAYERS)
+
+
+@pytest.fixture
+def seen():
+    torch.manual_seed(0)
+    return {
+        "conv": torch.randn(3, 2, 2, 3, dtype=torch.float64),
+        "fc": torch.randn(3, 5, dtype=torch.float64),
+        SCORES: torch.tensor([[1.0, 3.0, 2.0, 3.0]] * 3, dtype=torch.float64),
+    }
+
+
+def test_a_filter_is_the_mean_over_its_positions(seen):
+    expected = sum(seen["conv"][:, 1, i, j] for i in range(2) for j in range(3)) / 6
+    torch.testing.assert_close(read(target("filter:conv:1"), seen).activations[:, 0], expected)
+
+
+def test_a_neuron_is_at_its_channel_row_and_column(seen):
+    unit = target("neuron:conv:1:0:2")
+    torch.testing.assert_close(read(unit, seen).activations[:, 0], seen["conv"][:, 1, 0, 2])
+    assert position(unit.units[0], seen["conv"]) == 1 * 6 + 0 * 3 + 2
+
+
+def test_a_layer_is_the_mean_of_all(seen):
+    torch.testing.assert_close(read(target("layer:conv"), seen).activations[:, 0], seen["conv"].mean((1, 2, 3)))
+    assert responses(seen["conv"], "layer").shape == (3, 1)
+
+
+def test_a_fully_connected_unit_is_itself(seen):
+    for kind in ("filter", "neuron"):
+        torch.testing.assert_close(read(target(f"{kind}:fc:4"), seen).activations[:, 0], seen["fc"][:, 4])
+
+
+def test_rank_one_is_the_strongest_and_equals_are_behind_each_other(seen):
+    ranks = [read(target(f"class:{name}"), seen).ranks[0, 0].item() for name in "abcd"]
+    assert ranks == [4, 2, 3, 2]
+    dead = {SCORES: torch.zeros(1, 4)}
+    assert read(target("class:a"), dead).ranks.item() == 4  # not first among equals
+
+
+def test_a_mixture_is_the_weighted_sum():
+    mixture = target("class:a@0.7+b@-0.3")
+    torch.testing.assert_close(weighted(mixture, torch.tensor([[1.0, 2.0]])), torch.tensor([0.7 - 0.6]))
+
+
+@pytest.mark.parametrize("index", [(3, 48, 0), (3, 0, 48), (5, 0, 0), (3, 60, 60)])
+def test_a_neuron_beyond_a_smaller_pictures_map_is_no_other_one(index):
+    """Without resizing, a map can be smaller than the outline's, by which a target is understood."""
+    unit = Unit("neuron", "a", index, 1.0, ":".join(map(str, index)))
+    with pytest.raises(UserError, match=unit.name):
+        position(unit, torch.zeros(1, 5, 48, 48))

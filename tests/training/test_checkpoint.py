@@ -1,0 +1,87 @@
+import random
+
+import pytest
+import torch
+
+from genviz.errors import UserError
+from genviz.training.checkpoint import (
+    FORMAT,
+    KEY,
+    AtomicCheckpointIO,
+    check_identity,
+    read_checkpoint,
+    restore_rng_states,
+    rng_states,
+)
+
+
+def ours(**more):
+    mine = {"format": FORMAT, "identity": {"seed": "0"}, "rng": {}, "seconds": 0.0, "wandb_run_id": None, **more}
+    return {"state_dict": {}, "optimizer_states": [], "loops": {}, "global_step": 0, KEY: mine}
+
+
+def test_what_was_saved_is_read_back(tmp_path):
+    AtomicCheckpointIO().save_checkpoint(ours(rng=rng_states()), tmp_path / "last.ckpt")
+    assert read_checkpoint(tmp_path / "last.ckpt")[KEY]["identity"] == {"seed": "0"}
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_every_generator_of_random_numbers_is_restored(tmp_path):
+    AtomicCheckpointIO().save_checkpoint(ours(rng=rng_states()), tmp_path / "last.ckpt")
+    drawn = random.random(), torch.rand(3)
+    restore_rng_states(read_checkpoint(tmp_path / "last.ckpt")[KEY]["rng"])
+    assert random.random() == drawn[0]
+    assert torch.equal(torch.rand(3), drawn[1])
+
+
+class Harmful:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('the file ran code')",))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"no checkpoint"),
+        lambda path: torch.save(Harmful(), path),
+        lambda path: torch.save({"state_dict": {}}, path),
+        lambda path: torch.save([1], path),
+        lambda path: torch.save({"state_dict": {}, KEY: {"format": 999}}, path),
+        lambda path: torch.save({**ours(), KEY: {"format": FORMAT}}, path),
+    ],
+)
+def test_a_damaged_or_foreign_file_is_one_line_and_stays(tmp_path, write):
+    path = tmp_path / "last.ckpt"
+    write(path)
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="resume=false") as caught:
+        read_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_a_truncated_file_is_damaged(tmp_path):
+    path = tmp_path / "last.ckpt"
+    torch.save(ours(weights=torch.rand(1000)), path)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(UserError, match="damaged"):
+        read_checkpoint(path)
+
+
+def test_a_flipped_bit_is_damage(tmp_path):
+    path = tmp_path / "last.ckpt"
+    torch.save(ours(weights=torch.zeros(100_000)), path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="checksum"):
+        read_checkpoint(path)
+
+
+def test_other_settings_are_named(tmp_path):
+    check_identity(tmp_path, {"seed": "0"}, ours())
+    with pytest.raises(UserError, match="seed was 0 and is 1.*resume=false"):
+        check_identity(tmp_path, {"seed": "1"}, ours())
+    with pytest.raises(UserError, match="optimizer.lr was None and is 1"):
+        check_identity(tmp_path, {"seed": "0", "optimizer.lr": "1"}, ours())

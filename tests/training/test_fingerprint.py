@@ -1,0 +1,45 @@
+"""What two runs must share for one to go on with the other's checkpoint."""
+
+from functools import partial
+
+import pytest
+
+from genviz.training import build, fingerprint
+
+WORDS = [
+    "target=class:harmonica",
+    "classifier=embedded",
+    "generator=pixels",
+    "generator.size=[8,8]",
+    "optimizer=adam",
+    "lr_end=1",
+]
+"""Of a rate that stays."""
+
+
+@pytest.fixture
+def of(compose, classifier):
+    def found(*words):
+        config = compose(*WORDS, *words)
+        return fingerprint.of_training(config, build.target(config, classifier.outline), "0" * 64, None)
+
+    return found
+
+
+def test_a_rate_that_rises_is_another_setting_and_one_that_does_not_is_that_of_older_checkpoints(of):
+    of = partial(of, "objective.activation.ramp=0")
+    assert "lr_rise" not in of()
+    assert of("lr_rise=5") == {**of(), "lr_rise": "5"}
+    assert of("lr_rise=5", "updates=7") == of("lr_rise=5")  # more updates change none of those that were made
+    assert {"lr_end", "updates"} <= set(of("lr_rise=5", "lr_end=0.1"))
+
+
+def test_the_pictures_of_a_folder_count_and_not_where_it_lies(of, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.png").write_bytes(b"123")
+    words = ["objective=alignment"]
+    first, second = (of(*words, f"pictures={tmp_path}/{name}") for name in ("a", "b"))
+    assert first == second
+    (tmp_path / "b" / "y.png").write_bytes(b"1")
+    assert of(*words, f"pictures={tmp_path}/b") != first
