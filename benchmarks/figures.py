@@ -14,12 +14,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from genviz.commands import hydra_program
 from genviz.errors import UserError
 from genviz.images.pictures import read_image, read_upright, resize
 from genviz.images.sheet import write_sheet
 from genviz.sweeps.figure import panels
-from genviz.training import build
+from genviz.training import build, configuration
 from genviz.training.run_folders import Places
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,7 +70,7 @@ def main() -> None:
 
 def lacks_panels(name: str, words: list[str]) -> UserError | None:
     """Why the figure cannot be made on this classifier; None if it can."""
-    config = hydra_program.compose("train", [f"experiment={name}", *words])
+    config = configuration.compose("train", [f"experiment={name}", *words])
     try:
         if config.panels is not None:
             panels(config)
@@ -87,7 +86,7 @@ def _side(rows: list[list[tuple[str, Path]]]) -> int:
 
 def rows_of(name: str, words: list[str]) -> list[list[tuple[str, Path]]]:
     """The pictures of a figure that was made, each with its title."""
-    config = hydra_program.compose("train", words)
+    config = configuration.compose("train", words)
     if config.panels is None:
         folder = Places.of(config, build.target(config, build.sketch(config.classifier))).outputs
         snapshots = sorted((folder / "snapshots").glob("*.png"))

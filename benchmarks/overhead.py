@@ -25,9 +25,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from genviz.commands import hydra_program
 from genviz.interfaces import Classifier, Generator, Objective
-from genviz.training import build
+from genviz.training import build, configuration
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 BLOCK = 50  # updates: one checkpoint, two snapshots and five rows of the logger
@@ -116,7 +115,7 @@ def time_in_turn(case: str, rounds: int) -> None:
 
     in_turn = InTurn()
     with tempfile.TemporaryDirectory() as folder:
-        config = hydra_program.compose(CONFIGS, "train", overrides(case, BLOCK * (rounds + 1), Path(folder)))
+        config = configuration.compose(CONFIGS, "train", overrides(case, BLOCK * (rounds + 1), Path(folder)))
         train(config, build.target(config, build.sketch(config.classifier)), callbacks=[in_turn])
     for name, ratios in in_turn.ratios.items():
         median = statistics.median(ratios)
@@ -169,7 +168,7 @@ def time_autoencoder(folder: str, rounds: int) -> None:
         places = [f"paths.outputs={scratch}/outputs", f"paths.checkpoints={scratch}/checkpoints"]
         updates = BLOCK * (rounds + 1)
         words = [f"data.root={folder}", f"updates={updates}", f"validate_every={updates}"]
-        pretrain(hydra_program.compose(CONFIGS, "pretrain", [*words, *places]), callbacks=[in_turn])
+        pretrain(configuration.compose(CONFIGS, "pretrain", [*words, *places]), callbacks=[in_turn])
     print(f"\nautoencoder: median ratio {statistics.median(in_turn.ratios):.3f} of {rounds} rounds of {BLOCK} updates")
     print(f"autoencoder: peak memory {_peak_megabytes():.0f} MB, with the bare loop's networks")
 
@@ -177,7 +176,7 @@ def time_autoencoder(folder: str, rounds: int) -> None:
 def peak(case: str, who: str, updates: int = 20) -> None:
     """Make some updates and print this process's peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
-        config = hydra_program.compose(CONFIGS, "train", overrides(case, updates, Path(folder)))
+        config = configuration.compose(CONFIGS, "train", overrides(case, updates, Path(folder)))
         outline = build.sketch(config.classifier)
         target = build.target(config, outline)
         if who == "ours":

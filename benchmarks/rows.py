@@ -27,11 +27,10 @@ from sheets import EIGHT, Row, draw, judged, outputs
 from torch import Tensor
 from tqdm import tqdm
 
-from genviz.commands import hydra_program
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import display, read_image, resize
 from genviz.pretraining.data import Centres
-from genviz.training import build
+from genviz.training import build, configuration
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE = 114
@@ -63,7 +62,7 @@ def main() -> None:
     centres = Centres(found, size=224, shorter=224)
     kept = [picture for picture in (centres[number] for number in range(len(centres))) if picture is not None]
     real = torch.stack(kept) / 255
-    config = hydra_program.compose("train", ["target=class:1", *words])
+    config = configuration.compose("train", ["target=class:1", *words])
     classifier = build.classifier(config.classifier)
 
     def look(images: Tensor) -> Tensor:

@@ -22,10 +22,9 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from genviz.classifiers.outline import sketch
-from genviz.commands import hydra_program
 from genviz.images.pictures import read_image, resize
 from genviz.targets.labels import slug
-from genviz.training import build
+from genviz.training import build, configuration
 
 ROOT = Path(__file__).resolve().parent.parent
 EIGHT = ("harmonica", "flamingo", "zebra", "lesser-panda", "daisy", "tiger", "orange", "school-bus")
@@ -104,7 +103,7 @@ def judged(file: str, folders: list[Path]) -> list[int]:
 
 def outputs(words: list[str]) -> Path:
     """Where these words' run keeps its picture and result."""
-    config = hydra_program.compose("train", words)
+    config = configuration.compose("train", words)
     target = build.target(config, build.sketch(config.classifier))
     names = build.names(config)
     return Path(config.paths.outputs, names.classifier, names.generator, target.folder)

@@ -21,9 +21,8 @@ import numpy as np
 from overhead import CONFIGS, _peak_megabytes, bare_updates
 
 from genviz.analysis.class_setup import choosing
-from genviz.commands import hydra_program
 from genviz.sweeps.sweep import Sweep
-from genviz.training import build
+from genviz.training import build, configuration
 from genviz.training.batch import Batch
 
 SQUEEZENET = ["classifier=squeezenet1_0", "classifier.weights=random"]
@@ -55,7 +54,7 @@ class InTurn(Sweep):
 def made(case: str, batch: int, targets: int, folder: str, *words: str) -> tuple[Any, list[Any]]:
     """The configuration of a case, and its targets."""
     places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
-    config = hydra_program.compose(
+    config = configuration.compose(
         CONFIGS, "train", [*CASES[case], f"targets=class:1-{targets}", f"batch={batch}", *words, *places]
     )
     config.target = None

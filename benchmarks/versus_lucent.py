@@ -1,7 +1,7 @@
 """Seconds an update beside lucent's: python benchmarks/versus_lucent.py
 
 In one process, the same network (random weights), size (224) and target are given to
-`genviz.analysis.visualization.visualize` and to lucent's ``render_vis``, in turn, each as a user calls it: Fourier
+`genviz.analysis.drawing.draw` and to lucent's ``render_vis``, in turn, each as a user calls it: Fourier
 coefficients, Adam 0.05, the mean of a channel or a class's score, no regularizer. Printed are the medians over the
 rounds. Then what a shallow target costs of a deep.
 """
@@ -17,9 +17,10 @@ from functools import partial
 
 import torch
 
-from genviz.analysis.visualization import visualize
+from genviz.analysis.drawing import draw
 from genviz.classifiers.from_module import from_module
 from genviz.objectives.activation import Activation
+from genviz.targets.grammar import parse_target
 from genviz.transforms.views import RandomViews
 
 SIZE = 224
@@ -34,12 +35,13 @@ CASES = (
 
 
 def ours(classifier, layer: str, unit: int, updates: int, views: bool) -> float:
-    target = f"class:{unit}" if layer == "class" else f"filter:{layer}:{unit}"
+    text = f"class:{unit}" if layer == "class" else f"filter:{layer}:{unit}"
+    target = parse_target(text, classifier.outline.labels, classifier.outline.layers)
     objective = partial(Activation, lambda_others=0.0)
     transforms = [RandomViews(views=1, rotate=10, scale=(0.9, 1.1), shift=0.05)] if views else []
     begin = time.perf_counter()
     with contextlib.redirect_stderr(io.StringIO()):
-        visualize(classifier, target, objective=objective, regularizers={}, transforms=transforms, updates=updates)
+        draw(classifier, target, objective=objective, regularizers={}, transforms=transforms, updates=updates)
     return (time.perf_counter() - begin) / updates
 
 

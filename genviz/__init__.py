@@ -2,12 +2,67 @@
 
 A generator makes images, a frozen classifier looks at them, an objective scores what it saw,
 regularizers charge for unnatural images, and an optimizer changes the generator.
+
+    import genviz
+    genviz.visualize("embedded", "class:harmonica")
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from genviz.classifiers import torchvision_guard
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from genviz.analysis.contributions import contributions
+    from genviz.analysis.visualization import Visualization, visualize
+    from genviz.classifiers.from_module import from_module
+    from genviz.errors import UserError
+    from genviz.interfaces import Classifier, Generator, Objective, Regularizer
+    from genviz.reports.review.write import review
+    from genviz.targets.grammar import Target, parse_target
+    from genviz.training.loading import load_classifier
+    from genviz.training.verdict import Verdict, judge
 
 __version__ = "0.1.0"  # packaging reads it here
+__all__ = [
+    "Classifier",
+    "Generator",
+    "Objective",
+    "Regularizer",
+    "Target",
+    "UserError",
+    "Verdict",
+    "Visualization",
+    "contributions",
+    "from_module",
+    "judge",
+    "load_classifier",
+    "parse_target",
+    "review",
+    "visualize",
+]
+_HOMES = {
+    "contributions": "analysis.contributions",
+    "Visualization": "analysis.visualization",
+    "visualize": "analysis.visualization",
+    "from_module": "classifiers.from_module",
+    "UserError": "errors",
+    **dict.fromkeys(("Classifier", "Generator", "Objective", "Regularizer"), "interfaces"),
+    "review": "reports.review.write",
+    **dict.fromkeys(("Target", "parse_target"), "targets.grammar"),
+    "load_classifier": "training.loading",
+    **dict.fromkeys(("Verdict", "judge"), "training.verdict"),
+}
+"""The module of each name, imported when it is first asked for: torch and Lightning take seconds."""
 
 torchvision_guard.install()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'genviz' has no attribute '{name}'")
+    return getattr(import_module(f"genviz.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted((*globals(), *__all__))

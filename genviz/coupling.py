@@ -21,18 +21,18 @@ from genviz.transforms.transform import Transform
 
 
 class Coupling(pl.LightningModule):
-    """Trains ``generator`` until ``classifier`` sees what ``objective`` wants.
+    """Trains ``generator`` until ``classifier`` sees what ``objective`` asks for.
 
-    The classifier is in no checkpoint: the state dict is the generator's. `training_step` returns the loss and
-    ``metrics``, for each target a scalar tensor by name: loss, score, activation (weighted, the views' mean), rank (the
-    worst of the target's units and of the views), and each penalty.
+    The state dict is the generator's; checkpoints do not include the classifier. `training_step` returns the loss and
+    ``metrics``, scalar tensors by name for each target: loss, score, activation (weighted, mean over views), rank
+    (worst over the target's units and views), and each penalty.
 
     Args:
-        target: what the metrics report; several for a batch that is divided among them evenly, in their order, with an
-            objective `PerImage`.
-        optimizer: makes an optimizer of the generator's trainable parameters.
-        schedule: the learning rate's share at an update; None for 1.
-        streams: those that the generator draws from, one an image; the transforms draw from them, too.
+        target: what the metrics report; several for a batch split evenly among them, in order, with a `PerImage`
+            objective.
+        optimizer: builds an optimizer from the generator's trainable parameters.
+        schedule: learning-rate factor at an update; None for 1.
+        streams: the generator's random streams, one per image; the transforms draw from them too.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Coupling(pl.LightningModule):
         objective.remember(classifier, generator.image_size)
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """Make one update's loss: the sentence of `genviz`."""
+        """Compute one update's loss: the sentence that opens `genviz.interfaces`."""
         self.generator.update = self.objective.update = self.global_step
         for part in self.transforms:
             if isinstance(part, Transform):
@@ -70,12 +70,12 @@ class Coupling(pl.LightningModule):
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
         penalties = {name: part.weight * part(sample) for name, part in self.regularizers.items()}
         losses = sum(penalties.values()) - score
-        loss = losses.sum()  # a sum: each image's gradient is its own, whatever n is
+        loss = losses.sum()  # a sum, so that an image's gradient does not depend on n
         values = {"loss": losses, "score": score} | {f"penalty/{name}": value for name, value in penalties.items()}
         return {"loss": loss, "metrics": self._metrics(values, seen)}
 
     def _look(self, views: Tensor) -> dict[str, Tensor]:
-        """What the classifier sees; on a CPU, which one keeps busy, of one image after the other."""
+        """The views' activations; on a CPU, which one image keeps busy, image by image."""
         wanted = (layer for target in self.targets for layer in target.layers)
         layers = tuple(dict.fromkeys((*self.objective.layers, *wanted)))
         count = len(self.streams)
@@ -86,7 +86,7 @@ class Coupling(pl.LightningModule):
 
     @torch.no_grad()
     def _metrics(self, values: Mapping[str, Tensor], seen: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-        """For each target what its images' ``values`` (n,) are, and what was ``seen`` of its units."""
+        """For each target, its images' ``values`` (n,) and what its units did in ``seen``."""
         count = len(self.targets)
         if isinstance(self.objective, Sum | PerImage) and len(self.objective.scores) > 1:
             values = {**values, **{f"score/{name}": part for name, part in self.objective.scores.items()}}
@@ -113,7 +113,7 @@ class Coupling(pl.LightningModule):
             self.generator.train(training)
 
     def configure_optimizers(self) -> Any:
-        """Optimize the generator, or what of it is trainable."""
+        """Optimize the generator's trainable parameters."""
         optimizer = self.optimizer([parameter for parameter in self.generator.parameters() if parameter.requires_grad])
         if self.schedule is None:
             return optimizer
@@ -123,21 +123,21 @@ class Coupling(pl.LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep where the images' streams of random numbers stand."""
+        """Save the state of the random streams."""
         checkpoint["streams"] = self.streams.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the streams, and with the octave."""
+        """Restore the random streams and the octave."""
         self.streams.restore(checkpoint.get("streams", []))
         self.generator.update = max(0, checkpoint["global_step"] - 1)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        """The generator's state alone, but for parameters that are not trained."""
+        """The generator's state, without its frozen parameters."""
         trained = self._trained()
         return {f"generator.{name}": value for name, value in self.generator.state_dict().items() if name in trained}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Fill the generator; every key must be there, whatever ``strict`` says."""
+        """Load the generator's state; always strict, whatever ``strict`` says."""
         own = {name.removeprefix("generator."): value for name, value in state_dict.items()}
         trained = self._trained()
         rest = {name: value for name, value in self.generator.state_dict().items() if name not in trained}

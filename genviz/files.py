@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and those that come with genviz."""
+"""Atomic writes, checksums, and the files shipped with genviz."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ SHIPPED = {
     "decoder.safetensors": "deae97a1318e7b98f7178455f32df30fafbe69799fa4d7ef840a576eafcbfdaa",
     "spectrum.safetensors": "a648393be6a6154d9a7ee5da5f680cad16f82c48d854bea6d06bfccabe464d95",
 }
-"""Of each file of weights that comes with genviz; by it a damaged installation is told."""
+"""SHA-256 of each weights file shipped with genviz, to detect a damaged installation."""
 
 _UNFINISHED = ".unfinished"
 
 
 @contextmanager
 def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """Open a file that takes ``path``'s place when the block ends, and leaves no trace if it raises.
+    """Open a file that replaces ``path`` when the block ends, and leaves no trace if it raises.
 
     Args:
-        durable: wait until the disk has it, so that a power cut loses neither the old file nor the new.
+        durable: flush to disk first, so that a power cut loses neither the old file nor the new.
 
     Raises:
-        UserError: the disk is full, or the folder cannot be written to.
+        UserError: the disk is full, or the folder is not writable.
     """
     temporary: Path | None = None
     try:
@@ -64,7 +64,7 @@ def _umask() -> int:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` atomically, UTF-8."""
+    """Write ``text`` atomically, as UTF-8."""
     with atomic_write(path) as file:
         file.write(text.encode())
 
@@ -79,33 +79,33 @@ def sha256(path: Path) -> str:
 
 
 def load_torch_file(path: Path, *, mapped: bool = False) -> Any:
-    """Load what torch saved, without executing code in it, and only if every byte is as it was written.
+    """Load a file of `torch.save` after verifying its checksums, without executing code in it.
 
     Args:
-        mapped: leave the tensors on the disk until they are looked at, and do not look whether a byte has changed.
+        mapped: map the file into memory and skip the checksums.
 
     Raises:
         ValueError: the file is damaged, or holds more than tensors and plain data; the message is one line.
     """
-    import torch  # takes seconds, which most that is done with files does without
+    import torch  # takes seconds, and few callers need it
 
     try:
         archived = zipfile.is_zipfile(path)
-        if archived and not mapped:  # torch does not compare the checksums
+        if archived and not mapped:  # torch does not verify the checksums
             with zipfile.ZipFile(path) as archive:
                 if (record := archive.testzip()) is not None:
                     raise ValueError(f"the checksum of {record} is wrong")
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and archived)
-    except Exception as error:  # a damaged pickle can end in any
+    except Exception as error:  # a damaged pickle can raise anything
         why = (str(error).strip() or type(error).__name__).splitlines()[0][:100]
         raise ValueError(why) from error
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make ``folder``, see that it can be written to, and clear what a killed `atomic_write` has left there.
+    """Create ``folder``, check that it is writable, and delete what a killed `atomic_write` left there.
 
     Raises:
-        UserError: it cannot.
+        UserError: it is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,10 +118,10 @@ def prepare_folder(folder: Path) -> None:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Rename ``path`` to the first free ``path~N``, so that nothing is lost; None where there is nothing.
+    """Rename ``path`` to the first free ``path~N`` and return that; None if ``path`` does not exist.
 
     Raises:
-        UserError: its folder cannot be written to.
+        UserError: its folder is not writable.
     """
     if not path.exists():
         return None
@@ -136,23 +136,23 @@ def set_aside(path: Path) -> Path | None:
 
 
 def shipped_folder(name: str) -> Path:
-    """``configs`` or ``checkpoints``: inside the package where genviz is installed, beside it in a checkout."""
+    """``configs`` or ``checkpoints``: inside the installed package, or next to it in a checkout."""
     package = Path(__file__).resolve().parent
     inside = package / name
     return inside if inside.is_dir() else package.parent / name
 
 
 def shipped(name: str) -> Path:
-    """Where the weights ``name`` are, if the installation is whole."""
+    """Where the weights ``name`` belong; a damaged installation may lack them."""
     return shipped_folder("checkpoints") / name
 
 
 @cache
 def intact(name: str) -> Path:
-    """The file of the weights ``name``, every byte as it was shipped.
+    """The file of the shipped weights ``name``, its hash verified.
 
     Raises:
-        UserError: it is missing, or damaged.
+        UserError: it is missing or damaged.
     """
     path, wanted = shipped(name), SHIPPED[name]
     found = sha256(path) if path.is_file() else None
@@ -160,6 +160,6 @@ def intact(name: str) -> Path:
         return path
     what = "is missing" if found is None else f"is damaged (its sha256 is {found})"
     raise UserError(
-        f"{path}, which comes with genviz, {what}; sha256 {wanted} is expected. To get it again: "
-        f"pip install --force-reinstall --no-deps genviz, or in a checkout git checkout -- checkpoints/{name}"
+        f"{path}, which comes with genviz, {what}; expected sha256 {wanted}. Restore it with "
+        f"pip install --force-reinstall --no-deps genviz, or, in a checkout, git checkout -- checkpoints/{name}"
     )

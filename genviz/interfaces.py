@@ -1,10 +1,10 @@
-"""The page to read first: what a generator, a classifier, an objective and a regularizer are.
+"""Start here: what a generator, a classifier, an objective and a regularizer are.
 
     A generator makes images, a frozen classifier looks at them, an objective scores what it saw,
-    regularizers charge for unnatural images, and an optimizer changes the generator.
+    regularizers penalize unnatural images, and an optimizer changes the generator.
 
-Shapes: ``n`` images, ``c`` channels, ``h`` rows, ``w`` columns. Everything returns one number per
-image, so that the images of a batch are optimized as if each were alone.
+Shapes: ``n`` images, ``c`` channels, ``h`` rows, ``w`` columns. Scores and penalties are one number
+per image, so the images of a batch are optimized independently.
 """
 
 from __future__ import annotations
@@ -15,48 +15,65 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from genviz.images.notebook import table_html
+
 SCORES = "scores"
-"""The layer that every classifier has: its class scores, before any softmax."""
+"""The layer every classifier has: its class scores, before any softmax."""
 
 
 class Layer(NamedTuple):
-    """A layer of a classifier that can be looked at."""
+    """A layer of a classifier whose activations can be read."""
 
     name: str
-    """As the papers call it, ``relu5_1``; the module's name where they have none."""
+    """The papers' name, ``relu5_1``; the module's name if there is none."""
 
     module: str
-    """As torchvision calls it, ``features.25``."""
+    """The module's name, ``features.25``."""
 
     shape: tuple[int, ...]
-    """Without the batch: (c,), (c, h, w), or (c, tokens) in a transformer."""
+    """Without the batch: (c,), (c, h, w), or (c, tokens) for transformers."""
 
 
 class Sample(NamedTuple):
-    """What a generator made, and what a regularizer may charge for."""
+    """A generator's images, and what else regularizers may penalize."""
 
     images: Tensor
-    """(n, 3, h, w), RGB. [0, 1] can be displayed; a generator without an output range may leave it."""
+    """(n, 3, h, w), RGB. [0, 1] can be displayed; a generator with an open range may leave it."""
 
     parameters: Mapping[str, Tensor]
     """The subset xi of the generator's parameters in R(xi) (Despraz et al. 2017, Eq. 2), by name, each (n, ...)."""
 
 
 class Generator(nn.Module, ABC):
-    """Trainable numbers that become images."""
+    """Trainable parameters that become images.
+
+    >>> import genviz, torch
+    >>> from genviz.interfaces import Sample
+    >>> class Grey(genviz.Generator):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.level = torch.nn.Parameter(torch.zeros(()))
+    ...
+    ...     image_size = (64, 64)
+    ...
+    ...     def forward(self):
+    ...         return Sample(self.level.sigmoid().expand(1, 3, 64, 64), {})
+    >>> genviz.visualize("small", "class:cloak", generator=Grey(), updates=1, accelerator="cpu").images.unique().numel()
+    1
+    """
 
     weights_sha256: str | None = None
-    """Of the file that it was filled from; None for none."""
+    """Of the file it was loaded from; None if there is none."""
 
     update: int = 0
-    """How many updates have been made; the training sets it, for generators that grow."""
+    """Updates made so far; set during training, for generators that grow."""
 
     holds_many: bool = False
-    """Whether its constructor takes ``streams``, a `genviz.images.randomness.Streams`, and holds an image for each."""
+    """Whether the constructor takes ``streams``, a `genviz.images.randomness.Streams`, and holds one image for each."""
 
     @classmethod
     def sha256_of(cls, **settings: Any) -> str | None:  # noqa: ARG003
-        """``weights_sha256`` of the generator that these constructor's arguments make; without loading anything."""
+        """The ``weights_sha256`` of a generator built with these arguments, without loading anything."""
         return None
 
     @property
@@ -66,93 +83,122 @@ class Generator(nn.Module, ABC):
 
     @property
     def smallest_size(self) -> tuple[int, int]:
-        """Rows and columns of the smallest images that it makes on the way."""
+        """Rows and columns of the smallest images made during training."""
         return self.image_size
 
     @abstractmethod
     def forward(self) -> Sample:
-        """Make the images: with noise and batch statistics in ``train`` mode, the settled ones in ``eval`` mode."""
+        """Make the images: with noise and batch statistics in ``train`` mode, the final ones in ``eval`` mode."""
 
 
 class Outline(NamedTuple):
-    """What is known of a classifier without its weights; enough to understand a target."""
+    """What is known about a classifier without its weights: enough to parse a target."""
 
     labels: tuple[str, ...]
-    """One label for each class, in the order of the scores."""
+    """One label per class, in the order of the scores."""
 
     layers: tuple[Layer, ...]
-    """The layers that can be looked at, in the order in which they are computed; `SCORES` is the last."""
+    """The layers that can be read, in execution order; `SCORES` is the last."""
 
     preactivations: Mapping[str, str]
-    """For each layer that ends in a ReLU, by name: what to ask the classifier for to see what goes into the ReLU."""
+    """For each layer that ends in a ReLU, by name: the layer name that yields the ReLU's input."""
 
     input_size: tuple[int, int]
-    """Rows and columns that the network sees; images of another size are resized to it, unless ``resizes`` is False."""
+    """Rows and columns of the network's input; other images are resized to it unless ``resizes`` is False."""
 
     resizes: bool = True
 
     head: str = ""
-    """The module that makes class scores of features, which are its input, ``HEAD.input``; '' where none is known."""
+    """The module that maps features, its input ``HEAD.input``, to class scores; '' if unknown."""
 
 
 class Classifier(nn.Module, ABC):
-    """A frozen network. It alone knows its input space, input size, labels and layer names."""
+    """A frozen network. It alone knows its input space, input size, labels and layer names.
+
+    In a notebook, a table of its layers.
+
+    >>> import genviz, torch
+    >>> classifier = genviz.load_classifier("small", input_size=64)
+    >>> seen = classifier(torch.rand(2, 3, 64, 64), ["relu5_1", "scores"])
+    >>> seen["scores"].shape
+    torch.Size([2, 1000])
+    """
 
     outline: Outline
 
     weights_source: str
-    """What its weights are, ``VGG16_Weights.IMAGENET1K_V1`` or a file's name."""
+    """Where the weights come from: ``VGG16_Weights.IMAGENET1K_V1``, or a file name."""
 
     weights_sha256: str
 
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
-        """The outline of the classifier that these constructor's arguments make; without loading anything.
+        """The outline of a classifier built with these arguments, without loading anything.
 
-        Only a classifier that a configuration can name needs it.
+        Needed only by classifiers that a configuration can name.
         """
-        raise NotImplementedError(f"{cls.__name__} is not made from a configuration")
+        raise NotImplementedError(f"{cls.__name__} cannot be built from a configuration")
 
     @abstractmethod
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        """Look at RGB ``images`` (n, 3, h, w) and return what each of ``layers`` computed, (n, *shape)."""
+        """Run RGB ``images`` (n, 3, h, w) and return the activations of ``layers``, (n, *shape) each."""
 
     def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
-        """The class scores (n, classes) of ``images`` if what ``layer`` computes first went through ``part``.
+        """The class scores (n, classes) of ``images`` with the output of ``layer`` passed through ``part``.
 
-        Only what asks for a layer's share in the scores needs it.
+        Needed only to attribute the scores to a layer.
 
         Args:
-            part: from (n, *shape) to the same shape.
+            part: maps (n, *shape) to the same shape.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be changed at a layer")
 
+    def _repr_html_(self) -> str:
+        rows = [
+            (layer.name, "" if layer.module == layer.name else layer.module, " x ".join(map(str, layer.shape)))
+            for layer in self.outline.layers
+        ]
+        size = " x ".join(map(str, self.outline.input_size))
+        title = f"{self.weights_source}: {len(self.outline.labels):,} classes, sees {size} pixels"
+        return table_html(("layer", "module", "shape"), rows, title)
+
     def receptive_side(self, layer: str) -> int | None:  # noqa: ARG002
-        """The side of the square that a position of ``layer`` looks at, in input pixels; None: all, or not known."""
+        """Side of the receptive field of ``layer``, in input pixels; None: the whole image, or unknown."""
         return None
 
     def stride(self, layers: Sequence[str]) -> int:  # noqa: ARG002
-        """Input pixels from one position of the ``layers`` to the next; the last known, where they have none."""
+        """Input pixels between neighbouring positions of ``layers``; the largest known stride if they have none."""
         return 1
 
 
 class Objective(nn.Module, ABC):
-    """Scores what the classifier saw; larger is better."""
+    """Scores the classifier's activations; larger is better.
+
+    >>> import genviz
+    >>> class Contrast(genviz.Objective):
+    ...     layers = ("scores",)
+    ...
+    ...     def forward(self, seen):
+    ...         return seen["scores"].std(1)
+    >>> seen = genviz.visualize("small", "class:zebra", objective=Contrast(), updates=1, accelerator="cpu")
+    >>> list(seen.verdicts[0].measures)
+    ['score']
+    """
 
     update: int = 0
-    """How many updates have been made; the training sets it, for objectives that begin differently."""
+    """Updates made so far; set during training, for objectives with a warm-up."""
 
     weight: float = 1.0
-    """Of its score beside other objectives'."""
+    """Of the score in a sum of objectives."""
 
     ranked: bool = False
-    """Whether the target's units shall be the strongest of their layers; by this, then, a picture is judged."""
+    """Whether the target's units should be the strongest of their layers; the verdict then depends on it."""
 
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
-        """Look at what the score compares with, such as a picture; called once, before the training.
+        """Prepare what the score compares with, such as a picture; called once, before training.
 
         Args:
-            size: rows and columns of the images that will be made.
+            size: rows and columns of the generated images.
         """
 
     @property
@@ -162,18 +208,30 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """Score each image, (n,), from its activations by layer; before the weight."""
+        """Score each image, (n,), from its activations by layer; unweighted."""
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What to say of finished images, by name and in the source's units, (n,) each."""
+        """What to report of finished images, by name, in the source's units, (n,) each."""
         return {"score": self(seen)}
 
 
 class Regularizer(nn.Module, ABC):
-    """Charges for what natural images do not have; smaller is better."""
+    """Penalizes what natural images do not have; smaller is better.
+
+    >>> import genviz
+    >>> class Darkness(genviz.Regularizer):
+    ...     weight = 1.0
+    ...
+    ...     def forward(self, sample):
+    ...         return (1 - sample.images).mean((1, 2, 3))
+    >>> dark = {"darkness": Darkness()}
+    >>> seen = genviz.visualize("small", "class:zebra", regularizers=dark, updates=1, accelerator="cpu")
+    >>> "penalty/darkness" in seen.metrics[0]
+    True
+    """
 
     weight: float
 
     @abstractmethod
     def forward(self, sample: Sample) -> Tensor:
-        """The penalty of each image, (n,), before its weight."""
+        """The penalty of each image, (n,), unweighted."""

@@ -19,10 +19,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 import genviz  # noqa: F401 - before anything that imports torchvision
-from genviz.commands import hydra_program
 from genviz.commands.main import main
 from genviz.images.pictures import resize
 from genviz.interfaces import SCORES, Classifier, Layer, Outline
+from genviz.training import configuration
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
@@ -87,7 +87,7 @@ def compose(tmp_path: Path) -> Callable[..., DictConfig]:
     def composed(*words: str, name: str = "train") -> DictConfig:
         roots = ("outputs",) if name in ("invert", "contributions") else ("outputs", "checkpoints")
         places = [f"paths.{root}={tmp_path}/{root}" for root in roots]
-        return hydra_program.compose(name, [*words, *places])
+        return configuration.compose(name, [*words, *places])
 
     return composed
 

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from genviz.classifiers.small import SmallClassifier
-from genviz.commands import hydra_program
 from genviz.images.pictures import read_image
-from genviz.training import build
+from genviz.training import build, configuration
 from genviz.training.train import train
 
 WORDS = [
@@ -21,7 +20,7 @@ ROOTS = ("outputs", "checkpoints")
 
 
 def made(tmp_path, *words):
-    config = hydra_program.compose("train", [*words, *WORDS, *(f"paths.{root}={tmp_path}/{root}" for root in ROOTS)])
+    config = configuration.compose("train", [*words, *WORDS, *(f"paths.{root}={tmp_path}/{root}" for root in ROOTS)])
     assert train(config, build.target(config, build.sketch(config.classifier))) == 0
     (path,) = tmp_path.glob("outputs/*/*/*/result.json")
     return json.loads(path.read_text())

@@ -8,9 +8,8 @@ import torch
 from genviz.analysis import examples
 from genviz.analysis.contributions import contributions
 from genviz.classifiers.torchvision import TorchvisionClassifier
-from genviz.commands import hydra_program
 from genviz.images.pictures import read_image
-from genviz.training import build
+from genviz.training import build, configuration
 from genviz.training.train import train
 
 pytestmark = pytest.mark.real
@@ -26,7 +25,7 @@ def words(data):
 
 @pytest.fixture(scope="module")
 def squeezenet(data):
-    config = hydra_program.compose("train", ["target=class:1", *words(data)])
+    config = configuration.compose("train", ["target=class:1", *words(data)])
     return build.classifier(config.classifier)
 
 

@@ -6,9 +6,8 @@ import torch
 from conftest import TINY
 
 from genviz.analysis.class_setup import choosing
-from genviz.commands import hydra_program
 from genviz.sweeps.sweep import sweep
-from genviz.training import build
+from genviz.training import build, configuration
 
 SMALL = [word for word in TINY if word.startswith("generator")]
 WORDS = [
@@ -28,7 +27,7 @@ def begun(folder, *words):
     drawn = any(word.startswith(("generator=", "experiment=")) for word in words)
     words = [*words, *([] if drawn else SMALL)]
     places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
-    config = hydra_program.compose("train", [*WORDS, *words, *places])
+    config = configuration.compose("train", [*WORDS, *words, *places])
     targets = build.targets(config, build.sketch(config.classifier), choosing(config))
     config.target = None if config.targets is not None else config.target
     return config, targets

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from genviz.analysis.examples import Examples
 from genviz.errors import UserError
@@ -87,6 +87,13 @@ def contributions(
 
     Raises:
         UserError: the method is not known, or no filter contributes anything, as the class does not fire.
+
+    >>> import genviz
+    >>> classifier = genviz.load_classifier("small", input_size=64)
+    >>> images = genviz.visualize(classifier, "class:harmonica", updates=2, accelerator="cpu").images
+    >>> found = genviz.contributions(classifier, 593, "relu5_1", images)
+    >>> len(found.ranked()) == len(found.values)
+    True
     """
     from captum.attr import LayerConductance, LayerGradientXActivation, LayerIntegratedGradients  # takes seconds
 

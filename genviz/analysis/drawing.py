@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from genviz.coupling import Coupling
-from genviz.errors import UserError
 from genviz.generators.fourier import Fourier
-from genviz.images.pictures import display, write_png
+from genviz.images.pictures import display
 from genviz.images.randomness import Streams
-from genviz.interfaces import Classifier, Generator, Objective, Regularizer
+from genviz.interfaces import Classifier, Regularizer
 from genviz.objectives.activation import Activation
-from genviz.objectives.sum import Sum
 from genviz.regularizers.total_variation import TotalVariation
 from genviz.targets.grammar import Target
 from genviz.training.callbacks.monitor import Monitor
+from genviz.training.parts import MakesGenerator, MakesObjective, MakesOptimizer, made_generator, made_objective
 from genviz.training.trainer import fit, make_trainer
 from genviz.training.verdict import Verdict, judge_image
 from genviz.transforms.views import RandomViews
 
 
-class Visualization(NamedTuple):
+class Drawing(NamedTuple):
     """What came out."""
 
     images: Tensor
@@ -39,14 +36,6 @@ class Visualization(NamedTuple):
 
     metrics: list[dict[str, float]]
     """Of each update: loss, score, activation, rank, penalties."""
-
-    def save(self, path: str | Path, which: int = 0) -> None:
-        """Write an image as a PNG.
-
-        Raises:
-            UserError: the disk is full, or the folder cannot be written to.
-        """
-        write_png(Path(path), display(self.images[which]))
 
 
 class _History(pl.Callback):
@@ -61,27 +50,41 @@ def draw(
     classifier: Classifier,
     target: Target,
     *,
-    generator: Generator | Callable[..., Generator] | None = None,
-    objective: Objective | Mapping[str, Objective] | Callable[..., Objective] | None = None,
+    generator: MakesGenerator | None = None,
+    objective: MakesObjective | None = None,
     regularizers: Mapping[str, Regularizer] | None = None,
     transforms: Sequence[nn.Module] | None = None,
-    optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
+    optimizer: MakesOptimizer | None = None,
     updates: int = 300,
     seeds: Sequence[int] = (0,),
     accelerator: str = "auto",
-) -> Visualization:
-    """Train a generator until ``target`` fires; the arguments are `genviz.analysis.visualization.visualize`'s."""
+) -> Drawing:
+    """Train a generator until ``target`` fires in ``classifier``.
+
+    Args:
+        generator: one that holds an image for each seed, or what makes one when it is called with ``streams=``;
+            None for Fourier coefficients of the size that the classifier sees.
+        objective: one, several by name, or what makes one when it is called with the target and the classifier's
+            outline; None for `Activation`, Despraz's.
+        regularizers: by name; None for total variation with weight 3.
+        transforms: None for two random views.
+        optimizer: makes one of parameters; None for Adam with 0.05.
+        updates: how many.
+        seeds: one for each image, which is what it would be with that seed alone.
+        accelerator: Lightning's: auto, cpu, gpu.
+
+    Raises:
+        UserError: a setting cannot work.
+    """
     streams = Streams(seeds)
-    made = _generator(generator, classifier, streams)
+    if generator is None:
+        generator = partial(Fourier, size=classifier.outline.input_size)
     if objective is None:
         objective = partial(Activation, warm_up=min(60, updates // 2))
-    if not isinstance(objective, Objective | Mapping):
-        objective = objective(target, classifier.outline)
-    parts = objective if isinstance(objective, Mapping) else {"objective": objective}
     coupling = Coupling(
-        generator=made,
+        generator=made_generator(generator, streams),
         classifier=classifier,
-        objective=Sum(parts),
+        objective=made_objective(objective, target, classifier.outline),
         target=target,
         optimizer=optimizer or (lambda parameters: torch.optim.Adam(parameters, lr=0.05)),
         regularizers={"total_variation": TotalVariation(weight=3.0)} if regularizers is None else regularizers,
@@ -104,20 +107,7 @@ def draw(
         judge_image(image[None], classifier, target, coupling.objective, first=begun[None], failure=monitor.failure)
         for image, begun in zip(images, first, strict=True)
     ]
-    return Visualization(images, verdicts, history.rows)
-
-
-def _generator(
-    given: Generator | Callable[..., Generator] | None, classifier: Classifier, streams: Streams
-) -> Generator:
-    if isinstance(given, Generator):
-        if (held := len(given().images)) != len(streams):
-            raise UserError(f"the generator holds {held} images and there are {len(streams)} seeds")
-        return given
-    make = partial(Fourier, size=classifier.outline.input_size) if given is None else given
-    if isinstance(make, type) and not getattr(make, "holds_many", False):
-        raise UserError(f"{make.__name__} takes no seeds; give one that you have made, {make.__name__}(), and one seed")
-    return make(streams=streams)
+    return Drawing(images, verdicts, history.rows)
 
 
 def _views() -> RandomViews:

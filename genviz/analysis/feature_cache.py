@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from genviz.classifiers.taps import INPUT
 from genviz.errors import UserError

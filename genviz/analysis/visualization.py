@@ -1,71 +1,267 @@
-"""What a network sees, from Python: no configuration, no files."""
+"""What a network sees, from Python: the same run as on the command line, in a folder that goes with its result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+import csv
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from torch import nn
-from torch.optim import Optimizer
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+from torch import Tensor, nn
 
+from genviz.analysis.class_setup import pictures_of
 from genviz.analysis.contributions import resolve
-from genviz.analysis.drawing import Visualization, draw
-from genviz.analysis.examples import drawn
+from genviz.analysis.isolation import isolated
+from genviz.classifiers.from_module import from_module
+from genviz.classifiers.metadata import Logits, Metadata, metadata_of, required
 from genviz.errors import UserError
-from genviz.interfaces import Classifier, Generator, Objective, Regularizer
-from genviz.targets.grammar import parse_target
+from genviz.files import atomic_write
+from genviz.images.notebook import pictures_html
+from genviz.images.pictures import read_image
+from genviz.images.sheet import write_sheet
+from genviz.interfaces import Classifier, Regularizer
 from genviz.targets.selections import find_selections
+from genviz.training import build
+from genviz.training.batch import Batch
+from genviz.training.configuration import compose
+from genviz.training.default_classifier import choose
+from genviz.training.parts import MakesGenerator, MakesObjective, MakesOptimizer, Parts
+from genviz.training.run import Run
+from genviz.training.settings import check_training
+from genviz.training.verdict import Verdict
+
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+
+class Sheet:
+    """Pictures side by side, each under its verdict.
+
+    >>> import genviz
+    >>> sheet = genviz.visualize("small", "class:zebra", updates=1, accelerator="cpu").sheet()
+    >>> sheet.image.mode
+    'RGB'
+    """
+
+    def __init__(self, image: Image.Image) -> None:
+        self.image = image
+
+    def save(self, path: str | Path) -> Path:
+        """Write the sheet to ``path``, a .png, .jpg or .webp file; return where.
+
+        Raises:
+            UserError: another suffix, a full disk, or a folder that cannot be written to.
+        """
+        return _save(self.image, path)
+
+    def _repr_html_(self) -> str:
+        return pictures_html([(torch.from_numpy(np.array(self.image)), "")], side=self.image.width)
+
+
+class Visualization:
+    """What came out of `visualize`: in a notebook, the pictures, each with its verdict under it.
+
+    Attributes:
+        target: what was to fire, with the filters that a selection stood for.
+        images: RGB in [0, 1], (n, 3, h, w), read back from the files that were written.
+        verdicts: on each image: activation, rank, top classes, and what the objective measures.
+        metrics: of each update: loss, score, activation, rank, penalties.
+
+    >>> import genviz
+    >>> seen = genviz.visualize("small", "class:zebra", updates=2, accelerator="cpu")
+    >>> seen.images.shape[:2], len(seen.metrics)
+    (torch.Size([1, 3]), 2)
+    """
+
+    def __init__(self, run: Run, verdicts: Sequence[tuple[str, Verdict]], folder: TemporaryDirectory[str]) -> None:
+        self._folder, self._outputs = folder, run.places.outputs  # the folder goes when this does
+        self._files = [run.places.outputs / name for name, _ in verdicts]
+        self.target = str(run.target)
+        self.images: Tensor = torch.cat([read_image(file) for file in self._files])
+        self.verdicts = [verdict for _, verdict in verdicts]
+        with (run.places.outputs / "metrics.csv").open() as file:
+            self.metrics = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+    def save(self, path: str | Path, which: int = 0) -> Path:
+        """Write a picture to ``path``, a .png, .jpg or .webp file; return where.
+
+        A PNG is the file that the verdict is about, byte for byte.
+
+        Raises:
+            UserError: another suffix, a full disk, or a folder that cannot be written to.
+        """
+        with Image.open(self._files[which]) as image:
+            return _save(image, path, as_it_is=self._files[which])
+
+    def video(self, path: str | Path) -> Path:
+        """Write how the pictures came about to ``path``, an .mp4 file; return where.
+
+        Raises:
+            UserError: another suffix, a full disk, or a folder that cannot be written to.
+        """
+        path = _checked(path, (".mp4",))
+        with atomic_write(path) as file, (self._outputs / "evolution.mp4").open("rb") as made:
+            shutil.copyfileobj(made, file)
+        return path
+
+    def sheet(self, side: int = 256) -> Sheet:
+        """The pictures side by side, ``side`` pixels high at most."""
+        path = self._outputs / "sheet.png"
+        write_sheet(path, [[(v.verdict, file) for v, file in zip(self.verdicts, self._files, strict=True)]], side)
+        with Image.open(path) as image:
+            return Sheet(image.copy())
+
+    def _repr_html_(self) -> str:
+        pixels = [(255 * image).round().byte().permute(1, 2, 0) for image in self.images]
+        told = [f"{self.target}: {verdict.verdict} ({verdict.explanation})" for verdict in self.verdicts]
+        return pictures_html(list(zip(pixels, told, strict=True)))
+
+    def __repr__(self) -> str:
+        return f"Visualization({self.target}: {', '.join(verdict.verdict for verdict in self.verdicts)})"
 
 
 def visualize(
-    classifier: Classifier,
+    network: str | nn.Module | Classifier,
     target: str,
     *,
-    generator: Generator | Callable[..., Generator] | None = None,
-    objective: Objective | Mapping[str, Objective] | Callable[..., Objective] | None = None,
-    regularizers: Mapping[str, Regularizer] | None = None,
-    transforms: Sequence[nn.Module] | None = None,
-    optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
-    updates: int = 300,
-    seeds: Sequence[int] | int = (0,),
+    experiment: str | None = None,
+    generator: str | MakesGenerator | None = None,
+    objective: str | Sequence[str] | MakesObjective | None = None,
+    regularizers: str | Sequence[str] | Mapping[str, Regularizer] | None = None,
+    transforms: str | Sequence[str | nn.Module] | None = None,
+    optimizer: str | MakesOptimizer | None = None,
+    updates: int | None = None,
+    images: int = 1,
+    seeds: int | Sequence[int] = 0,
+    settings: Sequence[str] = (),
+    input_size: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    labels: Sequence[str] | None = None,
     accelerator: str = "auto",
 ) -> Visualization:
-    """Train a generator until ``target`` fires in ``classifier``.
+    """Train a generator until ``target`` fires in ``network``, as ``genviz train`` does with the same settings.
+
+    The process is left as it was: random state, grad mode, warning filters, loggers, and the network itself.
 
     Args:
-        classifier: `genviz.classifiers.from_module.from_module` makes one of any module.
-        target: as on the command line: ``class:3``, ``filter:layer3.0:12``, ``layer:relu4_3``,
-            ``filter:layer3.0:top5:3``.
-        generator: one that holds an image for each seed, or what makes one when it is called with ``streams=``;
-            None for Fourier coefficients of the size that the classifier sees.
-        objective: one, several by name, or what makes one when it is called with the target and the classifier's
-            outline; None for `Activation`, Despraz's.
-        regularizers: by name; None for total variation with weight 3.
-        transforms: None for two random views.
-        optimizer: makes one of parameters; None for Adam with 0.05.
-        updates: how many.
-        seeds: one an image; each image comes out as if alone.
+        network: a classifier's name, as after ``classifier=``; a classifier of ours; or any module from RGB images
+            (n, 3, h, w) to class scores (n, classes).
+        target: as on the command line: ``class:harmonica``, ``filter:layer3.0:12``, ``filter:layer3.0:top5:3``.
+        experiment: a preset's name, ``fourier_views``.
+        generator, objective, regularizers, transforms, optimizer: a name as on the command line, several names, or
+            objects; None for those of the experiment, or the defaults. A generator or an objective may be what makes
+            one, when called with ``streams=``, or with the target and the classifier's outline.
+        updates: how many; None for the experiment's.
+        images: how many, of the seeds ``seeds``, ``seeds + 1``, ...; each is what it would be alone.
+        seeds: the first seed, or one for each image.
+        settings: more words of the command line, ``"regularizer.total_variation.weight=3"``.
+        input_size, mean, std, labels: of a module, where it does not say them itself: the side of the square that it
+            sees in pixels, the mean and deviation of its input with RGB in [0, 1], and its classes' names.
         accelerator: Lightning's: auto, cpu, gpu.
 
     Raises:
-        UserError: the target names what the classifier does not have, or a setting cannot work.
+        UserError: the target names what the classifier does not have, a setting cannot work, or the module does not
+            say what it was trained with.
+
+    >>> import genviz
+    >>> seen = genviz.visualize("small", "class:harmonica", updates=2, accelerator="cpu")
+    >>> seen
+    Visualization(class:harmonica: not reached)
     """
-    seeds = [seeds] if isinstance(seeds, int) else list(seeds)
-    if not isinstance(updates, int) or updates < 1 or not seeds:
-        raise UserError(f"updates={updates} and seeds={seeds}: at least one of each")
-    if not isinstance(classifier, Classifier):
-        raise UserError("give a classifier: genviz.classifiers.from_module.from_module(network, input_size=224)")
-    if find_selections(target):
-        target = resolve(classifier, target, partial(drawn, classifier, accelerator=accelerator)).text
-    return draw(
-        classifier,
-        parse_target(target, classifier.outline.labels, classifier.outline.layers),
-        generator=generator,
-        objective=objective,
-        regularizers=regularizers,
-        transforms=transforms,
-        optimizer=optimizer,
-        updates=updates,
-        seeds=seeds,
-        accelerator=accelerator,
-    )
+    own = Metadata(input_size, mean, std, labels)
+    several = [seeds] if isinstance(seeds, int) else list(seeds)
+    if not several or (images != 1 and len(several) != 1):
+        raise UserError(f"images={images} and seeds={seeds}: give a first seed, or one for each image")
+    count = images if len(several) == 1 else len(several)
+    words = [f"target={target}", f"seed={several[0]}", f"images={count}", f"trainer.accelerator={accelerator}"]
+    words += [] if experiment is None else [f"experiment={experiment}"]
+    words += [] if updates is None else [f"updates={updates}"]
+    named: dict[str, object] = {"generator": generator, "objective": objective, "regularizer": regularizers}
+    named |= {"transform": transforms, "optimizer": optimizer}
+    words += [f"{group}={_word(given)}" for group, given in named.items() if _is_named(given)]
+    if isinstance(network, str):
+        if any(value is not None for value in own):
+            raise UserError("input_size, mean, std and labels are a module's; for a name give settings=")
+        words.append(f"classifier={network}")
+    folder = TemporaryDirectory(prefix="genviz-")
+    words += [*settings, "logger=none", f"paths.outputs={folder.name}", f"paths.checkpoints={folder.name}/checkpoints"]
+    with isolated():
+        config = compose("train", words)
+        classifier = None if isinstance(network, str) else _classifier(network, own)
+        given = [_object(part) for part in named.values()]
+        parts = Parts(config, given[0], given[1], given[2], given[3], given[4], several if len(several) > 1 else None)
+        return _visualize(config, classifier, parts, folder)
+
+
+def _visualize(
+    config: DictConfig, classifier: Classifier | None, parts: Parts, folder: TemporaryDirectory[str]
+) -> Visualization:
+    check_training(config)
+    if classifier is None:
+        choose(config)
+        build.check_targets(config, build.sketch(config.classifier))
+        classifier = build.classifier(config.classifier)
+    else:
+        config.choices.classifier = classifier.weights_source
+        config.classifier = OmegaConf.create({"_target_": f"{type(classifier).__module__}.{type(classifier).__name__}"})
+    if find_selections(config.target):
+        config.target = resolve(classifier, config.target, pictures_of(config, classifier)).text
+    target = build.target(config, classifier.outline)
+    build.settle(config, target, classifier)
+    run = Run(config, target, classifier, build.generator_sha256(config))
+    batch = Batch([run], parts=parts)
+    run.begin()
+    batch.fit()
+    if batch.signal is not None:
+        raise KeyboardInterrupt
+    (finished,) = batch.finish()
+    return Visualization(run, finished.verdicts, folder)
+
+
+def _classifier(network: nn.Module, own: Metadata) -> Classifier:
+    if isinstance(network, Classifier):
+        if any(value is not None for value in own):
+            raise UserError("input_size, mean, std and labels are known of a classifier; leave them out")
+        return network
+    known = metadata_of(network)
+    said = {name: value for name, value in own._asdict().items() if value is not None}
+    wrapped = Logits(network) if hasattr(getattr(network, "config", None), "id2label") else network
+    return from_module(wrapped, **required(known._replace(**said))._asdict())
+
+
+def _is_named(given: object) -> bool:
+    if isinstance(given, str):
+        return True
+    return isinstance(given, Sequence) and len(given) > 0 and all(isinstance(name, str) for name in given)
+
+
+def _object(given: object) -> Any:
+    return None if _is_named(given) else given
+
+
+def _word(given: object) -> str:
+    return given if isinstance(given, str) else f"[{','.join(map(str, given))}]"  # type: ignore[call-overload]
+
+
+def _checked(path: str | Path, suffixes: Sequence[str]) -> Path:
+    path = Path(path).expanduser()
+    if path.suffix.lower() not in suffixes:
+        raise UserError(f"{path}: the name ends in {' or '.join(suffixes)}")
+    return path
+
+
+def _save(image: Image.Image, path: str | Path, *, as_it_is: Path | None = None) -> Path:
+    path = _checked(path, tuple(_FORMATS))
+    how = _FORMATS[path.suffix.lower()]
+    with atomic_write(path) as file:
+        if how == "PNG" and as_it_is is not None:
+            file.write(as_it_is.read_bytes())
+        else:
+            image.convert("RGB").save(file, format=how, **({} if how == "PNG" else {"quality": 95}))
+    return path

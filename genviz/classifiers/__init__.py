@@ -1,5 +1,5 @@
-"""Frozen networks, each with its input space, labels and layer names.
+"""Classifiers: frozen networks with their input spaces, labels and layer names.
 
-Any classification model of torchvision is a classifier by its name; another source of networks is one file here with a
-``Classifier`` and one YAML in ``configs/classifier/``.
+Every classification model of torchvision works by its name. To add another source of networks: a file here with a
+``Classifier``, a YAML in ``configs/classifier/``, and a test.
 """

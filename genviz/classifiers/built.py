@@ -1,4 +1,4 @@
-"""Any network that a function of an installed package builds, with weights from a file."""
+"""Networks built by a function of an installed package, with weights from a file."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from genviz.files import sha256
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Outline
 
-_RANDOM_SEED = 0  # weights=random is one and the same network, whatever the run's seed
+_RANDOM_SEED = 0  # weights=random is the same network for every run
 
 
 class BuiltClassifier(FrozenClassifier):
-    """The network that ``builder`` returns, frozen; its layers go by the names of its modules.
+    """The network that ``builder`` returns, frozen; its layers have the names of its modules.
 
-    The builder is code of an installed package, and is run; a file of weights is read, and nothing in it is.
+    The builder is code of an installed package, and is run; no code in a weights file is.
 
     Args:
-        builder: ``package.module:function``, or ``package.module:Class.method``; it returns a module from images
+        builder: ``package.module:function``, or ``package.module:Class.method``; it returns a module that maps images
             (n, 3, h, w) to class scores (n, classes).
         arguments: of the builder, by name.
         weights: a ``.pth`` or ``.safetensors`` file with its state dict; or ``random``.
-        input_space: the arguments of `InputSpace`, or ``caffe``; None for the mean and deviation of ImageNet.
-        input_size: side of the square that it sees, in pixels; None for ``own_size``.
-        own_size: the side at which it is best, in pixels.
-        labels: None for ImageNet's 1,000, or a text file with one label a line, as many as it has classes.
-        resize: False: look at images in their own size.
-        package: what ``pip install`` calls the package that has the builder, for a machine that lacks it.
+        input_space: the arguments of `InputSpace`, or ``caffe``; None for ImageNet's mean and standard deviation.
+        input_size: side of the square input, in pixels; None for ``own_size``.
+        own_size: the side at which the network works best, in pixels.
+        labels: None for ImageNet's 1,000, or a text file with one label per line, one for each class.
+        resize: False: take images at their own size.
+        package: the builder's package as ``pip install`` names it, for the message when it is missing.
 
     Raises:
-        UserError: there is no such builder, what it builds is no classifier, or the weights do not fit.
+        UserError: there is no such builder, its network is no classifier, or the weights do not fit.
     """
 
     def __init__(
@@ -91,12 +91,14 @@ class BuiltClassifier(FrozenClassifier):
         builder, weights, file = settings["builder"], settings.get("weights"), settings.get("labels")
         for name, value in (("builder", builder), ("weights", weights or ""), ("labels", file or "")):
             if not isinstance(value, str):
-                raise UserError(f"classifier.{name}={value} is no name")
+                raise UserError(f"classifier.{name}={value} is not a name")
         if weights is None:
-            raise UserError(f"{builder} comes without weights: classifier.weights=FILE.safetensors, FILE.pth or random")
+            raise UserError(
+                f"{builder} comes without weights; give classifier.weights=FILE.safetensors, FILE.pth or random"
+            )
         size = settings.get("input_size") or settings.get("own_size", 224)
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise UserError(f"classifier.input_size={size} is no number of pixels")
+            raise UserError(f"classifier.input_size={size} must be a number of pixels")
         labels = labels_of("vgg16", file)
         build, arguments = _builder(builder, settings.get("package")), settings.get("arguments") or {}
         try:
@@ -109,19 +111,19 @@ class BuiltClassifier(FrozenClassifier):
 
 
 def _builder(name: str, package: str | None) -> Callable[..., nn.Module]:
-    """What ``name``, ``package.module:function``, means.
+    """The function that ``name``, ``package.module:function``, refers to.
 
     Raises:
-        UserError: nothing that can be called.
+        UserError: there is none.
     """
     module, colon, path = name.partition(":")
     if not (module and colon and path):
-        raise UserError(f"classifier.builder={name} is no package.module:function")
+        raise UserError(f"classifier.builder={name} is not of the form package.module:function")
     try:
         found: Any = importlib.import_module(module)
     except ImportError as error:
         remedy = f"pip install {package or module.partition('.')[0]}"
-        raise UserError(f"classifier.builder={name}: {error}; {remedy} may have it") from error
+        raise UserError(f"classifier.builder={name}: {error}; {remedy} may provide it") from error
     for part in path.split("."):
         if (found := getattr(found, part, None)) is None:
             raise UserError(f"classifier.builder={name}: {module} has no {path}")
@@ -135,10 +137,10 @@ def _without_weights(build: Callable[..., nn.Module], arguments: Mapping[str, An
     try:
         with torch.device("meta"):
             network = build(**arguments)
-    except (NotImplementedError, RuntimeError):  # it computes with what it draws
+    except (NotImplementedError, RuntimeError):  # it computes with the values it draws
         network = build(**arguments)
     if not isinstance(network, nn.Module):
-        raise TypeError(f"it returns a {type(network).__name__}, no module")
+        raise TypeError(f"it returns a {type(network).__name__}, not a module")
     return network.to("meta").eval()
 
 
@@ -148,11 +150,11 @@ def _check_classes(network: nn.Module, builder: str, size: int, labels: int) -> 
             scores = network(torch.empty(1, 3, size, size, device="meta"))
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[0][:100]
-        raise UserError(f"what {builder} builds cannot take {size} x {size} pixels ({why})") from error
+        raise UserError(f"the network of {builder} cannot take {size} x {size} pixels ({why})") from error
     if not isinstance(scores, Tensor) or scores.ndim != 2:
-        raise UserError(f"what {builder} builds returns no class scores (n, classes)")
+        raise UserError(f"the network of {builder} does not return class scores (n, classes)")
     if scores.shape[1] != labels:
         raise UserError(
-            f"the network has {scores.shape[1]} classes and there are {labels} labels; "
-            "classifier.labels=FILE with one label a line names them"
+            f"the network has {scores.shape[1]} classes but there are {labels} labels; "
+            "name them with classifier.labels=FILE, one label per line"
         )

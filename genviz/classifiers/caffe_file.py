@@ -1,4 +1,4 @@
-"""A VGG's weights in Caffe's ``.caffemodel``, of version 1 (``layers``) and of those after it (``layer``)."""
+"""VGG weights in Caffe's ``.caffemodel``, version 1 (``layers``) and later (``layer``)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BYTES, _STRING, _INTEGER = (
     FieldDescriptorProto.TYPE_STRING,
     FieldDescriptorProto.TYPE_INT64,
 )
-# What is read of caffe.proto (Jia et al. 2014). Packed floats are bytes on the wire, and faster to read as these.
+# The part of caffe.proto (Jia et al. 2014) that is read. Packed floats are bytes on the wire, and faster to read so.
 _FIELDS: dict[str, dict[str, tuple[int, Any]]] = {
     "NetParameter": {"layers": (2, "V1LayerParameter"), "layer": (100, "LayerParameter")},
     "V1LayerParameter": {"name": (4, _STRING), "blobs": (6, "BlobProto")},
@@ -43,12 +43,12 @@ _REPEATED = ("layers", "layer", "blobs", "data", "double_data", "dim")
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Weights in ``path`` by the layers' names, which are the papers', ``conv1_1.weight`` ... ``fc8.bias``, float32.
+    """The weights in ``path`` by the papers' layer names, ``conv1_1.weight`` ... ``fc8.bias``, float32.
 
-    Kernels are (out, in, rows, columns), dense layers (out, in), which older files have as (1, 1, out, in).
+    Kernels are (out, in, rows, columns), dense layers (out, in); older files have (1, 1, out, in).
 
     Raises:
-        UserError: it is no such file, or a layer's numbers are not as many as its shape says.
+        UserError: it is not such a file, or a layer does not have as many values as its shape says.
     """
     try:
         network = _message_class()()
@@ -75,7 +75,7 @@ def _tensor(blob: Any, name: str) -> Tensor:
     )
     shape = list(blob.shape.dim) if blob.HasField("shape") else [blob.num, blob.channels, blob.height, blob.width]
     if math.prod(shape) != numbers.size:
-        raise ValueError(f"{name} has the shape {shape} and {numbers.size} numbers")
+        raise ValueError(f"{name} has shape {shape} but {numbers.size} values")
     if name.endswith(".bias"):
         shape = [numbers.size]
     elif shape[:2] == [1, 1]:
@@ -85,7 +85,7 @@ def _tensor(blob: Any, name: str) -> Tensor:
 
 @lru_cache
 def _message_class() -> Any:
-    """The class of ``NetParameter``, of the fields in ``_FIELDS``."""
+    """The protobuf class ``NetParameter`` with the fields in ``_FIELDS``."""
     file = FileDescriptorProto(name="genviz/caffe.proto", package="genviz.caffe", syntax="proto2")
     for name, fields in _FIELDS.items():
         message = file.message_type.add(name=name)

@@ -1,4 +1,4 @@
-"""A classifier of any module of one's own."""
+"""A classifier from any module."""
 
 from __future__ import annotations
 
@@ -26,21 +26,27 @@ def from_module(
     labels: Sequence[str] | None = None,
     resize: bool = True,
 ) -> FrozenClassifier:
-    """A frozen copy of ``network``, which itself is left as it is.
+    """A frozen copy of ``network``, which itself is not changed.
 
-    Its layers go by the names of its modules, ``layer3.0.conv2``; the classifier's ``outline.layers`` lists them.
+    Its layers have the names of its modules, ``layer3.0.conv2``; the classifier's ``outline.layers`` lists them.
 
     Args:
-        network: from RGB images (n, 3, h, w) to class scores (n, classes).
-        input_size: side of the square that it sees, in pixels.
+        network: maps RGB images (n, 3, h, w) to class scores (n, classes).
+        input_size: side of the square input, in pixels.
         mean, std, scale: of its input: (scale * x - mean) / std, with x in [0, 1]; ImageNet's by default.
         labels: of the classes; None for their numbers.
-        resize: False: it looks at images in their own size.
+        resize: False: take images at their own size.
 
     Raises:
-        UserError: it does not take such images, or returns something else than class scores.
+        UserError: it does not take such images, or does not return class scores.
+
+    >>> import genviz, torch
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> classifier = genviz.from_module(network, input_size=32, labels=["north", "east", "south", "west"])
+    >>> [layer.name for layer in classifier.outline.layers]
+    ['0', '1', '2', 'scores']
     """
-    frozen = copy.deepcopy(network).eval()
+    frozen = _without_hooks(copy.deepcopy(network)).eval()
     parameter = next(frozen.parameters(), torch.zeros(()))
     try:
         with torch.no_grad():
@@ -51,10 +57,10 @@ def from_module(
         ) from error
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
-        raise UserError(f"the network returns {shape}, no class scores (n, classes); wrap it in a module that does")
+        raise UserError(f"the network returns {shape}, not class scores (n, classes); wrap it in a module that does")
     names = tuple(str(number) for number in range(scores.shape[1])) if labels is None else tuple(labels)
     if len(names) != scores.shape[1]:
-        raise UserError(f"the network has {scores.shape[1]} classes and there are {len(names)} labels")
+        raise UserError(f"the network has {scores.shape[1]} classes but there are {len(names)} labels")
     outline = sketch_network(frozen, names, input_size)._replace(resizes=resize)
     return FrozenClassifier(
         frozen,
@@ -63,3 +69,13 @@ def from_module(
         weights_source=type(network).__name__,
         weights_sha256=fingerprint(frozen.state_dict()),
     )
+
+
+def _without_hooks(network: nn.Module) -> nn.Module:
+    """``network`` without the hooks that somebody has put on it; torch's own, such as spectral norm's, stay."""
+    for module in network.modules():
+        for hooks in (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks):
+            for number, hook in list(hooks.items()):
+                if not type(hook).__module__.startswith("torch."):
+                    del hooks[number]
+    return network

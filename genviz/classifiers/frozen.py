@@ -1,4 +1,4 @@
-"""A network that is looked at and never changed."""
+"""A frozen network whose layers can be read."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from genviz.interfaces import SCORES, Classifier, Outline
 
 
 class FrozenClassifier(Classifier):
-    """A network that takes no gradient and never leaves eval mode.
+    """A network whose weights take no gradient and that stays in eval mode.
 
     Args:
-        network: on the numbers of ``input_space``; its output is its class scores.
-        outline: of the network; it says whether images are resized.
-        input_space: the numbers in which it was trained to see.
-        weights_source, weights_sha256: what its weights are.
-        architecture: torchvision's name, where some layers' order of dimensions goes by it.
+        network: maps images in ``input_space`` to class scores.
+        outline: the network's; says whether images are resized.
+        input_space: the network's.
+        weights_source, weights_sha256: as in `Classifier`.
+        architecture: torchvision's name, if the order of some layers' dimensions depends on it.
 
     Attributes:
-        trunk_sha256: of the weights below its class scores, where these have weights of their own.
+        trunk_sha256: of the weights below the class scores, if those have weights of their own.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FrozenClassifier(Classifier):
         self._tap_of = {layer.name: layer.module for layer in outline.layers}
 
     def train(self, mode: bool = True) -> FrozenClassifier:  # noqa: ARG002
-        """Stay in eval mode, whatever ``mode`` says: a frozen network has no dropout and no batch statistics."""
+        """Stay in eval mode: a frozen network has no dropout and no batch statistics."""
         return super().train(False)
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -73,14 +73,14 @@ class FrozenClassifier(Classifier):
         return look(self.network, self._inputs(images), [], output=SCORES, parts={tap: changed})[SCORES]
 
     def receptive_field(self, layer: str) -> ReceptiveField:
-        """Which of the network's input pixels the positions of ``layer``, or of what goes into it, look at.
+        """The receptive field of ``layer``, or of its input, in the network's input pixels.
 
         Raises:
             UserError: the layer has no positions, or the network cannot be traced.
         """
         module = self._module(layer)
         if module not in self._fields:
-            raise UserError(f"{layer} has no receptive field: each of its numbers looks at the whole image")
+            raise UserError(f"{layer} has no receptive field: each of its values depends on the whole image")
         return self._fields[module]
 
     def receptive_side(self, layer: str) -> int | None:
@@ -95,7 +95,7 @@ class FrozenClassifier(Classifier):
         return max(known, default=1)
 
     def _inputs(self, images: Tensor) -> Tensor:
-        """``images`` as the network takes them."""
+        """``images``, resized and in the network's input space."""
         if self.outline.resizes:
             images = resize(images, self.outline.input_size)
         return self.input_space(images).contiguous(memory_format=torch.channels_last)

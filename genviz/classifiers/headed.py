@@ -1,4 +1,4 @@
-"""A frozen network's layers, with class scores by heads of genviz's own on top of them: VGG16 without its 500 MB."""
+"""A frozen network's layers with genviz's own heads for the class scores: VGG16 without its 500 MB."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from genviz.files import SHIPPED, intact, sha256, shipped
 from genviz.interfaces import Outline
 
 HEADS, TRUNK = "heads.safetensors", "vgg16.safetensors"
-_ANY_SIZE = 224  # for architectures that are built for a size
-_LISTED = (nn.Conv2d, nn.ReLU)  # the layers of a head that can be named
+_ANY_SIZE = 224  # for architectures that need one
+_LISTED = (nn.Conv2d, nn.ReLU)  # the layers of a head that a target can name
 
 
 class HeadedClassifier(FrozenClassifier):
-    """A network up to one of its layers, or several, and the mean of some `Heads`' class scores on top.
+    """A network up to one or more of its layers, with the mean of the class scores of `Heads` on top.
 
     By default VGG16's own thirteen convolutions (Simonyan & Zisserman 2014, the weights that the papers used) and heads
-    that ``distill.py`` trained on them.
+    trained on them by ``genviz distill``.
 
     Args:
-        heads: ``default``, those that come with genviz, or a ``.safetensors`` file of ``distill.py``'s.
-        weights: of the network below them: ``default``, those that the heads were trained on; a file, which may lack
-            what the heads replace; or ``random``. With ``heads=default``, a whole VGG16 brings its own class scores.
-        input_size: side of the square that the network sees, in pixels; None for that of the heads.
-        labels: None for ImageNet's 1,000, or a text file with one label a line, as many as the heads have classes.
-        resize: False: look at images in their own size.
+        heads: ``default``, those shipped with genviz, or a ``.safetensors`` file from ``genviz distill``.
+        weights: of the network below: ``default``, those that the heads were trained on; a file, which may lack what
+            the heads replace; or ``random``. With ``heads=default``, a complete VGG16 uses its own class scores.
+        input_size: side of the square input, in pixels; None for that of the heads.
+        labels: None for ImageNet's 1,000, or a text file with one label per line, one for each class.
+        resize: False: take images at their own size.
 
     Raises:
-        UserError: there are no such weights or heads, or they do not fit each other.
+        UserError: there are no such weights or heads, or they do not fit together.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class HeadedClassifier(FrozenClassifier):
         size, file = settings.get("input_size"), settings.get("labels")
         for name, value in (("heads", heads), ("weights", weights), ("labels", file or "")):
             if not isinstance(value, str):
-                raise UserError(f"classifier.{name}={value} is no name")
+                raise UserError(f"classifier.{name}={value} is not a name")
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
-            raise UserError(f"classifier.input_size={size} is no number of pixels")
+            raise UserError(f"classifier.input_size={size} must be a number of pixels")
         if _is_whole(heads, weights):
             given = {name: value for name, value in settings.items() if name != "heads"}
             return TorchvisionClassifier.sketch(architecture=_known(heads).architecture, **given)
@@ -86,20 +86,20 @@ class HeadedClassifier(FrozenClassifier):
         labels = labels_of(known.architecture, file)
         if (classes := known.shapes[0].classes) != len(labels):
             raise UserError(
-                f"the heads have {classes} classes and there are {len(labels)} labels; "
-                "classifier.labels=FILE with one label a line names them"
+                f"the heads have {classes} classes but there are {len(labels)} labels; "
+                "name them with classifier.labels=FILE, one label per line"
             )
         outline = _sketch(known.architecture, known.layers, known.shapes, labels, size or known.input_size)
         return outline._replace(resizes=check_resize(settings))
 
 
 def cut(architecture: str, layers: Sequence[str], shapes: Sequence[Shape]) -> tuple[fx.GraphModule, dict[str, str]]:
-    """Torchvision's ``architecture`` as far as ``layers``, with heads on top, without weights, on the meta device.
+    """Torchvision's ``architecture`` up to ``layers``, with heads on top, without weights, on the meta device.
 
-    Its modules keep torchvision's names; ``heads`` are the last.
+    Modules keep torchvision's names; ``heads`` comes last.
 
     Returns:
-        The network, and the papers' names by the modules' own.
+        The network, and the papers' layer names by module name.
 
     Raises:
         UserError: the architecture has no such layer.
@@ -129,7 +129,7 @@ def cut(architecture: str, layers: Sequence[str], shapes: Sequence[Shape]) -> tu
 
 
 class _Tracer(fx.Tracer):
-    """Follows the calls of a network as far as the modules ``read``; all others stay whole."""
+    """Traces a network down to the modules in ``read``; all others stay whole."""
 
     def __init__(self, read: Sequence[str]) -> None:
         super().__init__()
@@ -165,10 +165,10 @@ def _path(heads: str) -> Path:
 
 
 def _weights(known: HeadsFile, weights: str) -> Weights:
-    """The state of the network below the heads.
+    """The weights of the network below the heads.
 
     Raises:
-        UserError: it cannot be had, or is not the one that the heads were trained on.
+        UserError: they are not available, or not those that the heads were trained on.
     """
     if weights == RANDOM:
         return drawn(known.architecture, known.shapes[0].classes, _ANY_SIZE)
@@ -179,14 +179,14 @@ def _weights(known: HeadsFile, weights: str) -> Weights:
     found = find(known.architecture, DEFAULT)
     if found.sha256 != known.trunk_sha256:
         raise UserError(
-            f"the heads were trained on weights of {known.architecture} with sha256 {known.trunk_sha256}, and "
-            f"{found.source} is {found.sha256}; classifier.weights=FILE gives those that they were trained on"
+            f"the heads were trained on weights of {known.architecture} with sha256 {known.trunk_sha256}, but "
+            f"{found.source} has {found.sha256}; give the original ones: classifier.weights=FILE"
         )
     return found
 
 
 def _headed(heads: str, weights: str) -> tuple[nn.Module, InputSpace, str, str, str]:
-    """A part of a network with heads on top: itself, input space, what it is, hashes of all and of what is below."""
+    """A truncated network with heads: the network, input space, source, and hashes of all and of the trunk."""
     known = _known(heads)
     path = intact(HEADS) if heads == DEFAULT else _path(heads)
     network, _ = cut(known.architecture, known.layers, known.shapes)
@@ -205,7 +205,7 @@ def _headed(heads: str, weights: str) -> tuple[nn.Module, InputSpace, str, str, 
 
 
 def _is_whole(heads: str, weights: str) -> bool:
-    """Whether ``weights`` have class scores of their own, and no other heads are asked for."""
+    """Whether ``weights`` bring their own class scores and no other heads are requested."""
     if heads != DEFAULT or weights in (DEFAULT, RANDOM):
         return False
     path = Path(weights).expanduser()
@@ -213,5 +213,5 @@ def _is_whole(heads: str, weights: str) -> bool:
 
 
 @lru_cache
-def _has_dense_layers(path: Path, changed: int) -> bool:  # noqa: ARG001 - a file that has changed is looked at anew
-    return vgg_file.has_dense_layers(path)  # Caffe's takes seconds
+def _has_dense_layers(path: Path, changed: int) -> bool:  # noqa: ARG001 - a changed file is read again
+    return vgg_file.has_dense_layers(path)  # takes seconds for Caffe's

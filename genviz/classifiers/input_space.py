@@ -1,4 +1,4 @@
-"""The numbers in which a network was trained to see."""
+"""The input space that a network was trained in."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from torch import Tensor, nn
 from genviz.errors import UserError
 
 AUTO = "auto"
-"""The setting that leaves the input space to the weights."""
+"""The setting by which the weights decide."""
 
 CAFFE_MEAN = (104.0, 117.0, 123.0)
-"""Mean of ImageNet in Caffe's networks: blue, green, red, 0-255."""
+"""ImageNet's mean in Caffe's networks: blue, green, red, 0-255."""
 
 OXFORD_MEAN = (103.939, 116.779, 123.68)
-"""The same in Oxford's, to three decimals (Simonyan & Zisserman 2014)."""
+"""The same in Oxford's networks, to three decimals (Simonyan & Zisserman 2014)."""
 
 
 class InputSpace(nn.Module):
-    """An affine map from RGB in [0, 1] to the numbers that a network takes: (scale * x - mean) / std.
+    """An affine map from RGB in [0, 1] to a network's input: (scale * x - mean) / std.
 
-    Values outside [0, 1] are mapped alike, so that a generator without an output range can be coupled.
+    Values outside [0, 1] are mapped in the same way, so that a generator with an open range can be coupled.
 
     Args:
-        channels: the order that the network takes; ``mean`` and ``std`` are in it.
+        channels: the order in which the network takes them, as do ``mean`` and ``std``.
         scale: 1 or 255.
-        mean, std: one number a channel.
+        mean, std: one number per channel.
 
     Attributes:
         settings: these arguments.
@@ -47,7 +47,7 @@ class InputSpace(nn.Module):
         self.offset: Tensor
         if channels not in ("RGB", "BGR") or len(mean) != 3 or len(std) != 3 or not all(std):
             raise UserError(
-                "an input space has channels RGB or BGR, a scale, and three numbers as mean and as std, none of std 0; "
+                "an input space has channels RGB or BGR, a scale, and three numbers each for mean and std, no std 0; "
                 f"not channels={channels}, mean={list(mean)}, std={list(std)}"
             )
         self.channels = channels
@@ -58,29 +58,29 @@ class InputSpace(nn.Module):
         self.register_buffer("offset", torch.tensor(offset).view(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map RGB ``images`` (n, 3, h, w) to the network's numbers, (n, 3, h, w)."""
+        """Map RGB ``images`` (n, 3, h, w) to the network's input, (n, 3, h, w)."""
         if self.channels == "BGR":
             images = images.flip(1)
         return torch.addcmul(self.offset, images, self.factor)
 
 
 def caffe(mean: Sequence[float] = CAFFE_MEAN) -> InputSpace:
-    """Caffe's: BGR, 0-255, minus the ``mean`` of ImageNet."""
+    """Caffe's input space: BGR, 0-255, minus ImageNet's ``mean``."""
     return InputSpace(channels="BGR", scale=255.0, mean=mean)
 
 
 def input_space_of(settings: str | Mapping[str, Any]) -> InputSpace:
-    """What ``classifier.input_space`` means: ``caffe``, or the arguments of `InputSpace`.
+    """The input space for ``classifier.input_space``: ``caffe``, or the arguments of `InputSpace`.
 
     Raises:
-        UserError: neither.
+        UserError: it is neither.
     """
     if settings == "caffe":
         return caffe()
     if not isinstance(settings, Mapping):
         raise UserError(
-            f"classifier.input_space={settings} is not known; "
-            "it is auto, torchvision, caffe, or channels, scale, mean and std"
+            f"classifier.input_space={settings} is unknown; "
+            "it takes auto, torchvision, caffe, or channels, scale, mean and std"
         )
     try:
         return InputSpace(**settings)

@@ -1,4 +1,4 @@
-"""A VGG's weights in an HDF5 file of Keras', from Keras 1's to Keras 3's."""
+"""VGG weights in Keras HDF5 files, from Keras 1 to Keras 3."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DENSE = {"fc1": "fc6", "fc2": "fc7", "fc3": "fc8", "predictions": "fc8", "fc6":
 
 class _Layer(NamedTuple):
     path: str
-    """In the file, and where the file tells the layer's own name, that."""
+    """In the file, plus the layer's own name if the file records it."""
 
     weight: h5py.Dataset
     bias: h5py.Dataset
@@ -43,10 +43,10 @@ class _Layer(NamedTuple):
 
 
 def names(path: Path) -> set[str]:
-    """The names that `read` gives the weights in ``path``, without reading these.
+    """The names that `read` gives the weights in ``path``, without reading the weights.
 
     Raises:
-        UserError: it is no such file.
+        UserError: it is not such a file.
     """
     with _opened(path) as file:
         return {f"{name}.{kind}" for name in _named(_layers(file), path) for kind in ("weight", "bias")}
@@ -55,15 +55,15 @@ def names(path: Path) -> set[str]:
 def read(path: Path) -> dict[str, Tensor]:
     """The weights in ``path`` by the papers' names, ``conv1_1.weight`` ... ``fc8.bias``, float32, in torch's order.
 
-    Keras has kernels as (rows, columns, in, out) and flattens what goes into fc6 by row, column and channel; torch has
-    (out, in, rows, columns), and channel, row and column. Keras 1 with Theano's order has torch's, but Theano convolves
-    with kernels turned by 180 degrees: these are turned back. Layers that are none of a VGG's keep their own names.
+    Keras stores kernels as (rows, columns, in, out) and flattens the input of fc6 by row, column and channel; torch has
+    (out, in, rows, columns), and channel, row and column. Keras 1 in Theano's order matches torch, but Theano convolves
+    with kernels rotated by 180 degrees: these are rotated back. Layers that a VGG does not have keep their own names.
 
     Args:
-        path: ``.h5`` or ``.weights.h5``, of weights or of a whole model, or ``.keras``.
+        path: ``.h5`` or ``.weights.h5``, with weights or a whole model, or ``.keras``.
 
     Raises:
-        UserError: it is no such file, or the order of its numbers cannot be known.
+        UserError: it is not such a file, or the order of its values is ambiguous.
     """
     with _opened(path) as file:
         layers = _named(_layers(file), path)
@@ -74,8 +74,8 @@ def read(path: Path) -> dict[str, Tensor]:
     theanos = _is_theanos(weights)
     if not theanos and "fc6" in weights and (backend == "theano" or '"channels_first"' in model):
         raise UserError(
-            f"{path} is of a network that has the channels first, and in which order it flattens them cannot be known; "
-            "save it from one that has them last, or give a .pth or .safetensors file"
+            f"{path} is of a channels-first network, and the order in which it flattens them is unknown; "
+            "save it from a channels-last one, or give a .pth or .safetensors file"
         )
     turned = theanos and _is_turned(weights["conv1_1"], backend, path)
     last = max((name for name in weights if name.startswith("conv5_")), default=None)
@@ -105,7 +105,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 
 def _layers(file: h5py.File) -> list[_Layer]:
-    """The layers, which have a weight and, of fewer dimensions, a bias; ``conv2d_10`` comes after ``conv2d_9``."""
+    """The layers with a weight and a bias, which has fewer dimensions; ``conv2d_10`` comes after ``conv2d_9``."""
     groups: dict[str, list[h5py.Dataset]] = {}
 
     def collect(name: str, item: Any) -> None:
@@ -128,7 +128,7 @@ def _numbered(path: str) -> list[str]:
 
 
 def _named(layers: list[_Layer], path: Path) -> dict[str, _Layer]:
-    """The layers by the papers' names: by their own if they have such names, otherwise by their places."""
+    """The layers by the papers' names, from their own names or, if those are others, from their order."""
     own = [layer.paper_name or layer.path for layer in layers]
     if not any(layer.paper_name for layer in layers):
         convolutions = [number for number, layer in enumerate(layers) if layer.weight.ndim == 4]
@@ -138,7 +138,7 @@ def _named(layers: list[_Layer], path: Path) -> dict[str, _Layer]:
                 for number, name in zip(numbers, known, strict=True):
                     own[number] = name
     if twice := next((name for name in own if own.count(name) > 1), None):
-        raise UserError(f"{path} holds more than one layer {twice}; it is not the file of a VGG")
+        raise UserError(f"{path} holds more than one layer {twice}; it is not a VGG's file")
     return dict(zip(own, layers, strict=True))
 
 
@@ -149,7 +149,7 @@ def _is_theanos(weights: dict[str, np.ndarray]) -> bool:
 
 
 def _is_turned(first: np.ndarray, backend: str, path: Path) -> bool:
-    """Whether kernels in Theano's order are turned by 180 degrees, as Theano needs them."""
+    """Whether kernels in Theano's order are rotated by 180 degrees, as Theano needs them."""
     for turned in (False, True):
         kernels = torch.from_numpy(first[:, :, ::-1, ::-1].copy() if turned else first)
         if oxford.recognise(kernels) is not None:
@@ -159,8 +159,8 @@ def _is_turned(first: np.ndarray, backend: str, path: Path) -> bool:
     if backend or "tf_kernels" in path.name:
         return False
     raise UserError(
-        f"{path} has kernels as (out, in, rows, columns), and whether Theano was to turn them by 180 degrees cannot be "
-        "known; call it ..._th_kernels.h5 if it was, and ..._tf_kernels.h5 if not"
+        f"{path} has kernels as (out, in, rows, columns), but whether they are rotated by 180 degrees for Theano is "
+        "unknown; rename it ..._th_kernels.h5 if they are, ..._tf_kernels.h5 if not"
     )
 
 
@@ -169,11 +169,11 @@ def _channels_first(dense: np.ndarray, channels: int) -> np.ndarray:
     inputs, outputs = dense.shape
     side = math.isqrt(inputs // max(channels, 1))
     if side * side * channels != inputs:
-        return dense.T  # of another network, which its shape says
+        return dense.T  # another network's, as its shape will show
     return dense.reshape(side, side, channels, outputs).transpose(3, 2, 0, 1).reshape(outputs, inputs)
 
 
 def _told(group: h5py.Group | None, name: str) -> str:
-    """The text that ``group`` has as its attribute ``name``; '' without one."""
+    """The attribute ``name`` of ``group``, as text; '' if it has none."""
     value = "" if group is None else group.attrs.get(name, "")
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""The papers' names of layers, for the networks that have them: conv1_1, relu1_1, ... pool5, fc6, ... fc8."""
+"""The papers' layer names, for networks that have them: conv1_1, relu1_1, ... pool5, fc6, ... fc8."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _PLAIN = {nn.Conv2d: "conv", nn.BatchNorm2d: "bn", nn.ReLU: "relu", nn.MaxPool2d
 
 
 def paper_names(architecture: str, network: nn.Module) -> dict[str, str]:
-    """The papers' name of each module of ``network`` that has one, by the module's own name."""
+    """The papers' layer names by module name, for the modules of ``network`` that have one."""
     if architecture.startswith("vgg"):
         return _vgg(network)
     if architecture == "alexnet":
@@ -19,13 +19,13 @@ def paper_names(architecture: str, network: nn.Module) -> dict[str, str]:
 
 
 def vgg_convolutions(count: int) -> tuple[str, ...]:
-    """The convolutions of the VGG that has ``count``; () where none has (Simonyan & Zisserman 2014, Table 1)."""
+    """The convolutions of the VGG with ``count`` of them; () if there is none (Simonyan & Zisserman 2014, Table 1)."""
     blocks = {8: (1, 1, 2, 2, 2), 10: (2, 2, 2, 2, 2), 13: (2, 2, 3, 3, 3), 16: (2, 2, 4, 4, 4)}.get(count, ())
     return tuple(f"conv{block}_{number}" for block, last in enumerate(blocks, 1) for number in range(1, last + 1))
 
 
 def _vgg(network: nn.Module) -> dict[str, str]:
-    """Blocks end at a pool; within one, each convolution begins the next number (Simonyan & Zisserman 2014)."""
+    """Blocks end at a pool; within a block, each convolution starts a new number (Simonyan & Zisserman 2014)."""
     names, block, number = {}, 1, 0
     for index, module in enumerate(_children(network, "features")):
         number += isinstance(module, nn.Conv2d)
@@ -37,7 +37,7 @@ def _vgg(network: nn.Module) -> dict[str, str]:
 
 
 def _alexnet(network: nn.Module) -> dict[str, str]:
-    """Each convolution begins the next number (Krizhevsky et al. 2012)."""
+    """Each convolution starts a new number (Krizhevsky et al. 2012)."""
     names, number = {}, 0
     for index, module in enumerate(_children(network, "features")):
         number += isinstance(module, nn.Conv2d)

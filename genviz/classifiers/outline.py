@@ -1,6 +1,6 @@
-"""What is known of a classifier without its weights: its labels, layers and input size.
+"""What is known about a classifier without its weights: labels, layers and input size.
 
-A wrong target is answered from here, before anything is fetched or loaded.
+It is enough to reject a wrong target before anything is downloaded or loaded.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def sketch(
 
     Args:
         architecture: torchvision's name, ``vgg16``.
-        weights: as `TorchvisionClassifier` takes them; only their input size matters here.
-        input_size: in pixels; None for that of the weights, or of torchvision's own.
-        labels: None for ImageNet's 1,000, or a text file with one label a line.
+        weights: as for `TorchvisionClassifier`; only their input size matters here.
+        input_size: in pixels; None for that of the weights, or of torchvision's default weights.
+        labels: None for ImageNet's 1,000, or a text file with one label per line.
 
     Raises:
         UserError: there is no such model or labels file, or the model cannot take that size.
@@ -56,14 +56,14 @@ def sketch(
     names_of_classes = labels_of(architecture, labels)
     size = _size_of(architecture, weights) if input_size is None else input_size
     if size < 1:
-        raise UserError(f"classifier.input_size={size} is no number of pixels")
+        raise UserError(f"classifier.input_size={size} must be a number of pixels")
     try:
         network = without_weights(architecture, len(names_of_classes), size)
         traced = trace(network, size)
     except (RuntimeError, AssertionError, ValueError) as error:
         why = str(error).splitlines()[0][:100]
         raise UserError(
-            f"{architecture} cannot take {size} x {size} pixels ({why}); classifier.input_size=null is its own"
+            f"{architecture} cannot take {size} x {size} pixels ({why}); classifier.input_size=null uses its own size"
         ) from error
     return _outline(architecture, traced, paper_names(architecture, network), names_of_classes, size)
 
@@ -79,9 +79,9 @@ def sketch_network(
     """The outline of a ``network`` on the meta device.
 
     Args:
-        size: that it sees, in pixels.
-        architecture: torchvision's name, where some layers' order of dimensions goes by it.
-        named: the papers' names, by the modules' own; None where the modules already have them.
+        size: side of its input, in pixels.
+        architecture: torchvision's name, if the order of some layers' dimensions depends on it.
+        named: the papers' layer names by module name; None if the modules already have them.
 
     Raises:
         UserError: it cannot take pictures of ``size`` by ``size`` pixels.
@@ -91,7 +91,7 @@ def sketch_network(
     except RuntimeError as error:
         why = str(error).splitlines()[0][:100]
         raise UserError(
-            f"classifier.input_size={size} is too small for the network ({why}); null is its own"
+            f"classifier.input_size={size} is too small for the network ({why}); null uses its own size"
         ) from error
     return _outline(architecture, traced, named or {}, labels, size)
 
@@ -103,13 +103,13 @@ def _outline(
     labels: tuple[str, ...],
     size: int,
 ) -> Outline:
-    """The outline of a network of which this was ``traced``.
+    """The outline of a ``traced`` network.
 
     Args:
-        architecture: torchvision's name; '' for another network.
+        architecture: torchvision's name; '' for other networks.
         traced: by `genviz.classifiers.taps.trace`.
-        named: the papers' names, by the modules' own.
-        size: that the network was traced at, in pixels.
+        named: the papers' layer names by module name.
+        size: side of the traced input, in pixels.
     """
     layers, preactivations = [], {}
     for name, module, (_, *shape) in traced:
@@ -127,7 +127,7 @@ def _outline(
 
 
 def channels_last(architecture: str, module: nn.Module, dimensions: int) -> bool:
-    """Whether ``module`` computes (n, ..., c) where others compute (n, c, ...): transformers' tokens, Swin's maps."""
+    """Whether ``module`` returns (n, ..., c) instead of (n, c, ...): transformers' tokens, Swin's maps."""
     return dimensions == 2 or (
         dimensions == 3 and (architecture.startswith("swin") or isinstance(module, nn.Linear | nn.LayerNorm))
     )
@@ -166,10 +166,10 @@ def _size_of(architecture: str, weights: str) -> int:
 
 
 def check_resize(settings: Mapping[str, Any]) -> bool:
-    """Whether a classifier of these constructor's arguments resizes images.
+    """Whether a classifier built with these ``settings`` resizes images.
 
     Raises:
-        UserError: they do not say so.
+        UserError: ``resize`` is neither true nor false.
     """
     given = settings.get("resize", True)
     if not isinstance(given, bool):
@@ -178,10 +178,10 @@ def check_resize(settings: Mapping[str, Any]) -> bool:
 
 
 def labels_of(architecture: str, file: str | None) -> tuple[str, ...]:
-    """The labels in ``file``, one a line; None: those of torchvision's weights for ``architecture``, ImageNet's 1,000.
+    """Labels from ``file``, one per line; None: those of torchvision's weights for ``architecture`` (ImageNet's 1,000).
 
     Raises:
-        UserError: there is no such file, or it holds none.
+        UserError: there is no such file, or it has fewer than two labels.
     """
     if file is None:
         entries = torchvision.models.get_model_weights(architecture)
@@ -192,20 +192,20 @@ def labels_of(architecture: str, file: str | None) -> tuple[str, ...]:
         labels = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"cannot read the labels in {path} ({error}); it is a text file with one label a line"
+            f"cannot read the labels in {path} ({error}); give a text file with one label per line"
         ) from error
     if len(labels) < 2:
-        raise UserError(f"{path} holds {len(labels)} labels; one a line, as many as the network has classes")
+        raise UserError(f"{path} holds {len(labels)} labels; it needs one per line, as many as the network has classes")
     return labels
 
 
 def _head(traced: list[tuple[str, nn.Module, tuple[int, ...]]]) -> str:
-    """The last layer that weighs what goes into it; '' where there is none."""
+    """The last dense or convolutional layer; '' if there is none."""
     return next((name for name, module, _ in reversed(traced) if isinstance(module, _WEIGHING)), "")
 
 
 def _last_relu(traced: list[tuple[str, nn.Module, tuple[int, ...]]]) -> str | None:
-    """The ReLU that the class scores come out of, with nothing but pooling after it (SqueezeNet); else None."""
+    """The ReLU of the class scores, followed by nothing but pooling (SqueezeNet); None for other networks."""
     leaves = [(name, module) for name, module, _ in traced if not list(module.children())]
     for name, module in reversed(leaves):
         if isinstance(module, nn.ReLU):

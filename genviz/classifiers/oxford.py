@@ -1,4 +1,4 @@
-"""Oxford's VGG16 and VGG19, which Caffe, MatConvNet and Keras distribute, known by their first filter."""
+"""Oxford's VGG16 and VGG19, which Caffe, MatConvNet and Keras distribute, recognised by their first filter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from genviz.classifiers.input_space import OXFORD_MEAN, InputSpace, caffe
 
-_ROUNDING = 2.0**-8  # relative: of bfloat16, which rounds more than half precision does
+_ROUNDING = 2.0**-8  # relative, of bfloat16, which is coarser than half precision
 
 # K. Simonyan and A. Zisserman 2014, Visual Geometry Group, University of Oxford, CC BY 4.0; rounded to five digits
 FIRST_FILTERS = {
@@ -22,14 +22,14 @@ FIRST_FILTERS = {
         (0.39417, 0.3774, -0.04595, 0.26713, 0.09986, -0.34101, -0.07574, -0.28034, -0.41602),
     ),
 }
-"""Of conv1_1: for blue, green and red, its three rows."""
+"""Of conv1_1: three rows each for blue, green and red."""
 
 
 def recognise(first: Tensor) -> InputSpace | None:
-    """The input space of a network whose first convolution has the kernels ``first``, (64, 3, 3, 3), if it is Oxford's.
+    """The input space of Oxford's network with the first kernels ``first``, (64, 3, 3, 3); None for other networks.
 
-    It is Caffe's, or, where the channels are turned around as MatConvNet and torchvision's ``IMAGENET1K_FEATURES`` have
-    them, the same in RGB. None: it is another network.
+    It is Caffe's or, if the channels are reversed as in MatConvNet and torchvision's ``IMAGENET1K_FEATURES``, the same
+    in RGB.
     """
     if first.shape[1:] != (3, 3, 3) or not len(first):
         return None

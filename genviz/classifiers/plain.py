@@ -1,4 +1,4 @@
-"""A small plain network in the manner of VGG: 3x3 convolutions, ReLU, max pooling, and ReLU on its class scores."""
+"""A small plain network in VGG's style: 3x3 convolutions, ReLU, max pooling, and ReLU on the class scores."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ WIDTHS = ((24,), (48,), (96, 128), (192, 192), (192, 320))
 
 
 class PlainNetwork(nn.Sequential):
-    """Blocks of 3x3 convolutions (Simonyan & Zisserman 2014), then class scores at each position, rectified, averaged.
+    """Blocks of 3x3 convolutions (Simonyan & Zisserman 2014), then class scores per position, rectified and averaged.
 
     Its modules have the papers' names: conv1_1, relu1_1, pool1, ... fc8, relu8, pool8. ``fc8`` scores each position of
-    the last map by itself (Lin et al. 2013), which leaves the few weights to the features. Any input size from 16
-    pixels up will do.
+    the last map (Lin et al. 2013), which saves the few weights for the features. It takes any input of 16 pixels or
+    more.
 
     Args:
-        widths: channels of each convolution, block by block; a 2x2 max pooling lies between two blocks.
-        classes: how many scores.
-        batch_norm: between each convolution and its ReLU, for training; `folded` gives the same network without.
+        widths: channels of each convolution, block by block, with 2x2 max pooling between blocks.
+        classes: number of class scores.
+        batch_norm: add one between each convolution and its ReLU, for training; `folded` removes them.
     """
 
     def __init__(
         self, widths: Sequence[Sequence[int]] = WIDTHS, classes: int = 1000, *, batch_norm: bool = False
     ) -> None:
         if not widths or not all(len(block) and all(width > 0 for width in block) for block in widths):
-            raise UserError(f"widths={list(widths)}: the channels of each convolution, block by block, [[24],[48]] say")
+            raise UserError(
+                f"widths={list(widths)} must be the channels of each convolution, by block, as in [[24],[48]]"
+            )
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         channels = 3
         for block, block_widths in enumerate(widths, 1):
@@ -55,7 +57,7 @@ class PlainNetwork(nn.Sequential):
 
     @torch.no_grad()
     def folded(self) -> PlainNetwork:
-        """The same function in eval mode, the batch norms' running statistics in the convolutions; a copy."""
+        """A copy in eval mode, with the batch norms' running statistics folded into the convolutions."""
         plain = PlainNetwork(self.widths, self.classes).eval()
         layers = dict(self.named_children())
         for name, layer in plain.named_children():

@@ -1,4 +1,4 @@
-"""Which pixels a layer's positions look at."""
+"""The receptive fields of layers."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 
 
 class ReceptiveField(NamedTuple):
-    """Of a layer's positions, in pixels of the network's input."""
+    """Of a layer's positions, in input pixels."""
 
     size: int
-    """Side of the square that one position looks at."""
+    """Side of the square that one position sees."""
 
     stride: int
-    """From one position to the next."""
+    """Distance between neighbouring positions."""
 
     offset: float
     """The centre of the first position; 0 is the centre of the first pixel."""
 
 
 class _Tracer(fx.Tracer):
-    """torch's, which follows no convolution into its ``forward``, not into those of ours either."""
+    """torch's tracer, which does not trace into convolutions, with genviz's own included."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, _WINDOWED) or super().is_leaf_module(m, module_qualified_name)
 
 
 def receptive_fields(network: nn.Module) -> dict[str, ReceptiveField]:
-    """The receptive field of each module of ``network`` that has one, by the module's name.
+    """The receptive fields of the modules of ``network``, by module name.
 
-    Left out are layers that look at the whole image (fully connected, adaptively pooled) and whatever follows them. A
-    network whose forward cannot be traced has none.
+    Layers that see the whole image (fully connected, adaptively pooled) and all that follow are left out. A network
+    whose forward pass cannot be traced has none.
     """
     try:
         graph = _Tracer().trace(network)

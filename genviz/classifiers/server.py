@@ -1,4 +1,4 @@
-"""Whether a server can be reached, told within seconds."""
+"""A quick check whether a server can be reached."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from urllib.parse import urlparse
 
 
 def why_unreachable(url: str, seconds: float) -> str | None:
-    """Why ``url`` does not answer within so many ``seconds``; None where it does, whatever it says.
+    """Why ``url`` does not answer within ``seconds``; None if it does, whatever the status.
 
-    Asked in a thread of its own: a name server can hang past any timeout.
+    Runs in a thread of its own: a name server can hang past any timeout.
     """
     answer: list[str | None] = []
 

@@ -1,4 +1,4 @@
-"""genviz's own small classifier, for tests and wherever VGG16 is too slow."""
+"""genviz's own small classifier, for tests and for when VGG16 is too slow."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from genviz.interfaces import Outline
 FILE = "small.safetensors"
 FORMAT = "genviz.plain.1"
 INPUT_SIZE = 128
-_RANDOM_SEED = 0  # weights=random is one and the same network, whatever the run's seed
+_RANDOM_SEED = 0  # weights=random is the same network for every run
 
 
 class Facts(NamedTuple):
-    """What a file of weights says of itself."""
+    """The metadata of a weights file."""
 
     widths: tuple[tuple[int, ...], ...]
     classes: int
@@ -37,16 +37,16 @@ class Facts(NamedTuple):
 
 
 class SmallClassifier(FrozenClassifier):
-    """The `PlainNetwork` that comes with genviz, or one that ``distill.py`` made.
+    """The `PlainNetwork` shipped with genviz, or one made by ``genviz distill``.
 
     Args:
-        weights: ``default``, those that come with genviz; a ``.safetensors`` file of ``distill.py``'s; or ``random``.
-        input_size: side of the square that the network sees, in pixels; None for that of the weights.
-        labels: None for ImageNet's 1,000, or a text file with one label a line, as many as the network has classes.
-        resize: False: look at images in their own size. Layers that expect the network's own then cannot be computed.
+        weights: ``default``, those shipped with genviz; a ``.safetensors`` file from ``genviz distill``; or ``random``.
+        input_size: side of the square input, in pixels; None for that of the weights.
+        labels: None for ImageNet's 1,000, or a text file with one label per line, one for each class.
+        resize: False: take images at their own size. Layers that need the network's own size then cannot be read.
 
     Raises:
-        UserError: there are no such weights, or they are no plain network's.
+        UserError: there are no such weights, or they are not a plain network's.
     """
 
     def __init__(
@@ -74,17 +74,17 @@ class SmallClassifier(FrozenClassifier):
     def sketch(cls, **settings: Any) -> Outline:
         weights, size, file = settings.get("weights", DEFAULT), settings.get("input_size"), settings.get("labels")
         if not isinstance(weights, str):
-            raise UserError(f"classifier.weights={weights} is no name")
+            raise UserError(f"classifier.weights={weights} is not a name")
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
-            raise UserError(f"classifier.input_size={size} is no number of pixels")
+            raise UserError(f"classifier.input_size={size} must be a number of pixels")
         if file is not None and not isinstance(file, str):
-            raise UserError(f"classifier.labels={file} is no name")
+            raise UserError(f"classifier.labels={file} is not a name")
         labels = labels_of("vgg16", file)
         facts = Facts(WIDTHS, len(labels), INPUT_SIZE) if weights == RANDOM else read_facts(_path(weights))
         if facts.classes != len(labels):
             raise UserError(
-                f"the weights are of a network with {facts.classes} classes and there are {len(labels)} labels; "
-                "classifier.labels=FILE with one label a line names them"
+                f"the weights are of a network with {facts.classes} classes but there are {len(labels)} labels; "
+                "name them with classifier.labels=FILE, one label per line"
             )
         with torch.device("meta"):
             network = PlainNetwork(facts.widths, facts.classes)
@@ -93,18 +93,18 @@ class SmallClassifier(FrozenClassifier):
 
 
 def input_space() -> InputSpace:
-    """The numbers in which the network was trained to see: RGB in the mean and standard deviation of natural images."""
+    """RGB, normalized by the mean and standard deviation of natural images."""
     return InputSpace(mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 
 def export(network: PlainNetwork, path: Path, *, input_size: int, facts: Mapping[str, Any]) -> None:
-    """Write a trained network in half precision, its batch norm folded, with what it is as the file's metadata.
+    """Write a trained network in half precision, with its batch norm folded and its description as metadata.
 
     Args:
-        network: as it was trained.
+        network: as trained.
         path: a ``.safetensors`` file, replaced atomically.
-        input_size: what it is to see, in pixels.
-        facts: how it came about: data, teacher, agreement, settings; kept as JSON.
+        input_size: side of its input, in pixels.
+        facts: how it was trained: data, teacher, agreement, settings; stored as JSON.
     """
     plain = network.folded()
     state = {name: value.half().contiguous() for name, value in plain.state_dict().items()}
@@ -120,14 +120,14 @@ def export(network: PlainNetwork, path: Path, *, input_size: int, facts: Mapping
 
 
 def read_facts(path: Path) -> Facts:
-    """What the file ``path`` says of its network, without its weights.
+    """The metadata in ``path``, without the weights.
 
     Raises:
-        UserError: there is no such file, or it is none of ours.
+        UserError: there is no such file, or it is not of a small network.
     """
     if not path.is_file():
         raise UserError(
-            f"there is no weights file {path}; classifier.weights takes a .safetensors file of distill.py's"
+            f"there is no weights file {path}; classifier.weights takes a .safetensors file from genviz distill"
         )
     try:
         with safe_open(path, framework="pt") as file:
@@ -138,7 +138,7 @@ def read_facts(path: Path) -> Facts:
         return Facts(widths, int(metadata["classes"]), int(metadata["input_size"]))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         why = str(error).strip().splitlines()[0][:120]
-        raise UserError(f"{path} is no small network ({why}); distill.py writes them") from error
+        raise UserError(f"{path} is not a small network ({why}); genviz distill writes them") from error
 
 
 def _load(path: Path) -> nn.Module:
@@ -149,7 +149,7 @@ def _load(path: Path) -> nn.Module:
     except (SafetensorError, RuntimeError) as error:
         raise UserError(f"{path} is damaged ({str(error).splitlines()[0][:120]}); get it again") from error
     if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
-        raise UserError(f"{path} holds numbers that are not finite; these weights cannot classify")
+        raise UserError(f"{path} holds weights that are not finite, which cannot classify")
     return network
 
 

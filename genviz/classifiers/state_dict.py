@@ -1,4 +1,4 @@
-"""A network's weights in a file of torch's or of safetensors'."""
+"""State dicts in torch and safetensors files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read(path: Path, *, mapped: bool = False) -> dict[str, Tensor]:
     """The state dict in ``path``, a ``.safetensors`` or a torch file; no code in the file is executed.
 
     Args:
-        mapped: leave the numbers on the disk until they are looked at, and do not compare their checksums.
+        mapped: map a torch file into memory and skip its checksums.
 
     Raises:
         UserError: it holds no weights.
@@ -28,7 +28,7 @@ def read(path: Path, *, mapped: bool = False) -> dict[str, Tensor]:
     except (SafetensorError, ValueError, OSError) as error:
         why = str(error).strip().splitlines()[0][:120]
         raise UserError(
-            f"{path} holds no weights that can be read ({why}); a state dict as .pth or .safetensors would"
+            f"{path} holds no weights that can be read ({why}); give a state dict as .pth or .safetensors"
         ) from error
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):

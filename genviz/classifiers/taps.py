@@ -1,4 +1,4 @@
-"""Seeing what the layers of a network compute, each as it is, and computing no further than needed."""
+"""Reading a network's layers, without computing further than needed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import torch
 from torch import Tensor, nn
 
 INPUT = ".input"
-"""``relu5_1.input`` is what goes into ``relu5_1``: its pre-activation."""
+"""``relu5_1.input`` is the input of ``relu5_1``: its pre-activation."""
 
 
 _CALL = re.compile(r"_\d+$")
 
 
-class _EnoughSeen(Exception):  # noqa: N818 - it is no error
-    """Every layer that was asked for has been computed."""
+class _EnoughSeen(Exception):  # noqa: N818 - not an error
+    """Every requested layer has been computed."""
 
 
 def call_name(module: str, call: int) -> str:
-    """The name of a module's ``call``-th output, counted from 0, as torchvision's feature extraction has it."""
+    """The name of a module's ``call``-th output, counted from 0, as in torchvision's feature extraction."""
     return module if call == 0 else f"{module}_{call}"
 
 
@@ -60,17 +60,17 @@ def look(
     output: str | None = None,
     parts: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
 ) -> dict[str, Tensor]:
-    """Run ``network`` until each of ``taps`` is known, and return them.
+    """Run ``network`` until all of ``taps`` are computed, and return them.
 
-    Each is what the layer itself computed: the network goes on with a copy, so that a ReLU in place after it (as VGG
-    has) changes the copy alone. Nothing past the deepest tap is computed.
+    Each is the layer's own output: the network continues with a copy, so that an in-place ReLU after it, as in VGG,
+    changes only the copy. Nothing past the deepest tap is computed.
 
     Args:
-        network: run in the mode in which it is.
+        network: run in its current mode.
         inputs: (n, 3, h, w), in the network's input space.
-        taps: names of modules; ``NAME_1`` for the second call of one, ``NAME.input`` for what goes in.
-        output: the name for the network's own output, (n, classes), if that is wanted too.
-        parts: by tap, what a layer's output shall go through before the network goes on with it.
+        taps: module names; ``NAME_1`` for a module's second call, ``NAME.input`` for its input.
+        output: the key for the network's output, (n, classes), if that is wanted too.
+        parts: by tap, a function applied to the layer's output before the network continues.
     """
     parts = parts or {}
     seen: dict[str, Tensor] = {}
@@ -105,9 +105,9 @@ def look(
 
 
 def trace(network: nn.Module, size: int) -> list[tuple[str, nn.Module, tuple[int, ...]]]:
-    """Every layer of ``network`` in the order in which it ends: its name, module and the output's shape, (1, ...).
+    """Every layer of ``network`` in the order of completion: its name, module and output shape, (1, ...).
 
-    Run ``network`` on the meta device and this costs no arithmetic.
+    On the meta device this costs no arithmetic.
     """
     found: list[tuple[str, nn.Module, tuple[int, ...]]] = []
     calls: Counter[str] = Counter()

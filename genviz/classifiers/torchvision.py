@@ -1,4 +1,4 @@
-"""Any classification model of torchvision, frozen, with its softmax left out."""
+"""Torchvision's classification models, frozen, without softmax."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class TorchvisionClassifier(FrozenClassifier):
     Args:
         architecture: torchvision's name, ``vgg16``.
         weights: ``default``, one of torchvision's entries (``IMAGENET1K_V2``), a ``.pth`` or ``.safetensors`` file (for
-            a VGG Keras' ``.h5`` or ``.keras`` or Caffe's ``.caffemodel``, too), or ``random``.
-        input_space: ``torchvision`` (RGB, the normalization that came with torchvision's weights), ``caffe`` (BGR,
-            0-255 minus the mean), the arguments of `InputSpace`, or ``auto``: Caffe's for a VGG's file of Keras' or
-            Caffe's and for Oxford's weights, torchvision's for all others.
-        input_size: side of the square that the network sees, in pixels; None for that of torchvision's weights. Images
-            of another size are resized to it (bilinear, antialiased).
-        labels: None for ImageNet's 1,000, or a text file with one label a line, as many as the network has classes.
-        resize: False: look at images in their own size. Layers that expect the network's own then cannot be computed.
+            a VGG also Keras' ``.h5`` or ``.keras`` or Caffe's ``.caffemodel``), or ``random``.
+        input_space: ``torchvision`` (RGB, the normalization of torchvision's weights), ``caffe`` (BGR, 0-255 minus the
+            mean), the arguments of `InputSpace`, or ``auto``: Caffe's for a VGG's Keras or Caffe file and for Oxford's
+            weights, otherwise torchvision's.
+        input_size: side of the square input, in pixels; None for that of torchvision's weights. Images of another size
+            are resized to it (bilinear, antialiased).
+        labels: None for ImageNet's 1,000, or a text file with one label per line, one for each class.
+        resize: False: take images at their own size. Layers that need the network's own size then cannot be read.
 
     Raises:
-        UserError: there is no such model, or the weights cannot be had or do not fit.
+        UserError: there is no such model, or the weights are not available or do not fit.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class TorchvisionClassifier(FrozenClassifier):
         names = {"architecture": architecture, "weights": weights, "labels": "" if labels is None else labels}
         for name, value in names.items():
             if not isinstance(value, str):
-                raise UserError(f"classifier.{name}={value} is no name")
+                raise UserError(f"classifier.{name}={value} is not a name")
         if input_size is not None and (not isinstance(input_size, int) or isinstance(input_size, bool)):
-            raise UserError(f"classifier.input_size={input_size} is no number of pixels")
+            raise UserError(f"classifier.input_size={input_size} must be a number of pixels")
         outline = sketch(architecture, weights=weights, input_size=input_size, labels=labels)
         return outline._replace(resizes=check_resize(settings))
 
@@ -80,14 +80,14 @@ def _network(architecture: str, outline: Outline, name: str) -> tuple[nn.Module,
     found = drawn(architecture, classes, size) if name == RANDOM else find(architecture, name)
     network = without_weights(architecture, classes, size)
     fill(network, found, architecture)
-    if any(value.is_meta for value in (*network.parameters(), *network.buffers())):  # what no file holds
+    if any(value.is_meta for value in (*network.parameters(), *network.buffers())):  # buffers that no file holds
         network = build(architecture, classes, size, initialize=False)
         fill(network, found, architecture)
     return network, found
 
 
 def drawn(architecture: str, classes: int, size: int) -> Weights:
-    """Weights drawn at random, the same ones whatever the run's seed."""
+    """Random weights, the same for every run."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_RANDOM_SEED)
         state = build(architecture, classes, size, initialize=True).state_dict()
@@ -95,16 +95,16 @@ def drawn(architecture: str, classes: int, size: int) -> Weights:
 
 
 def fill(network: nn.Module, found: Weights, architecture: str, without: str | None = None) -> None:
-    """Put the weights that were ``found`` into ``network``, all or part of torchvision's ``architecture``.
+    """Load the weights ``found`` into ``network``, all or part of torchvision's ``architecture``.
 
     Args:
-        without: the beginning of the names of what has weights of its own, on top of a part of the network; what the
-            weights have beyond that part is left out then.
+        without: prefix of the modules, on top of part of a network, that have weights of their own; weights beyond that
+            part are then ignored.
 
     Raises:
-        UserError: they are of another network.
+        UserError: the weights are another network's.
     """
-    auxiliary = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's second heads, for training only
+    auxiliary = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's auxiliary heads, for training only
     given = {key: value for key, value in found.state.items() if not key.startswith(auxiliary)}
     wanted = {key: value for key, value in network.state_dict().items() if not key.startswith(without or "\0")}
     missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
@@ -122,21 +122,21 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
     if faults:
         raise UserError(
             f"{found.source} does not fit {architecture} ({'; '.join(faults)}); "
-            "name the network that the weights are of, and its labels if it has other classes: classifier.labels=FILE"
+            "name the network that the weights belong to, and its labels if its classes differ: classifier.labels=FILE"
         )
     counts = {
         key: torch.zeros((), dtype=torch.long) for key in wanted if key not in given
-    }  # of batches, which nothing reads
+    }  # num_batches_tracked, which nothing reads
     given = {
         key: (value.float() if value.is_floating_point() else value) for key, value in given.items() if key in wanted
     }
     network.load_state_dict(counts | given, strict=False, assign=True)
     if not all(parameter.sum().isfinite() for key, parameter in network.named_parameters() if key in given):
-        raise UserError(f"{found.source} holds numbers that are not finite; these weights cannot classify")
+        raise UserError(f"{found.source} holds weights that are not finite, which cannot classify")
 
 
 def _asked(space: str | Mapping[str, Any], architecture: str, weights: str) -> InputSpace | None:
-    """The input space that ``space`` means; None where the weights decide."""
+    """The input space that ``space`` names; None if the weights decide."""
     if space == AUTO:
         return None
     if space == "torchvision":

@@ -1,8 +1,8 @@
-"""Lets torchvision be imported beside a CPU build of torch.
+"""Makes torchvision importable with a CPU build of torch.
 
-PyPI's torchvision is built against CUDA's torch. Beside a CPU torch its compiled extension does not
-load, and ``import torchvision`` stops at ``operator torchvision::nms does not exist``. Models,
-transforms and datasets need no compiled operator: declaring the two schemas is enough.
+PyPI's torchvision is built against the CUDA build of torch. With a CPU build its compiled extension does not load, and
+``import torchvision`` fails with ``operator torchvision::nms does not exist``. Models, transforms and datasets need no
+compiled operator: declaring the two schemas is enough.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-_declared: list[torch.library.Library] = []  # a library's schemas live as long as it does
+_declared: list[torch.library.Library] = []  # schemas live as long as their library
 
 
 class _Guard(MetaPathFinder):
-    """Declares the schemas when torchvision is imported, and not before: torch takes seconds."""
+    """Declares the schemas when torchvision is imported, not before: importing torch takes seconds."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -39,7 +39,7 @@ class _Guard(MetaPathFinder):
 
 
 def install() -> None:
-    """See that torchvision, when it is imported, finds the schemas that its own extension cannot declare."""
+    """Make sure that torchvision, once imported, finds the schemas that its own extension cannot declare."""
     if "torchvision" not in sys.modules and not any(isinstance(finder, _Guard) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Guard())
 

@@ -1,4 +1,4 @@
-"""A VGG's weights in a file of torch's, Keras' or Caffe's, by torchvision's names."""
+"""VGG weights in torch, Keras and Caffe files, by torchvision's names."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from genviz.classifiers.names import vgg_convolutions
 from genviz.errors import UserError
 
 ARCHITECTURES = ("vgg11", "vgg13", "vgg16", "vgg19")
-"""Torchvision's VGGs without batch norm, which are the papers'."""
+"""Torchvision's VGGs without batch norm, as in the paper."""
 
 FORMS = ".pth, .safetensors, .h5, .keras or .caffemodel"
 _DENSE = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
-_EARLIER = {"classifier.1": "classifier.0", "classifier.4": "classifier.3"}  # with the dropout before the layer
+_EARLIER = {"classifier.1": "classifier.0", "classifier.4": "classifier.3"}  # with dropout before the layer
 
 
 class VggFile(NamedTuple):
-    """What a file holds of a VGG."""
+    """The contents of a VGG's file."""
 
     state: dict[str, Tensor]
-    """By torchvision's names, ``features.0.weight``; nothing of ``classifier`` where the dense layers are not there."""
+    """By torchvision's names, ``features.0.weight``; nothing of ``classifier`` without the dense layers."""
 
     input_space: InputSpace | None
-    """The numbers in which it was trained to see; None where the file does not tell."""
+    """The one it was trained in; None if the file does not tell."""
 
     @property
     def has_dense_layers(self) -> bool:
@@ -38,8 +38,8 @@ class VggFile(NamedTuple):
 def load(path: Path) -> VggFile:
     """The VGG in ``path``, with or without its dense layers.
 
-    What Keras or Caffe wrote was trained in Caffe's input space; a state dict's is known where its first filter is
-    Oxford's. The dense layers of torchvision's ``IMAGENET1K_FEATURES``, which are not numbers, are left out.
+    Keras and Caffe files are in Caffe's input space; a state dict's is known if its first filter is Oxford's. The dense
+    layers of torchvision's ``IMAGENET1K_FEATURES``, which are NaN, are left out.
 
     Raises:
         UserError: there is no such file, or it holds no VGG.
@@ -56,7 +56,7 @@ def load(path: Path) -> VggFile:
 
 
 def has_dense_layers(path: Path) -> bool:
-    """Whether ``path`` has the dense layers, too; of all but Caffe's, only what must be is read.
+    """Whether ``path`` has the dense layers; only Caffe's files are read in full.
 
     Raises:
         UserError: there is no such file, or it holds no weights.
@@ -80,7 +80,7 @@ def _recognised(state: dict[str, Tensor]) -> InputSpace | None:
 
 
 def _current(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """``state`` as torchvision names it today, without dense layers that hold no numbers."""
+    """``state`` by torchvision's current names, without NaN dense layers."""
     if "classifier.0.weight" not in state:
         for before, now in _EARLIER.items():
             state = {name.replace(f"{before}.", f"{now}."): value for name, value in state.items()}
@@ -91,12 +91,12 @@ def _current(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _by_torchvisions_names(weights: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """``weights``, by the papers' names, as torchvision calls them; for other classes, fc8 may be called otherwise."""
+    """Rename ``weights`` from the papers' names to torchvision's; for other classes, fc8 may have another name."""
     layers = list(dict.fromkeys(name.rpartition(".")[0] for name in weights))
     found = sorted(name for name in layers if name.startswith("conv"))
     if not found or tuple(found) != vgg_convolutions(len(found)):
         raise UserError(
-            f"{path} is of no VGG: its convolutions are {', '.join(found) or 'none'}; VGG16 has 13, conv1_1 to conv5_3"
+            f"{path} is not a VGG: its convolutions are {', '.join(found) or 'none'}; VGG16 has 13, conv1_1 to conv5_3"
         )
     modules, index = dict(_DENSE), 0
     for before, name in zip(["conv1", *found], found, strict=False):
@@ -105,12 +105,12 @@ def _by_torchvisions_names(weights: dict[str, Tensor], path: Path) -> dict[str, 
         index += 2  # and a ReLU
     others = [name for name in layers if name not in modules]
     if odd := next((name for name in others if weights[f"{name}.weight"].ndim != 2), None):
-        raise UserError(f"{path} is of no VGG without batch norm: its layer {odd} is neither a convolution nor dense")
+        raise UserError(f"{path} is not a VGG without batch norm: its layer {odd} is neither a convolution nor dense")
     if len(others) == 1 and "fc7" in layers and "fc8" not in layers:
         modules[others[0]] = _DENSE["fc8"]
     state = {}
     for name, value in weights.items():
         layer, _, kind = name.rpartition(".")
-        if layer in modules:  # fc6 may be a convolution, whose kernel is as large as its input
+        if layer in modules:  # fc6 may be a convolution as large as its input
             state[f"{modules[layer]}.{kind}"] = value.flatten(1) if layer in _DENSE and value.ndim == 4 else value
     return state

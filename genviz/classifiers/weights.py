@@ -25,13 +25,13 @@ from genviz.errors import UserError
 from genviz.files import sha256
 
 DEFAULT, RANDOM = "default", "random"
-_ROUTE_SECONDS = 5.0  # to find out that there is no network
-_STALL_SECONDS = 30.0  # without a byte, while fetching
-_ABANDONED_SECONDS = 600.0  # since the last byte of a fetch that was killed
+_ROUTE_SECONDS = 5.0  # to detect that there is no network
+_STALL_SECONDS = 30.0  # without a byte, during a download
+_ABANDONED_SECONDS = 600.0  # since the last byte of a killed download
 
 
 class Weights(NamedTuple):
-    """A network's weights, and which they are."""
+    """A network's weights and their identity."""
 
     state: dict[str, Tensor]
     source: str
@@ -39,11 +39,11 @@ class Weights(NamedTuple):
 
     sha256: str
     input_space: InputSpace | None = None
-    """The numbers in which they were trained to see, where the file tells."""
+    """The one they were trained in, if the file tells."""
 
 
 def entry(architecture: str, name: str) -> torchvision.models.WeightsEnum | None:
-    """Torchvision's entry ``name`` for ``architecture``, or None where ``name`` is something else.
+    """Torchvision's entry ``name`` for ``architecture``; None if ``name`` is something else.
 
     Raises:
         UserError: torchvision has no weights for the architecture.
@@ -64,10 +64,10 @@ def has_entries(architecture: str) -> bool:
 
 
 class CannotFetchError(UserError):
-    """The weights are not here and do not come.
+    """The weights are not on this machine and cannot be downloaded.
 
     Attributes:
-        why: what stands against it.
+        why: the reason.
         remedy: how to get them.
     """
 
@@ -77,22 +77,22 @@ class CannotFetchError(UserError):
 
 
 def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
-    """The cached file of torchvision's ``entry``, fetched with a progress bar and its hash checked if it is not there.
+    """The cached file of torchvision's ``entry``; if missing, downloaded with a progress bar and its hash checked.
 
-    A fetch that breaks off begins anew the next time. What a killed one leaves is cleared away by the first look into
-    the cache after ten minutes.
+    An interrupted download starts over the next time. What a killed one leaves is deleted by the first access to the
+    cache after ten minutes.
 
     Raises:
-        CannotFetchError: there is no network, the file that came is not whole, or the cache cannot be read or written.
+        CannotFetchError: there is no network, the download is incomplete, or the cache is not readable or writable.
     """
     path = cached(entry)
     size = f"{entry.meta['_file_size']:.0f} MB"
     command = f"python train.py target=class:harmonica classifier={architecture} classifier.weights="
     remedy = (
-        f"put {path.name} ({size}, from {entry.url}) into {path.parent}, or give a file that you have: "
+        f"put {path.name} ({size}, from {entry.url}) into {path.parent}, or give a file you have: "
         f"classifier={architecture} classifier.weights=FILE"
     )
-    instead = f"{command}random tries the program (its pictures mean nothing then)"
+    instead = f"{command}random tries the program (its pictures will mean nothing)"
     try:
         _clear_abandoned(path)
         if path.exists():
@@ -118,12 +118,12 @@ def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
 
 
 def cached(entry: torchvision.models.WeightsEnum) -> Path:
-    """Where torchvision keeps the file of ``entry``, once it is there."""
+    """Where torchvision caches the file of ``entry``."""
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(entry.url).path).name
 
 
 def _clear_abandoned(path: Path) -> None:
-    """Remove what killed fetches left of ``path``; not what another process is fetching now."""
+    """Delete what killed downloads left of ``path``, but not what another process is downloading now."""
     for partial in path.parent.glob(f"{path.name}.*.partial"):
         with suppress(OSError):  # gone already, or another user's
             if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
@@ -131,25 +131,25 @@ def _clear_abandoned(path: Path) -> None:
 
 
 def find(architecture: str, name: str, *, whole: bool = True) -> Weights:
-    """The weights that ``name`` means for ``architecture``: ``default``, an entry of torchvision's, or a file.
+    """The weights that ``name`` stands for: ``default``, one of torchvision's entries for ``architecture``, or a file.
 
     Args:
         whole: whether the class scores must be there.
 
     Raises:
-        UserError: they cannot be had.
+        UserError: they are not available.
     """
     known = entry(architecture, name)
     if known is None and not Path(name).suffix and not Path(name).exists():
         names = ", ".join(torchvision.models.get_model_weights(architecture).__members__)
         raise UserError(
-            f"classifier.weights={name} is no weights of {architecture}; "
+            f"classifier.weights={name} is unknown for {architecture}; "
             f"it takes default, random, {names}, or a {_forms(architecture)} file"
         )
     if whole and known is not None and known.meta["categories"] is None:
         raise UserError(
-            f"{known} has no class scores: its dense layers are left out; classifier.weights=default has some, and "
-            f"classifier=embedded classifier.weights=FILE puts genviz's own on the file that {known.url} is"
+            f"{known} has no class scores: it lacks the dense layers; classifier.weights=default has them, or download "
+            f"{known.url} and put genviz's own on it: classifier=embedded classifier.weights=FILE"
         )
     path = Path(name).expanduser() if known is None else fetch(known, architecture)
     try:
@@ -179,14 +179,14 @@ def _load(architecture: str, path: Path, whole: bool) -> tuple[dict[str, Tensor]
         return found
     if path.suffix.lower() in (*keras_file.SUFFIXES, *caffe_file.SUFFIXES):
         raise UserError(
-            f"{path} is a file of Keras' or Caffe's, which is taken for {', '.join(vgg_file.ARCHITECTURES)}; "
+            f"{path} is a Keras or Caffe file, which only works for {', '.join(vgg_file.ARCHITECTURES)}; "
             f"for {architecture} give a {_forms(architecture)} file"
         )
     return state_dict.read(path), None
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 over the names and bytes of a state dict, for weights that are in no file."""
+    """SHA-256 over the names and bytes of a state dict, for weights that have no file."""
     digest = hashlib.sha256()
     for name, value in state.items():
         digest.update(name.encode())

@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 _NARROW, _WIDE = 128, 256
-"""Channels on the one side and on the other, whichever, from which on it pays: see `WinogradConvolution`."""
+"""Channels, of the narrower and the wider side, from which it pays: see `WinogradConvolution`."""
 _LIFT = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
 _REVERSED = (3, 1, 2, 0)
-"""The lifted rows of a kernel upside down are those of the kernel, in this order."""
+"""The lifted rows of a flipped kernel are those of the kernel in this order."""
 
 
 def quicken(network: nn.Module) -> None:
-    """Make the 3 x 3 convolutions of ``network`` that gain from it a `WinogradConvolution`, in place.
+    """Turn those 3 x 3 convolutions of ``network`` that gain from it into `WinogradConvolution`, in place.
 
-    Their class alone is another, as `torch.nn.utils.parametrize` does it: names, weights and hooks stay.
+    Only their class changes, as in `torch.nn.utils.parametrize`: names, weights and hooks stay.
     """
     for module in network.modules():
         if type(module) is nn.Conv2d and _fits(module):
@@ -27,15 +27,15 @@ def quicken(network: nn.Module) -> None:
 
 
 class WinogradConvolution(nn.Conv2d):
-    """`torch.nn.Conv2d` of frozen weights, each 2 x 2 of its output from 16 products instead of 36: F(2 x 2, 3 x 3).
+    """`torch.nn.Conv2d` with frozen weights, 16 products instead of 36 for each 2 x 2 of the output: F(2 x 2, 3 x 3).
 
-    The relative error against float64 (root mean square) of outputs and gradients of 256 and 512 channels is 4e-7 to
-    7e-7; the direct convolution's is 6e-7 to 12e-7 in channels last, 2e-7 in torch's default memory format. Forward and
-    backward took, as shares of its time (one thread of an AVX-512 CPU, channels last, one image or two; channels in and
-    out, side): 256-256 56: 0.7; 256-512 28: 0.6; 512-512 28: 0.6; 512-512 14: 0.7; 128-256 56: 0.8; but 192-192 16 and
-    128-128 112: 1.0, whence `_NARROW` and `_WIDE`. What torch computes as ever: odd sides, other numbers than float32,
-    other devices, and a torch without oneDNN, whose product of matrices takes half as long as that of `torch.mm` there.
-    The lifted weights are kept beside those they are of, 16 numbers for 9.
+    The RMS error relative to float64, of outputs and gradients with 256 and 512 channels, is 4e-7 to 7e-7; the direct
+    convolution's is 6e-7 to 12e-7 in channels last, 2e-7 in torch's default memory format. Time of forward plus
+    backward relative to the direct convolution (one thread of an AVX-512 CPU, channels last, one image or two; channels
+    in and out, side): 256-256 56: 0.7; 256-512 28: 0.6; 512-512 28: 0.6; 512-512 14: 0.7; 128-256 56: 0.8; but 192-192
+    16 and 128-128 112: 1.0, hence `_NARROW` and `_WIDE`. torch's own is used for odd sides, dtypes other than float32,
+    other devices, and without oneDNN, whose matrix product takes half as long as `torch.mm` here. The lifted weights
+    are stored beside the originals, 16 numbers for 9.
     """
 
     _kept: tuple[object, Tensor] | None = None
@@ -48,10 +48,10 @@ class WinogradConvolution(nn.Conv2d):
         return result
 
     def _lifted_once(self) -> Tensor:
-        """G g G^T of the kernels g, (4, 4, out, in); anew where they were loaded, moved or cast since."""
+        """G g G^T of the kernels g, (4, 4, out, in), computed again after they were loaded, moved or cast."""
         made_from = (self.weight.data_ptr(), self.weight._version, self.weight.dtype)
         if self._kept is None or self._kept[0] != made_from:
-            with torch.inference_mode(False):  # what is made there is of no use in a training
+            with torch.inference_mode(False):  # inference tensors cannot be trained through
                 lift = torch.tensor(_LIFT).to(self.weight)
                 lifted = torch.einsum("ak,oikl,bl->aboi", lift, self.weight.detach(), lift)
                 self._kept = made_from, lifted.contiguous()
@@ -59,7 +59,7 @@ class WinogradConvolution(nn.Conv2d):
 
 
 class _Winograd(Function):
-    """The convolution with lifted weights (4, 4, out, in); ``reverse``: the one back, from outputs to inputs."""
+    """The convolution with lifted weights (4, 4, out, in); ``reverse``: its transpose, from outputs to inputs."""
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, lifted: Tensor, bias: Tensor | None, reverse: bool) -> Tensor:
@@ -80,7 +80,7 @@ def _convolve(maps: Tensor, lifted: Tensor, bias: Tensor | None, reverse: bool) 
     for i, rows in enumerate(_apart(padded, 1)):
         for j, tiles in enumerate(_apart(rows, 2)):  # (n, h / 2, w / 2, in)
             weight = lifted[_REVERSED[i], _REVERSED[j]].t() if reverse else lifted[i, j]
-            own = bias if (i, j) == (1, 1) else None  # which is in each output once
+            own = bias if (i, j) == (1, 1) else None  # added to each output once
             product = torch.ops.mkldnn._linear_pointwise(tiles.flatten(0, 2), weight, own, "none", [], "")
             products.append(product.unflatten(0, tiles.shape[:3]))
     columns = [_together(*products[j::4]) for j in range(4)]
@@ -92,13 +92,13 @@ def _convolve(maps: Tensor, lifted: Tensor, bias: Tensor | None, reverse: bool) 
 
 
 def _apart(maps: Tensor, dim: int) -> tuple[Tensor, ...]:
-    """B^T of the tiles: four combinations of each four rows, from every other one on."""
+    """B^T of the tiles: four combinations of four consecutive rows, starting at every other row."""
     a, b, c, d = maps.unfold(dim, 4, 2).unbind(-1)
     return a - c, b + c, c - b, b - d
 
 
 def _together(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
-    """A^T of the products: two rows of the result, in the memory of ``a`` and ``b``."""
+    """A^T of the products: two rows of the result, written into ``a`` and ``b``."""
     return a.add_(b).add_(c), b.sub_(c).sub_(d)
 
 

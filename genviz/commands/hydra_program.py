@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import hydra
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from genviz.errors import BAD_INPUT, INTERRUPTED, UserError
 from genviz.files import shipped_folder
+from genviz.training.configuration import plain_words
 
 _BAD = (UserError, HydraException, OmegaConfBaseException)
-_CLASSIFIERS = {
-    "classifier": "classifier",
-    **{part: f"classifier@{part}" for part in ("teacher", "second_teacher", "eye", "student.trunk")},
-}
-"""The words that name a classifier, and what Hydra calls them."""
-_PATHS = ("image", "style", "pictures", "generator.start")
-"""Words whose value may hold what Hydra takes for its own: spaces, commas, brackets."""
-_NAME = re.compile(r"[\w.+-]+")
 _PATIENCE = 1.0  # seconds between two looks at the parent
 
 
@@ -72,7 +62,7 @@ def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], c
             raise JobError(code)
 
     try:
-        sys.argv = [typed[0], *_plain_words(words, configs)]  # where Hydra looks
+        sys.argv = [typed[0], *plain_words(words)]  # where Hydra looks
         hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
     except _BAD as error:
         _say(called, str(error))
@@ -90,21 +80,6 @@ def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], c
         _say(called, "interrupted; the same command goes on from the last checkpoint")
         codes.append(INTERRUPTED)
     sys.exit(max(codes, default=0))
-
-
-def compose(name: str, words: Sequence[str]) -> DictConfig:
-    """The configuration that the command ``name`` would run on with these words.
-
-    Raises:
-        UserError: a target holds what no target does.
-    """
-    configs = shipped_folder("configs")
-    with hydra.initialize_config_dir(str(configs), version_base="1.3"):
-        config = hydra.compose(name, _plain_words(words, configs), return_hydra_config=True)
-    HydraConfig.instance().set_config(config)
-    with open_dict(config):
-        del config["hydra"]
-    return config
 
 
 def completions(name: str, word: str) -> list[str]:
@@ -128,38 +103,3 @@ def _end_with_parent() -> None:
 
 def _say(called: str, message: str) -> None:
     print(f"{called}: {' '.join(message.split())}", file=sys.stderr, flush=True)
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _unquoted(value: str) -> str:
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if quoted else value
-
-
-def _plain_words(arguments: Sequence[str], configs: Path) -> list[str]:
-    """Spare the user Hydra's quoting, and name any of torchvision's models a classifier."""
-    multirun = any(argument in ("-m", "--multirun") for argument in arguments)  # where a comma separates targets
-    words = []
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if key == "target" and equals and not multirun:
-            from genviz.targets.grammar import check_spelling  # torch takes seconds, and --help needs none
-
-            words.append(f'target="{check_spelling(_unquoted(value))}"')
-        elif key == "targets" and equals and value != "null":  # in a multirun, too, all are each job's
-            words.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")
-        elif key in _PATHS and value and value != "null" and value[0] not in "'\"" and not multirun:
-            words.append(f"{key}={_quoted(value)}")
-        elif key == "name" and _NAME.fullmatch(value):
-            words.append(f"name='{value}'")  # which may look like a number
-        elif key in _CLASSIFIERS and equals and value.isidentifier():
-            known = (configs / "classifier" / f"{value}.yaml").exists()
-            words.append(f"{_CLASSIFIERS[key]}={value if known else 'torchvision'}")
-            words += [] if known else [f"{key}.architecture={value}"]
-        else:
-            words.append(argument)
-    return words

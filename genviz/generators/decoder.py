@@ -1,4 +1,4 @@
-"""The layers of Despraz's generative network G: a feature vector, upsampled and convolved to an image."""
+"""The layers of Despraz's generative network G: a feature vector, upsampled and convolved into an image."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from genviz.generators.frozen_convolution import FrozenConvolution
 from genviz.generators.upsampled_convolution import FrozenUpsampledConvolution, Upsample, UpsampledConvolution
 
 EPSILON = 1e-3
-"""Of Keras' batch normalization, which the paper's code used."""
+"""Of Keras' batch normalization, which the paper's code uses."""
 
 
 class Decoder(nn.Sequential):
-    """G of Despraz et al. (2017, Table 2) from the reshaped feature vector on, and its family at other sizes.
+    """G of Despraz et al. (2017, Table 2) from the reshaped feature vector on, or at other sizes.
 
-    Each stage upsamples twice (nearest), then applies a `valid` and a `same` convolution, each followed by ReLU and
-    batch normalization. The head upsamples once more and makes the three channels: by one convolution where the network
-    is trained from scratch; by convolutions of 64, 64 and 3 channels where an autoencoder is to train it. With the
-    defaults the side grows 5-10-9-9-18-16-16-32-30-30-60-58-58-116-113-113-226-224. It maps codes (n, \\*code_shape) to
+    Each stage upsamples by 2 (nearest), then applies a `valid` and a `same` convolution, each followed by ReLU and
+    batch normalization. The head upsamples once more and makes the three channels: with one convolution if the network
+    is trained from scratch; with convolutions of 64, 64 and 3 channels if an autoencoder trains it. With the defaults
+    the side grows 5-10-9-9-18-16-16-32-30-30-60-58-58-116-113-113-226-224. It maps codes (n, \\*code_shape) to
     values (n, 3, h, w) around 0.
 
     Args:
         code_shape: channels, rows and columns of the feature vector.
         widths: channels of each stage.
         kernels: kernel size of each stage's convolutions.
-        head: channels of the head's convolutions before the last; none for one convolution alone.
-        rectified: a ReLU between the last convolution and the last batch norm.
-        norm: makes the batch norm of so many channels.
-        frozen: the convolutions' weights are not trained, and nothing is kept for their sake.
+        head: channels of the head's convolutions before the last; empty for a single convolution.
+        rectified: whether a ReLU comes between the last convolution and the last batch norm.
+        norm: builds the batch norm for a number of channels.
+        frozen: do not train the convolutions' weights, and store nothing for their gradients.
 
     Raises:
-        UserError: the numbers do not fit each other.
+        UserError: the sizes do not fit together.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Decoder(nn.Sequential):
 
 
 def _initialize(network: nn.Module) -> None:
-    """As Keras does: Glorot & Bengio's (2010) uniform weights, biases 0."""
+    """Initialize as Keras does: Glorot & Bengio's (2010) uniform weights, zero biases."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.xavier_uniform_(module.weight)
@@ -93,7 +93,7 @@ def _initialize(network: nn.Module) -> None:
 
 
 def _pad_same(kernel: int) -> nn.Module:
-    """Keras' `same`: one more on the right and at the bottom where the kernel is even."""
+    """Keras' `same` padding: for an even kernel, one more on the right and at the bottom."""
     return nn.ZeroPad2d(((kernel - 1) // 2, kernel // 2) * 2)
 
 
@@ -103,11 +103,11 @@ def _check(
     numbers = (*code_shape, *widths, *kernels, *head)
     if len(code_shape) != 3 or len(widths) != len(kernels) or not all(isinstance(n, int) and n > 0 for n in numbers):
         raise UserError(
-            "a generator has a code_shape of three whole numbers, and one width and one kernel for each stage; "
+            "a generator takes three whole numbers as code_shape, and one width and one kernel per stage; "
             f"not code_shape={list(code_shape)}, widths={list(widths)}, kernels={list(kernels)}"
         )
     side = min(code_shape[1:])
     for kernel in (*kernels, 3):
         side = 2 * side - kernel + 1
         if side < 1:
-            raise UserError(f"kernels={list(kernels)} leave nothing of a code of {code_shape[1]} x {code_shape[2]}")
+            raise UserError(f"kernels={list(kernels)} are too large for a code of {code_shape[1]} x {code_shape[2]}")

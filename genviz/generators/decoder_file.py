@@ -1,4 +1,4 @@
-"""The file of a decoder: its weights, how large it is, and how it came about."""
+"""Decoder files: weights, sizes and how they were trained."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from genviz.generators.decoder import Decoder
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 
 KEY = "genviz"
-"""Of the metadata; all in one, since safetensors writes several in random order."""
+"""The only metadata key, since safetensors writes several in random order."""
 _FORMAT = "genviz.decoder.1"
 
 
 class Sizes(NamedTuple):
-    """How large a decoder is; as it is, the paper's."""
+    """The sizes of a decoder; by default the paper's."""
 
     code_shape: tuple[int, ...] = (128, 5, 5)
     widths: tuple[int, ...] = (512, 256, 256, 128, 128)
@@ -35,18 +35,18 @@ class Sizes(NamedTuple):
 def write(
     decoder: Decoder, sizes: Sizes, path: Path, *, code_mean: Tensor, code_std: Tensor, facts: Mapping[str, Any]
 ) -> str:
-    """Write a trained decoder, its convolutions in half precision; return the digest of what it holds.
+    """Write a trained decoder, its convolutions in half precision; return the digest of its tensors.
 
-    The metadata, JSON under the key ``genviz``, has all that another program needs to build it: the sizes; ``layers``,
-    torch's name and settings of each, in the order in which they are computed; ``mean`` and ``std``, with which RGB in
-    [0, 1] is the last one's output * std + mean; the digest; and the facts. The tensors are those of the layers by
-    their numbers, and ``code_mean`` and ``code_std``, (1, numbers), of the training pictures' codes.
+    The metadata, JSON under the key ``genviz``, has everything another program needs to build it: the sizes;
+    ``layers``, torch's name and settings of each, in execution order; ``mean`` and ``std``, with which RGB in [0, 1] is
+    the last layer's output * std + mean; the digest; and the facts. The tensors are the layers', by index, and
+    ``code_mean`` and ``code_std``, (1, numbers), of the training pictures' codes.
 
     Args:
         path: a ``.safetensors`` file, replaced atomically.
-        code_mean: of the training pictures' codes, each number by itself, (numbers,).
+        code_mean: elementwise mean of the training pictures' codes, (numbers,).
         code_std: their standard deviation, (numbers,).
-        facts: data, settings, validation; kept as JSON.
+        facts: data, settings, validation; stored as JSON.
 
     Raises:
         UserError: the weights are not finite.
@@ -55,7 +55,7 @@ def write(
     state |= {"code_mean": code_mean[None], "code_std": code_std[None]}
     tensors = {name: (value.half() if value.ndim == 4 else value).contiguous().cpu() for name, value in state.items()}
     if not _finite(tensors):
-        raise UserError("the decoder became numbers that are not finite; it is not written. Try a smaller optimizer.lr")
+        raise UserError("the decoder's weights are not finite, so it is not written; try a smaller optimizer.lr")
     sha256 = _digest(tensors)
     metadata = {
         "format": _FORMAT,
@@ -72,10 +72,10 @@ def write(
 
 
 def read_sizes(path: Path) -> Sizes:
-    """How large the decoder in the file ``path`` is, without its weights.
+    """The sizes of the decoder in ``path``, without loading its weights.
 
     Raises:
-        UserError: there is no such file, or it is none of ours.
+        UserError: there is no such file, or it is not a genviz decoder.
     """
     metadata = _metadata(path)
     try:
@@ -85,19 +85,19 @@ def read_sizes(path: Path) -> Sizes:
 
 
 def read_digest(path: Path) -> str:
-    """The digest of what the file ``path`` was written with.
+    """The digest recorded in ``path``.
 
     Raises:
-        UserError: there is no such file, or it is none of ours.
+        UserError: there is no such file, or it is not a genviz decoder.
     """
     return str(_metadata(path).get("sha256"))
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], str]:
-    """The tensors of the file ``path`` and their digest.
+    """The tensors in ``path`` and their digest.
 
     Raises:
-        UserError: the file is damaged, or none of ours.
+        UserError: the file is damaged, or is not a genviz decoder.
     """
     wanted = _metadata(path).get("sha256")
     try:
@@ -105,14 +105,14 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
     except (SafetensorError, OSError) as error:
         raise _none_of_ours(path, error) from error
     if _digest(tensors) != wanted:
-        raise UserError(f"{path} is damaged: its weights are not those that were written; get it again")
+        raise UserError(f"{path} is damaged: its weights do not match their digest; get it again")
     if not _finite(tensors):
-        raise UserError(f"{path} holds numbers that are not finite; it cannot make pictures")
+        raise UserError(f"{path} holds weights that are not finite; it cannot make pictures")
     return tensors, wanted
 
 
 def _described(layer: nn.Module) -> str:
-    """In torch's words; what is ours is torch's in all that an image sees, an upsampling with what comes after it."""
+    """torch's class and settings; genviz's own layers are equivalent, an upsampling together with the next layer."""
     if isinstance(layer, nn.BatchNorm2d):
         return f"BatchNorm2d({layer.num_features}, eps={layer.eps})"
     name = next(kind.__name__ for kind in type(layer).__mro__ if kind.__module__.startswith("torch."))
@@ -122,7 +122,7 @@ def _described(layer: nn.Module) -> str:
 def _metadata(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(
-            f"there is no decoder {path}; generator.weights takes default, random, or a file of pretrain.py's"
+            f"there is no decoder {path}; generator.weights takes default, random, or a file from genviz pretrain"
         )
     try:
         with safe_open(path, framework="pt") as file:
@@ -136,7 +136,9 @@ def _metadata(path: Path) -> dict[str, Any]:
 
 
 def _none_of_ours(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is no decoder ({str(error).strip().splitlines()[0][:120]}); pretrain.py writes them")
+    return UserError(
+        f"{path} is not a decoder ({str(error).strip().splitlines()[0][:120]}); genviz pretrain writes them"
+    )
 
 
 def _finite(tensors: Mapping[str, Tensor]) -> bool:
@@ -144,7 +146,7 @@ def _finite(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
-    """Of names, types, shapes and numbers."""
+    """SHA-256 over names, types, shapes and values."""
     found = hashlib.sha256()
     for name, value in sorted(tensors.items()):
         found.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())

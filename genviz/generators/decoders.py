@@ -1,10 +1,10 @@
-"""The decoders of several images at once: each its own weights, or one's weights and each its own statistics.
+"""Decoders of several images at once, with separate weights or with shared weights and separate statistics.
 
-Their tensors are those of the single decoders, side by side (see `genviz.generators.stacking`). On a CPU, which one
-image keeps busy, the images are made one after the other, in the bits of each by itself; elsewhere together.
+Their tensors are those of the single decoders, stacked (see `genviz.generators.stacking`). On a CPU, which one image
+keeps busy, the images are made one by one, with the same bits as alone; elsewhere together.
 
-Four of the paper's, forward and backward on two cores, in plain layers: 0.63 s one after the other, 0.78 s as grouped
-convolutions, 1.19 s by `torch.func.vmap`.
+Four of the paper's, forward and backward on two cores, in plain layers: 0.63 s one by one, 0.78 s as grouped
+convolutions, 1.19 s with `torch.func.vmap`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from genviz.generators.stacking import join
 class Decoders(nn.Sequential):
     """Several decoders of the same sizes as one network of grouped convolutions; codes (n, c, h, w) to (n, 3, h, w).
 
-    Batch norm over the n * c channels of one such image is each image's own, as batch norm over a batch of one is.
+    Batch norm over the n * c channels normalizes each image by itself, as for a batch of one.
 
     Args:
         ones: the decoder of each image.
 
     Attributes:
-        together: whether the images are made together; None: but on a CPU.
+        together: whether the images are made together; None: everywhere but on a CPU.
     """
 
     def __init__(self, ones: Sequence[Decoder]) -> None:
@@ -38,7 +38,7 @@ class Decoders(nn.Sequential):
         self.load_state_dict(join([one.state_dict() for one in ones]))
         self.count = len(ones)
         self.together: bool | None = None
-        self._one = (copy.deepcopy(ones[0]).to("meta"),)  # in a tuple: its parameters are not ours
+        self._one = (copy.deepcopy(ones[0]).to("meta"),)  # in a tuple: not a submodule
         self.code_shape, self.image_size = ones[0].code_shape, ones[0].image_size
 
     @property
@@ -60,10 +60,10 @@ class Decoders(nn.Sequential):
         )
 
     def _states(self) -> list[dict[str, Tensor]]:
-        """The parameters and buffers of each image's decoder: views, so that what is averaged goes on."""
+        """The parameters and buffers of each image's decoder, as views, so that running averages are updated."""
         tensors = {**dict(self.named_parameters()), **dict(self.named_buffers())}
         views = {name: value.chunk(self.count) for name, value in tensors.items() if value.ndim}
-        counters = {name: value for name, value in tensors.items() if not value.ndim}  # one for all: the first counts
+        counters = {name: value for name, value in tensors.items() if not value.ndim}  # shared: the first counts
         return [
             {name: parts[image] for name, parts in views.items()}
             | {name: value if image == 0 else value.clone() for name, value in counters.items()}
@@ -72,14 +72,14 @@ class Decoders(nn.Sequential):
 
 
 class SharedDecoder(nn.Sequential):
-    """One decoder for several images, whose batch norms keep each image's own statistics.
+    """One decoder for several images, with batch statistics for each.
 
     Args:
-        one: the decoder; its convolutions are taken as they are.
+        one: the decoder; its convolutions are not copied.
         count: how many images.
 
     Attributes:
-        together: whether the images are made together; None: but on a CPU.
+        together: whether the images are made together; None: everywhere but on a CPU.
     """
 
     def __init__(self, one: Decoder, count: int) -> None:
@@ -102,10 +102,10 @@ class SharedDecoder(nn.Sequential):
 
 
 class ImagesNorm(nn.BatchNorm2d):
-    """Batch normalization of each image by its own statistics, and by its own moving averages of them.
+    """Batch normalization of each image by its own statistics and their moving averages.
 
     Args:
-        norm: that of one image; weight and bias stay one for all.
+        norm: that of one image; all images share its weight and bias.
         count: how many images.
     """
 
@@ -146,7 +146,7 @@ class ImagesNorm(nn.BatchNorm2d):
 
 
 def _side_by_side(layers: Sequence[nn.Module]) -> nn.Module:
-    """A layer that does what each of ``layers`` does, to its share of the channels; its weights are filled later."""
+    """A layer that applies each of ``layers`` to its share of the channels; its weights are loaded later."""
     first, count = layers[0], len(layers)
     if isinstance(first, nn.Conv2d):
         channels, width, kernel = count * first.in_channels, count * first.out_channels, first.kernel_size[0]

@@ -1,4 +1,4 @@
-"""Fourier coefficients: an image whose frequencies and colours are as independent as natural images' are."""
+"""Fourier coefficients of an image, scaled as in natural images and with decorrelated colours."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Fourier(Generator):
 
     Args:
         size: rows and columns, in pixels.
-        deviation: of the first coefficients.
-        decay: of the amplitude; 1 for natural images.
-        streams: of random numbers, one an image.
+        deviation: standard deviation of the initial coefficients.
+        decay: exponent of the amplitude; 1 for natural images.
+        streams: random streams, one per image.
     """
 
     holds_many = True
@@ -39,7 +39,7 @@ class Fourier(Generator):
     ) -> None:
         super().__init__()
         if not isinstance(size, Sequence) or len(size) != 2 or not all(isinstance(s, int) and s > 1 for s in size):
-            raise UserError(f"generator.size={size} is no size; it is rows and columns, [224,224], 2 or more of each")
+            raise UserError(f"generator.size={size} must be rows and columns, such as [224,224], 2 or more of each")
         rows, columns = size
         self.size = (rows, columns)
         frequency = torch.hypot(torch.fft.fftfreq(rows)[:, None], torch.fft.rfftfreq(columns)[None])

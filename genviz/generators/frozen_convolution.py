@@ -1,4 +1,4 @@
-"""A convolution whose weights are not trained, and that keeps nothing for their sake."""
+"""A convolution that stores nothing for the gradient of its frozen weights."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch.nn.grad import conv2d_input
 
 
 class FrozenConvolution(nn.Conv2d):
-    """`torch.nn.Conv2d` with a gradient for its input alone.
+    """`torch.nn.Conv2d` with a gradient for its input only.
 
-    torch's own keeps the input for the gradient of the weights even where they need none: in a decoder, where nothing
-    else needs it, more than half of the memory that the activations take. For stride and dilation 1 and no padding.
+    torch's own stores the input for the weights' gradient even if they need none: in a decoder, where nothing else
+    needs it, more than half of the activations' memory. For stride and dilation 1 and no padding.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ class _Convolve(Function):
     def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
         result = F.conv2d(input, weight, bias, groups=groups)
         ctx.shape, ctx.dtype, ctx.groups = input.shape, input.dtype, groups
-        ctx.save_for_backward(weight.to(result.dtype))  # with autocast, what it was convolved with
+        ctx.save_for_backward(weight.to(result.dtype))  # under autocast, the weights that were used
         return result
 
     @staticmethod

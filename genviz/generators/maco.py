@@ -1,4 +1,4 @@
-"""MACO: the phases of an image whose frequencies are as strong as natural images' are."""
+"""MACO: the phases of an image with the magnitude spectrum of natural images."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _NOT_ZERO = 1e-5  # added to a standard deviation
 
 
 class Maco(Generator):
-    """RGB = sigmoid(C S(F^-1(A e^(i S(phi))))), in [0, 1], of which only the phases phi are trained (Fel et al. 2023).
+    """RGB = sigmoid(C S(F^-1(A e^(i S(phi))))), in [0, 1]; only the phases phi are trained (Fel et al. 2023).
 
     A is the mean magnitude spectrum of natural images in decorrelated colours, F^-1 the inverse Fourier transform, C
-    correlates the colours. S standardizes all numbers of an image to mean 0 and standard deviation 1, as the published
-    code does (xplique, Horama): where phases grow, each step of the optimizer turns them less. At the lowest and the
-    highest frequency across, a real image has one wave where two phases are trained, and it may be weaker than A. A is
-    our own measurement (`genviz.generators.spectrum`), and the paper's transparency is not drawn.
+    correlates the colours. S standardizes an image's values to mean 0 and standard deviation 1, as the published code
+    does (xplique, Horama): the larger the phases, the less an optimizer step turns them. At the lowest and the highest
+    horizontal frequency, a real image has one wave where two phases are trained, and it may be weaker than A. A is
+    genviz's own measurement (`genviz.generators.spectrum`), and the paper's transparency is not drawn.
 
     Args:
         size: rows and columns, in pixels.
-        weights: A: ``default``, the spectrum that comes with genviz, or a file of ``genviz spectrum``.
-        streams: of random numbers, one an image.
+        weights: A: ``default``, the spectrum shipped with genviz, or a file from ``genviz spectrum``.
+        streams: random streams, one per image.
 
     Raises:
-        UserError: the size is none, or there is no such file.
+        UserError: the size is invalid, or there is no such file.
     """
 
     holds_many = True
@@ -44,7 +44,7 @@ class Maco(Generator):
     ) -> None:
         super().__init__()
         if not isinstance(size, Sequence) or len(size) != 2 or not all(isinstance(s, int) and s > 1 for s in size):
-            raise UserError(f"generator.size={size} is no size; it is rows and columns, [224,224], 2 or more of each")
+            raise UserError(f"generator.size={size} must be rows and columns, such as [224,224], 2 or more of each")
         self.size = (size[0], size[1])
         known, self.weights_sha256 = spectrum.read(_path(weights))
         magnitude = spectrum.at_size(known, self.size)
@@ -70,7 +70,7 @@ class Maco(Generator):
 
 
 def _standardized(values: Tensor) -> Tensor:
-    """Each image's ``values`` (n, ...) with mean 0 and standard deviation 1."""
+    """Standardize each image's ``values`` (n, ...) to mean 0 and standard deviation 1."""
     whole = tuple(range(1, values.ndim))
     centred = values - values.mean(whole, keepdim=True)
     return centred / (centred.std(whole, correction=0, keepdim=True) + _NOT_ZERO)
@@ -78,5 +78,5 @@ def _standardized(values: Tensor) -> Tensor:
 
 def _path(weights: str) -> Path:
     if not isinstance(weights, str):
-        raise UserError(f"generator.weights={weights} is no name")
+        raise UserError(f"generator.weights={weights} is not a name")
     return intact(FILE) if weights == "default" else Path(weights).expanduser()

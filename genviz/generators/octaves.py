@@ -1,4 +1,4 @@
-"""DeepDream's octaves: a picture that is dreamt on small first, and larger and larger."""
+"""DeepDream's octaves: a picture that is trained at one size after another, the smallest first."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from genviz.images.pictures import resize
 from genviz.images.randomness import Streams
 from genviz.interfaces import Generator, Sample
 
-_SMALLEST = 32  # pixels; what is smaller shows a network nothing
+_SMALLEST = 32  # pixels; anything smaller shows a network nothing
 
 
 class Octaves(Generator):
     """The picture in a series of sizes, each ``scale`` times the one before (Mordvintsev et al. 2015; Kocur 2021).
 
-    For ``steps`` updates the smallest is trained; what it gained over the picture in that size is enlarged and added
-    to the picture in the next, which is trained then. The last keeps all updates that are left.
+    The smallest is trained for ``steps`` updates; its difference from the picture at that size is enlarged and added to
+    the picture at the next size, which is then trained. The last size gets all remaining updates.
 
     Args:
-        start, size, noise, range: as `Pixels` takes them, of the largest.
-        octaves: how many sizes; DeepDream has 4. Those under 32 pixels are left out.
-        scale: from one to the next; 1.4 in DeepDream.
-        steps: updates of each; 10 in DeepDream.
-        streams: of random numbers, one an image.
+        start, size, noise, range: of the largest size, as for `Pixels`.
+        octaves: number of sizes; 4 in DeepDream. Those under 32 pixels are left out.
+        scale: ratio of one size to the one before; 1.4 in DeepDream.
+        steps: updates per size; 10 in DeepDream.
+        streams: random streams, one per image.
 
     Raises:
-        UserError: a setting is not known, or the picture cannot be read.
+        UserError: a setting is unknown, or the picture cannot be read.
     """
 
     holds_many = True
@@ -48,11 +48,11 @@ class Octaves(Generator):
         super().__init__()
         for name, value in (("octaves", octaves), ("steps", steps)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise UserError(f"generator.{name}={value} is no whole number from 1 up")
+                raise UserError(f"generator.{name}={value} must be a whole number, 1 or more")
         if not scale > 1:
-            raise UserError(f"generator.scale={scale}: one octave is larger than the one before, scale above 1")
+            raise UserError(f"generator.scale={scale} must be above 1: each octave is larger than the one before")
         if range == "sigmoid":
-            raise UserError("generator.range=sigmoid is not for octaves; it is open or clipped")
+            raise UserError("generator.range=sigmoid does not work with octaves; use open or clipped")
         largest = Pixels(size=size, start=start, noise=noise, range=range, streams=streams)  # type: ignore[arg-type]
         self.size, self.steps = largest.size, steps
         sizes = _sizes(self.size, octaves, scale)
@@ -84,14 +84,14 @@ class Octaves(Generator):
 
     @torch.no_grad()
     def _hand_on(self, place: int) -> None:
-        """Begin an octave with its picture and what the one before has gained."""
+        """Start an octave from its picture plus the gain of the one before."""
         octave, before = self._octave(place), self._octave(place - 1)
         gained = before().images - self.pictures[place - 1].to(before.values)
         first = self.pictures[place].to(octave.values) + resize(gained, octave.size)
         octave.values.copy_(255 * first - octave.mean)
 
     def _whole(self, place: int) -> Tensor:
-        """The picture in its full size with what the octave has gained."""
+        """The full-size picture plus the octave's gain."""
         octave = self._octave(place)
         images = octave().images
         if octave.size == self.size:

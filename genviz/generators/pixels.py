@@ -1,4 +1,4 @@
-"""Pixels: the generator whose parameters are the image."""
+"""The generator whose parameters are the image's pixels."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ from genviz.interfaces import Generator, Sample
 _RANGES = ("sigmoid", "open", "clipped")
 _QUANTILE = 0.95  # of U(-1, 1), in Mahendran & Vedaldi's code
 _LENGTH = 80.0  # of a pixel's colour vector, at that quantile
-_NARROW = 0.5 / 255  # how far a picture's pixels stay from the ends of a sigmoid
+_NARROW = 0.5 / 255  # distance of a picture's pixels from the sigmoid's limits
 
 
 class Pixels(Generator):
-    """An image's pixels, each its own parameter.
+    """An image's pixels, each a parameter.
 
     Args:
-        size: rows and columns, in pixels; None for those of the picture that is started from; one number for its shape
-            with a longer side of so many.
-        start: ``grey``; ``noise``, as Mahendran & Vedaldi's (2016) code draws it, evenly, a colour vector about 80 of
-            255 long; or a picture's file, resized.
-        noise: standard deviation of what is added to the first parameters.
+        size: rows and columns, in pixels; None for those of the starting picture; one number for its shape with a
+            longer side of that many pixels.
+        start: ``grey``; ``noise``, uniform as in Mahendran & Vedaldi's (2016) code, with colour vectors about 80 of 255
+            long; or a picture's file, which is resized.
+        noise: standard deviation of the noise added to the initial parameters.
         range: ``sigmoid``: RGB is a sigmoid of the parameters, in [0, 1]. ``open``: the parameters are the papers' x,
-            0-255 minus the mean colour, and may leave the range. ``clipped``: they are, and are put back into the range
-            before each look, which is DeepDream's clipping after each step.
-        margin: rows and columns that the canvas has more than the picture, for a transform that cuts from it; the
-            settled picture is the middle.
-        streams: of random numbers, one an image.
+            0-255 minus the mean colour, and may leave the range. ``clipped``: as ``open``, but clipped to the range
+            before each forward pass, which is DeepDream's clipping after each step.
+        margin: extra rows and columns of the canvas, for a transform that crops from it; the final image is the centre.
+        streams: random streams, one per image.
 
     Raises:
-        UserError: a setting is not known, or the picture cannot be read.
+        UserError: a setting is unknown, or the picture cannot be read.
     """
 
     holds_many = True
@@ -55,9 +54,9 @@ class Pixels(Generator):
         super().__init__()
         streams = streams or Streams()
         if range not in _RANGES:
-            raise UserError(f"generator.range={range} is not known; it is {', '.join(_RANGES)}")
+            raise UserError(f"generator.range={range} is unknown; it takes {', '.join(_RANGES)}")
         if not isinstance(margin, int) or margin < 0:
-            raise UserError(f"generator.margin={margin} is no whole number from 0 up")
+            raise UserError(f"generator.margin={margin} must be a whole number, 0 or more")
         picture = _picture(start)
         rows, columns = self.size = _size(size, picture)
         self.range, self.margin = range, margin
@@ -95,13 +94,13 @@ class Pixels(Generator):
 
 def _picture(start: Any) -> Tensor | None:
     if start is None:
-        raise UserError("say which picture: image=FILE, or generator.start=FILE, or begin with grey or noise")
+        raise UserError("say which picture: image=FILE, or generator.start=FILE; or start from grey or noise")
     if isinstance(start, Tensor):
         if start.ndim != 4 or start.shape[1] != 3 or not start.is_floating_point():
-            raise UserError(f"a picture is RGB in [0, 1], (1, 3, h, w), not {tuple(start.shape)}, {start.dtype}")
+            raise UserError(f"a picture must be RGB in [0, 1], (1, 3, h, w), not {tuple(start.shape)}, {start.dtype}")
         return start
     if not isinstance(start, str):
-        raise UserError(f"generator.start={start} is not known; it is grey, noise, or a picture's file")
+        raise UserError(f"generator.start={start} is unknown; it takes grey, noise, or a picture's file")
     return None if start in ("grey", "noise") else read_upright(Path(start).expanduser())
 
 
@@ -112,13 +111,13 @@ def _size(size: Any, picture: Tensor | None) -> tuple[int, int]:
         size = (round(scale * rows), round(scale * columns))
     if not isinstance(size, Sequence) or len(size) != 2 or not all(isinstance(s, int) and s > 1 for s in size):
         raise UserError(
-            f"generator.size={size} is no size; it is rows and columns, [224,224], 2 or more of each; "
-            "from a picture also one number, its longer side"
+            f"generator.size={size} must be rows and columns, such as [224,224], 2 or more of each; "
+            "with a picture to start from, also one number, its longer side"
         )
     return size[0], size[1]
 
 
 def _quantile(values: Tensor) -> float:
-    """The 95 % quantile of so many values that `torch.quantile` would refuse them."""
+    """The 95 % quantile; `torch.quantile` refuses this many values."""
     ordered = values.flatten().sort().values
     return float(ordered[round(_QUANTILE * (len(ordered) - 1))])

@@ -1,4 +1,4 @@
-"""Despraz's generator with pretraining: the decoder of a denoising autoencoder, frozen; only its code is trained."""
+"""Despraz's pretrained generator: the frozen decoder of a denoising autoencoder, of which only the code is trained."""
 
 from __future__ import annotations
 
@@ -27,20 +27,19 @@ class Pretrained(Generator):
     """The decoder of a denoising autoencoder, of which only the code f is trained (Despraz et al. 2017, section 4.2).
 
     Args:
-        weights: ``default``, the decoder that comes with genviz; a ``.safetensors`` file of ``pretrain.py``'s, which
-            says how large it is; or ``random``, the paper's sizes with no training, to try it.
-        code: ``gains``: f = relu(alpha) eps(1), alpha = 1 at first, and eps multiplies by N(1, sigma) (Eq. 1, Table 1).
-            ``standardized``: f is alpha in standard deviations of the training pictures' codes around their mean,
-            alpha = 0 at first, and eps adds N(0, sigma).
+        weights: ``default``, the decoder shipped with genviz; a ``.safetensors`` file from ``genviz pretrain``, which
+            states its sizes; or ``random``, the paper's sizes without training, for a trial.
+        code: ``gains``: f = relu(alpha) eps(1), initially alpha = 1, and eps multiplies by N(1, sigma) (Eq. 1, Table
+            1). ``standardized``: f is alpha in standard deviations of the training pictures' codes around their mean,
+            initially alpha = 0, and eps adds N(0, sigma).
         sigma: standard deviation of the noise, in ``train`` mode.
-        statistics: what batch norm uses: those of the image as it is trained and, in the settled picture, their
-            ``moving`` averages (the paper); those of the ``image`` throughout; those of the ``training`` of the
-            autoencoder throughout.
+        statistics: what batch norm uses: the image's during training and, for the final image, their ``moving``
+            averages (the paper); the ``image``'s throughout; or those of the autoencoder's ``training`` throughout.
         momentum: weight of the newest image in the moving averages; Keras' 0.99 is 0.01 here.
-        streams: of random numbers, one an image; each image has a code of its own.
+        streams: random streams, one per image; each image has its own code.
 
     Raises:
-        UserError: a setting is not known, or there are no such weights.
+        UserError: a setting is unknown, or there are no such weights.
     """
 
     holds_many = True
@@ -59,9 +58,9 @@ class Pretrained(Generator):
         self.streams = streams or Streams()
         for name, choice in (("code", code), ("statistics", statistics)):
             if choice not in _CHOICES[name]:
-                raise UserError(f"generator.{name}={choice} is not known; it is {', '.join(_CHOICES[name])}")
+                raise UserError(f"generator.{name}={choice} is unknown; it takes {', '.join(_CHOICES[name])}")
         if sigma < 0:
-            raise UserError(f"generator.sigma={sigma}: a standard deviation is not negative")
+            raise UserError(f"generator.sigma={sigma} must be a standard deviation, 0 or more")
         self.code, self.sigma, self.statistics = code, float(sigma), statistics
 
         def norm(channels: int) -> nn.BatchNorm2d:
@@ -69,7 +68,7 @@ class Pretrained(Generator):
 
         path = None if weights == "random" else _path(weights)
         sizes = Sizes() if path is None else decoder_file.read_sizes(path)
-        self.layers: Decoder | SharedDecoder = self.streams.each(  # each stream has drawn as much as one alone
+        self.layers: Decoder | SharedDecoder = self.streams.each(  # each stream draws as much as it would alone
             lambda: Decoder(**sizes._asdict(), norm=norm, frozen=True)
         )[0]
         numbers = math.prod(self.layers.code_shape)
@@ -81,7 +80,7 @@ class Pretrained(Generator):
                 self.load_state_dict(tensors)
             except RuntimeError as error:
                 raise UserError(
-                    f"{path} is damaged: its weights are not of the sizes that it says; get it again"
+                    f"{path} is damaged: its weights do not have the sizes it states; get it again"
                 ) from error
         self.requires_grad_(False)
         if statistics == "image":
@@ -132,5 +131,5 @@ class Pretrained(Generator):
 
 def _path(weights: str) -> Path:
     if not isinstance(weights, str):
-        raise UserError(f"generator.weights={weights} is no name")
+        raise UserError(f"generator.weights={weights} is not a name")
     return intact(FILE) if weights == "default" else Path(weights).expanduser()

@@ -1,4 +1,4 @@
-"""How strong each frequency is in natural images: their mean magnitude spectrum, and the file of one."""
+"""The mean magnitude spectrum of natural images, and its file."""
 
 from __future__ import annotations
 
@@ -14,48 +14,50 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from genviz.errors import UserError
 from genviz.files import atomic_write
 from genviz.images.pictures import COLOUR_CORRELATION, UNREADABLE, read_picture
 
 KEY = "genviz"
-"""Of the metadata; all in one, since safetensors writes several in random order."""
+"""The only metadata key, since safetensors writes several in random order."""
 SIZE = 256
-"""Rows and columns of the pictures that are measured, in pixels."""
+"""Rows and columns of the measured crops, in pixels."""
 _FORMAT, _TENSOR = "genviz.spectrum.1", "magnitude"
-_GREY = 0.5  # what a sigmoid makes of 0
+_GREY = 0.5  # sigmoid(0)
 _PATIENCE = 2.0  # seconds before a progress bar is shown
 
 
 class Measured(NamedTuple):
-    """What was measured of some pictures."""
+    """A measured spectrum."""
 
     magnitude: Tensor
-    """(3, size, size // 2 + 1), of the orthonormal transform in decorrelated colours, the columns 0 and above alone."""
+    """(3, size, size // 2 + 1), of the orthonormal transform in decorrelated colours; column frequencies from 0 up."""
     pictures: int
-    """How many it is the mean of."""
+    """How many pictures were averaged."""
     left_out: int
-    """How many are smaller, or cannot be decoded."""
+    """How many are too small, or cannot be decoded."""
 
 
 def colours() -> Tensor:
-    """C, (3, 3), which correlates decorrelated colours as natural images' are: RGB = C s (Olah et al. 2017, lucid)."""
+    """C, (3, 3), which gives decorrelated colours natural images' correlation: RGB = C s (Olah et al. 2017, lucid)."""
     matrix = torch.tensor(COLOUR_CORRELATION)
     return matrix / matrix.norm(dim=0).max()
 
 
 def measure(paths: Sequence[Path], size: int = SIZE) -> Measured:
-    """The mean of |F(C^-1 (x - 1/2))| over the middles x of pictures, RGB in [0, 1], of ``size`` by ``size`` pixels.
+    """The mean of |F(C^-1 (x - 1/2))| over the centre crops x of pictures, RGB in [0, 1], ``size`` by ``size`` pixels.
 
     A picture is shrunk until its shorter side is ``size``; smaller ones, which would have to be enlarged, are left out.
 
     Raises:
-        UserError: the size is none, or no picture is left.
+        UserError: the size is invalid, or no picture is large enough.
     """
     if size < 8 or size % 2:
-        raise UserError(f"a spectrum of {size} x {size} pixels: give an even number from 8 up, such as {SIZE}")
+        raise UserError(
+            f"a spectrum cannot have {size} x {size} pixels; give an even number, 8 or more, such as {SIZE}"
+        )
     decorrelate = colours().double().inverse()
     total, count = torch.zeros(3, size, size // 2 + 1, dtype=torch.float64), 0
     for path in tqdm(paths, desc="measuring", unit="picture", delay=_PATIENCE, dynamic_ncols=True):
@@ -74,16 +76,18 @@ def measure(paths: Sequence[Path], size: int = SIZE) -> Measured:
         total += torch.fft.rfft2(values, norm="ortho").abs()
         count += 1
     if count == 0:
-        raise UserError(f"none of the {len(paths)} pictures has {size} x {size} pixels or more; give others, or --size")
+        raise UserError(
+            f"none of the {len(paths)} pictures has {size} x {size} pixels or more; give others, or a smaller --size"
+        )
     return Measured((total / count).float(), count, len(paths) - count)
 
 
 def at_size(magnitude: Tensor, size: tuple[int, int]) -> Tensor:
-    """A spectrum as images of another size have it, (3, rows, columns // 2 + 1).
+    """A spectrum for images of another size, (3, rows, columns // 2 + 1).
 
-    A larger image is a larger cut of the same scene, not the scene enlarged: a frequency in cycles per pixel keeps its
-    strength. Between two known ones, magnitude times frequency is interpolated linearly, which is flat in natural
-    images; below the lowest it stays. The mean colour, frequency 0, grows with the square root of the area.
+    A larger image is a larger crop of the same scene, not the scene enlarged: a frequency in cycles per pixel keeps its
+    strength. Between known frequencies, magnitude times frequency, which is flat in natural images, is interpolated
+    linearly; below the lowest it is constant. The mean colour, frequency 0, grows with the square root of the area.
 
     Args:
         magnitude: (3, side, side // 2 + 1) of an even side, as `measure` returns it.
@@ -91,11 +95,11 @@ def at_size(magnitude: Tensor, size: tuple[int, int]) -> Tensor:
     """
     side = magnitude.shape[1]
     flat = magnitude * _frequencies(side, side)
-    flat[:, 0, 0] = (flat[:, 1, 0] + flat[:, -1, 0] + flat[:, 0, 1]) / 3  # 0 times the mean colour says nothing
+    flat[:, 0, 0] = (flat[:, 1, 0] + flat[:, -1, 0] + flat[:, 0, 1]) / 3  # at frequency 0 the product is 0
     flat = flat.roll(side // 2, 1)  # rows from -1/2 up
     flat = torch.cat([flat, flat[:, :1]], 1)  # to 1/2, which is -1/2
     rows, columns = torch.fft.fftfreq(size[0]), torch.fft.rfftfreq(size[1])
-    places = torch.stack(torch.broadcast_tensors(4 * columns[None] - 1, 2 * rows[:, None]), -1)  # each from -1 to 1
+    places = torch.stack(torch.broadcast_tensors(4 * columns[None] - 1, 2 * rows[:, None]), -1)  # both from -1 to 1
     known = F.grid_sample(flat[None], places[None], padding_mode="border", align_corners=True)[0]
     frequencies = _frequencies(*size)
     frequencies[0, 0] = 1.0
@@ -105,7 +109,7 @@ def at_size(magnitude: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _frequencies(rows: int, columns: int) -> Tensor:
-    """In cycles per pixel, (rows, columns // 2 + 1)."""
+    """Frequencies in cycles per pixel, (rows, columns // 2 + 1)."""
     return torch.hypot(torch.fft.fftfreq(rows)[:, None], torch.fft.rfftfreq(columns)[None])
 
 
@@ -113,7 +117,7 @@ def write(path: Path, measured: Measured, of: str) -> None:
     """Write a spectrum in half precision; ``path`` is replaced atomically.
 
     Args:
-        of: whose spectrum it is; it is kept in the metadata.
+        of: what was measured; stored in the metadata.
     """
     magnitude = measured.magnitude.half().contiguous()
     side = magnitude.shape[1]
@@ -130,31 +134,31 @@ def write(path: Path, measured: Measured, of: str) -> None:
 
 
 def read(path: Path) -> tuple[Tensor, str]:
-    """The spectrum in the file ``path``, (3, side, side // 2 + 1), and its digest.
+    """The spectrum in ``path``, (3, side, side // 2 + 1), and its digest.
 
     Raises:
-        UserError: there is no such file, it is damaged, or it is none of ours.
+        UserError: there is no such file, it is damaged, or it is not a genviz spectrum.
     """
     wanted = read_digest(path)
     try:
         magnitude = load_file(path)[_TENSOR]
         if magnitude.ndim != 3 or (side := magnitude.shape[1]) % 2 or magnitude.shape != (3, side, side // 2 + 1):
-            raise ValueError(f"it is {tuple(magnitude.shape)}")
+            raise ValueError(f"its shape is {tuple(magnitude.shape)}")
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise _none_of_ours(path, error) from error
     if _digest(magnitude) != wanted:
-        raise UserError(f"{path} is damaged: its numbers are not those that were written; get it again")
+        raise UserError(f"{path} is damaged: its values do not match their digest; get it again")
     return magnitude.float(), wanted
 
 
 def read_digest(path: Path) -> str:
-    """The digest of the numbers that the file ``path`` was written with.
+    """The digest recorded in ``path``.
 
     Raises:
-        UserError: there is no such file, or it is none of ours.
+        UserError: there is no such file, or it is not a genviz spectrum.
     """
     if not path.is_file():
-        raise UserError(f"there is no spectrum {path}; generator.weights takes default, or a file of {_COMMAND}'s")
+        raise UserError(f"there is no spectrum {path}; generator.weights takes default, or a file from {_COMMAND}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata: Any = json.loads((file.metadata() or {}).get(KEY, "{}"))
@@ -169,10 +173,10 @@ _COMMAND = "genviz spectrum"
 
 
 def _none_of_ours(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is no spectrum ({str(error).strip().splitlines()[0][:120]}); {_COMMAND} writes them")
+    return UserError(f"{path} is not a spectrum ({str(error).strip().splitlines()[0][:120]}); {_COMMAND} writes them")
 
 
 def _digest(magnitude: Tensor) -> str:
-    """Of type, shape and numbers."""
+    """SHA-256 over type, shape and values."""
     facts = f"{magnitude.dtype} {list(magnitude.shape)}\n".encode()
     return hashlib.sha256(facts + magnitude.contiguous().numpy().tobytes()).hexdigest()

@@ -1,7 +1,7 @@
-"""The state of several images' training, side by side in the same tensors.
+"""The training state of several images, stacked in the same tensors.
 
-A generator, an optimizer or a checkpoint of n images has the tensors that each image would have alone, concatenated
-along the first dimension. So an image can leave its batch, as a checkpoint of its own, and join another.
+A generator, optimizer or checkpoint of n images has the tensors each image would have alone, concatenated along the
+first dimension. So an image can leave its batch, as a checkpoint of its own, and join another.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def join(states: Sequence[Any]) -> Any:
-    """One state of many: their tensors concatenated; numbers, also as tensors without dimensions, are the first's.
+    """Concatenate the tensors of several states; numbers and 0-d tensors are taken from the first.
 
     Args:
         states: dicts, lists and tuples of the same structure.
@@ -30,7 +30,7 @@ def join(states: Sequence[Any]) -> Any:
 
 
 def split(state: Any, count: int) -> list[Any]:
-    """`join`'s inverse: ``count`` states, each with its share of every tensor, in memory of its own."""
+    """The inverse of `join`: ``count`` states, each with a copy of its share of every tensor."""
     if isinstance(state, Tensor):
         return [part.clone() for part in state.chunk(count)] if state.ndim else [state.clone() for _ in range(count)]
     if isinstance(state, Mapping):

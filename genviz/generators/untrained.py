@@ -1,4 +1,4 @@
-"""Despraz's generator without pretraining: the whole network is trained until the target fires."""
+"""Despraz's untrained generator: the whole network is trained until the target fires."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ _CHOICES = {"output": ("standardized", "sigmoid", "decorrelated"), "statistics":
 
 
 class Untrained(Generator):
-    """The generative network G of Despraz et al. (2017, Table 2), all 5,240,841 parameters of it trained.
+    """The generative network G of Despraz et al. (2017, Table 2), with all 5,240,841 parameters trained.
 
-    A constant feature vector is perturbed and weighted, f = alpha eps(f0) (Eq. 1, f0 = 1, eps adds N(0, sigma)), shaped
-    to `code_shape`, and decoded: see `Decoder`.
+    A constant feature vector is perturbed and weighted, f = alpha eps(f0) (Eq. 1, f0 = 1, eps adds N(0, sigma)),
+    reshaped to `code_shape`, and decoded by a `Decoder`.
 
     Args:
         code_shape: channels, rows and columns of the feature vector.
         widths: channels of each stage.
         kernels: kernel size of each stage's convolutions.
         sigma: standard deviation of the noise, in ``train`` mode.
-        output: ``standardized``: the last batch norm's values are standard deviations of natural images around their
+        output: ``standardized``: the last batch norm's output is in standard deviations of natural images around their
             mean, so that gamma = 1 is a natural contrast and the range is open, as in the paper. ``sigmoid``: a sigmoid
-            keeps RGB in [0, 1]. ``decorrelated``: so it does, after natural images' correlation of colours.
-        contrast: the last batch norm's first gamma.
+            keeps RGB in [0, 1]. ``decorrelated``: likewise, after applying natural images' colour correlation.
+        contrast: initial gamma of the last batch norm.
         statistics: what batch norm uses in ``eval`` mode: the ``moving`` averages of training (the paper), or those of
             the noiseless ``image`` itself.
         momentum: weight of the newest image in the moving averages; Keras' 0.99 is 0.01 here.
-        streams: of random numbers, one an image; each image has a network of its own.
+        streams: random streams, one per image; each image has its own network.
 
     Raises:
-        UserError: a setting is not known, or the numbers do not fit each other.
+        UserError: a setting is unknown, or the sizes do not fit together.
     """
 
     holds_many = True
@@ -61,9 +61,9 @@ class Untrained(Generator):
         super().__init__()
         for name, choice in (("output", output), ("statistics", statistics)):
             if choice not in _CHOICES[name]:
-                raise UserError(f"generator.{name}={choice} is not known; it is {' or '.join(_CHOICES[name])}")
+                raise UserError(f"generator.{name}={choice} is unknown; it takes {' or '.join(_CHOICES[name])}")
         if sigma < 0:
-            raise UserError(f"generator.sigma={sigma}: a standard deviation is not negative")
+            raise UserError(f"generator.sigma={sigma} must be a standard deviation, 0 or more")
         self.sigma, self.output = float(sigma), output
 
         def norm(channels: int) -> nn.BatchNorm2d:
@@ -78,7 +78,7 @@ class Untrained(Generator):
                 norm=norm,
             )
             nn.init.constant_(layers.gamma, float(contrast))
-            # Keras takes sqrt(size) for both fans of a locally connected layer's weights (size, 1, 1).
+            # Keras uses sqrt(size) as both fans of a locally connected layer's weights (size, 1, 1).
             bound = math.sqrt(3 / math.sqrt(math.prod(code_shape)))
             return layers, torch.empty(1, math.prod(code_shape)).uniform_(-bound, bound)
 
@@ -107,7 +107,7 @@ class Untrained(Generator):
         parameters = {"gains": self.gains, "gamma": self.layers.gamma.view(-1, 3)}
         if self.output == "standardized":
             return Sample(values.float() * self.std + self.mean, parameters)
-        return Sample(torch.cat([self._coloured(image) for image in values.split(1)]), parameters)  # in one's own bits
+        return Sample(torch.cat([self._coloured(image) for image in values.split(1)]), parameters)  # same bits as alone
 
     def _coloured(self, values: Tensor) -> Tensor:
         return torch.einsum("rc,nchw->nrhw", self.colours, values).float().sigmoid()

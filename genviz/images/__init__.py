@@ -1,1 +1,1 @@
-"""Pictures: reading and writing them, sheets and videos of them, and the random numbers that each draws."""
+"""Pictures: reading, writing, sheets, videos, and the random numbers that each image draws."""

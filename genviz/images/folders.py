@@ -11,19 +11,19 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 class Found(NamedTuple):
-    """What lies in a folder, however nested, by name."""
+    """The files in a folder and its subfolders, sorted by name."""
 
     pictures: list[Path]
     others: list[Path]
-    """Files that are no pictures, by their names."""
+    """Files whose names are not those of pictures."""
 
 
 def find_pictures(root: str | Path, setting: str = "data.root") -> Found:
-    """The pictures under ``root``, however nested, by name; hidden files are not looked at.
+    """The pictures in ``root`` and its subfolders, sorted by name; hidden files are ignored.
 
     Args:
-        root: a folder; or one and a pattern, ``dreams/**/final*.png``, for those alone that match.
-        setting: what the command line calls the folder.
+        root: a folder, or a folder with a pattern, ``dreams/**/final*.png``.
+        setting: the folder's setting on the command line.
 
     Raises:
         UserError: there is no such folder, or no picture in it.
@@ -34,17 +34,17 @@ def find_pictures(root: str | Path, setting: str = "data.root") -> Found:
     try:
         found = {path for path in folder.glob(pattern or "**/*") if path.is_file()}
     except ValueError as error:  # before Python 3.13, ** is a whole part
-        raise UserError(f"{setting}={root}: {error}; dreams/**/final*.png is a pattern") from error
+        raise UserError(f"{setting}={root}: {error}; a pattern looks like dreams/**/final*.png") from error
     files = sorted(path for path in found if not path.name.startswith("."))
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not pictures:
-        what = f"no picture in it matches {pattern}" if pattern else "no picture in it or below"
-        raise UserError(f"{setting}={root}: {what}; {', '.join(SUFFIXES)} files are pictures")
+        what = f"no picture in it matches {pattern}" if pattern else "no picture in it or its subfolders"
+        raise UserError(f"{setting}={root}: {what}; pictures are {', '.join(SUFFIXES)} files")
     return Found(pictures, [path for path in files if path.suffix.lower() not in SUFFIXES])
 
 
 def apart(root: str | Path) -> tuple[Path, str]:
-    """The folder in ``root``, and the pattern that its files are to match: from the first part with a ``*`` on."""
+    """The folder in ``root``, and the pattern for its files, which starts at the first part with a ``*``."""
     path = Path(root).expanduser()
     first = next((number for number, part in enumerate(path.parts) if "*" in part), len(path.parts))
     return Path(*path.parts[:first]), "/".join(path.parts[first:])

@@ -1,4 +1,4 @@
-"""Pictures: what numbers they hold, and how they get into files and back."""
+"""Pictures: value ranges and colours, reading and writing."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from genviz.files import atomic_write
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-"""Mean and standard deviation of natural images, RGB in [0, 1], as torchvision's models have them."""
+"""Mean and standard deviation of natural images, RGB in [0, 1], as torchvision's models use them."""
 
 MEAN_COLOUR = (123.0, 117.0, 104.0)
-"""Mean of ImageNet, red, green, blue, in 0-255 (Caffe's)."""
+"""ImageNet's mean (Caffe's): red, green, blue, in 0-255."""
 
 COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """Square root of the covariance of natural images' colours, RGB (Olah et al. 2017, lucid)."""
@@ -31,7 +31,7 @@ UNREADABLE = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, struct.error, zlib.error),
     Image.DecompressionBombError,
 )
-"""What Pillow raises of a damaged picture."""
+"""What Pillow raises for damaged pictures."""
 
 Display = Literal["rgb", "despraz", "stretch"]
 
@@ -39,9 +39,9 @@ Display = Literal["rgb", "despraz", "stretch"]
 def display(image: Tensor, how: Display = "rgb") -> Tensor:
     """Map an image (3, h, w) to (h, w, 3) bytes.
 
-    ``rgb`` is what the classifier saw, clipped to [0, 1]; ``despraz`` is the display of Despraz et al.'s code for the
-    untrained generator: minus the minimum, square root, over the maximum; ``stretch`` is that of Mahendran & Vedaldi's
-    (2016) code: from the minimum to the maximum.
+    ``rgb`` is what the classifier saw, clipped to [0, 1]; ``despraz`` is how Despraz et al.'s code shows the untrained
+    generator: minus the minimum, square root, divided by the maximum; ``stretch`` is from Mahendran & Vedaldi's (2016)
+    code: minimum to maximum.
     """
     image = image.detach().float().cpu()
     if how != "rgb":
@@ -52,7 +52,7 @@ def display(image: Tensor, how: Display = "rgb") -> Tensor:
 
 
 def display_row(images: Tensor, how: Display = "rgb") -> Tensor:
-    """Map images (n, 3, h, w), each by itself, to a row of (h, n w, 3) bytes."""
+    """Map images (n, 3, h, w), each separately, to a row of (h, n w, 3) bytes."""
     return torch.cat([display(image, how) for image in images], 1)
 
 
@@ -62,14 +62,14 @@ def centred(images: Tensor) -> Tensor:
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images (n, 3, h, w) in rows and columns ``size``, bilinear and antialiased."""
+    """Resize images (n, 3, h, w) to ``size``, rows and columns, bilinear and antialiased."""
     if images.shape[-2:] == size:
         return images
     return F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
 
 
 def write_png(path: Path, pixels: Tensor, text: Mapping[str, str] | None = None, *, quick: bool = False) -> None:
-    """Write bytes (h, w, 3) as a PNG, atomically, with ``text`` as its metadata; ``quick``: larger, in less time."""
+    """Write bytes (h, w, 3) as a PNG, atomically, with ``text`` as its metadata; ``quick``: faster, but larger."""
     metadata = PngImagePlugin.PngInfo()
     for key, value in (text or {}).items():
         metadata.add_itxt(key, value)
@@ -81,7 +81,7 @@ def read_image(path: Path) -> Tensor:
     """Read a picture as RGB in [0, 1], (1, 3, h, w).
 
     Raises:
-        UserError: the file is missing or is no picture.
+        UserError: the file is missing or not a picture.
     """
     try:
         with Image.open(path) as image:
@@ -94,16 +94,16 @@ def read_image(path: Path) -> Tensor:
 def read_picture(path: Path, shorter: int | None = None) -> Tensor:
     """Decode a picture to RGB bytes, (3, h, w), upright, and shrink it until its shorter side is ``shorter`` pixels.
 
-    Grey, palette and CMYK become RGB; what is transparent becomes white.
+    Grey, palette and CMYK become RGB; transparency becomes white.
 
     Raises:
         OSError: it cannot be decoded.
     """
     with Image.open(path) as opened:
         if shorter is not None:
-            opened.draft("RGB", (shorter, shorter))  # JPEG: decode at no more than is needed
+            opened.draft("RGB", (shorter, shorter))  # JPEG: decode no larger than needed
         image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I;16"):  # Pillow would clip what is brighter than 255
+        if image.mode.startswith("I;16"):  # Pillow would clip values above 255
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             image = image.convert("RGBA")
@@ -120,7 +120,7 @@ def read_upright(path: Path) -> Tensor:
     """Read a picture of any kind as RGB in [0, 1], (1, 3, h, w), upright.
 
     Raises:
-        UserError: there is none, or it cannot be decoded.
+        UserError: there is no such file, or it cannot be decoded.
     """
     try:
         return read_picture(path)[None].float() / 255

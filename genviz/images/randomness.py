@@ -1,4 +1,4 @@
-"""Random numbers that an image draws for itself, whatever shares its batch."""
+"""Random streams, one per image, independent of the rest of the batch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Made = TypeVar("Made")
 
 
 class Streams:
-    """One stream of random numbers for each of n images.
+    """One random stream for each of n images.
 
-    A single image takes torch's own; several have one each. So an image of a batch draws what it would have drawn alone
-    with its seed.
+    A single image uses torch's global stream; several have one each. So an image in a batch draws what it would draw
+    alone with its seed.
 
     Args:
-        seeds: one an image; None for a single image on torch's own stream.
+        seeds: one per image; None for a single image on torch's global stream.
     """
 
     def __init__(self, seeds: Sequence[int] | None = None) -> None:
@@ -28,26 +28,26 @@ class Streams:
 
     @property
     def own(self) -> bool:
-        """Whether they are not torch's."""
+        """Whether they are not torch's global stream."""
         return self._streams != [None]
 
     def __len__(self) -> int:
         return len(self._streams)
 
     def normal(self, *shape: int) -> Tensor:
-        """(n, *shape) of N(0, 1)."""
+        """Draw (n, *shape) from N(0, 1)."""
         return self._draw(lambda stream: torch.randn(shape, generator=stream))
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """(n, *shape), evenly from ``low`` to ``high``."""
+        """Draw (n, *shape) uniformly from ``low`` to ``high``."""
         return self._draw(lambda stream: torch.empty(shape).uniform_(low, high, generator=stream))
 
     def whole(self, low: int, high: int, *shape: int) -> Tensor:
-        """(n, *shape) of whole numbers from ``low`` up to, and without, ``high``."""
+        """Draw (n, *shape) whole numbers from ``low`` to ``high``, without ``high``."""
         return self._draw(lambda stream: torch.randint(low, high, shape, generator=stream))
 
     def each(self, make: Callable[[], Made]) -> list[Made]:
-        """What ``make``, which draws from torch's own stream, makes for each image: what it would have made alone."""
+        """Call ``make``, which draws from torch's global stream, once per image, as for that image alone."""
         made = []
         for stream in self._streams:
             if stream is None:
@@ -60,17 +60,17 @@ class Streams:
         return made
 
     def skip(self) -> None:
-        """Draw what the data loader of an image that is alone draws from torch's own stream as its training begins."""
+        """Draw what a single image's data loader draws from torch's global stream when training starts."""
         for stream in self._streams:
             if stream is not None:
                 torch.empty((), dtype=torch.int64).random_(generator=stream)
 
     def state(self) -> list[Tensor]:
-        """Of the streams that are not torch's own; for a checkpoint."""
+        """The state of all streams but torch's global one, for a checkpoint."""
         return [stream.get_state() for stream in self._streams if stream is not None]
 
     def restore(self, state: Sequence[Tensor]) -> None:
-        """Go on from a `state`."""
+        """Continue from a `state`."""
         for stream, saved in zip((stream for stream in self._streams if stream is not None), state, strict=True):
             stream.set_state(saved)
 

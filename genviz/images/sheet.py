@@ -1,4 +1,4 @@
-"""Many pictures on one sheet, each under its name."""
+"""Sheets of pictures, each under its name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import genviz
 from genviz.files import atomic_write
@@ -16,18 +16,18 @@ from genviz.images.pictures import UNREADABLE
 
 _MARGIN, _LINE = 8, 17
 _ACROSS = 10
-"""Pictures in a row of a contact sheet, and rows."""
+"""Pictures per row of a contact sheet, and rows."""
 _STATE = "genviz contact sheet"
-"""What a contact sheet's metadata call the state of the pictures that it was made from."""
+"""The metadata key of a contact sheet for the state of its pictures."""
 
 
 def write_sheet(path: Path, rows: Sequence[Sequence[tuple[str, Path]]], side: int = 128) -> None:
-    """Write the pictures of each row side by side, ``side`` pixels high at most, each under its name; atomically.
+    """Write the pictures of each row side by side, at most ``side`` pixels high, each under its name; atomically.
 
-    The file's suffix says its format, ``.png`` or ``.jpg``.
+    The file's suffix sets its format, ``.png`` or ``.jpg``.
 
     Raises:
-        UserError: the disk is full, or the folder cannot be written to.
+        UserError: the disk is full, or the folder is not writable.
     """
     sizes = [[_scaled(picture, side) for _, picture in row] for row in rows]
     width = max(sum(columns + _MARGIN for columns, _ in row) for row in sizes) + _MARGIN
@@ -51,23 +51,23 @@ def write_sheet(path: Path, rows: Sequence[Sequence[tuple[str, Path]]], side: in
 
 
 class Cell(NamedTuple):
-    """A picture of a contact sheet, and the two lines above it."""
+    """A picture on a contact sheet and the two lines above it."""
 
     name: str
     remark: str
     colour: str
-    """Of the remark, as Pillow names it."""
+    """Of the remark, in Pillow's names."""
     picture: Path
 
 
 def write_contact_sheets(folder: Path, title: str, cells: Sequence[Cell], side: int = 128) -> list[Path]:
     """Write ``sheet-1.png``, ``sheet-2.png``, … with a hundred pictures each, ten by ten; return their paths.
 
-    A sheet whose pictures and words are those that it was made from is left as it is; one that there are no pictures
-    for any more is removed. A picture that cannot be decoded leaves its place empty.
+    A sheet whose pictures and text have not changed is left as it is; one without pictures any more is deleted. A
+    picture that cannot be decoded leaves its place empty.
 
     Raises:
-        UserError: the disk is full, or the folder cannot be written to.
+        UserError: the disk is full, or the folder is not writable.
     """
     hundred = _ACROSS * _ACROSS
     pages = [cells[first : first + hundred] for first in range(0, len(cells), hundred)]
@@ -91,7 +91,7 @@ def _write_contact_sheet(path: Path, heading: str, cells: Sequence[Cell], side: 
     pen, fonts = ImageDraw.Draw(sheet), [ImageFont.load_default(size=size) for size in (12, 11, 10, 9)]
 
     def write(text: str, left: int, top: int, colour: str, width: int) -> None:
-        text = text[:width]  # a character has a pixel at least
+        text = text[:width]  # a character is at least a pixel wide
         font = next((font for font in fonts if pen.textlength(text, font) <= width), fonts[-1])
         fitting = _fitting(text, lambda part: pen.textlength(part, font), width)
         pen.text((left, top + _LINE - 3), fitting, colour, font, anchor="ls")
@@ -116,7 +116,7 @@ def _write_contact_sheet(path: Path, heading: str, cells: Sequence[Cell], side: 
 
 
 def _state(heading: str, cells: Sequence[Cell], side: int) -> str:
-    """What a contact sheet is made from, as 64 hexadecimal digits."""
+    """A digest of what a contact sheet is made from, 64 hexadecimal digits."""
     digest = hashlib.sha256(f"{genviz.__version__} {heading} {side}".encode("utf-8", "replace"))
     for cell in cells:
         try:
@@ -129,7 +129,7 @@ def _state(heading: str, cells: Sequence[Cell], side: int) -> str:
 
 
 def _state_in(path: Path) -> str | None:
-    """The state that a contact sheet was made from; None for any other file, or none."""
+    """The state recorded in a contact sheet; None for any other or missing file."""
     try:
         with Image.open(path) as sheet:
             return sheet.info.get(_STATE)
@@ -138,14 +138,14 @@ def _state_in(path: Path) -> str | None:
 
 
 def _scaled(picture: Path, side: int) -> tuple[int, int]:
-    """Columns and rows of a picture whose rows are ``side`` at most; a strip of several is as wide as it is."""
+    """Columns and rows of a picture scaled to at most ``side`` rows, whatever its width (a strip of several)."""
     with Image.open(picture) as opened:
         scale = min(1.0, side / opened.height)
         return round(scale * opened.width), round(scale * opened.height)
 
 
 def _fitting(name: str, length: Callable[[str], float], width: int) -> str:
-    """As much of a name as is no longer than ``width`` pixels."""
+    """A name, cut to fit ``width`` pixels."""
     if length(name) <= width:
         return name
     while len(name) > 1 and length(name + "…") > width:

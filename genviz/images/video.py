@@ -1,4 +1,4 @@
-"""A short video that is whole whenever it is looked at."""
+"""A short video that can be played at any time while it is written."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _FRAMES_PER_SECOND = 10
 
 
 class Video:
-    """A fragmented MP4 (H.264): each frame goes to the disk as it comes, and what is there can be played.
+    """A fragmented MP4 (H.264): each frame is written to disk at once and can be played from there.
 
     Args:
-        path: the file, written anew.
+        path: the file, overwritten.
         height, width: of the frames, in pixels; an odd side loses its last row or column.
     """
 
@@ -35,7 +35,7 @@ class Video:
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Write what is left; safe to call twice."""
+        """Write the remaining data; safe to call twice."""
         if self._container is not None:
             self._container.mux(self._stream.encode(None))
             self._container.close()

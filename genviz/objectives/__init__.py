@@ -1,4 +1,4 @@
-"""What the classifier's activations are worth.
+"""Objectives: scores of the classifier's activations.
 
-To add one: a file here with an ``Objective``, and a YAML of the same name in ``configs/objective/``.
+To add one: a file here with an ``Objective``, a YAML of the same name in ``configs/objective/``, and a test.
 """

@@ -1,4 +1,4 @@
-"""Despraz's objective: the target fires, the others of its layer do not."""
+"""Despraz's objective: the target fires, the other units of its layer do not."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from genviz.targets.responses import position, responses, weighted
 class Activation(Objective):
     """sum_t w_t a_t - lambda sum_{j not in T} relu(a_j) (Despraz et al. 2017, Eq. 2 without R, larger is better).
 
-    A class's a is its score with a ReLU in place of the softmax; another unit's is what its layer computed.
+    For a class, a is the score after a ReLU (instead of the softmax); for other units, the layer's activation.
 
-    A dead target, a = 0, has no gradient. So the first ``warm_up`` updates maximize the weighted sum of what goes
-    *into* the ReLUs and leave the others alone, and later a unit that is dead is replaced by what goes into its ReLU.
-    Where the target fires this is Eq. 2, and so is its optimum.
+    A dead target, a = 0, has no gradient. So the first ``warm_up`` updates maximize the weighted sum of the
+    pre-activations and ignore the other units; later, a dead unit is replaced by its pre-activation. Where the target
+    fires, this is Eq. 2, with the same optimum.
 
     Args:
         target: T and its weights w.
-        outline: of the classifier; says what to look at before the ReLU that a layer ends in.
+        outline: the classifier's; names the pre-activations.
         lambda_others: lambda; None for 10 / (units of the layer), the paper's 10/1000 for 1,000 classes; 0 for no
             penalty.
-        warm_up: updates before Eq. 2 begins; 0 for Eq. 2 alone, dead targets included.
-        ramp: updates over which lambda rises to its value; 0 for lambda from the start.
-        weight: of the score beside other objectives'.
+        warm_up: updates before Eq. 2 applies; 0 for Eq. 2 alone, dead targets included.
+        ramp: updates over which lambda rises to its value; 0 for full lambda from the start.
+        weight: of the score in a sum of objectives.
     """
 
     ranked = True
@@ -46,7 +46,9 @@ class Activation(Objective):
     ) -> None:
         super().__init__()
         if ramp < 0 or warm_up < 0:
-            raise UserError(f"objective.activation: ramp={ramp} and warm_up={warm_up} are updates, 0 or more")
+            raise UserError(
+                f"objective.activation: ramp={ramp} and warm_up={warm_up} must be numbers of updates, 0 or more"
+            )
         self.target, self.warm_up, self.ramp, self.weight = target, int(warm_up), int(ramp), float(weight)
         self.lambda_others = None if lambda_others is None else float(lambda_others)
         known = {} if outline is None else outline.preactivations
@@ -72,7 +74,7 @@ class Activation(Objective):
         return before if warming else torch.where(activation == 0, before, activation)
 
     def _others(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """lambda times the sum over the units that are not targets, (n,), layer by layer and kind by kind."""
+        """lambda times the sum over the units that are not targets, (n,), for each layer and kind."""
         penalty = torch.zeros(())
         for layer, kind in dict.fromkeys((unit.layer, unit.kind) for unit in self.target.units):
             everything = responses(seen[layer], kind)
@@ -84,11 +86,11 @@ class Activation(Objective):
         return penalty
 
     def _untargeted(self, layer: str, shape: torch.Size) -> Tensor:
-        """Which neurons of a layer belong to no target, (c, ...) or (c, 1)."""
+        """Mask of the layer's neurons that belong to no target, (c, ...) or (c, 1)."""
         neurons = torch.ones(shape if len(shape) > 1 else (*shape, 1), dtype=torch.bool)
         for unit in self.target.units:
             if unit.layer == layer:
-                neurons[unit.index] = False  # a filter's index is a whole channel, a layer's is all
+                neurons[unit.index] = False  # a filter's index selects a channel, a layer's everything
         return neurons
 
 

@@ -1,4 +1,4 @@
-"""The distribution of real pictures' activations, in several layers at once: VITAL."""
+"""VITAL: matching the activation distributions of real pictures in several layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from genviz.errors import UserError
 from genviz.images.folders import find_pictures
@@ -29,35 +29,35 @@ _BLOCKS = (
     "+encoder.layers.encoder_layer_23",  # ViT-L
     "conv_proj+encoder.layers.encoder_layer_0+encoder.layers.encoder_layer_4+encoder.layers.encoder_layer_8"
     "+encoder.layers.encoder_layer_11",  # ViT-B
-    "relu1_2+relu2_2+relu3_4+relu4_4+relu5_4",  # VGG19; from here on, ours
+    "relu1_2+relu2_2+relu3_4+relu4_4+relu5_4",  # VGG19; from here on not in the published code
     "relu1_2+relu2_2+relu3_3+relu4_3+relu5_3",  # VGG16
     "features.1+features.3+features.5+norm",  # Swins
 )
-"""The layers of the published code, with their weights, where it knows the network; the first that a network has."""
-_BLOCKS_AT_LEAST = 3  # that the outer layers show, or those within them are looked at
+"""Layers and weights, the published code's where it covers the network; the first entry that a network has is used."""
+_BLOCKS_AT_LEAST = 3  # map sizes; if the outer layers show fewer, nested ones are searched
 _PATIENCE = 2.0  # seconds before a progress bar is shown
 
 
 class Alignment(Remembering):
     """-sum_l w_l mean_cp (sort_p X^l_cp - mean_r sort_p R^l_rcp)^2, sort matching (Görgün et al. 2025).
 
-    Of each channel c of layer l, the activations X at its positions p, in their order, are to be what those of real
-    pictures r of the target are on average: what is there counts, not where. The layers and their weights are those of
-    the paper's code, as are, in ``experiment=gorgun2025``, its numbers. The paper's pictures of a class are drawn from
-    those with its label; here they are the ones of a folder that the target responds to most, and all of a folder that
-    holds no more. Its relevance, by which it weighs the activations of filters within the network, is left out.
+    In each channel c of layer l, the sorted activations X over positions p are matched to the mean sorted activations
+    of real pictures r of the target: what is there counts, not where. Layers and weights follow the paper's code, and
+    so do the settings of ``experiment=gorgun2025``. The paper picks a class's pictures by label; here they are those in
+    a folder that the target responds to most, or all of them if there are no more than ``count``. The paper's relevance
+    weighting, for filters within the network, is left out.
 
     Args:
-        target: what the pictures are of: classes, filters, neurons or layers.
-        outline: of the classifier.
-        pictures: a folder of real pictures, however nested.
-        count: how many of them; 50 in the paper.
-        layers: the layers l with their weights w_l, ``layer:conv1+layer1+layer4@10``; None for the last one of each
-            block, where the blocks are known, and of each number of positions, where they are not.
-        weight: of the score beside other objectives'.
+        target: what the pictures show: classes, filters, neurons or layers.
+        outline: the classifier's.
+        pictures: a folder of real pictures, searched recursively.
+        count: how many of them to use; 50 in the paper.
+        layers: the layers l with their weights w_l, ``layer:conv1+layer1+layer4@10``; None for the last layer of each
+            block, or of each map size if the blocks are unknown.
+        weight: of the score in a sum of objectives.
 
     Raises:
-        UserError: there are no pictures, or something else than layers is named.
+        UserError: there are no pictures, or ``layers`` names something other than layers.
     """
 
     ranked = True
@@ -76,13 +76,15 @@ class Alignment(Remembering):
         if pictures is None:
             raise UserError("say where real pictures of the target are: pictures=FOLDER")
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise UserError(f"objective.alignment.count={count} is no whole number from 1 up")
+            raise UserError(f"objective.alignment.count={count} must be a whole number, 1 or more")
         self.pictures, self.paths = pictures, tuple(find_pictures(pictures, "pictures").pictures)
         self.target, self.count, self.weight = target, count, float(weight)
         self.aligned = parse_target(layers or _layers(outline), outline.labels, outline.layers)
         for unit in self.aligned.units:
             if unit.kind != "layer":
-                raise UserError(f"objective.alignment.layers are whole layers, layer:relu1_1+relu2_1, not {unit.name}")
+                raise UserError(
+                    f"objective.alignment.layers must be layers, as in layer:relu1_1+relu2_1, not {unit.name}"
+                )
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ class Alignment(Remembering):
         for unit in self.aligned.units:
             ordered = _ordered(seen[unit.layer])
             wanted = self.wanted[unit.layer]
-            if wanted.shape[1] != ordered.shape[2]:  # in a picture of another size: as many, evenly
+            if wanted.shape[1] != ordered.shape[2]:  # the pictures have another size
                 wanted = F.interpolate(wanted[None], ordered.shape[2], mode="linear", align_corners=True)[0]
             losses.append((ordered - wanted).square().mean((1, 2)))
         return -weighted(self.aligned, torch.stack(losses, 1))
@@ -116,12 +118,12 @@ class Alignment(Remembering):
 
 
 def _ordered(activation: Tensor) -> Tensor:
-    """Of each channel of a layer's activation (n, c, ...) the numbers, the smallest first, (n, c, positions)."""
+    """A layer's activation (n, c, ...), sorted in ascending order within each channel, (n, c, positions)."""
     return activation.reshape(*activation.shape[:2], -1).sort(2).values
 
 
 def _layers(outline: Outline) -> str:
-    """The last layer of each block; of each number of positions before the class scores are made, if none is known."""
+    """The last layer of each block; if the blocks are unknown, of each map size before the class scores."""
     known = {layer.name for layer in outline.layers}
     for block in _BLOCKS:
         if {piece.partition("@")[0] for piece in block.split("+")} <= known:
@@ -134,12 +136,14 @@ def _layers(outline: Outline) -> str:
         if len(last) >= _BLOCKS_AT_LEAST:
             break
     if not maps:
-        raise UserError("no layer of this classifier has positions; say which layers: objective.alignment.layers=…")
+        raise UserError(
+            "no layer of this classifier has positions; name the layers to match: objective.alignment.layers=…"
+        )
     return "layer:" + "+".join(last.values())
 
 
 def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count: int) -> list[Path]:
-    """The ``count`` pictures that the ``target`` responds to most, in that order."""
+    """The ``count`` pictures that the ``target`` responds to most, strongest first."""
     seen: Iterable[tuple[Path, dict[str, Tensor]]]
     if target.layers == (SCORES,):
         seen = _scores(classifier, paths).items()
@@ -151,21 +155,21 @@ def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count
 
 @lru_cache(maxsize=1)
 def _scores(classifier: Classifier, paths: tuple[Path, ...]) -> dict[Path, dict[str, Tensor]]:
-    """The class scores of each picture; once for all classes of a sweep."""
+    """The class scores of each picture; cached for all classes of a sweep."""
     return dict(_look(classifier, paths, (SCORES,), classifier.outline.input_size))
 
 
 def _look(
     classifier: Classifier, paths: Sequence[Path], layers: tuple[str, ...], size: tuple[int, int]
 ) -> Iterator[tuple[Path, dict[str, Tensor]]]:
-    """What is seen in the middle of each picture that can be decoded, in ``size`` pixels."""
-    for path in tqdm(paths, desc="looking at pictures", unit="picture", delay=_PATIENCE, dynamic_ncols=True):
+    """The activations for the centre crop, at ``size`` pixels, of each picture that can be decoded."""
+    for path in tqdm(paths, desc="reading pictures", unit="picture", delay=_PATIENCE, dynamic_ncols=True):
         if (picture := _middle(path, size)) is not None:
             yield path, see(classifier, picture.to(next(classifier.parameters()).device), layers)
 
 
 def _middle(path: Path, size: tuple[int, int]) -> Tensor | None:
-    """The middle of a picture, as large as it fills ``size`` and no larger, (1, 3, *size); None if it is damaged."""
+    """The largest centre crop of a picture, resized to ``size``, (1, 3, *size); None if it is damaged."""
     try:
         picture = read_upright(path)
     except (UserError, *UNREADABLE) as error:

@@ -1,4 +1,4 @@
-"""What a picture shows the classifier, exaggerated."""
+"""Caricature: what the classifier sees in a picture, exaggerated."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from genviz.targets.responses import select, weighted
 class Caricature(Reference):
     """<Phi(x), Phi_0> / Z, Phi_0 = max(0, Phi(x_0)), Z = ||Phi_0||^2 (Mahendran & Vedaldi 2016, section 7, Eq. 4).
 
-    The paper says Z = ||Phi_0||, under which the score of x_0 grows with the layer's size; in its code it is squared,
-    so that the score of x_0 is 1.
+    The paper says Z = ||Phi_0||, with which the score of x_0 grows with the layer's size; its code squares it, so that
+    the score of x_0 is 1.
 
     Args:
         target: layers, filters, neurons or classes.
-        outline: of the classifier.
-        image: the file of x_0, which the generator begins with, too.
+        outline: the classifier's.
+        image: the file of x_0, from which the generator starts too.
         weight: C.
     """
 
@@ -42,7 +42,7 @@ class Caricature(Reference):
         kept = {layer: activation.relu() for layer, activation in seen.items()}
         for unit in self.target.units:
             if not select(unit, kept[unit.layer]).any():
-                raise UserError(f"{unit.name} does not fire in the picture at all; there is nothing to exaggerate")
+                raise UserError(f"{unit.name} does not fire for the picture; there is nothing to exaggerate")
         return kept
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The content of a picture."""
+"""The content of a picture: its activations."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Content(Reference):
     """-sum_l v_l 1/2 ||X^l - C^l||^2, times alpha (Gatys et al. 2015; Gerretsen & Grinsztajn, Eq. 3).
 
     Args:
-        target: the layers l, each with its weight v_l; filters and neurons are parts of theirs.
-        outline: of the classifier.
+        target: the layers l with their weights v_l, or filters and neurons of them.
+        outline: the classifier's.
         image: the file of the picture c.
-        at: other layers than the target's, ``layer:relu4_2+relu5_2``.
+        at: layers instead of the target's, ``layer:relu4_2+relu5_2``.
         weight: alpha.
-        relative: divide each layer's loss by what it would be without any features, 1/2 ||C^l||^2.
+        relative: divide each layer's loss by its value for zero features, 1/2 ||C^l||^2.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The direction of a picture's code, whatever its length."""
+"""The direction of a picture's code, regardless of its length."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from genviz.targets.responses import select, weighted
 
 
 class Cosine(Reference):
-    """<Phi(x), Phi_0> / (||Phi(x)|| ||Phi_0||), from -1 to 1 (Olah et al. 2017): an inversion without contrast.
+    """<Phi(x), Phi_0> / (||Phi(x)|| ||Phi_0||), from -1 to 1 (Olah et al. 2017): inversion that ignores contrast.
 
     Args:
         target: layers, filters, neurons or classes.
-        outline: of the classifier.
+        outline: the classifier's.
         image: the picture's file.
-        weight: of the score beside other objectives'.
+        weight: of the score in a sum of objectives.
     """
 
     def __init__(

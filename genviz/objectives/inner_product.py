@@ -1,4 +1,4 @@
-"""One direction in a layer, as far as it goes."""
+"""Activation maximization: the response of units, or along a direction in a layer."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from genviz.targets.responses import position, responses, weighted
 class InnerProduct(Objective):
     """<Phi(x), Phi_0> / Z, activation maximization (Mahendran & Vedaldi 2016, Eq. 4 and section 6).
 
-    Phi_0 are the target's units, each with its weight: a class, a filter, a neuron, a mixture, a group; or a direction.
-    What is multiplied by is 1 / (M rho^2), as in the paper's code, which has 10,000 of it (`weight`): M is the unit's
-    largest response on real images, rho the side of its receptive field, or of the images where it has none.
+    Phi_0 selects the target's weighted units (a class, a filter, a neuron, a mixture, a group), or is a direction.
+    Z = M rho^2 as in the paper's code, which multiplies by 10,000 (`weight`): M is the unit's largest response on real
+    images, rho the side of its receptive field, or of the images if it has none.
 
     Args:
-        target: classes, filters, neurons or layers; with a direction one layer.
-        outline: of the classifier.
-        direction: a ``.npy`` file of as many numbers as the layer has channels, or of the layer's whole shape; or
-            these numbers. A channel's response is its mean over the positions.
-        largest: M; None for what `pictures` show, or 1.
-        pictures: a folder, on whose pictures M is measured.
+        target: classes, filters, neurons or layers; for a direction, a single layer.
+        outline: the classifier's.
+        direction: a tensor or ``.npy`` file with one number per channel of the layer, or of the layer's full shape. A
+            channel's response is its mean over the positions.
+        largest: M; None to measure it on `pictures`, or 1 without them.
+        pictures: a folder of pictures on which to measure M.
         weight: C; 10,000 in the paper's code.
 
     Raises:
@@ -57,7 +57,7 @@ class InnerProduct(Objective):
         self.ranked = direction is None
         units = 1 if self.direction is not None else len(target.units)
         if largest is not None and not largest > 0:
-            raise UserError(f"objective.inner_product.largest={largest}: the largest response is above 0")
+            raise UserError(f"objective.inner_product.largest={largest} must be above 0")
         self.largest = torch.full((units,), 1.0 if largest is None else float(largest))
         self._measures = largest is None and pictures is not None
         self.sides = torch.full((units,), float(max(outline.input_size)))
@@ -83,7 +83,7 @@ class InnerProduct(Objective):
         return {"activation": weighted(self.target, self.responses(seen))}
 
     def responses(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """What each unit of the target does, (n, units); with a direction the inner product with it, (n, 1)."""
+        """The response of each unit, (n, units); for a direction, the inner product with it, (n, 1)."""
         if self.direction is not None:
             layer = seen[self.target.layers[0]]
             direction = self.direction.to(layer)
@@ -97,7 +97,7 @@ class InnerProduct(Objective):
 
 def _direction(given: str | Tensor, target: Target, outline: Outline) -> Tensor:
     if len(target.units) != 1 or target.units[0].kind not in ("layer", "class"):
-        raise UserError(f"a direction is in one layer: target=layer:NAME, not {target}")
+        raise UserError(f"a direction needs a single layer, target=layer:NAME, not {target}")
     if isinstance(given, Tensor):
         numbers = given
     else:
@@ -105,12 +105,12 @@ def _direction(given: str | Tensor, target: Target, outline: Outline) -> Tensor:
             numbers = torch.from_numpy(np.load(Path(given).expanduser(), allow_pickle=False)).float()
         except (OSError, ValueError, TypeError, EOFError) as error:
             raise UserError(
-                f"objective.inner_product.direction={given} cannot be read ({error}); give a .npy"
+                f"objective.inner_product.direction={given} cannot be read ({error}); give a .npy file"
             ) from error
     shape = next(layer.shape for layer in outline.layers if layer.name == target.layers[0])
     if tuple(numbers.shape) not in (shape, shape[:1]):
         raise UserError(
-            f"the direction has the shape {tuple(numbers.shape)}; {target.layers[0]} takes {shape[:1]} or {shape}"
+            f"the direction has shape {tuple(numbers.shape)}; {target.layers[0]} takes {shape[:1]} or {shape}"
         )
     return numbers
 

@@ -1,4 +1,4 @@
-"""The code of a picture, found again."""
+"""Inversion: an image with the code of a picture."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from genviz.targets.responses import select, weighted
 class Inversion(Reference):
     """-||(Phi(x) - Phi_0) M||^2 / ||Phi_0 M||^2, times C (Mahendran & Vedaldi 2016, Eq. 2 and 3).
 
-    Phi_0 is what the classifier computes for a picture; the mask M is what the target names, a layer, or some of its
-    filters or neurons; and of these the ``window`` and the ``channels``. Several units' distances add with their
-    weights.
+    Phi_0 is the classifier's code for a picture. The mask M keeps what the target names (a layer, or some of its
+    filters or neurons) within ``window`` and ``channels``. The distances of several units add up with their weights.
 
     Args:
         target: layers, filters, neurons or classes.
-        outline: of the classifier.
+        outline: the classifier's.
         image: the picture's file.
-        weight: C; the paper's are 1, 20, 100 and 300.
-        window: rows and columns around the middle that count (Figure 9: 5); None for all.
-        channels: the first that counts and the one after the last (Figure 10: one stream's half); None for all.
+        weight: C; 1, 20, 100 and 300 in the paper.
+        window: rows and columns of the central window that counts (Figure 9: 5); None for all.
+        channels: the first channel that counts and the one past the last (Figure 10: one stream's half); None for all.
     """
 
     def __init__(
@@ -43,10 +42,12 @@ class Inversion(Reference):
     ) -> None:
         super().__init__(image, "image=FILE, or objective.inversion.image=FILE")
         if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1):
-            raise UserError(f"objective.inversion.window={window}: rows and columns, 1 or more, or null for all")
+            raise UserError(
+                f"objective.inversion.window={window} must be a number of rows and columns, 1 or more, or null"
+            )
         if channels is not None and not _is_range(channels):
             raise UserError(
-                f"objective.inversion.channels={channels}: the first and the one after the last, or null for all"
+                f"objective.inversion.channels={channels} must be the first channel and the one past the last, or null"
             )
         self.target, self.weight, self.window, self.channels = target, float(weight), window, channels
 
@@ -55,7 +56,7 @@ class Inversion(Reference):
         return -weighted(self.target, distances)
 
     def errors(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """The normalized error ||(Phi(x) - Phi_0) M|| / ||Phi_0 M|| of each unit, (n, units): Table 5's."""
+        """The normalized error ||(Phi(x) - Phi_0) M|| / ||Phi_0 M|| of each unit, (n, units), as in Table 5."""
         return torch.stack([self._distance(unit, seen).sqrt() for unit in self.target.units], 1)
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -71,12 +72,12 @@ class Inversion(Reference):
                 has = activation.shape[1]
                 raise UserError(f"objective.inversion.channels={list(self.channels)}: {unit.layer} has {has} channels")
             if not self._masked(unit, activation).any(1).all():
-                raise UserError(f"{unit.name} of the picture is all 0, which cannot be inverted; name more of it")
+                raise UserError(f"{unit.name} is all 0 for the picture and cannot be inverted; name more of the layer")
         return super().keep(seen)
 
     def _distance(self, unit: Unit, seen: Mapping[str, Tensor]) -> Tensor:
         got, wanted = (self._masked(unit, activations[unit.layer]) for activations in (seen, self.wanted))
-        if len(wanted) > 1:  # a picture for each image, which may have several views
+        if len(wanted) > 1:  # one picture per image, which may have several views
             wanted = wanted.repeat_interleave(len(got) // len(wanted), 0)
         return (got - wanted).square().sum(1) / wanted.square().sum(1).clamp_min(torch.finfo(wanted.dtype).tiny)
 

@@ -1,4 +1,4 @@
-"""Several images, each with an objective of its own."""
+"""Several images, each with its own objective."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from genviz.objectives.sum import Sum
 
 
 class PerImage(Objective):
-    """The objectives of a batch's images, in their order: each scores its share of what the classifier saw.
+    """The objectives of a batch's images, in order; each scores its share of the activations.
 
     Args:
-        parts: one for each image, or for as many images each; they may want different layers.
+        parts: one per image, or per equal share of the images; they may read different layers.
 
     Attributes:
-        scores: each image's by the names of its objective's parts, as in `Sum`.
+        scores: the images' scores by the names of their objectives' parts, as in `Sum`.
     """
 
     def __init__(self, parts: Sequence[Objective]) -> None:

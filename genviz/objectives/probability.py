@@ -15,10 +15,10 @@ from genviz.targets.responses import weighted
 class Probability(Objective):
     """sum_t w_t softmax(scores)_t (Gerretsen & Grinsztajn, section 2.2 and Figure 2).
 
-    There to show that it fails: the probability rises most easily by pushing the other classes down.
+    Included to show that it fails: the probability rises most easily by pushing the other classes down.
 
     Raises:
-        UserError: the target names something else than classes.
+        UserError: the target names something other than classes.
     """
 
     ranked = True
@@ -27,7 +27,7 @@ class Probability(Objective):
         super().__init__()
         self.weight = float(weight)
         if any(unit.kind != "class" for unit in target.units):
-            raise UserError(f"objective=probability takes classes, class:harmonica for instance, not {target}")
+            raise UserError(f"objective=probability takes classes, such as class:harmonica, not {target}")
         self.target = target
 
     @property

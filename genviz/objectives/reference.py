@@ -1,4 +1,4 @@
-"""What an objective remembers of a picture."""
+"""Objectives that compare with a reference picture."""
 
 from __future__ import annotations
 
@@ -16,34 +16,36 @@ from genviz.targets.grammar import Target
 
 
 class Remembering(Objective, ABC):
-    """An objective that compares what is seen with what it remembers of each layer, ``wanted``."""
+    """An objective that compares activations with stored ones, ``wanted``, by layer."""
 
     def __init__(self) -> None:
         super().__init__()
         self.wanted: dict[str, Tensor] = {}
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Remembering:
-        self.wanted = {layer: fn(value) for layer, value in self.wanted.items()}  # to another device, with the rest
+        self.wanted = {layer: fn(value) for layer, value in self.wanted.items()}  # moves to a device with the module
         super()._apply(fn, recurse)
         return self
 
 
 class Reference(Remembering, ABC):
-    """An objective that compares what is seen with what the classifier sees in a picture.
+    """An objective that compares activations with those for a picture.
 
     Args:
         image: the picture's file, of any size and mode; or RGB in [0, 1], (1, 3, h, w).
-        setting: what the command line calls it, for the one who forgot it.
+        setting: its name on the command line, for the error message.
     """
 
     target: Target
-    """The layers that are compared, or parts of them."""
+    """The layers to compare, or parts of them."""
 
     def __init__(self, image: str | Tensor | None, setting: str = "image=FILE") -> None:
         super().__init__()
         if isinstance(image, Tensor):
             if image.ndim != 4 or image.shape[1] != 3 or not image.is_floating_point():
-                raise UserError(f"a picture is RGB in [0, 1], (1, 3, h, w), not {tuple(image.shape)}, {image.dtype}")
+                raise UserError(
+                    f"a picture must be RGB in [0, 1], (1, 3, h, w), not {tuple(image.shape)}, {image.dtype}"
+                )
             self.picture = image
         elif image and isinstance(image, str):
             self.picture = read_upright(Path(image).expanduser())
@@ -62,25 +64,25 @@ class Reference(Remembering, ABC):
             self.wanted = self.keep(see(classifier, picture, self.layers))
 
     def fit(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The size in which a classifier that does not resize shall see the picture, beside images of ``size``."""
+        """The picture's size for a classifier that does not resize, given images of ``size``."""
         return size
 
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What is kept of what the classifier sees in the picture."""
+        """What to store of the picture's activations."""
         return dict(seen)
 
 
 def see(classifier: Classifier, picture: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
-    """What ``classifier`` sees in a picture (1, 3, h, w).
+    """The activations of ``layers`` for a picture (1, 3, h, w).
 
     Raises:
-        UserError: it cannot look at one of this size.
+        UserError: the classifier cannot take one of this size.
     """
     try:
         return classifier(picture, layers)
     except RuntimeError as error:
         rows, columns = picture.shape[2:]
         raise UserError(
-            f"the classifier cannot look at the picture in {rows} x {columns} pixels ({str(error)[:80]}); "
-            "give a larger one, or classifier.resize=true"
+            f"the classifier cannot take the picture at {rows} x {columns} pixels ({str(error)[:80]}); "
+            "give a larger one, or set classifier.resize=true"
         ) from error

@@ -1,4 +1,4 @@
-"""DeepDream's objective: whatever is there, more of it."""
+"""DeepDream's objective: more of whatever is there."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from genviz.targets.responses import select, weighted
 
 
 class SquaredActivation(Objective):
-    """sum_t w_t mean f_t^2 over all that a unit of the target computes (Mordvintsev et al. 2015; Kocur 2021).
+    """sum_t w_t mean f_t^2 over the activations of each of the target's units (Mordvintsev et al. 2015; Kocur 2021).
 
-    Its gradient at the layer is the activation itself, which is how DeepDream's code has it. A mean over positions, so
-    that its size does not depend on the picture's.
+    Up to a factor, the gradient at the layer is the activation itself, as in DeepDream's code. The mean over positions
+    makes the score independent of the picture's size.
 
     Args:
         target: layers, filters, neurons or classes.
-        outline: of the classifier.
-        weight: of the score beside other objectives'.
+        outline: the classifier's.
+        weight: of the score in a sum of objectives.
     """
 
     def __init__(self, target: Target, outline: Outline | None = None, *, weight: float = 1.0) -> None:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""The style of a picture: which features go together, wherever they are."""
+"""The style of a picture: which features occur together, wherever they are."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from genviz.targets.responses import weighted
 class Style(Reference):
     """-sum_l w_l 1 / (4 N_l^2 M_l^2) ||X^l X^l^T - S^l S^l^T||^2, times beta (Gerretsen & Grinsztajn, Eq. 4).
 
-    N_l features at M_l positions (Gatys et al. 2015). By itself it is texture synthesis (Kocur 2021). The style's
+    N_l features at M_l positions (Gatys et al. 2015). By itself it is texture synthesis (Kocur 2021). The style
     picture may have another shape: each Gram matrix is divided by its own number of positions.
 
     Args:
-        target: the layers l, each with its weight w_l.
-        outline: of the classifier.
+        target: the layers l with their weights w_l.
+        outline: the classifier's.
         image: the file of the picture s.
-        at: other layers than the target's, ``layer:relu1_1+relu2_1@0.7``.
+        at: layers instead of the target's, ``layer:relu1_1+relu2_1@0.7``.
         weight: beta.
-        relative: divide each layer's loss by ||S^l S^l^T||^2 in place of the factor 4 N^2 M^2, so that layers count
-            alike in networks whose activations nobody has scaled to a mean of 1, as Gatys et al. did.
+        relative: divide each layer's loss by ||S^l S^l^T||^2 instead of 4 N^2 M^2, so that layers count equally in
+            networks whose activations are not scaled to a mean of 1, as Gatys et al. did.
 
     Raises:
-        UserError: something else than layers with positions is named.
+        UserError: something other than layers with positions is named.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Style(Reference):
         shapes = {layer.name: layer.shape for layer in outline.layers}
         for unit in self.target.units:
             if unit.kind != "layer" or len(shapes[unit.layer]) < 2:
-                raise UserError(f"a style is of convolutional layers, layer:relu1_1 for instance, not of {unit.name}")
+                raise UserError(f"a style needs convolutional layers, such as layer:relu1_1, not {unit.name}")
 
     def fit(self, size: tuple[int, int]) -> tuple[int, int]:
         """The picture's own shape, with as many pixels as the images have."""
@@ -75,6 +75,6 @@ class Style(Reference):
 
 
 def gram(activation: Tensor) -> Tensor:
-    """A A^T / M of the features A (n, c, ...) at M positions, (n, c, c)."""
+    """The Gram matrix A A^T / M, (n, c, c), of features A (n, c, ...) at M positions."""
     features = activation.flatten(2)
     return features @ features.mT / features.shape[2]

@@ -1,4 +1,4 @@
-"""Several objectives at once."""
+"""A weighted sum of objectives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Sum(Objective):
     """sum_i w_i s_i of the ``parts``' scores s and weights w, as Gatys et al. (2015) add content and style.
 
     Attributes:
-        scores: each part's, weighted, (n,), as they were last computed.
+        scores: each part's last score, weighted, (n,).
     """
 
     def __init__(self, parts: Mapping[str, Objective]) -> None:

@@ -1,4 +1,4 @@
-"""Gradient steps of one length."""
+"""Gradient steps of fixed length."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from genviz.errors import UserError
 
 
 class NormalizedAscent(Optimizer):
-    """x <- x - lr g / mean |g|, of each image by itself: DeepDream's step (Mordvintsev et al. 2015; Kocur's lecture).
+    """x <- x - lr g / mean |g|, for each image separately: DeepDream's step (Mordvintsev et al. 2015; Kocur's lecture).
 
-    Ascent of the score, as the loss is its negative.
+    Ascent on the score, since the loss is its negative.
 
     Args:
-        params: each (n, ...), n images.
-        lr: the mean change of a number in a step; 1.5 of 255 in DeepDream.
+        params: each (n, ...), for n images.
+        lr: mean absolute change of a value per step; 1.5 of 255 in DeepDream.
     """
 
     def __init__(self, params: Iterable[nn.Parameter], lr: float = 1.5) -> None:
         if not lr > 0:
-            raise UserError(f"lr={lr} is above 0")
+            raise UserError(f"lr={lr} must be above 0")
         super().__init__(params, {"lr": float(lr)})
 
     @torch.no_grad()

@@ -19,15 +19,15 @@ class PreImage(Optimizer):
         mu <- rho mu - g / (1 / eta + sqrt G)
         x <- P(x + mu)
 
-    P rescales each pixel's colour vector to a length of B+ at most. The paper's energies are divided by h w, and its
-    code multiplies eta by h w in turn; so does this one.
+    P rescales each pixel's colour vector to a length of at most B+. The paper's energies are divided by h w, and its
+    code multiplies eta by h w; so does this one.
 
     Args:
         params: images x (n, 3, h, w), in 0-255 minus the mean colour.
-        lr: eta_0 before it is multiplied by h w; 0.01 B^2 / alpha in the paper.
-        rho: of both memories.
+        lr: eta_0, before the multiplication by h w; 0.01 B^2 / alpha in the paper.
+        rho: decay of both memories.
         bound: B+; None for no projection.
-        until: the step from which on the rate is a tenth and the momentum begins anew, as in the second stage of the
+        until: the step at which the rate drops to a tenth and the momentum restarts, as in the second stage of the
             paper's code; None for never.
     """
 
@@ -40,9 +40,9 @@ class PreImage(Optimizer):
         until: int | None = None,
     ) -> None:
         if not lr > 0 or not 0 <= rho < 1 or not (bound is None or bound > 0):
-            raise UserError(f"lr={lr} and bound={bound} are above 0, rho={rho} from 0 up to 1")
+            raise UserError(f"lr={lr} and bound={bound} must be above 0, and rho={rho} at least 0 and below 1")
         if until is not None and (not isinstance(until, int) or isinstance(until, bool) or until < 0):
-            raise UserError(f"until={until} is no whole number of steps, nor null for never")
+            raise UserError(f"until={until} must be a whole number of steps, or null for never")
         super().__init__(params, {"lr": float(lr), "rho": float(rho), "bound": bound, "until": until})
 
     @torch.no_grad()
@@ -73,7 +73,7 @@ class PreImage(Optimizer):
         state["momentum"].mul_(rho).sub_(gradient / (1 / rate + state["squares"].sqrt()))
         x.add_(state["momentum"])
         if group["bound"] is not None and _is_image(x):
-            lengths = x.square().sum(1, keepdim=True).sqrt()  # forty times as fast as torch's norm along it, on a CPU
+            lengths = x.square().sum(1, keepdim=True).sqrt()  # on a CPU, forty times as fast as torch's norm
             x.mul_((group["bound"] / lengths.clamp_min(1e-12)).clamp_max(1))
 
 

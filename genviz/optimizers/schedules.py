@@ -1,4 +1,4 @@
-"""How a learning rate goes over a training."""
+"""Learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def cosine(updates: int, warm_up: int) -> Callable[[int], float]:
-    """The learning rate's share at an update: a rise over ``warm_up`` of the ``updates``, then half a cosine's fall."""
+    """Learning-rate factor at an update: a linear rise over ``warm_up`` updates, times a half-cosine decay to 0.002."""
 
     def share(update: int) -> float:
         rise = min(1.0, (update + 1) / max(1, warm_up))
@@ -17,7 +17,7 @@ def cosine(updates: int, warm_up: int) -> Callable[[int], float]:
 
 
 def falling(updates: int, end: float, rise: int = 0) -> Callable[[int], float]:
-    """The learning rate's share at an update: up to 1 over ``rise`` of them, then down to ``end``, by half a cosine."""
+    """Learning-rate factor at an update: a linear rise over ``rise`` updates, then a half-cosine decay to ``end``."""
 
     def share(update: int) -> float:
         if update < rise:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from genviz.errors import UserError
 from genviz.files import prepare_folder

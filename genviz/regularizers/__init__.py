@@ -1,4 +1,4 @@
-"""What natural images do not have, each a penalty for every image.
+"""Regularizers: penalties, per image, on what natural images do not have.
 
-To add one: a file here with a ``Regularizer``, and a YAML of the same name in ``configs/regularizer/``.
+To add one: a file here with a ``Regularizer``, a YAML of the same name in ``configs/regularizer/``, and a test.
 """

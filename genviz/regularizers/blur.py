@@ -1,4 +1,4 @@
-"""What a Gaussian blur takes away."""
+"""Penalty on what a Gaussian blur removes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from genviz.interfaces import Regularizer, Sample
 
 
 class Blur(Regularizer):
-    """The mean squared difference of the image and its Gaussian blur, RGB in [0, 1].
+    """The mean squared difference between the image and its Gaussian blur, RGB in [0, 1].
 
-    Yosinski et al. (2015) blur the image every few steps; as a penalty (Olah et al. 2017) it is the same pull, whatever
+    Yosinski et al. (2015) blur the image every few steps; as a penalty (Olah et al. 2017) the pull does not depend on
     the optimizer.
 
     Args:
@@ -23,7 +23,7 @@ class Blur(Regularizer):
     def __init__(self, *, weight: float, sigma: float = 1.0) -> None:
         super().__init__()
         if not sigma > 0:
-            raise UserError(f"sigma={sigma} of a blur is above 0")
+            raise UserError(f"blur: sigma={sigma} must be above 0")
         self.weight, self.sigma = float(weight), float(sigma)
 
     def forward(self, sample: Sample) -> Tensor:

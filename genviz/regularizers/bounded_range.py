@@ -1,4 +1,4 @@
-"""The soft bound on the length of a pixel's colour vector."""
+"""Soft bound on the length of each pixel's colour vector."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from genviz.interfaces import Regularizer, Sample
 class BoundedRange(Regularizer):
     """N_alpha(x) = 1 / (h w B^alpha) sum_uv (sum_k x_uvk^2)^(alpha / 2) (Mahendran & Vedaldi 2016, Eq. 5).
 
-    x is the image in 0-255 minus the mean colour. About 1 for a natural image. The hard bound of Eq. 6 is the
-    optimizer's: `genviz.optimizers.pre_image.PreImage` projects.
+    x is the image in 0-255 minus the mean colour. About 1 for a natural image. The hard bound of Eq. 6 is left to the
+    optimizer: `genviz.optimizers.pre_image.PreImage` projects.
 
     Args:
         weight: 1 in the paper.
@@ -24,7 +24,7 @@ class BoundedRange(Regularizer):
     def __init__(self, *, weight: float = 1.0, alpha: float = 6.0, bound: float = 80.0) -> None:
         super().__init__()
         if not alpha >= 2 or not bound > 0:
-            raise UserError(f"bounded_range: alpha={alpha} is 2 or more, bound={bound} above 0")
+            raise UserError(f"bounded_range: alpha={alpha} must be 2 or more, and bound={bound} above 0")
         self.weight, self.alpha, self.bound = float(weight), float(alpha), float(bound)
 
     def forward(self, sample: Sample) -> Tensor:

@@ -1,4 +1,4 @@
-"""The differences between a pixel and its eight neighbours."""
+"""Differences between each pixel and its eight neighbours."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from genviz.interfaces import Regularizer, Sample
 
 
 class DifferenceNorm(Regularizer):
-    """sum_d ||x - x_d||, x_d the image moved by a pixel: across, down, and along both diagonals.
+    """sum_d ||x - x_d||, x_d the image shifted by a pixel: across, down, and along both diagonals.
 
-    l2 norms over all colours and pixels, of RGB in ImageNet's standard deviations: the total variation of DeepInversion
-    (Yin et al. 2020) and of VITAL (Görgün et al. 2025), as their code has it. It is of the image as it is, not as the
-    transforms move it.
+    l2 norms over all channels and pixels, of RGB in ImageNet's standard deviations: the total variation in the code of
+    DeepInversion (Yin et al. 2020) and VITAL (Görgün et al. 2025). Taken of the image itself, before any transform.
     """
 
     def __init__(self, *, weight: float) -> None:

@@ -1,4 +1,4 @@
-"""The image's own size."""
+"""A norm of the image."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from genviz.interfaces import Regularizer, Sample
 class ImageNorm(Regularizer):
     """(1 / (3 h w) sum |x|^p)^(1 / p) / 128, with x the image in 0-255 minus the mean colour.
 
-    l2 (Simonyan et al. 2014, section 2) and l6 (Gerretsen & Grinsztajn, section 2.2), each a mean, so that its weight
-    holds at any image size.
+    l2 (Simonyan et al. 2014, section 2) or l6 (Gerretsen & Grinsztajn, section 2.2), as a mean, so that the weight does
+    not depend on the image size.
 
     Args:
         weight: of the penalty.
@@ -23,7 +23,7 @@ class ImageNorm(Regularizer):
     def __init__(self, *, weight: float, order: float) -> None:
         super().__init__()
         if not order >= 1:
-            raise UserError(f"order={order}: a norm's order is 1 or more")
+            raise UserError(f"image_norm: order={order} must be 1 or more")
         self.weight, self.order = float(weight), float(order)
 
     def forward(self, sample: Sample) -> Tensor:

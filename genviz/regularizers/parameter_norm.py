@@ -1,4 +1,4 @@
-"""A norm of some of the generator's own parameters."""
+"""A norm of some of the generator's parameters."""
 
 from __future__ import annotations
 

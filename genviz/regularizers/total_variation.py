@@ -1,4 +1,4 @@
-"""The differences between neighbouring pixels."""
+"""Differences between neighbouring pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genviz.interfaces import Regularizer, Sample
 class TotalVariation(Regularizer):
     """(sum |x[i+1, j] - x[i, j]| + sum |x[i, j+1] - x[i, j]|) / (h w), over the three channels of RGB in [0, 1].
 
-    Anisotropic total variation (Rudin et al. 1992), a pixel's mean, so that its weight holds at any image size.
+    Anisotropic total variation (Rudin et al. 1992) per pixel, so that the weight does not depend on the image size.
     """
 
     def __init__(self, *, weight: float) -> None:

@@ -1,4 +1,4 @@
-"""The length of the gradient at each pixel, to a power."""
+"""The length of the gradient at each pixel, raised to a power."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class TotalVariationBeta(Regularizer):
     Args:
         weight: 1 in the paper.
         beta: 2 in the paper's section 3.3.
-        slope: V, the typical length of the gradient; 80 / 6.5 in the paper.
+        slope: V, the typical gradient length; 80 / 6.5 in the paper.
     """
 
     def __init__(self, *, weight: float = 1.0, beta: float = 2.0, slope: float = 80 / 6.5) -> None:
         super().__init__()
         if not beta > 0 or not slope > 0:
-            raise UserError(f"total_variation_beta: beta={beta} and slope={slope} are above 0")
+            raise UserError(f"total_variation_beta: beta={beta} and slope={slope} must be above 0")
         self.weight, self.beta, self.slope = float(weight), float(beta), float(slope)
 
     def forward(self, sample: Sample) -> Tensor:
         x = centred(sample.images) / self.slope
         across, down = F.pad(x.diff(dim=3), (0, 1)), F.pad(x.diff(dim=2), (0, 0, 0, 1))
         squared = across.square() + down.square()
-        if self.beta != 2:  # a power below 1 has no slope at 0
+        if self.beta != 2:  # a power below 1 has no finite slope at 0
             squared = squared.clamp_min(torch.finfo(squared.dtype).tiny ** 0.25).pow(self.beta / 2)
         return squared.sum((1, 2, 3)) / (x.shape[2] * x.shape[3])

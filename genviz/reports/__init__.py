@@ -1,1 +1,1 @@
-"""Pages on what was found."""
+"""Reports as HTML pages, from Jinja2 templates."""

@@ -1,1 +1,1 @@
-"""What should fire: the grammar of a target, the names in it, and what the units of one answer."""
+"""Targets, which say what should fire: their grammar, the names in it, and the responses of their units."""

@@ -1,4 +1,4 @@
-"""What should fire: one string, ``class:ostrich@0.7+bullfrog@0.3``, to the units of a classifier.
+"""What should fire: parsing a string, ``class:ostrich@0.7+bullfrog@0.3``, into a classifier's units.
 
     target = piece *("+" piece)
     piece  = [kind ":" [layer ":"]] unit ["@" weight]
@@ -10,9 +10,9 @@
 
     filter:fire8:top5:harmonica     the five filters of a layer that contribute most to a class; ``bottom5``: least
 
-A piece without a kind takes the kind and the layer before it: ``filter:relu5_1:3+7+12``. A group's or a mixture's
-activation is the weighted sum of its units' (Despraz et al. 2017, sections 5.3 and 5.4). Which filters contribute is
-for `genviz.analysis.contributions` to find; `genviz.targets.selections` puts them in that piece's place before
+A piece without a kind takes the kind and layer of the piece before it: ``filter:relu5_1:3+7+12``. The activation of a
+group or mixture is the weighted sum of its units' (Despraz et al. 2017, sections 5.3 and 5.4). For ``top5``,
+`genviz.analysis.contributions` finds the filters, and `genviz.targets.selections` puts them into the string before
 `parse_target` reads it. Nothing here needs quotes in a shell or in Hydra.
 """
 
@@ -36,7 +36,7 @@ EXAMPLES = (
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SELECTION = re.compile(r"(top|bottom)(\d*)(?::(.*))?", re.IGNORECASE | re.ASCII | re.DOTALL)
-"""Filters by what they contribute to a class: ``top5:harmonica``; `genviz.targets.selections`."""
+"""Filters by their contribution to a class: ``top5:harmonica``; see `genviz.targets.selections`."""
 
 _STRANGE = re.compile(r"[^\w \-'’.:+@/&()]")
 _WEIGHT = re.compile(r"-?(\d+\.?\d*|\.\d+)(e-?\d+)?", re.IGNORECASE | re.ASCII)
@@ -58,18 +58,25 @@ class Unit:
 
     @property
     def prefix(self) -> str:
-        """What stands before the piece: ``class:``, ``filter:relu5_1:``."""
+        """The text before the piece: ``class:``, ``filter:relu5_1:``."""
         return f"{self.kind}:{self.layer}:" if self.kind in ("filter", "neuron") else f"{self.kind}:"
 
     @property
     def name(self) -> str:
-        """The unit alone, without its weight: ``class:harmonica``."""
+        """The unit without its weight: ``class:harmonica``."""
         return self.prefix + self.piece
 
 
 @dataclass(frozen=True)
 class Target:
-    """The units that should fire, each with its weight."""
+    """The units that should fire, each with its weight.
+
+    >>> import genviz
+    >>> outline = genviz.load_classifier("small").outline
+    >>> target = genviz.parse_target("class:ostrich@0.7+bullfrog@0.3", outline.labels, outline.layers)
+    >>> [(unit.name, unit.weight) for unit in target.units]
+    [('class:ostrich', 0.7), ('class:bullfrog', 0.3)]
+    """
 
     units: tuple[Unit, ...]
 
@@ -89,7 +96,7 @@ class Target:
 
     @property
     def folder(self) -> str:
-        """The target as the name of a folder, the same for every spelling of it: ``class-harmonica``."""
+        """The target as a folder name, the same for every spelling of it: ``class-harmonica``."""
         name = re.sub(r"[^\w+@.]", "-", str(self))
         whole = name.encode()
         if len(whole) <= _LONGEST_FOLDER:
@@ -99,20 +106,20 @@ class Target:
 
 
 def check_spelling(text: object) -> str:
-    """Return ``text`` if it could be a target; no network is needed to tell.
+    """Return ``text`` if it could be a target for some network.
 
     Raises:
-        UserError: it is no string, is empty, or holds a character that no target holds.
+        UserError: it is not a string, is empty, or has a character that no target has.
     """
     if not isinstance(text, str):
         hint = f"; class number {text} is class:{text}" if isinstance(text, int) and not isinstance(text, bool) else ""
-        raise UserError(f"target={text!r} is no target{hint}; such as {EXAMPLES}")
+        raise UserError(f"target={text!r} is not a target{hint}; examples: {EXAMPLES}")
     if not text.strip():
-        raise UserError(f"the target is empty; such as {EXAMPLES}")
+        raise UserError(f"the target is empty; examples: {EXAMPLES}")
     if "," in text:
-        raise UserError(f"target {text!r} holds ','; several are targets={text}")
+        raise UserError(f"target {text!r} contains ','; for several use targets={text}")
     if strange := _STRANGE.search(text):
-        raise UserError(f"target {text!r} holds {strange.group()!r}, which no target does; such as {EXAMPLES}")
+        raise UserError(f"target {text!r} contains {strange.group()!r}, which is not allowed; examples: {EXAMPLES}")
     return text
 
 
@@ -121,12 +128,19 @@ def parse_target(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> T
 
     Raises:
         UserError: the string is malformed, or names what the classifier does not have.
+
+    >>> import genviz
+    >>> outline = genviz.load_classifier("small").outline
+    >>> str(genviz.parse_target("class:593", outline.labels, outline.layers))
+    'class:harmonica'
     """
     units: list[Unit] = []
     for piece in check_spelling(text).split("+"):
         unit = _parse_piece(piece.strip(), text, units[-1] if units else None, labels, layers)
         if any((unit.kind, unit.layer, unit.index) == (other.kind, other.layer, other.index) for other in units):
-            raise UserError(f"target {text!r} names {unit.name} twice; give it one weight, {unit.piece}@2 for instance")
+            raise UserError(
+                f"target {text!r} names {unit.name} twice; give it a weight instead, such as {unit.piece}@2"
+            )
         units.append(unit)
     if all(unit.weight < 0 for unit in units):
         raise UserError(f"target {text!r} has no unit that should fire; give one of them a weight above 0")
@@ -151,11 +165,11 @@ def _parse_piece(piece: str, text: str, before: Unit | None, labels: Sequence[st
     elif colon:
         raise UserError(f"target {text!r}: no kind is called '{first}'; the kinds are class, filter, neuron and layer")
     else:
-        raise UserError(f"target {text!r} does not say a kind: class:{body}, or {EXAMPLES}")
+        raise UserError(f"target {text!r} has no kind; write class:{body}, or {EXAMPLES}")
     weight = parse_weight(weight_text, text) if at else 1.0
     unit = unit.strip()
     if not unit:
-        raise UserError(f"target {text!r}: a piece is empty; such as {_example(kind)}")
+        raise UserError(f"target {text!r}: a piece is empty; example: {_example(kind)}")
     if kind == "class":
         index = find_class(unit, labels)
         return Unit(kind, SCORES, (index,), weight, _class_piece(index, labels))
@@ -177,16 +191,16 @@ def _example(kind: Kind) -> str:
 
 
 def parse_weight(weight: str, text: str) -> float:
-    """The number behind a piece's ``@``, in the target ``text``.
+    """The number after a piece's ``@``, in the target ``text``.
 
     Raises:
-        UserError: it is none, or is 0 or infinite.
+        UserError: it is not a number, or is 0 or infinite.
     """
     if not _WEIGHT.fullmatch(weight.strip()):
-        raise UserError(f"target {text!r}: '@{weight}' is no weight; write a number, class:ostrich@0.7 for instance")
+        raise UserError(f"target {text!r}: '@{weight}' is not a weight; write a number, such as class:ostrich@0.7")
     value = float(weight)
     if value == 0 or not math.isfinite(value):
-        raise UserError(f"target {text!r}: a weight is a finite number other than 0, not {weight}")
+        raise UserError(f"target {text!r}: a weight must be a finite number other than 0, not {weight}")
     return value
 
 
@@ -196,21 +210,21 @@ def _parse_index(kind: Kind, unit: str, layer: Layer, text: str) -> tuple[int, .
     numbers = [number.strip() for number in unit.split(":")]
     if kind == "filter" and SELECTION.fullmatch(unit):
         raise UserError(
-            f"target {text!r}: '{unit}' is for a training to find; here name filters, filter:{layer.name}:3+7"
+            f"target {text!r}: '{unit}' is only found during training; here name the filters, filter:{layer.name}:3+7"
         )
     if len(numbers) != len(shape) or not all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers):
         wanted = f"{kind}:{layer.name}:" + ":".join(axis.upper() for axis in axes)
-        raise UserError(f"target {text!r}: '{unit}' is no {kind} of {layer.name}; write {wanted}, whole numbers")
+        raise UserError(f"target {text!r}: '{unit}' is not a {kind} of {layer.name}; write {wanted}, in whole numbers")
     for axis, number, size in zip(axes, numbers, shape, strict=True):
         if int(number) >= size:
             raise UserError(
-                f"target {text!r}: {layer.name} has {size} {axis}s, numbered 0 to {size - 1}, and no {axis} {number}"
+                f"target {text!r}: {layer.name} has {size} {axis}s, numbered 0 to {size - 1}, but no {axis} {number}"
             )
     return tuple(map(int, numbers))
 
 
 def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
-    """The layer that is called ``name``, by either of its names.
+    """The layer called ``name``, by either of its names.
 
     Raises:
         UserError: there is none.
@@ -222,12 +236,12 @@ def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
     raise UserError(
         f"no layer is called '{name}'"
         + (f"; nearest: {', '.join(likely)}" if likely else "")
-        + "; all of them: genviz layers CLASSIFIER"
+        + "; genviz layers CLASSIFIER lists them all"
     )
 
 
 def _class_piece(index: int, labels: Sequence[str]) -> str:
-    """The label as it is written in a target, or the number where the label would mean another class too."""
+    """The label as written in a target, or the number if the label is ambiguous."""
     piece = re.sub(r"[^\w]+", "-", re.sub(r"['’]", "", labels[index].casefold())).strip("-")
     unique = sum(slug(label) == slug(piece) for label in labels) == 1
     return piece if piece and unique and not piece.isdigit() and "_" not in piece else str(index)

@@ -1,4 +1,4 @@
-"""Finding a class, a layer or any other name as a person writes it."""
+"""Finding classes, layers and other names as people write them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def nearest(name: str, names: Sequence[str], count: int = 5) -> list[str]:
 
 
 def find_class(name: str, labels: Sequence[str]) -> int:
-    """The index of the class that ``name`` means, a label or a number.
+    """The index of the class that ``name``, a label or a number, stands for.
 
     Raises:
-        UserError: no class or more than one is called so.
+        UserError: no class, or more than one, has that name.
     """
     if name.isascii() and name.isdigit():
         index = int(name)
@@ -44,8 +44,8 @@ def find_class(name: str, labels: Sequence[str]) -> int:
         return found[0]
     if found:
         candidates = ", ".join(f"class:{index} ({labels[index]})" for index in found)
-        raise UserError(f"'{name}' is the name of {len(found)} classes; say which by number: {candidates}")
+        raise UserError(f"'{name}' is the name of {len(found)} classes; choose one by number: {candidates}")
     likely = ", ".join(f"{label} (class:{labels.index(label)})" for label in nearest(name, labels))
     raise UserError(
-        f"no class is called '{name}'" + (f"; nearest: {likely}" if likely else "") + "; all of them: genviz labels"
+        f"no class is called '{name}'" + (f"; nearest: {likely}" if likely else "") + "; genviz labels lists them all"
     )

@@ -1,16 +1,16 @@
-"""Many targets: one string, ``class:0-99``, to a list of them.
+"""Many targets: parsing a string, ``class:0-99``, into a list of targets.
 
     targets = entry *("," entry)
     entry   = "all" | target | selection | file
 
     class:all   class:0-99               all classes, or some by their numbers
     filter:fire8:all   filter:fire8:0-7  the filters of a layer
-    filter:fire8:top9:harmonica          the filters that contribute most to a class, each by itself
+    filter:fire8:top9:harmonica          the filters that contribute most to a class, one target each
     layer:all                            all layers
     class:harmonica   class:tench+zebra  a target, as in ``target=``
-    classes.txt                          a file with an entry a line; what follows a # is not read
+    classes.txt                          a file with one entry per line; # starts a comment
 
-``all`` alone is ``class:all``. A target that is named twice is made once.
+``all`` alone is ``class:all``. A target that occurs twice is made once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from genviz.interfaces import Layer
 from genviz.targets.grammar import Target, find_layer, parse_target
 from genviz.targets.selections import find_selections
 
-EXAMPLES = "class:all, class:0-99, filter:fire8:all, class:harmonica,class:zebra, or a file with a target a line"
+EXAMPLES = "class:all, class:0-99, filter:fire8:all, class:harmonica,class:zebra, or a file with one target per line"
 Choose = Callable[[str], list[str]]
 """Turns ``filter:fire8:top9:harmonica`` into targets."""
 
@@ -35,14 +35,14 @@ def parse_targets(text: str, labels: Sequence[str], layers: Sequence[Layer], cho
     """Read the string ``text``, for a classifier with these ``labels`` and ``layers``.
 
     Args:
-        choose: what an entry means that names filters by what they contribute.
+        choose: resolves entries that name filters by their contribution.
 
     Raises:
         UserError: an entry is malformed, names what the classifier does not have, or is a file that cannot be read.
     """
     entries = _entries(text, depth=0)
     if not entries:
-        raise UserError(f"targets={text} names no target; such as {EXAMPLES}")
+        raise UserError(f"targets={text} names no target; examples: {EXAMPLES}")
     found: dict[str, Target] = {}
     for entry, where in entries:
         try:
@@ -55,7 +55,7 @@ def parse_targets(text: str, labels: Sequence[str], layers: Sequence[Layer], cho
 
 
 def _entries(text: str, depth: int) -> list[tuple[str, str]]:
-    """Each entry, those of files in the place of the files, and where it stands for an error's sake."""
+    """The entries, with each file replaced by its own, and where each was found, for error messages."""
     entries = []
     for part in text.split(","):
         entry = part.strip()
@@ -67,7 +67,7 @@ def _entries(text: str, depth: int) -> list[tuple[str, str]]:
                 except UserError as error:
                     raise UserError(f"{where}{error}") from None
         elif entry and ":" not in entry and entry != "all":
-            raise UserError(f"'{entry}' in a file names no target; such as {EXAMPLES.partition(', or')[0]}")
+            raise UserError(f"'{entry}' in a file names no target; examples: {EXAMPLES.partition(', or')[0]}")
         elif entry:
             entries.append((entry, ""))
     return entries
@@ -76,7 +76,7 @@ def _entries(text: str, depth: int) -> list[tuple[str, str]]:
 def _lines(name: str) -> list[str]:
     path = Path(name).expanduser()
     if not path.is_file():
-        raise UserError(f"targets={name}: there is no such file, and it names no target; such as {EXAMPLES}")
+        raise UserError(f"targets={name}: there is no such file, and it names no target; examples: {EXAMPLES}")
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -101,7 +101,7 @@ def _singles(entry: str, labels: Sequence[str], layers: Sequence[Layer]) -> list
 
 
 def _numbers(entry: str, selection: str, count: int, what: str) -> Sequence[int]:
-    """The numbers that ``all`` or a range means; none for anything else."""
+    """The numbers that ``all`` or a range stands for; none for anything else."""
     if selection == "all":
         return range(count)
     if not (given := _RANGE.fullmatch(selection)):
@@ -109,6 +109,6 @@ def _numbers(entry: str, selection: str, count: int, what: str) -> Sequence[int]
     first, last = int(given[1]), int(given[2])
     if not first <= last < count:
         raise UserError(
-            f"targets={entry}: there are {count} {what}, numbered 0 to {count - 1}; the smaller number first"
+            f"targets={entry}: there are {count} {what}, numbered 0 to {count - 1}; write the smaller number first"
         )
     return range(first, last + 1)

@@ -1,4 +1,4 @@
-"""How much the units of a target fire, and where they stand among the others of their layer."""
+"""The activations of a target's units, and their ranks within their layers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from genviz.targets.grammar import Kind, Target, Unit
 
 
 class Reading(NamedTuple):
-    """What a target's units do, one row an image."""
+    """The activations and ranks of a target's units, one row per image."""
 
     activations: Tensor
-    """(n, units), as the layers computed them."""
+    """(n, units), as computed by the layers."""
 
     ranks: Tensor
-    """(n, units): 1 is the strongest of its layer; equals rank behind each other's, so that a dead unit is the last."""
+    """(n, units): 1 is the strongest of its layer; ties take the last rank, so that a dead unit is last."""
 
 
 def responses(activation: Tensor, kind: Kind) -> Tensor:
@@ -41,21 +41,23 @@ def position(unit: Unit, activation: Tensor) -> int:
     column = 0
     for number, size in zip(unit.index, activation.shape[1:], strict=False):
         if number >= size:
-            raise UserError(f"{unit.name} is not there: in pictures of this size {unit.layer} has {size}, from 0 on")
+            raise UserError(
+                f"{unit.name} does not exist: for pictures of this size {unit.layer} has {size}, numbered from 0"
+            )
         column = column * size + number
     return column
 
 
 def select(unit: Unit, activation: Tensor) -> Tensor:
-    """All that ``unit`` names of a layer's activation (n, c, ...): a channel's positions, a layer; (n, numbers)."""
-    position(unit, activation)  # which is refused if it is not there
+    """The part of a layer's activation (n, c, ...) that ``unit`` names: a neuron, a channel, all; (n, values)."""
+    position(unit, activation)  # raises if it does not exist
     for place in unit.index:
         activation = activation[:, place]
     return activation.reshape(len(activation), -1)
 
 
 def read(target: Target, seen: Mapping[str, Tensor]) -> Reading:
-    """Read ``target``'s units from what the classifier saw."""
+    """Read ``target``'s units from the classifier's activations."""
     activations, ranks = [], []
     for unit in target.units:
         everything = responses(seen[unit.layer], unit.kind)

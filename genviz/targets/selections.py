@@ -1,7 +1,7 @@
-"""Filters that a target names by what they contribute to a class: ``filter:fire8:top5:harmonica``.
+"""Filters that a target names by their contribution to a class: ``filter:fire8:top5:harmonica``.
 
-This is about the text alone, and needs no network: what is to be found, whether a classifier can have it, and the text
-with what was found in its place. `genviz.analysis.contributions` finds it.
+This handles only the text and needs no network: which filters to find, whether a classifier can have them, and the
+text with the result put in. `genviz.analysis.contributions` finds them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _USUAL = re.compile(r"(conv|relu|fire)[\d_]+")
 
 
 class Selection(NamedTuple):
-    """Filters that a target names by what they contribute: ``filter:fire8:top5:harmonica``."""
+    """Filters that a target names by their contribution: ``filter:fire8:top5:harmonica``."""
 
     layer: str
     strongest: bool
-    """Those that contribute most; otherwise least."""
+    """Those that contribute most; if False, least."""
     filters: int
     """How many."""
     label: str
-    """The class, as it is written."""
+    """The class, as written."""
     text: str
     """The piece without its weight."""
 
@@ -44,10 +44,10 @@ class _Piece(NamedTuple):
 
 
 def find_selections(text: str) -> list[Selection]:
-    """The pieces of the target string ``text`` that choose filters by their contribution, in their order.
+    """The pieces of the target string ``text`` that name filters by their contribution, in order.
 
     Raises:
-        UserError: one does not say how many, or of which class.
+        UserError: one does not say how many, or for which class.
     """
     return [found for piece in _split(text) if (found := _selection(piece, text)) is not None]
 
@@ -64,30 +64,30 @@ def check_selections(text: str, outline: Outline) -> list[tuple[Layer, int]]:
         check_filters(layer, outline)
         if not 0 < selection.filters <= layer.shape[0]:
             raise UserError(
-                f"target {text!r}: {layer.name} has {layer.shape[0]} filters, not {selection.filters} to choose"
+                f"target {text!r}: {layer.name} has {layer.shape[0]} filters, not {selection.filters} to choose from"
             )
         found.append((layer, find_class(selection.label, outline.labels)))
     return found
 
 
 def check_filters(layer: Layer, outline: Outline) -> None:
-    """See that ``layer`` has filters that class scores are made of.
+    """Check that ``layer`` has filters that contribute to class scores.
 
     Raises:
         UserError: it comes after the features: its channels are the classes.
     """
     if layer not in _made_of(outline):
         raise UserError(
-            f"{layer.name} has no filters that a class is made of, its channels are the classes; "
-            f"name a layer before it, {usual_layer(outline).name} for instance"
+            f"{layer.name} has no filters that contribute to a class: its channels are the classes; "
+            f"name a layer before it, such as {usual_layer(outline).name}"
         )
 
 
 def usual_layer(outline: Outline) -> Layer:
-    """The last convolution, ReLU or fire module that still has positions; of other names, the last such layer.
+    """The last convolution, ReLU or fire module that has positions; if there is none, the last layer that has.
 
     Raises:
-        UserError: class scores are made of no layer that has a name.
+        UserError: there is no layer before the class scores.
     """
     known = _made_of(outline)
     late = known[len(known) // 2 :]  # ResNet's conv1 is its first
@@ -101,15 +101,15 @@ def usual_layer(outline: Outline) -> Layer:
 
 
 def _made_of(outline: Outline) -> tuple[Layer, ...]:
-    """The layers before the class scores' own."""
+    """The layers before the class scores."""
     modules = [layer.module for layer in outline.layers]
     return outline.layers[: modules.index(outline.head) if outline.head in modules else -1]
 
 
 def stand_in(text: str, outline: Outline) -> str:
-    """The target string ``text`` with a layer's first filters in the place of those that are still to be found.
+    """The target string ``text`` with a layer's first filters in place of those still to be found.
 
-    It parses where what is found will parse.
+    It parses if the final one will.
 
     Raises:
         UserError: the classifier has no such class or layer, or the layer has too few filters, or none.
@@ -118,17 +118,17 @@ def stand_in(text: str, outline: Outline) -> str:
     for (layer, _), selection in zip(check_selections(text, outline), find_selections(text), strict=True):
         end = begin + selection.filters
         found.append((layer.name, [channel % layer.shape[0] for channel in range(begin, end)]))
-        begin = end  # apart from one another, lest their weights cancel
+        begin = end  # no overlap, so that weights do not cancel
     return replace_selections(text, found)
 
 
 def replace_selections(text: str, found: Sequence[tuple[str, Sequence[int]]]) -> str:
-    """The target string ``text`` with a layer's filters in the place of each of its `find_selections`.
+    """The target string ``text`` with a layer's filters in place of each of its `find_selections`.
 
-    Each takes the weight of its selection; a filter that is named more than once has the sum of its weights.
+    Each filter takes the weight of its selection; the weights of a repeated filter add up.
 
     Raises:
-        UserError: nothing is left of it.
+        UserError: all weights cancel.
     """
     if not found:
         return text
@@ -140,12 +140,12 @@ def replace_selections(text: str, found: Sequence[tuple[str, Sequence[int]]]) ->
             layer, channels = next(left)
             names = [str(channel) for channel in channels]
         for name in names:
-            alone = 0 if piece.kind == "filter" else place + 1  # another kind's unit that is there twice is an error
+            alone = 0 if piece.kind == "filter" else place + 1  # for other kinds, repeated units are an error
             key = (f"{piece.kind}:{layer}".casefold(), name, alone)
             spelled.setdefault(key, _Piece(piece.kind, layer, name, "").text)
             weights[key] = round(weights.get(key, 0.0) + weight, 12)
     if not any(weights.values()):
-        raise UserError(f"target {text!r}: the weights of what it names cancel")
+        raise UserError(f"target {text!r}: its weights cancel")
     return "+".join(
         spelled[key] + ("" if weight == 1 else "@" + repr(weight).replace("e+", "e"))
         for key, weight in weights.items()
@@ -154,7 +154,7 @@ def replace_selections(text: str, found: Sequence[tuple[str, Sequence[int]]]) ->
 
 
 def _split(text: str) -> list[_Piece]:
-    """The pieces of ``text``, each with the kind and layer that it takes; what is wrong is left to `parse_target`."""
+    """The pieces of ``text``, each with its kind and layer filled in; errors are left to `parse_target`."""
     pieces: list[_Piece] = []
     for piece in check_spelling(text).split("+"):
         body, _, weight = piece.strip().partition("@")

@@ -18,12 +18,12 @@ from genviz.images.pictures import display, display_row, read_image
 from genviz.interfaces import SCORES, Objective
 from genviz.objectives.per_image import PerImage
 from genviz.optimizers.schedules import falling
-from genviz.training import build
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.callbacks.checkpoints import Checkpoints
 from genviz.training.callbacks.monitor import Monitor
 from genviz.training.callbacks.snapshots import Snapshots
 from genviz.training.checkpoint import Apart, AtomicCheckpointIO, BatchCheckpointIO
+from genviz.training.parts import Parts
 from genviz.training.run import Run
 from genviz.training.trainer import make_trainer
 from genviz.training.verdict import Verdict
@@ -46,6 +46,7 @@ class Batch:
         callbacks: more of them, called after ours.
         title: of the progress bar; None for the target, in a bar that stays.
         position: of the bar among those of other processes.
+        parts: that are coupled; None for the configured ones.
 
     Raises:
         UserError: a setting cannot work.
@@ -58,10 +59,12 @@ class Batch:
         callbacks: Sequence[pl.Callback] = (),
         title: str | None = None,
         position: int = 0,
+        parts: Parts | None = None,
     ) -> None:
         keep_freed_memory()
         self.runs, self.title, self.position = runs, title, position
         self.config, self.classifier = runs[0].config, runs[0].classifier
+        self.parts = parts or Parts(self.config)
         self.records = [{**run.record, "wandb_run_id": run.wandb_run_id} for run in runs]
         self.coupling = self._couple()
         self.monitor, self.snapshots, self._checkpoints = self._callbacks()
@@ -114,18 +117,18 @@ class Batch:
         return finished
 
     def _couple(self) -> Coupling:
-        config, classifier = self.config, self.classifier
+        config, classifier, parts = self.config, self.classifier, self.parts
         pl.seed_everything(config.seed, verbose=False)
-        streams = build.streams(config, len(self.runs))
-        objectives = [build.objective(config, run.target, classifier.outline) for run in self.runs]
+        streams = parts.streams(len(self.runs))
+        objectives = [parts.objective(run.target, classifier.outline) for run in self.runs]
         coupling = Coupling(
-            generator=build.generator(config, streams),
+            generator=parts.generator(streams),
             classifier=classifier,
             objective=objectives[0] if len(objectives) == 1 else PerImage(objectives),
             target=[run.target for run in self.runs],
-            optimizer=build.optimizer(config),
-            regularizers=build.regularizers(config),
-            transforms=build.transforms(config),
+            optimizer=parts.optimizer(),
+            regularizers=parts.regularizers(),
+            transforms=parts.transforms(),
             schedule=(
                 None
                 if config.lr_end == 1 and not config.lr_rise

@@ -1,4 +1,4 @@
-"""Configuration to objects; with `genviz.commands.hydra_program`, the only module that knows Hydra."""
+"""Configuration to objects."""
 
 from __future__ import annotations
 

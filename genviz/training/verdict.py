@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from genviz.images.notebook import table_html
 from genviz.images.pictures import read_image
 from genviz.interfaces import SCORES, Classifier, Objective
 from genviz.targets.grammar import Target
@@ -41,7 +42,15 @@ class ClassScore(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a picture does to the classifier, and whether it is what was wanted."""
+    """What a picture does to the classifier, and whether it is what was wanted.
+
+    In a notebook, a table of its units and of the top classes.
+
+    >>> import genviz
+    >>> verdict = genviz.visualize("small", "class:harmonica", updates=2, accelerator="cpu").verdicts[0]
+    >>> verdict.verdict, len(verdict.top_classes)
+    ('not reached', 5)
+    """
 
     verdict: str
     """``recognised``, ``top five``, ``not reached`` or ``dead``; where it shall not be the strongest, ``improved``
@@ -55,6 +64,14 @@ class Verdict(NamedTuple):
     top_classes: tuple[ClassScore, ...]
     measures: dict[str, float]
     """What the objective says of the picture, by name."""
+
+    def _repr_html_(self) -> str:
+        units = [(u.unit, f"{u.activation:.3f}", f"{u.rank} of {u.of}") for u in self.units]
+        classes = [(score.label, f"{score.probability:.2%}", place) for place, score in enumerate(self.top_classes, 1)]
+        told = f"{self.verdict}: {self.explanation}"
+        return table_html(("unit", "activation", "rank"), units, told) + table_html(
+            ("class", "probability", "rank"), classes
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -79,6 +96,14 @@ def judge(
         objective: what it was made for; None: that the target's units are the strongest of their layers.
         first: what it was before any update, RGB in [0, 1], (1, 3, h, w).
         failure: why its training ended early; None for a sound one.
+
+    >>> import genviz, tempfile, pathlib
+    >>> classifier = genviz.load_classifier("small")
+    >>> seen = genviz.visualize(classifier, "class:harmonica", updates=2, accelerator="cpu")
+    >>> picture = seen.save(pathlib.Path(tempfile.mkdtemp()) / "harmonica.png")
+    >>> target = genviz.parse_target("class:harmonica", classifier.outline.labels, classifier.outline.layers)
+    >>> genviz.judge(picture, classifier, target).rank == seen.verdicts[0].rank
+    True
     """
     return judge_image(read_image(picture), classifier, target, objective, first=first, failure=failure)
 

@@ -1,4 +1,4 @@
-"""What happens to an image on its way to the classifier: small moves that a real object would survive.
+"""Transforms of images on their way to the classifier: small changes that a real object would survive.
 
-A new one: a file here with a `Transform`, a YAML in configs/transform, a test in tests/transforms.
+To add one: a file here with a ``Transform``, a YAML of the same name in ``configs/transform/``, and a test.
 """

@@ -1,4 +1,4 @@
-"""Mirror images."""
+"""Random mirroring."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from genviz.transforms.transform import Transform
 
 
 class RandomFlip(Transform):
-    """Mirrors every other image, left to right."""
+    """Mirrors each image left to right with probability 1/2."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """Mirror ``images`` (n * views, 3, h, w), each or not."""
+        """Mirror some of ``images`` (n * views, 3, h, w)."""
         views = len(images) // len(self.streams)
         mirrored = self.streams.uniform(0, 1, views).flatten().to(images) < 0.5
         return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)

@@ -1,4 +1,4 @@
-"""A random cut from a canvas."""
+"""Random crops from a canvas."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from genviz.transforms.transform import Transform
 
 
 class RandomCrop(Transform):
-    """Cuts what is ``margin`` smaller both ways from a random place: Mahendran & Vedaldi's (2016) jitter.
+    """Crops images to ``margin`` fewer rows and columns at a random place: Mahendran & Vedaldi's (2016) jitter.
 
     Args:
         margin: T - 1, in pixels.
-        until: the update from which on the middle is cut, as in their code's second stage; None for never.
+        until: the update from which the crop is central, as in their code's second stage; None for never.
     """
 
     def __init__(self, *, margin: int | None, until: int | None = None) -> None:
         super().__init__()
         if margin is None:
-            raise UserError("transform=jitter cuts from a canvas, generator=pixels with a margin; others take roll")
+            raise UserError(
+                "transform=jitter needs a canvas (generator=pixels with a margin); other generators take transform=roll"
+            )
         if not isinstance(margin, int) or margin < 0:
-            raise UserError("transform: margin is a whole number of pixels, 0 or more")
+            raise UserError("transform: margin must be a whole number of pixels, 0 or more")
         if until is not None and (not isinstance(until, int) or until < 0):
-            raise UserError("transform: until is a whole number of updates, or null")
+            raise UserError("transform: until must be a whole number of updates, or null")
         self.margin, self.until = margin, until
 
     def forward(self, images: Tensor) -> Tensor:
-        """Cut from ``images`` (n, 3, h, w), each at its own place, (n, 3, h - margin, w - margin)."""
+        """Crop ``images`` (n, 3, h, w), each at its own place, to (n, 3, h - margin, w - margin)."""
         rows, columns = images.shape[2] - self.margin, images.shape[3] - self.margin
         if rows < 1 or columns < 1:
             raise UserError(f"transform: a margin of {self.margin} leaves nothing of {tuple(images.shape[2:])} pixels")

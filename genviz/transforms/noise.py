@@ -1,4 +1,4 @@
-"""Noise on each pixel."""
+"""Pixel noise."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from genviz.transforms.transform import Transform
 
 
 class RandomNoise(Transform):
-    """Adds N(0, deviation) and, evenly, up to half the deviation either way to each number, as MACO does.
+    """Adds N(0, deviation) + U(-deviation / 2, deviation / 2) to each value, as MACO does.
 
     Args:
-        deviation: in units of RGB in [0, 1].
+        deviation: standard deviation of the normal part, of RGB in [0, 1].
     """
 
     def __init__(self, *, deviation: float) -> None:
         super().__init__()
         if not deviation >= 0:
-            raise UserError(f"transform: deviation={deviation} of the noise is 0 or more")
+            raise UserError(f"transform: the noise's deviation={deviation} must be 0 or more")
         self.deviation = float(deviation)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A frame around each image."""
+"""A border around each image."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from genviz.transforms.transform import Transform
 
 
 class Pad(Transform):
-    """A frame around each image, so that what moves after it has something to move into (Olah et al. 2017, lucid).
+    """Adds a border to each image, for later transforms to move into (Olah et al. 2017, lucid).
 
     Args:
-        pixels: its width.
-        mode: ``reflect``: the image mirrored; ``replicate``: its last pixel; ``constant``: grey, 0.5.
+        pixels: width of the border.
+        mode: ``reflect``: the image mirrored; ``replicate``: its edge pixels; ``constant``: grey, 0.5.
     """
 
     def __init__(self, *, pixels: int, mode: str = "reflect") -> None:
         super().__init__()
         if not isinstance(pixels, int) or pixels < 0 or mode not in ("reflect", "replicate", "constant"):
-            raise UserError(f"transform: {pixels} is a whole number of pixels, {mode} reflect, replicate or constant")
+            raise UserError(
+                f"transform: pixels={pixels} must be a whole number of pixels, 0 or more, "
+                f"and mode={mode} reflect, replicate or constant"
+            )
         self.pixels, self.mode = pixels, mode
 
     def forward(self, images: Tensor) -> Tensor:
-        """Frame ``images`` (n, 3, h, w), (n, 3, h + 2 pixels, w + 2 pixels)."""
+        """Pad ``images`` (n, 3, h, w) to (n, 3, h + 2 pixels, w + 2 pixels)."""
         if self.mode == "reflect" and self.pixels >= min(images.shape[2:]):
-            raise UserError(f"transform: a frame of {self.pixels} pixels mirrors no {tuple(images.shape[2:])} pixels")
+            raise UserError(
+                f"transform: a border of {self.pixels} pixels cannot mirror {tuple(images.shape[2:])} pixels"
+            )
         return F.pad(images, (self.pixels,) * 4, self.mode, 0.5 if self.mode == "constant" else None)

@@ -1,4 +1,4 @@
-"""Shifts around the edges."""
+"""Circular shifts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from genviz.transforms.transform import Transform
 
 
 class RandomRoll(Transform):
-    """Shifts by up to ``pixels`` either way, what leaves on one side entering on the other: DeepDream's jitter."""
+    """Shifts circularly by up to ``pixels`` either way: DeepDream's jitter."""
 
     def __init__(self, *, pixels: int) -> None:
         super().__init__()
         if not isinstance(pixels, int) or pixels < 0:
-            raise UserError("transform: pixels is a whole number, 0 or more")
+            raise UserError("transform: pixels must be a whole number, 0 or more")
         self.pixels = pixels
 
     def forward(self, images: Tensor) -> Tensor:
-        """Shift ``images`` (n, 3, h, w), each its own way."""
+        """Shift ``images`` (n, 3, h, w), each by its own amount."""
         views = len(images) // len(self.streams)
         shifts = self.streams.whole(-self.pixels, self.pixels + 1, views, 2).flatten(0, 1).tolist()
         return torch.stack([image.roll(shift, (1, 2)) for image, shift in zip(images, shifts, strict=True)])

@@ -1,4 +1,4 @@
-"""A change of images on their way to the classifier."""
+"""The base class of transforms."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from genviz.images.randomness import Streams
 
 
 class Transform(nn.Module):
-    """A random change of images, of each by numbers of its own stream."""
+    """A random change to images, each drawn from its own stream."""
 
     streams: Streams = Streams()
-    """One for each image; the training sets it where there are several."""
+    """One per image; set by `genviz.coupling.Coupling`."""
 
     update: int = 0
-    """How many updates have been made; the training sets it."""
+    """Updates made so far; set during training."""

@@ -13,13 +13,13 @@ from genviz.transforms.transform import Transform
 
 
 class RandomViews(Transform):
-    """Several views of each image, each rotated, scaled and shifted at random; what leaves the frame is mirrored in.
+    """Several views of each image, each rotated, scaled and shifted at random; reflection fills the borders.
 
     Args:
-        views: how many of each image.
+        views: per image.
         rotate: largest angle either way, in degrees.
-        scale: smallest and largest size of the content, 1 as it is; drawn uniformly in the logarithm.
-        shift: largest shift either way, as a share of the side.
+        scale: smallest and largest scale of the content, drawn log-uniformly; 1 leaves it as it is.
+        shift: largest shift either way, as a fraction of the side.
     """
 
     def __init__(
@@ -28,20 +28,20 @@ class RandomViews(Transform):
         super().__init__()
         if not (isinstance(views, int) and views > 0 and len(scale) == 2 and 0 < scale[0] <= scale[1]):
             raise UserError(
-                "transform: views is a whole number from 1 up, scale two sizes above 0, the smaller one first"
+                "transform: views must be a whole number, 1 or more, and scale two sizes above 0, the smaller one first"
             )
         if rotate < 0 or shift < 0:
-            raise UserError("transform: rotate and shift are the largest either way, not below 0")
+            raise UserError("transform: rotate and shift are the largest either way and must not be below 0")
         self.views, self.rotate, self.shift = views, math.radians(rotate), float(shift)
         self.log_scale = (math.log(scale[0]), math.log(scale[1]))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Turn ``images`` (n, 3, h, w) into (n * views, 3, h, w), the views of an image side by side."""
+        """Turn ``images`` (n, 3, h, w) into (n * views, 3, h, w), the views of an image next to each other."""
         images = images.repeat_interleave(self.views, 0)
         count = len(images)
         angle = self.streams.uniform(-self.rotate, self.rotate, self.views).flatten()
         zoom = self.streams.uniform(*self.log_scale, self.views).flatten().exp()
-        reach = 2 * self.shift  # the side is 2 long: -1 to 1
+        reach = 2 * self.shift  # coordinates go from -1 to 1
         shift = self.streams.uniform(-reach, reach, self.views, 2, 1).flatten(0, 1)
         turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(count, 2, 2)
         motion = torch.cat([turn / zoom[:, None, None], shift], 2).to(images)  # (count, 2, 3), output to input

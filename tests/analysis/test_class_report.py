@@ -78,7 +78,7 @@ def test_an_interrupted_training_ends_the_report(run, monkeypatch, tmp_path):
     [
         (["target=filter:relu5_1:3"], "this is about one class"),
         (["target=class:zebar"], "no class is called 'zebar'"),
-        (["layer=fc8"], "fc8 has no filters that a class is made of"),
+        (["layer=fc8"], "fc8 has no filters that contribute to a class"),
         (["features=relu9"], "no layer is called 'relu9'"),
         (["filters=321"], "filters=321: relu5_2 has 320"),
         (["neighbours=0"], "neighbours=0 is no whole number"),

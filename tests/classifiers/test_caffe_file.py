@@ -52,7 +52,7 @@ def _half_a_number(path):
         (lambda path: path.write_bytes(field(1, b"a net without any")), "holds no layers with weights"),
         (_half, "holds no weights that can be read"),
         (_half_a_number, "holds no weights that can be read"),
-        (_wrong_count, r"conv1_1.weight has the shape \[2, 2, 2, 2\] and 3 numbers"),
+        (_wrong_count, r"conv1_1.weight has shape \[2, 2, 2, 2\] but 3 values"),
     ],
 )
 def test_another_file_is_one_clear_line(tmp_path, write, says):

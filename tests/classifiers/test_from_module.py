@@ -68,7 +68,7 @@ def test_without_resizing_it_looks_at_images_in_their_own_size():
 @pytest.mark.parametrize(
     ("network", "settings", "says"),
     [(Network(), {"input_size": 2}, "cannot take"), (nn.Conv2d(1, 2, 3), {}, "cannot take"),
-     (nn.Conv2d(3, 2, 3), {}, "no class scores"), (Network(), {"labels": ["a"]}, "7 classes and there are 1 labels")],
+     (nn.Conv2d(3, 2, 3), {}, "not class scores"), (Network(), {"labels": ["a"]}, "7 classes but there are 1 labels")],
 )  # fmt: skip
 def test_what_is_no_classifier_is_one_line(network, settings, says):
     with pytest.raises(UserError, match=says) as caught:

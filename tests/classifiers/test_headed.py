@@ -167,11 +167,11 @@ def test_other_weights_than_the_heads_were_trained_on_are_refused(own, monkeypat
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"labels": None}, "the heads have 3 classes and there are 1000 labels"),
+        ({"labels": None}, "the heads have 3 classes but there are 1000 labels"),
         ({"heads": "missing.safetensors"}, "there is no file missing.safetensors"),
-        ({"input_size": 0}, "no number of pixels"),
+        ({"input_size": 0}, "must be a number of pixels"),
         ({"input_size": 8}, "too small"),
-        ({"weights": 5}, "is no name"),
+        ({"weights": 5}, "is not a name"),
     ],
 )
 def test_what_cannot_work_is_one_line(own, changes, says):

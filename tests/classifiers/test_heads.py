@@ -71,9 +71,9 @@ def test_maps_are_joined_in_the_last_ones_positions(features):
     [
         (Shape(0, 5), "above 0"),
         (Shape(4, 5, hidden=-1), "above 0"),
-        (Shape(4, 5, kernel=2), "a kernel is 1 or 3"),
+        (Shape(4, 5, kernel=2), "kernel must be 1 or 3"),
         (Shape(4, 5, pooling="max"), "scores or features"),
-        (Shape(4, 5, kernel=3, pooling="features"), "averaged features take kernel=1"),
+        (Shape(4, 5, kernel=3, pooling="features"), "pooling=features needs kernel=1"),
     ],
 )
 def test_what_is_no_shape_is_one_line(shape, says):

@@ -120,7 +120,7 @@ def test_theanos_order_is_known_by_shape_and_its_kernels_by_name_or_backend(tmp_
 
 def test_theanos_kernels_of_unknown_use_are_refused(tmp_path, network):
     write_keras(tmp_path / "mine.h5", keras_arrays(network, theano=True))
-    with pytest.raises(UserError, match=r"turn them by 180 degrees cannot be known; call it \.\.\._th_kernels"):
+    with pytest.raises(UserError, match=r"180 degrees for Theano is unknown; rename it \.\.\._th_kernels"):
         keras_file.read(tmp_path / "mine.h5")
 
 
@@ -141,7 +141,7 @@ def test_a_later_network_with_the_channels_first_is_refused_with_dense_layers_al
         with h5py.File(tmp_path / "vgg16.h5", "a") as file:
             file.attrs.update(told)
         if kept is arrays:
-            with pytest.raises(UserError, match="in which order it flattens them cannot be known"):
+            with pytest.raises(UserError, match="the order in which it flattens them is unknown"):
                 keras_file.read(tmp_path / "vgg16.h5")
         else:
             assert len(keras_file.read(tmp_path / "vgg16.h5")) == 26

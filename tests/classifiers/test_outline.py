@@ -53,7 +53,7 @@ def test_labels_from_a_file_make_a_network_of_as_many_classes(tmp_path):
     [
         ({"architecture": "resnt50"}, "nearest: resnet50.*genviz classifiers"),
         ({"architecture": "vgg16", "input_size": 8}, "cannot take 8 x 8"),
-        ({"architecture": "vgg16", "input_size": 0}, "no number of pixels"),
+        ({"architecture": "vgg16", "input_size": 0}, "must be a number of pixels"),
         ({"architecture": "vit_b_16", "input_size": 100}, "cannot take 100 x 100"),
         ({"architecture": "vgg16", "labels": "/nowhere.txt"}, "cannot read the labels"),
     ],

@@ -67,9 +67,9 @@ def test_what_is_no_small_network_is_one_line(tmp_path, exported, labels):
     (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:-40])
     for weights, says in (
         (tmp_path / "none.safetensors", "no weights file"),
-        (tmp_path / "x.pth", "no small network"),
-        (tmp_path / "cut.safetensors", "no small network"),
-        (path, "7 classes and there are 1000 labels"),
+        (tmp_path / "x.pth", "not a small network"),
+        (tmp_path / "cut.safetensors", "not a small network"),
+        (path, "7 classes but there are 1000 labels"),
     ):
         with pytest.raises(UserError, match=says):
             SmallClassifier(weights=str(weights))

@@ -164,9 +164,9 @@ def _with_batch_norm(path, network):
             lambda path, network: None,
             "there is no weights file .*takes a .pth, .safetensors, .h5, .keras or .caffemodel",
         ),
-        (_without_block_3, "is of no VGG: its convolutions are conv1_1, conv1_2, conv2_1, conv2_2, conv4_1"),
+        (_without_block_3, "is not a VGG: its convolutions are conv1_1, conv1_2, conv2_1, conv2_2, conv4_1"),
         (lambda path, network: write_caffe(path, {"ip1": by_layer(network)["fc8"]}, old=True), "convolutions are none"),
-        (_with_batch_norm, "of no VGG without batch norm: its layer bn1_1"),
+        (_with_batch_norm, "not a VGG without batch norm: its layer bn1_1"),
     ],
 )
 def test_what_is_no_vgg_is_one_clear_line(tmp_path, network, write, says):

@@ -109,7 +109,7 @@ def test_what_a_network_takes_is_said_where_there_is_no_such_file():
 def test_keras_and_caffes_files_are_a_vggs(tmp_path, name):
     (tmp_path / name).touch()
     for architecture in ("resnet50", "vgg16_bn"):
-        with pytest.raises(UserError, match=f"taken for vgg11, vgg13, vgg16, vgg19; for {architecture} give a .pth or"):
+        with pytest.raises(UserError, match=f"works for vgg11, vgg13, vgg16, vgg19; for {architecture} give a .pth or"):
             weights.find(architecture, str(tmp_path / name))
 
 

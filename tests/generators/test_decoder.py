@@ -89,7 +89,7 @@ def test_the_same_family_at_other_sizes():
         ({"code_shape": (4, 5)}, "three whole numbers"),
         ({"code_shape": (4, "a", 5)}, "three whole numbers"),
         ({"head": (0,)}, "three whole numbers"),
-        ({"code_shape": (4, 1, 1), "kernels": (3, 3), "widths": (4, 4)}, "leave nothing"),
+        ({"code_shape": (4, 1, 1), "kernels": (3, 3), "widths": (4, 4)}, "too large for a code"),
     ],
 )
 def test_what_is_no_decoder_is_one_clear_line(settings, says):

@@ -75,11 +75,11 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        ("another number", "are not those that were written"),
-        ("cut", "is no decoder"),
+        ("another number", "do not match their digest"),
+        ("cut", "is not a decoder"),
         ("foreign", "its format is None"),
-        ("no sizes", "is no decoder"),
-        ("no JSON", "is no decoder"),
+        ("no sizes", "is not a decoder"),
+        ("no JSON", "is not a decoder"),
         ("gone", "there is no decoder"),
     ],
 )

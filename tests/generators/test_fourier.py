@@ -49,13 +49,13 @@ def test_the_images_are_in_range_and_of_the_size():
 
 
 def test_a_size_is_two_sides():
-    with pytest.raises(UserError, match="no size"):
+    with pytest.raises(UserError, match="must be rows and columns"):
         Fourier(size=(1, 8))
 
 
 @pytest.mark.parametrize("size", [8, None, "auto", (8, 8.5)])
 def test_nothing_else_is_a_size(size):
-    with pytest.raises(UserError, match="no size"):
+    with pytest.raises(UserError, match="must be rows and columns"):
         Fourier(size=size)
 
 

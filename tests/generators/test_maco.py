@@ -130,11 +130,11 @@ def test_it_knows_the_file_that_it_was_made_of(file):
 
 @pytest.mark.parametrize("size", [(1, 8), 8, None, "auto", (8, 8.5)])
 def test_nothing_else_is_a_size(size):
-    with pytest.raises(UserError, match="no size"):
+    with pytest.raises(UserError, match="must be rows and columns"):
         Maco(size=size)
 
 
-@pytest.mark.parametrize(("weights", "says"), [("/nowhere.safetensors", "there is no spectrum"), (3, "is no name")])
+@pytest.mark.parametrize(("weights", "says"), [("/nowhere.safetensors", "there is no spectrum"), (3, "not a name")])
 def test_a_missing_file_is_one_clear_line(weights, says):
     for make in (Maco, Maco.sha256_of):
         with pytest.raises(UserError, match=says):

@@ -164,10 +164,11 @@ def test_noise_is_that_of_the_largest_picture_shrunk():
 
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [({"octaves": 0}, "octaves=0 is no whole number"), ({"octaves": 1.5}, "no whole number"),
-     ({"steps": 0}, "steps=0 is no whole number"), ({"steps": True}, "no whole number"),
-     ({"scale": 1.0}, "scale above 1"), ({"range": "sigmoid"}, "not for octaves"), ({"range": "half"}, "not known"),
-     ({"size": None}, "no size"), ({"start": "/nowhere.png"}, "no such file"), ({"start": None}, "say which picture")],
+    [({"octaves": 0}, "octaves=0 must be a whole"), ({"octaves": 1.5}, "whole number"),
+     ({"steps": 0}, "steps=0 must be a whole"), ({"steps": True}, "whole number"),
+     ({"scale": 1.0}, "be above 1"), ({"range": "sigmoid"}, "open or clipped"), ({"range": "half"}, "unknown"),
+     ({"size": None}, "be rows and"), ({"start": "/nowhere.png"}, "no such file"),
+     ({"start": None}, "say which picture")],
 )  # fmt: skip
 def test_settings_that_mean_nothing_are_one_line(settings, says):
     with pytest.raises(UserError, match=says):

@@ -103,9 +103,9 @@ def test_of_several_images_each_begins_as_if_alone(start, range_, margin):
 
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [({"size": 8}, "no size"), ({"size": 1, "start": torch.rand(1, 3, 8, 8)}, "no size"),
-     ({"size": "large"}, "no size"), ({"size": (8.5, 8)}, "no size"), ({"start": 3}, "start=3 is not known"),
-     ({"size": (1, 8)}, "no size"), ({"size": None}, "no size"), ({"range": "half"}, "sigmoid, open, clipped"),
+    [({"size": 8}, "be rows and"), ({"size": 1, "start": torch.rand(1, 3, 8, 8)}, "be rows and"),
+     ({"size": "large"}, "be rows and"), ({"size": (8.5, 8)}, "be rows and"), ({"start": 3}, "start=3 is unknown"),
+     ({"size": (1, 8)}, "be rows and"), ({"size": None}, "be rows and"), ({"range": "half"}, "sigmoid, open, clipped"),
      ({"start": "/nowhere.png"}, "no such file"), ({"margin": -1}, "margin"), ({"margin": 1.5}, "margin")],
 )  # fmt: skip
 def test_settings_that_mean_nothing_are_one_line(settings, says):

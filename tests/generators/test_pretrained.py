@@ -116,7 +116,7 @@ def test_weights_of_other_sizes_than_the_file_says_are_one_clear_line(decoder, t
     path, numbers = tmp_path / "other.safetensors", torch.ones(72)
     other = SMALL._replace(head=(5,))
     decoder_file.write(decoder, other, path, code_mean=numbers, code_std=2 * numbers, facts={})
-    with pytest.raises(UserError, match="damaged: its weights are not of the sizes"):
+    with pytest.raises(UserError, match="damaged: its weights do not have the sizes"):
         Pretrained(weights=str(path))
 
 
@@ -125,8 +125,8 @@ def test_weights_of_other_sizes_than_the_file_says_are_one_clear_line(decoder, t
     [
         ({"code": "salt"}, "gains, standardized"),
         ({"statistics": "none"}, "moving, image, training"),
-        ({"sigma": -1}, "not negative"),
-        ({"weights": 3}, "no name"),
+        ({"sigma": -1}, "0 or more"),
+        ({"weights": 3}, "not a name"),
     ],
 )
 def test_what_is_no_generator_is_one_clear_line(settings, says):

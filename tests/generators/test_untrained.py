@@ -87,7 +87,7 @@ def test_the_same_family_at_other_sizes():
         ({"widths": (4,)}, "one width and one kernel"),
         ({"output": "tanh"}, "standardized or sigmoid or decorrelated"),
         ({"statistics": "none"}, "moving or image"),
-        ({"sigma": -1}, "not negative"),
+        ({"sigma": -1}, "0 or more"),
     ],
 )
 def test_what_is_no_generator_is_one_clear_line(settings, says):

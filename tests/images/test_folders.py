@@ -45,7 +45,7 @@ def test_a_folder_that_is_not_there_or_empty_is_one_line_and_says_the_setting(tm
     touch(tmp_path, "file.png", "empty/notes.txt")
     for name, says in (
         ("no", "no such folder"),
-        ("empty", "no picture in it or below"),
+        ("empty", "no picture in it or its subfolders"),
         ("file.png", "no such folder"),
     ):
         with pytest.raises(UserError, match=f"data.root={tmp_path}/{name}: .*{says}") as caught:

@@ -67,7 +67,7 @@ def test_what_has_no_positions_or_is_a_part_has_no_style(text):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [({"image": ""}, "say which picture: style=FILE"), ({"image": "/nowhere.png"}, "no such file"),
-     ({"at": "layer:relu9"}, "no layer is called"), ({"at": "layer:a@heavy"}, "is no weight")],
+     ({"at": "layer:relu9"}, "no layer is called"), ({"at": "layer:a@heavy"}, "is not a weight")],
 )  # fmt: skip
 def test_settings_that_mean_nothing_are_one_line(settings, says):
     with pytest.raises(UserError, match=says) as caught:

@@ -175,8 +175,8 @@ def test_settings_that_mean_nothing_are_refused(settings, says):
 
 @pytest.mark.parametrize(
     ("course", "says"),
-    [(Course(hidden=0), "whole numbers above 0"), (Course(kernel=2), "a kernel is 1 or 3"),
-     (Course(kernel=3, pooling="features"), "averaged features take kernel=1")],
+    [(Course(hidden=0), "whole numbers above 0"), (Course(kernel=2), "kernel must be 1 or 3"),
+     (Course(kernel=3, pooling="features"), "pooling=features needs kernel=1")],
 )  # fmt: skip
 def test_a_head_that_there_is_none_of_is_one_line(course, says):
     with pytest.raises(UserError, match=says):

@@ -4,9 +4,8 @@ import pytest
 from user_sweeps import FOLDERS, begun, checkpoint, results, swept
 
 from genviz.analysis.class_setup import choosing
-from genviz.commands import hydra_program
 from genviz.sweeps.log import _known
-from genviz.training import build
+from genviz.training import build, configuration
 from genviz.training.run import Run
 from genviz.training.run_folders import Places, TakenError
 from genviz.training.train import train
@@ -123,7 +122,7 @@ def test_a_target_that_another_process_makes_is_left_to_it(make, tmp_path, capsy
 def test_the_filters_that_matter_most_are_targets_each(tmp_path, capsys):
     entries = "filter:relu4_1:top2:harmonica,class:tench,filter:relu4_1:top2:harmonica+class:zebra"
     words = [f"targets={entries}", "classifier=small", f"paths.outputs={tmp_path}/outputs"]
-    config = hydra_program.compose("train", words)
+    config = configuration.compose("train", words)
     first, second, tench, group = build.targets(config, build.sketch(config.classifier), choosing(config))
     assert [unit.kind for unit in (*first.units, *second.units, *tench.units)] == ["filter", "filter", "class"]
     assert str(group) == f"{first}+{second.units[0].piece}+class:zebra"

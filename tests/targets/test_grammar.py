@@ -75,20 +75,21 @@ def test_every_spelling_has_one_folder_and_no_folder_two_targets():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "empty"), ("   ", "empty"), ("ostrich", "does not say a kind: class:ostrich"), ("593", "class:593"),
+        ("", "empty"), ("   ", "empty"), ("ostrich", "has no kind; write class:ostrich"), ("593", "class:593"),
         ("klass:ostrich", "no kind is called 'klass'"), ("class:", "a piece is empty"), ("class:ostrich+", "empty"),
-        ("+class:ostrich", "kind"), ("class:ostrich@", "no weight"), ("class:ostrich@x", "no weight"),
-        ("class:ostrich@0", "other than 0"), ("class:ostrich@1e999", "finite"), ("class:ostrich@nan", "no weight"),
-        ("class:ostrich@1@2", "no weight"), ("class:0@-1", "above 0"),
+        ("+class:ostrich", "kind"), ("class:ostrich@", "not a weight"), ("class:ostrich@x", "not a weight"),
+        ("class:ostrich@0", "other than 0"), ("class:ostrich@1e999", "finite"), ("class:ostrich@nan", "not a weight"),
+        ("class:ostrich@1@2", "not a weight"), ("class:0@-1", "above 0"),
         ("class:ostrich+ostrich", "twice"), ("class:0+ostrich", "twice"),
         ("class:cardigan", "class:2"), ("class:6", "0 to 5"), ("class:emu", "no class"), ("class:-1", "no class"),
         ("filter:relu5_1", "needs a layer and a unit"), ("filter:relu5_1:", "empty"),
         ("filter:relu5_1:512", "0 to 511"),
-        ("filter:relu5_1:x", "no filter"), ("filter:relu5_1:1:2", "no filter"), ("filter:relu9:1", "no layer"),
-        ("filter:relu5_1:3+fc6:1", "no filter"), ("neuron:relu5_1:1", "CHANNEL:ROW:COLUMN"),
+        ("filter:relu5_1:x", "not a filter"), ("filter:relu5_1:1:2", "not a filter"), ("filter:relu9:1", "no layer"),
+        ("filter:relu5_1:3+fc6:1", "not a filter"), ("neuron:relu5_1:1", "CHANNEL:ROW:COLUMN"),
         ("neuron:relu5_1:1:14:0", "0 to 13"), ("neuron:relu5_1:1:0:14", "column"), ("neuron:fc6:1:2", "CHANNEL"),
-        ("layer:nope", "no layer"), ("layer:relu5", "relu5_1"), ("class:a,b", "holds ','"), ("class:{a}", "holds '{'"),
-        ("class:$HOME", "holds"), ("class:a=b", "holds '='"), ("filter:relu5_1:²", "holds|no filter"),
+        ("layer:nope", "no layer"), ("layer:relu5", "relu5_1"), ("class:a,b", "contains ','"),
+        ("class:{a}", "contains '{'"),
+        ("class:$HOME", "contains"), ("class:a=b", "contains '='"), ("filter:relu5_1:²", "contains|not a filter"),
     ],
 )  # fmt: skip
 def test_a_malformed_string_is_one_line_that_says_why(text, says):
@@ -99,7 +100,7 @@ def test_a_malformed_string_is_one_line_that_says_why(text, says):
 
 @pytest.mark.parametrize("text", [593, 1.5, None, True, ["class:ostrich"], {"class": "ostrich"}])
 def test_what_is_no_string_is_no_target(text):
-    with pytest.raises(UserError, match="is no target"):
+    with pytest.raises(UserError, match="is not a target"):
         check_spelling(text)
 
 

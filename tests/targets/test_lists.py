@@ -71,7 +71,7 @@ def test_a_wrong_line_is_named(tmp_path):
         ("filter:relu1:0-4", "numbered 0 to 3"),
         ("filter:relu7:all", "no layer is called 'relu7'"),
         ("class:tench,class:", "a piece is empty"),
-        ("neuron:relu1:all", "is no neuron of relu1"),
+        ("neuron:relu1:all", "is not a neuron of relu1"),
     ],
 )
 def test_a_wrong_entry_is_one_line(text, told):

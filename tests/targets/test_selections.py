@@ -61,12 +61,12 @@ def test_half_a_selection_is_told_what_is_missing(unit):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("filter:fire8:top9:zebra", "fire8 has 8 filters, not 9 to choose"),
+        ("filter:fire8:top9:zebra", "fire8 has 8 filters, not 9 to choose from"),
         ("filter:fire8:top0:zebra", "fire8 has 8 filters, not 0"),
         ("filter:fire7:top1:zebra", "no layer is called 'fire7'"),
         ("filter:fire8:top1:zebr", "no class is called 'zebr'; nearest: zebra"),
         ("filter:fire8:top1:9", "there is no class 9"),
-        ("filter:conv10:top1:zebra", "conv10 has no filters .* name a layer before it, fire9"),
+        ("filter:conv10:top1:zebra", "conv10 has no filters .* name a layer before it, such as fire9"),
         ("filter:pool10:top1:zebra", "pool10 has no filters"),
         ("filter:scores:top1:zebra", "scores has no filters"),
     ],
@@ -113,7 +113,7 @@ def test_a_target_without_a_selection_is_left_as_it_is(text):
 
 def test_without_a_training_it_is_refused():
     with pytest.raises(
-        UserError, match=r"'top5:zebra' is for a training to find; here name filters, filter:fire8:3\+7"
+        UserError, match=r"'top5:zebra' is only found during training; here name the filters, filter:fire8:3\+7"
     ):
         parse_target("filter:fire8:top5:zebra", LABELS, OUTLINE.layers)
 

@@ -19,5 +19,5 @@ def test_a_frame_is_of_a_width_and_a_kind():
     for settings in ({"pixels": -1}, {"pixels": 1.5}, {"pixels": 2, "mode": "grey"}):
         with pytest.raises(UserError, match="whole number of pixels"):
             Pad(**settings)
-    with pytest.raises(UserError, match="mirrors no"):
+    with pytest.raises(UserError, match="cannot mirror"):
         Pad(pixels=8)(torch.rand(1, 3, 8, 8))

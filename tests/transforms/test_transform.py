@@ -28,8 +28,8 @@ def test_an_image_of_a_batch_is_changed_as_if_alone(make):
 @pytest.mark.parametrize(
     ("kind", "settings", "says"),
     [(RandomCrop, {"margin": -1}, "whole number"), (RandomCrop, {"margin": 1.5}, "whole number"),
-     (RandomCrop, {"margin": 2, "until": -1}, "until is a whole number"),
-     (RandomCrop, {"margin": 2, "until": 2.5}, "until is a whole number"),
+     (RandomCrop, {"margin": 2, "until": -1}, "until must be a whole number"),
+     (RandomCrop, {"margin": 2, "until": 2.5}, "until must be a whole number"),
      (RandomRoll, {"pixels": 0.5}, "whole number"), (RandomRoll, {"pixels": -2}, "whole number")],
 )  # fmt: skip
 def test_margins_and_shifts_are_whole_numbers(kind, settings, says):

@@ -81,5 +81,5 @@ def test_the_angles_stay_in_their_range():
     ],
 )
 def test_what_is_no_view_is_refused(settings):
-    with pytest.raises(UserError, match="views is a whole number|not below 0"):
+    with pytest.raises(UserError, match="views must be a whole number|not be below 0"):
         RandomViews(**settings)

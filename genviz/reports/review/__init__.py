@@ -1,4 +1,4 @@
-"""What came out of many targets, to be looked at: a page, contact sheets and a table."""
+"""An overview of many runs: a page, contact sheets and a table."""
 
 from genviz.reports.review.write import write_review
 

@@ -1,4 +1,4 @@
-"""What lies in an output folder: the finished runs, and what is left out, and why."""
+"""The finished runs in an output folder, and what is left out, with the reason."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from genviz.errors import UserError
 from genviz.reports.review.run import NoRunError, Run, one_line, read_run
 
 _DEEPEST = 5
-"""Folders from the root to a run at most; runs are three deep, and a link could lead round for ever."""
-_INSIDE = ("snapshots", "wandb", "tensorboard")  # a run's own, which are not looked into
+"""How deep below the root a run may be; runs are three deep, and a link could make a loop."""
+_INSIDE = ("snapshots", "wandb", "tensorboard")  # a run's own folders, not searched
 _ASIDE = re.compile(r"~\d+$")  # genviz.files.set_aside
 
 
 class LeftOut(NamedTuple):
-    """A folder that a run was begun in and that is not shown."""
+    """A folder in which a run was started, and which is not shown."""
 
     folder: str
-    """In the root."""
+    """Relative to the root."""
     why: str
     """``unfinished``, ``with a damaged picture``, …"""
 
 
 class Collection(NamedTuple):
-    """What lies in an output folder, by name."""
+    """What an output folder holds, sorted by name."""
 
     runs: list[Run]
     left_out: list[LeftOut]
 
 
 def collect(root: Path) -> Collection:
-    """Read every run in ``root``: an output folder, or one in it of a classifier, a setting or a target.
+    """Read every run in ``root``: an output folder, or the folder of a classifier, a setting or a target inside it.
 
-    Whatever else lies there is left out; what was set aside, silently.
+    Everything else is left out; runs that were set aside are not even mentioned.
 
     Raises:
-        UserError: there is no such folder, or no finished run in it.
+        UserError: there is no such folder, or it holds no finished run.
     """
     if not root.is_dir():
         raise UserError(f"{root}: there is no such folder; give the one that train.py writes to, outputs/")
@@ -59,7 +59,7 @@ def collect(root: Path) -> Collection:
 
 
 def told(left_out: list[LeftOut], most: int = 3) -> str:
-    """What is left out, in a line: by reason, ``most`` folders of each by name."""
+    """One line on what is left out: for each reason, how many folders and the names of the first ``most``."""
     reasons: dict[str, list[str]] = {}
     for folder, why in left_out:
         reasons.setdefault(why, []).append(folder)
@@ -70,13 +70,13 @@ def told(left_out: list[LeftOut], most: int = 3) -> str:
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
-    """A key that sorts as people do, ``relu2`` before ``relu10``."""
+    """A key for natural order: ``relu2`` before ``relu10``."""
     parts = re.split(r"(\d{1,9})", name, flags=re.ASCII)
     return [(0, int(part), "") if part.isascii() and part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def _folders(folder: Path, depth: int) -> list[Path]:
-    """The folders that a run was begun in; one with runs below it is none itself."""
+    """The folders in which a run was started; a folder with runs below it is not a run itself."""
     try:
         with os.scandir(folder) as entries:
             found = list(entries)
@@ -93,7 +93,7 @@ def _passed_over(name: str) -> bool:
 
 
 def _setting(root: Path, run: Path) -> str:
-    """The folders that a run lies in: two at least, though the root be one of them."""
+    """The folders above a run: at least two, even if the root is one of them."""
     above = run.relative_to(root).parts[:-1]
-    whole = Path(os.path.abspath(run)).parts[:-1]  # noqa: PTH100 - a link keeps the name it is seen by
+    whole = Path(os.path.abspath(run)).parts[:-1]  # noqa: PTH100 - keeps the name of a link
     return one_line("/".join(above if len(above) > 1 else whole[-2:]))

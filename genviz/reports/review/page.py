@@ -1,8 +1,7 @@
-"""The page: everything that is said of the runs, and how it is looked at, in one file."""
+"""The page: everything known about the runs, and the scripts to explore it, in one file."""
 
 from __future__ import annotations
 
-import html
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 import genviz
 from genviz.files import write_text
+from genviz.reports.rendering import render
 from genviz.reports.review.collect import Collection, told
 from genviz.reports.review.real import copy_of
 from genviz.reports.review.run import Judged, Run, one_line
@@ -25,20 +25,20 @@ def write_page(
     small: Mapping[Path, str],
     sheets: Mapping[str, Sequence[Path]],
 ) -> Path:
-    """Write ``root/index.html``, which names pictures and videos by their places in ``root`` and needs nothing else.
+    """Write ``root/index.html``, which needs only the pictures and videos in ``root``, to which its links are relative.
 
     Args:
-        small: the file that shows a run among others, by its folder.
-        sheets: by setting.
+        small: by a run's folder, the file that shows the run in the overview.
+        sheets: the contact sheets of each setting.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written to.
     """
     settings = list(dict.fromkeys(run.setting for run in collection.runs))
     notes = {run.setting: run.facts["note"] for run in collection.runs if run.facts["note"]}
-    facts, configs = _Told(), _Told()
+    facts, configs = _Shared(), _Shared()
     data = {
-        "root": one_line(Path(os.path.abspath(root)).name),  # noqa: PTH100 - as it is called, were it a link
+        "root": one_line(Path(os.path.abspath(root)).name),  # noqa: PTH100 - the name of a link itself
         "version": genviz.__version__,
         "settings": [
             {"name": name, "note": notes.get(name), "sheets": [_url(root, path) for path in sheets.get(name, [])]}
@@ -64,19 +64,19 @@ def write_page(
         "left_out": told(collection.left_out),
     }
     path = root / "index.html"
-    write_text(path, _filled(data))
+    write_text(path, render("review.html", review=data))
     return path
 
 
-class _Told:
-    """Things that many runs share, each told once."""
+class _Shared:
+    """Things that many runs share, each kept once."""
 
     def __init__(self) -> None:
         self.things: list[Any] = []
         self._places: dict[str, int] = {}
 
     def place(self, thing: Any) -> int:
-        """Where the thing is told."""
+        """The index of ``thing``."""
         key = json.dumps(thing)
         if key not in self._places:
             self._places[key] = len(self.things)
@@ -84,7 +84,7 @@ class _Told:
         return self._places[key]
 
 
-def _run(root: Path, run: Run, small: str, facts: _Told, configs: _Told) -> dict[str, Any]:
+def _run(root: Path, run: Run, small: str, facts: _Shared, configs: _Shared) -> dict[str, Any]:
     return {
         "folder": _url(root, run.folder),
         "small": quote(small),
@@ -115,18 +115,5 @@ def _short(value: float | None, digits: int = 4) -> float | None:
 
 
 def _url(root: Path, path: Path) -> str:
-    """Where ``path`` is, as a link on the page; bytes that are no text stay what they are."""
+    """A link to ``path``, relative to the page; bytes that are not valid text are kept."""
     return "/".join(quote(os.fsencode(part), safe="") for part in path.relative_to(root).parts) or "."
-
-
-def _filled(data: dict[str, Any]) -> str:
-    """The template with its style, its script and the data, in which nothing can end the script."""
-    here = Path(__file__).parent
-    page = (here / "page.html").read_text(encoding="utf-8")
-    told = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    parts = {"title": html.escape(data["root"]), "data": told}
-    files = {"css": ("page.css",), "js": ("page.js", "detail.js")}
-    for name, of in files.items():
-        parts[name] = "\n".join((here / file).read_text(encoding="utf-8") for file in of)
-    head, *rest = page.split("{{")
-    return head + "".join(parts[name] + text for name, _, text in (piece.partition("}}") for piece in rest))

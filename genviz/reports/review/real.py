@@ -1,4 +1,4 @@
-"""Real pictures beside the made ones: which shows a class, by its name, and a copy of it for the page."""
+"""Real pictures beside the generated ones: finding one for a class by its file name, and copying it for the page."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from genviz.images.pictures import UNREADABLE, read_picture
 from genviz.targets.labels import slug
 
 FOLDER = "real"
-"""Where the copies are, in the output folder."""
+"""The folder of the copies, inside the output folder."""
 
 _SIDE = 512  # of a copy at most, in pixels
 _MARK = "genviz review "
-"""The beginning of each copy's comment; a file without it is never written over or removed."""
+"""Every copy's comment starts with this; a file without it is never overwritten or removed."""
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED = re.compile(r"class[\W_]*0*(\d{1,6})(?!\d)", re.IGNORECASE | re.ASCII)
 _WORDNET = re.compile(r"(?<![^\W_])n\d{8}(?!\d)", re.ASCII)
-_FOLDERS_DOUBT = 100  # the name of the file says more than that of its folder
+_FOLDERS_DOUBT = 100  # a file's own name counts for more than its folder's
 
 
 class Wanted(NamedTuple):
-    """A class that a real picture is wanted of."""
+    """A class for which a real picture is wanted."""
 
     label: str
     number: int | None
-    """None where it is not known."""
+    """None if it is not known."""
 
 
 def find_real(
     folder: Path, wanted: Mapping[str, Wanted], labels: Sequence[str], apart: Iterable[Path]
 ) -> dict[str, list[Path]]:
-    """The pictures in ``folder`` of each wanted class, the surest first: ``n01440764_tench.jpg``, ``tench/1.jpg``.
+    """The pictures of each wanted class in ``folder``, best match first: ``n01440764_tench.jpg``, ``tench/1.jpg``.
 
-    A name belongs to the longest label in it, ``tiger_shark.jpg`` to no tiger; or to a number, ``class-0.jpg``. Of two
-    labels that differ in case alone it belongs to the one that it spells. Where there are as many WordNet numbers as
-    labels, as in ImageNet's own folders, their order is that of the classes.
+    A name belongs to the longest label in it, so that ``tiger_shark.jpg`` is not a tiger, or to a number in it, as in
+    ``class-0.jpg``. Labels that differ only in case match exactly. If there are as many WordNet numbers as labels, as
+    in ImageNet's own folders, they are taken to be in the order of the classes.
 
     Args:
-        labels: of all classes, by number; empty where they are not known.
-        apart: folders whose pictures do not count.
+        labels: of all classes, by number; empty if they are not known.
+        apart: folders whose pictures are ignored.
 
     Raises:
-        UserError: there is no such folder, or no picture in it.
+        UserError: there is no such folder, or it holds no picture.
     """
     known: dict[str, list[str]] = {}
     for label in dict.fromkeys((*labels, *(label for label, _ in wanted.values()))):
@@ -78,7 +78,7 @@ def find_real(
 def _class_in(
     name: str, known: Mapping[str, list[str]], places: Mapping[str, int], *, folder: bool
 ) -> tuple[str | int, int] | None:
-    """The label or number that is in a name, and how many words there are beside it; None where there is none."""
+    """The label or number in a name, and how many other words the name has; None if there is neither."""
     doubt = _FOLDERS_DOUBT if folder else 0
     if (synset := _WORDNET.search(name)) and synset[0] in places:
         return places[synset[0]], doubt
@@ -95,12 +95,12 @@ def _class_in(
 
 
 def copy_real(root: Path, found: Mapping[str, Sequence[Path]]) -> list[str]:
-    """Copy the surest picture of each name into ``root/real/``, 512 pixels at most; return what cannot be decoded.
+    """Copy the best match of each name to ``root/real/``, at most 512 pixels wide and high; return what is damaged.
 
-    What was copied before under a name that has no picture any more is removed.
+    A copy from an earlier review whose name no longer has a picture is removed.
 
     Args:
-        found: for each name that a copy may have, its pictures, the surest first.
+        found: the pictures for each copy's name, best match first.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written to.
@@ -127,7 +127,7 @@ def copy_real(root: Path, found: Mapping[str, Sequence[Path]]) -> list[str]:
 
 
 def copy_of(root: Path, name: str) -> Path:
-    """Where the copy of a real picture is, if there is one."""
+    """The path of the copy of a real picture, whether it exists or not."""
     return root / FOLDER / f"{name}.jpg"
 
 

@@ -1,4 +1,4 @@
-"""A finished run, as its folder tells it; what does not make sense is left out, or named."""
+"""A finished run, read from its folder; values that make no sense become None, and damage is named."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from PIL import Image
 from genviz.images.pictures import UNREADABLE
 
 _SNAPSHOT = re.compile(r"(\d{5}|[1-9]\d{5,8})\.png", re.ASCII)
-_POINTS = 50  # of a curve, which is drawn some 300 pixels wide
-_LONGEST = 2000  # characters of a name; file systems stop long before
+_POINTS = 50  # of a curve
+_LONGEST = 2000  # characters of a name; file systems allow far fewer
 _FACTS = (
     *("weights", "weights_sha256", "generator_sha256", "trainable_parameters", "updates", "seed"),
     *("display", "device", "note", "versions"),
 )
-"""What result.json says of the run, alike for many targets."""
+"""The fields of result.json that many targets share."""
 
 Plain = str | float | None
 
 
 class NoRunError(Exception):
-    """Why a folder holds no finished run."""
+    """A folder holds no finished run; the message says why."""
 
 
 class Unit(NamedTuple):
-    """One unit of the target, on the picture."""
+    """One unit of the target, measured on the picture."""
 
     name: str
     weight: float | None
@@ -47,7 +47,7 @@ class ClassScore(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A picture that a run has made, and what the classifier makes of it; None where the file does not say."""
+    """A picture that a run has made, and its verdict; None where result.json does not say."""
 
     file: str
     verdict: str
@@ -60,7 +60,7 @@ class Judged(NamedTuple):
 
     @property
     def remark(self) -> str:
-        """The verdict in a few characters, with the rank where that should have been 1."""
+        """The verdict in a few words, with the rank if it should have been 1 and is not."""
         about_rank = self.verdict not in ("improved", "not improved", "done")
         return f"{self.verdict}, rank {self.rank}" if about_rank and self.rank not in (None, 1) else self.verdict
 
@@ -70,23 +70,23 @@ class Run(NamedTuple):
 
     folder: Path
     setting: str
-    """``<classifier>/<generator>``, and what lies above that in the root."""
+    """``<classifier>/<generator>``, below any further folders between it and the root."""
     target: str
     picture: str
-    """The file that shows all that was made: several pictures lie side by side in it."""
+    """The file with everything that was made; several pictures are side by side in it."""
     size: tuple[int, int]
-    """Columns and rows of the first picture."""
+    """Width and height of the first picture."""
     judged: list[Judged]
     """One for each picture, at least one."""
     facts: dict[str, Plain]
     seconds_per_update: float | None
     config: str
-    """The settings as YAML, without the target."""
+    """The configuration as YAML, without the target."""
     snapshots: list[int]
-    """After which updates there is one."""
+    """The updates after which one was taken."""
     has_video: bool
     curve: list[tuple[int, float]]
-    """Update and activation, some of them."""
+    """Update and activation, thinned out."""
 
     @property
     def first(self) -> Path:
@@ -98,7 +98,7 @@ def read_run(folder: Path, setting: str) -> Run:
     """Read a run's folder.
 
     Raises:
-        NoRunError: it is unfinished, damaged or something else's; the message is what to call it.
+        NoRunError: it is unfinished, damaged or not a run; the message says which.
     """
     try:
         files = {path.name for path in folder.iterdir()}
@@ -131,7 +131,7 @@ def read_run(folder: Path, setting: str) -> Run:
 
 
 def one_line(text: str) -> str:
-    """``text`` without line breaks and what cannot be printed."""
+    """``text`` on one line, without unprintable characters."""
     return "".join(character for character in " ".join(text[:_LONGEST].split()) if character.isprintable())
 
 
@@ -188,7 +188,7 @@ def _snapshots(folder: Path) -> list[int]:
 
 
 def _curve(path: Path) -> list[tuple[int, float]]:
-    """Some of the rows of metrics.csv, the last among them; one that is no number any more is left out."""
+    """Evenly spaced rows of metrics.csv up to the last; rows that hold no finite numbers are left out."""
     heads, *rows = [line.split(",") for line in _text(path).splitlines()] or [[]]
     if "update" not in heads or "activation" not in heads:
         return []
@@ -213,7 +213,7 @@ def _text(path: Path) -> str:
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:
-    """What is an object in a list of them; none where it is no list."""
+    """The objects in a JSON list; none if ``value`` is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -222,7 +222,7 @@ def _string(value: object) -> str:
 
 
 def _number(value: object) -> float | None:
-    """A finite number; None for NaN, which a diverged run writes, and for everything else."""
+    """``value`` if it is a finite number; otherwise None, for instance for the NaN that a diverged run writes."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e300:
         return None
     return value if math.isfinite(value) else None

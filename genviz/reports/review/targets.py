@@ -1,4 +1,4 @@
-"""The targets of many runs, in order, each with what every setting has made of it."""
+"""The targets of many runs, in order, each with its runs in all settings."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ _ONE_CLASS = re.compile(r"class:[^:+@]+")
 
 
 class Reviewed(NamedTuple):
-    """A target, beside itself in several settings."""
+    """A target and its runs in several settings."""
 
     name: str
     number: int | None
-    """Of the class that it begins with, where it is known."""
+    """Of the class that the target begins with; None if it is not known."""
     label: str
-    """Of that class, as the classifier has it."""
+    """Of that class, as the classifier spells it."""
     runs: dict[str, Run]
     """By setting."""
 
     @property
     def folder(self) -> str:
-        """The name of the folders of its runs."""
+        """The folder name of its runs."""
         return next(iter(self.runs.values())).folder.name
 
     @property
     def title(self) -> str:
-        """The name, with the label where the name has but the number: ``class:264 Cardigan``."""
+        """The name, followed by the label if the name has only the number: ``class:264 Cardigan``."""
         return f"{self.name} {self.label}" if self.name == f"class:{self.number}" and self.label else self.name
 
     @property
     def wanted(self) -> Wanted | None:
-        """What a real picture of it would show; None for all but a single class."""
+        """The class that a real picture of it would show; None unless it is a single class."""
         return Wanted(self.label, self.number) if self.label and _ONE_CLASS.fullmatch(self.name) else None
 
 
 def by_target(runs: Sequence[Run]) -> list[Reviewed]:
     """The runs of each target: classes in the classifier's order, then filters, neurons and layers.
 
-    A second folder of a target in one setting is a target of its own, by the folder's name.
+    A second folder of the same target in one setting counts as a target of its own, named after the folder.
     """
     found: dict[str, Reviewed] = {}
     for run in runs:
@@ -62,7 +62,7 @@ def by_target(runs: Sequence[Run]) -> list[Reviewed]:
 
 
 def labels_of(run: Run) -> tuple[str, ...]:
-    """The labels of the run's classifier, by number; none where they are not known any more."""
+    """The labels of the run's classifier, by number; empty if they are no longer known."""
     units = run.judged[0].units
     classes = units[0].of if units and units[0].name.startswith("class:") else None
     file = _LABELS_FILE.search(run.config)
@@ -72,7 +72,7 @@ def labels_of(run: Run) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8)
 def _labels(file: str) -> tuple[str, ...]:
-    from genviz.classifiers import outline  # torchvision takes seconds, and only classes need it
+    from genviz.classifiers import outline  # imports torchvision, which takes seconds, and only classes need it
 
     try:
         return outline.labels_of("vgg16", None if file == "null" else file)
@@ -89,7 +89,7 @@ def _numbers(labels: tuple[str, ...]) -> dict[str, list[int]]:
 
 
 def _class_of(run: Run) -> tuple[int | None, str]:
-    """Number and label of the class that a run's target begins with."""
+    """The number and label of the class that a run's target begins with."""
     units = run.judged[0].units
     kind, _, piece = (units[0].name if units else run.target).partition(":")
     if kind != "class":

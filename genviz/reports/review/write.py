@@ -19,7 +19,7 @@ from genviz.reports.review.collect import Collection, LeftOut, collect
 from genviz.reports.review.page import write_page
 from genviz.reports.review.real import FOLDER as REAL
 from genviz.reports.review.real import copy_of, copy_real, find_real
-from genviz.reports.review.run import ClassScore, Run
+from genviz.reports.review.run import ClassScore, Run, one_line
 from genviz.reports.review.targets import Reviewed, by_target, labels_of
 
 _SMALL = 320  # a picture with a longer side gets a thumbnail of that
@@ -28,7 +28,7 @@ _BAD = "#b3261e"
 
 
 class Review(NamedTuple):
-    """What was written, and of what."""
+    """The files that were written, and what they show."""
 
     page: Path
     table: Path
@@ -36,29 +36,38 @@ class Review(NamedTuple):
     collection: Collection
     targets: list[Reviewed]
     real: int
-    """How many targets a real picture is shown beside."""
+    """How many targets have a real picture beside them."""
 
 
 def write_review(root: Path, pictures: Path | None = None) -> Path:
-    """Write the page, the sheets and the table of ``root``, as far as they are not up to date; return the page.
+    """Write the page, the sheets and the table of ``root``, except sheets that are up to date; return the page.
 
     Args:
-        root: what train.py writes to, or a folder in it of one classifier or one setting.
-        pictures: a folder with real pictures, whose names say which class each shows; None: those of the last review.
+        root: the output folder, or the folder of one classifier, setting or target in it.
+        pictures: a folder of real pictures whose names say which class each shows; None: those of the last review.
 
     Raises:
-        UserError: there is no such folder, nothing finished in it, or it cannot be written to.
+        UserError: there is no such folder, it holds no finished run, or it cannot be written to.
     """
     return review(root, pictures).page
 
 
-def review(root: Path, pictures: Path | None = None) -> Review:
-    """`write_review`, with what there is to say of it."""
+def review(folder: str | Path, pictures: str | Path | None = None) -> Review:
+    """As `write_review`, but return everything that was written.
+
+    >>> import genviz, tempfile
+    >>> try:
+    ...     genviz.review(tempfile.mkdtemp())
+    ... except genviz.UserError as error:
+    ...     "no finished run in it" in str(error)
+    True
+    """
+    root = Path(folder)
     collection = collect(root)
     targets = by_target(collection.runs)
     if pictures is not None:
-        damaged = _take_real(root, pictures, targets)
-        collection.left_out.extend(LeftOut(name, "unreadable among the real pictures") for name in damaged)
+        damaged = _take_real(root, Path(pictures), targets)
+        collection.left_out.extend(LeftOut(one_line(name), "unreadable among the real pictures") for name in damaged)
     small = {
         run.folder: _small(run)
         for run in tqdm(collection.runs, "thumbnails", unit="run", delay=2, leave=False, dynamic_ncols=True)
@@ -71,7 +80,7 @@ def review(root: Path, pictures: Path | None = None) -> Review:
 
 
 def _take_real(root: Path, pictures: Path, targets: Sequence[Reviewed]) -> list[str]:
-    """Copy a real picture of each target that is a class; return those that cannot be decoded."""
+    """Copy a real picture for each target that is a class; return the names of those that cannot be decoded."""
     wanted = {target.folder: target.wanted for target in targets if target.wanted is not None}
     named = {labels_of(run) for target in targets if target.wanted is not None for run in target.runs.values()}
     labels = [label for of_one in named for label in of_one]
@@ -80,7 +89,7 @@ def _take_real(root: Path, pictures: Path, targets: Sequence[Reviewed]) -> list[
 
 
 def _small(run: Run) -> str:
-    """The file that shows a run among others: its first picture, or a thumbnail of it, made where there is none."""
+    """The file that shows a run in the overview: its first picture, or a thumbnail if that is large."""
     if max(run.size) <= _SMALL:
         return run.first.name
     thumbnail = run.folder / "thumbnail.jpg"
@@ -93,14 +102,14 @@ def _small(run: Run) -> str:
         shown.thumbnail((_SMALL, _SMALL), Image.Resampling.LANCZOS)
         with atomic_write(thumbnail, durable=False) as file:
             shown.save(file, format="JPEG", quality=88)
-        os.utime(thumbnail, ns=(made, made))  # by which it is known to be of this picture
-    except UNREADABLE:  # it was whole a moment ago, but a run may have begun anew
+        os.utime(thumbnail, ns=(made, made))  # marks it as the thumbnail of this picture
+    except UNREADABLE:  # it was whole a moment ago, but the run may have started again
         return run.first.name
     return thumbnail.name
 
 
 def _write_sheets(root: Path, targets: Sequence[Reviewed]) -> dict[str, list[Path]]:
-    """The contact sheets of each setting in ``root``, in the setting's own folder."""
+    """Write the contact sheets of each setting in ``root`` to the setting's folder; return them by setting."""
     cells: dict[tuple[str, Path], list[Cell]] = {}
     notes: dict[str, str] = {}
     for target in targets:
@@ -120,7 +129,7 @@ def _cell(title: str, run: Run) -> Cell:
 
 
 def _write_table(root: Path, targets: Sequence[Reviewed]) -> Path:
-    """A row for each run, in ``root/index.csv``."""
+    """Write ``root/index.csv``, with a row for each run; return it."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     heads = ("target", "setting", "verdict", "rank", "activation", "top class", "probability")

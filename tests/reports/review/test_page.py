@@ -1,3 +1,4 @@
+import html
 import os
 import re
 from urllib.parse import unquote
@@ -89,3 +90,14 @@ def test_the_page_needs_nothing_from_elsewhere(tmp_path):
     text = write_review(tmp_path).read_text(encoding="utf-8")
     assert set(re.findall(r"https?://[^\"']+", text)) == {"http://www.w3.org/2000/svg"}
     assert not re.search(r"@import|<link|src=|url\(", text.partition("<script")[0])
+
+
+def test_what_is_known_without_a_script_is_there_without_one(tmp_path):
+    make_run(tmp_path, "class:a", setting="embedded/one", note=NASTY)
+    (make_run(tmp_path, "class:<b>half") / "result.json").unlink()
+    text = write_review(tmp_path).read_text(encoding="utf-8").partition("<dialog")[0]
+    note = html.unescape(re.search('<p class="note">(.*?)</p>', text)[1])
+    assert note == f"embedded/one: {' '.join(NASTY.split())}"
+    assert '<a href="embedded/one/sheet-1.png">1</a>' in text
+    assert "Left out: 1 unfinished (embedded/small/class-&lt;b&gt;half)" in text
+    assert '<a href="index.csv">' in text

@@ -157,7 +157,7 @@ def test_a_target_alone(browser):
     assert browser.see(sources("#columns .large img")) == [*ZEBRA, "real/class-zebra.jpg"]
     assert browser.see(texts("#columns h3")) == ["pretrained", "untrained", "real picture"]
     [words] = browser.see(texts("#columns"))
-    said = ("recognised", "dead", "900 of 1,000", "harmonica (593)", "75.00 %", "0.125", "ab" * 32, "score", "7.25")
+    said = ("recognised", "dead", "900 of 1,000", "harmonica (593)", "75.00%", "0.125", "ab" * 32, "score", "7.25")
     assert [word for word in said if word not in words] == []
     assert browser.see(texts("#columns .differs")) == [f"weights: other{' and longer' * 20}", "weights: default"]
     assert browser.see("document.querySelectorAll('#columns polyline').length") == 2

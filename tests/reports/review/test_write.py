@@ -1,4 +1,5 @@
 import csv
+import os
 import shutil
 
 import pytest
@@ -94,6 +95,14 @@ def test_a_damaged_real_picture_is_named_on_the_page(tmp_path):
     (tmp_path / "photos" / "tench.jpg").write_bytes(b"")
     data = data_of(write_review(tmp_path / "outputs", tmp_path / "photos"))
     assert data["left_out"] == "1 unreadable among the real pictures (tench.jpg)"
+
+
+def test_a_damaged_real_picture_whose_name_is_no_text(tmp_path):
+    make_run(tmp_path / "outputs", "class:tench")
+    (tmp_path / "photos" / "tench").mkdir(parents=True)
+    (tmp_path / "photos" / "tench" / os.fsdecode(b"\xff1.jpg")).write_bytes(b"")
+    page = write_review(tmp_path / "outputs", tmp_path / "photos")
+    assert "Left out: 1 unreadable among the real pictures (1.jpg)" in page.read_text(encoding="utf-8")
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):

@@ -1,5 +1,5 @@
 "use strict";
-// Everything that a run or a folder is called goes into the page as text, never as markup.
+// The names of runs and folders are put into the page as text, never as markup.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
@@ -15,7 +15,7 @@ const VERDICTS = [
   "saturated",
   "diverged",
 ];
-const AT_ONCE = 60; // cards that are made before more are needed
+const AT_ONCE = 60; // cards added each time the end of the page comes near
 const WIDEST = 4; // pictures side by side in a card
 
 /** An element with these attributes; children are elements, or text. */
@@ -38,7 +38,7 @@ const fold = (text) =>
     .replace(/[^\p{L}\p{N}]+/gu, " ")
     .trim();
 
-// Settings of one classifier go by their generators alone.
+// With one classifier, a setting is called by its generator alone.
 const common = new Set(data.settings.map((setting) => setting.name.split("/")[0]));
 const title = (index) => {
   const name = data.settings[index].name;
@@ -55,7 +55,7 @@ const anyReal = everything.some((target) => target.real);
 const state = {
   settings: new Set(data.settings.keys()),
   real: anyReal,
-  verdicts: new Set(), // none: all
+  verdicts: new Set(), // empty: all
   reversed: false,
 };
 let shown = [];
@@ -65,7 +65,7 @@ const chosen = () => [...state.settings].sort((a, b) => a - b);
 const runsOf = (target) => chosen().map((index) => target.runs[index]);
 const verdictOf = (run) => run.judged[0].verdict;
 
-/** The target's name, its kind set back. */
+/** The target's name, with its kind in a softer colour. */
 function called({ name, label }) {
   const [, kind, rest] = /^((?:class|filter|neuron|layer):)?(.*)$/s.exec(name);
   const soft = (text) => (text ? [make("span", { class: "kind" }, text)] : []);
@@ -93,7 +93,7 @@ function sorted(targets) {
   });
 }
 
-/** Choose and sort the targets anew. */
+/** Choose and sort the targets again. */
 function update() {
   const words = fold(at("search").value).split(" ").filter(Boolean);
   shown = sorted(
@@ -103,8 +103,8 @@ function update() {
       return runs.some(wanted) && words.every((word) => target.words.includes(word));
     }),
   );
-  const first =
-    chosen().length > 1 && ["rank", "activation"].includes(at("sort").value) ? ", by each one's first picture" : "";
+  const byPicture = chosen().length > 1 && ["rank", "activation"].includes(at("sort").value);
+  const first = byPicture ? ", sorted by the first picture of each" : "";
   at("count").textContent =
     `${shown.length.toLocaleString("en")} of ${everything.length.toLocaleString("en")} targets${first}`;
   const most = Math.max(1, ...shown.map((target) => slotsOf(target).length));
@@ -114,13 +114,13 @@ function update() {
   grow();
 }
 
-/** What is side by side in a target's card: setting and run, or null and the real picture. */
+/** What a target's card shows side by side: [setting, run] pairs, and [null, real picture]. */
 function slotsOf(target) {
   const slots = [...chosen().map((index) => [index, target.runs[index]]), ...(state.real ? [[null, target.real]] : [])];
   return slots.length > WIDEST ? slots.filter(([, what]) => what) : slots;
 }
 
-/** Make the next cards while the end of the page is near. */
+/** Add the next cards; the observer calls this when the end of the page comes near. */
 function grow() {
   const next = shown.slice(made, made + AT_ONCE);
   made += next.length;
@@ -136,7 +136,10 @@ function card(target) {
   const slots = slotsOf(target);
   const pictures = slots.map(([index, what]) => {
     const caption = index === null ? "real picture" : title(index);
-    if (!what) return make("figure", {}, make("div", { class: "frame none" }), make("figcaption", {}, caption));
+    if (!what) {
+      const none = make("div", { class: "frame none" }, index === null ? "no picture" : "no run");
+      return make("figure", {}, none, make("figcaption", {}, caption));
+    }
     const source = index === null ? what : `${what.folder}/${what.small}`;
     const image = make("img", { src: source, loading: "lazy", decoding: "async", alt: `${target.name}, ${caption}` });
     const lines = slots.length > 1 ? [make("figcaption", { title: caption }, caption)] : [];
@@ -147,7 +150,7 @@ function card(target) {
   return make("li", {}, make("a", { href: link(target) }, name, make("div", { class: "pictures" }, ...pictures)));
 }
 
-/** The verdict, with the number that the cards are sorted by. */
+/** The verdict, with the value that the cards are sorted by. */
 function remark(judged) {
   const said = { activation: ` ${number(judged.activation)}`, rank: ` rank ${number(judged.rank)}` }[at("sort").value];
   return said ? [verdict(judged.verdict, judged.verdict), said] : [verdict(judged.remark, judged.verdict)];
@@ -156,7 +159,7 @@ function remark(judged) {
 const verdict = (text, word) => make("span", { class: "verdict", "data-verdict": word }, text);
 const link = (target) => `#/${encodeURIComponent(target.name)}`;
 
-/** A button that is pressed or not. */
+/** A toggle button. */
 function chip(text, pressed, toggle, hint) {
   const button = make("button", { type: "button", "aria-pressed": pressed, title: hint }, text);
   button.addEventListener("click", toggle);
@@ -171,7 +174,7 @@ function settingChips() {
     chips();
   };
   const chipsOf = data.settings.map(({ name }, index) =>
-    chip(title(index), state.settings.has(index), toggle(index), `${name}; with Alt: this one alone`),
+    chip(title(index), state.settings.has(index), toggle(index), `${name} (Alt-click: only this setting)`),
   );
   if (anyReal)
     chipsOf.push(
@@ -201,7 +204,7 @@ function verdictChips() {
   );
 }
 
-/** Draw the buttons anew, keep the focus where it was, and follow them. */
+/** Redraw the toggle buttons, keep the focus where it was, and update the cards. */
 function chips() {
   const group = document.activeElement?.parentElement;
   const index = group ? [...group.children].indexOf(document.activeElement) : -1;
@@ -211,29 +214,6 @@ function chips() {
   update();
 }
 
-function footer() {
-  const sheets = data.settings
-    .filter((setting) => setting.sheets.length)
-    .map((setting) =>
-      make(
-        "p",
-        {},
-        `${setting.name}: contact sheet `,
-        ...setting.sheets.flatMap((path, index) => [make("a", { href: path }, `${index + 1}`), " "]),
-      ),
-    );
-  const left = data.left_out ? [make("p", {}, `Left out: ${data.left_out}`)] : [];
-  at("footer").append(
-    ...sheets,
-    ...left,
-    make("p", {}, make("a", { href: "index.csv" }, "index.csv"), `, genviz ${data.version}`),
-  );
-  at("notes").append(
-    ...data.settings.filter((setting) => setting.note).map(({ name, note }) => make("div", {}, `${name}: ${note}`)),
-  );
-}
-
-at("root").append("genviz ", make("span", { class: "kind" }, data.root));
 at("search").addEventListener("input", update);
 at("sort").addEventListener("change", update);
 at("reverse").addEventListener("click", () => {
@@ -242,5 +222,4 @@ at("reverse").addEventListener("click", () => {
   at("reverse").textContent = state.reversed ? "↑" : "↓";
   update();
 });
-footer();
 chips();

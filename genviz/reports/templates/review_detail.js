@@ -1,6 +1,6 @@
-// A target alone: what each setting has made of it, side by side.
+// The dialog about one target: the results of all settings, side by side.
 
-const RIGHT = 300; // the curve's width and height, in its own units
+const RIGHT = 300; // the curve's width and height, in its own units, which the page stretches
 const LOW = 90;
 
 let current = null;
@@ -16,19 +16,21 @@ function open(target) {
   const sections = indices.map((index) => column(target.runs[index], index, others(index)));
   if (target.real) {
     const image = make("img", { src: target.real, alt: `${target.name}, a real picture` });
-    sections.push(
-      make("section", { class: "real" }, make("h3", {}, "real picture"), make("div", { class: "large" }, image)),
-    );
+    const frame = make("div", { class: "large" }, image);
+    image.addEventListener("load", () => {
+      frame.style.aspectRatio = `${image.naturalWidth} / ${image.naturalHeight}`;
+    });
+    sections.push(make("section", {}, make("div", { class: "seen" }, make("h3", {}, "real picture"), frame)));
   }
   at("columns").replaceChildren(...sections);
   at("before").disabled = beside(-1) === undefined;
   at("after").disabled = beside(1) === undefined;
   if (dialog.open) return;
   dialog.showModal();
-  dialog.focus(); // not its first button: nobody has chosen that yet
+  dialog.focus(); // rather than its first button, which would show a focus ring
 }
 
-/** The target that is shown before (-1) or after (1) the current one. */
+/** The target listed before (-1) or after (1) the current one. */
 function beside(step) {
   const place = shown.indexOf(current);
   return place < 0 ? undefined : shown[place + step];
@@ -39,24 +41,28 @@ function column(run, index, others) {
   const [first] = run.judged;
   const curve = drawn(run.curve);
   const files = ["result.json", "metrics.csv", "config.yaml"];
-  const parts = [
-    make("h3", { title: data.settings[index].name }, title(index)),
-    ...evolution(run, curve.mark),
-    make("p", {}, verdict(first.verdict, first.verdict), ` ${first.explanation}`),
-    facts.note ? make("p", { class: "verdict" }, facts.note) : null,
-    pictures(run.judged),
-    curve.svg,
+  const several = run.judged.length > 1; // a row of pictures needs the whole width
+  const seen = [make("h3", { title: data.settings[index].name }, title(index)), ...evolution(run, curve.mark)];
+  const told = [
+    make("p", { class: "judged" }, verdict(first.verdict, first.verdict), ` ${first.explanation}`),
+    facts.note ? make("p", { class: "note" }, facts.note) : null,
+    several ? pictures(run.judged) : null,
+    curve.chart,
     topClasses(first.top_classes),
     units(first.units),
     numbers(run, first, facts),
     settings(data.configs[run.config], others),
     make("div", { class: "links" }, ...files.map((file) => make("a", { href: `${run.folder}/${file}` }, file))),
   ];
-  const style = run.judged.length > 1 ? "grid-column: 1 / -1; max-width: none" : null; // a row of pictures needs room
-  return make("section", { style }, ...parts.filter(Boolean));
+  return make(
+    "section",
+    { class: several ? "several" : null },
+    make("div", { class: "seen" }, ...seen),
+    make("div", { class: "told" }, ...told.filter(Boolean)),
+  );
 }
 
-/** The picture, a slider over the way to it, and a button for the video. */
+/** The picture, with a slider over its snapshots and a button for the video. */
 function evolution(run, mark) {
   const final = `${run.folder}/${run.picture}`;
   const paths = [
@@ -107,10 +113,10 @@ function numbers(run, first, facts) {
     ["updates", facts.updates === null ? null : number(facts.updates, 15)],
     ["seconds per update", run.seconds === null ? null : number(run.seconds)],
     ["seed", facts.seed],
-    ["trainable", facts.trainable_parameters === null ? null : `${number(facts.trainable_parameters, 15)} parameters`],
+    ["trained", facts.trainable_parameters === null ? null : `${number(facts.trainable_parameters, 15)} parameters`],
     ["weights", facts.weights],
-    ["weights' sha256", facts.weights_sha256],
-    ["generator's sha256", facts.generator_sha256],
+    ["weights SHA-256", facts.weights_sha256],
+    ["generator SHA-256", facts.generator_sha256],
     ["display", facts.display],
     ["device", facts.device],
     ["versions", facts.versions],
@@ -120,15 +126,14 @@ function numbers(run, first, facts) {
 }
 
 function pictures(judged) {
-  if (judged.length === 1) return null;
   const rows = judged.map((one) => [one.file, one.verdict, number(one.activation), number(one.rank)]);
   return table(["picture", "verdict", "activation", "rank"], rows);
 }
 
 function topClasses(scores) {
   if (!scores.length) return null;
-  const bar = (label, share) => make("meter", { value: share ?? 0, "aria-label": label });
-  const rows = scores.map(([label, place, share]) => [`${label} (${place ?? "–"})`, bar(label, share), percent(share)]);
+  const bar = (share) => make("span", { class: "share", style: `--share: ${100 * (share ?? 0)}%` });
+  const rows = scores.map(([label, place, share]) => [`${label} (${place ?? "–"})`, bar(share), percent(share)]);
   return table(["top classes", "", "probability"], rows);
 }
 
@@ -145,16 +150,16 @@ function units(all) {
 }
 
 const percent = (share) =>
-  share === null ? "–" : share > 0 && share < 5e-5 ? "< 0.01 %" : `${(100 * share).toFixed(2)} %`;
+  share === null ? "–" : share > 0 && share < 5e-5 ? "< 0.01%" : `${(100 * share).toFixed(2)}%`;
 
 function table(heads, rows) {
   const head = make("tr", {}, ...heads.map((text) => make("th", {}, text)));
   return make("table", {}, head, ...rows.map((cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, cell)))));
 }
 
-/** The activation over the updates, and what marks one of them. */
+/** A chart of the activation over the updates, and a function that marks one of them. */
 function drawn(curve) {
-  if (curve.length < 2) return { svg: null, mark: () => {} };
+  if (curve.length < 2) return { chart: null, mark: () => {} };
   const draw = (tag, attributes, ...children) => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -171,7 +176,8 @@ function drawn(curve) {
   const svg = draw(
     "svg",
     {
-      viewBox: `-2 -12 ${RIGHT + 4} ${LOW + 26}`,
+      viewBox: `0 0 ${RIGHT} ${LOW}`,
+      preserveAspectRatio: "none",
       role: "img",
       "aria-label": `activation from ${number(values[0])} to ${number(values.at(-1))}`,
     },
@@ -180,21 +186,26 @@ function drawn(curve) {
       points: curve.map(([update, value]) => `${x(update).toFixed(1)},${y(value).toFixed(1)}`).join(" "),
     }),
     now,
-    draw("text", { x: 0, y: -3 }, `activation, ${number(most, 3)} at most`),
-    draw("text", { x: RIGHT, y: LOW + 11, "text-anchor": "end" }, `update ${end.toLocaleString("en")}`),
   );
+  const caption = make(
+    "figcaption",
+    {},
+    make("span", {}, `activation, peak ${number(Math.max(...values), 3)}`),
+    make("span", {}, `update ${end.toLocaleString("en")}`),
+  );
+  const chart = make("figure", { class: "curve" }, svg, caption);
   const mark = (update) => {
     now.setAttribute("visibility", update === null ? "hidden" : "visible");
     if (update !== null) for (const name of ["x1", "x2"]) now.setAttribute(name, x(Math.min(update, end)));
   };
-  return { svg, mark };
+  return { chart, mark };
 }
 
-/** The lines of the YAML, each with the names that it stands under. */
+/** The lines of the YAML, each with the keys above it in the tree. */
 function keyed(yaml) {
   const above = [];
   return yaml.split("\n").map((line) => {
-    const depth = line.search(/\S|$/) + (line.trim().startsWith("-") ? 1 : 0); // a list's items are not set in
+    const depth = line.search(/\S|$/) + (line.trim().startsWith("-") ? 1 : 0); // a list's items need no indent
     while (above.length && above.at(-1)[0] >= depth) above.pop();
     const key = [...above.map(([, name]) => name), line.trim()].join(" ");
     above.push([depth, line.trim()]);
@@ -202,7 +213,7 @@ function keyed(yaml) {
   });
 }
 
-/** The settings, what another column has otherwise marked. */
+/** The settings, with the lines marked that another column does not share. */
 function settings(yaml, others) {
   if (!yaml) return null;
   const lines = keyed(yaml.trimEnd()).flatMap(([line, key]) => [
@@ -212,31 +223,31 @@ function settings(yaml, others) {
   return make(
     "details",
     {},
-    make("summary", {}, others.length ? "Settings, and where they differ" : "Settings"),
+    make("summary", {}, others.length ? "Settings (differences marked)" : "Settings"),
     make("pre", {}, ...lines),
   );
 }
 
-/** Show what the address names. */
+/** Show the target that the address names. */
 function follow() {
   let name = "";
   try {
     name = decodeURIComponent(location.hash.slice(2));
   } catch {
-    return; // no address of ours
+    return; // not an address of this page
   }
   const target = byName.get(name);
   if (target) open(target);
   else dialog.close();
 }
 
-const go = (target) => target && location.replace(link(target)); // Back leads to the overview, not through all targets
+const go = (target) => target && location.replace(link(target)); // so that Back leads to the overview
 at("before").addEventListener("click", () => go(beside(-1)));
 at("after").addEventListener("click", () => go(beside(1)));
 at("close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => {
-  at("columns").replaceChildren(); // no video goes on
-  if (location.hash.length > 2) history.replaceState(null, "", "#/"); // the page stays where it was scrolled to
+  at("columns").replaceChildren(); // ends a video
+  if (location.hash.length > 2) history.replaceState(null, "", "#/"); // keeps the scroll position
 });
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 window.addEventListener("hashchange", follow);

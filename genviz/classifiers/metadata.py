@@ -1,0 +1,107 @@
+"""What a network says of itself: the size, the numbers and the labels that it was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torchvision
+from torch import Tensor, nn
+
+from genviz.classifiers.outline import architectures, without_weights
+from genviz.errors import UserError
+
+_SUCH = {
+    "input_size": "input_size=224",
+    "mean": "mean=(0.485, 0.456, 0.406)",
+    "std": "std=(0.229, 0.224, 0.225)",
+}
+
+
+class Metadata(NamedTuple):
+    """What `genviz.classifiers.from_module.from_module` needs to know; None where the network does not say."""
+
+    input_size: int | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    labels: Sequence[str] | None = None
+
+
+class Logits(nn.Module):
+    """A network of transformers' as one that returns its class scores."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Maps (n, 3, h, w) to (n, classes)."""
+        return self.network(images).logits
+
+
+def metadata_of(network: nn.Module) -> Metadata:
+    """What is known of a network of torchvision's, timm's or transformers'; nothing of any other."""
+    if isinstance(config := getattr(network, "pretrained_cfg", None), dict) and "mean" in config:
+        return _of_timm(config)
+    if hasattr(getattr(network, "config", None), "id2label"):
+        return _of_transformers(network)
+    if type(network).__module__.startswith("torchvision.models."):
+        return _of_torchvision(network)
+    return Metadata()
+
+
+def required(metadata: Metadata) -> Metadata:
+    """``metadata``, if it says all that a picture depends on.
+
+    Raises:
+        UserError: it does not.
+    """
+    unknown = [name for name in ("input_size", "mean", "std") if getattr(metadata, name) is None]
+    if unknown:
+        raise UserError(
+            f"the network does not say its {', '.join(unknown)}; give {', '.join(_SUCH[name] for name in unknown)} "
+            "or whatever it was trained with, for RGB in [0, 1]"
+        )
+    return metadata
+
+
+def _of_timm(config: dict[str, Any]) -> Metadata:
+    labels = config.get("label_names")
+    return Metadata(max(config["input_size"][1:]), tuple(config["mean"]), tuple(config["std"]), labels)
+
+
+def _of_transformers(network: nn.Module) -> Metadata:
+    config: Any = network.config
+    labels = [str(label) for _, label in sorted(config.id2label.items(), key=lambda item: int(item[0]))]
+    size = getattr(config, "image_size", None)
+    try:
+        from transformers import AutoImageProcessor
+
+        processor = AutoImageProcessor.from_pretrained(config.name_or_path, local_files_only=True)
+        wanted = dict(processor.crop_size if getattr(processor, "do_center_crop", False) else processor.size)
+        size = int(wanted.get("height") or wanted["shortest_edge"])
+        return Metadata(size, tuple(processor.image_mean), tuple(processor.image_std), labels)
+    except (ImportError, OSError, ValueError, LookupError, AttributeError, TypeError):  # no processor on this machine
+        return Metadata(size if isinstance(size, int) else None, labels=labels)
+
+
+def _of_torchvision(network: nn.Module) -> Metadata:
+    """By the entries of the architectures whose weights have these names and shapes; they say the same, or nothing."""
+    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    classes = next((shape[0] for shape in reversed(shapes.values()) if len(shape)), 0)
+    found: set[tuple[int, tuple[float, ...], tuple[float, ...], tuple[str, ...]]] = set()
+    for name in architectures():
+        builder = torchvision.models.get_model_builder(name)
+        if builder.__module__ != type(network).__module__:
+            continue
+        for entry in torchvision.models.get_model_weights(name):
+            presets = entry.transforms()
+            size = int(presets.crop_size[0])
+            likely = without_weights(name, classes, size).state_dict()
+            own = {key: shape for key, shape in shapes.items() if key in likely or not key.lower().startswith("aux")}
+            if {key: tuple(value.shape) for key, value in likely.items()} == own:
+                found.add((size, tuple(presets.mean), tuple(presets.std), tuple(entry.meta["categories"])))
+    if len({metadata[1:] for metadata in found}) != 1:
+        return Metadata()
+    size, mean, std, labels = min(found)
+    return Metadata(size, mean, std, labels if len(labels) == classes else None)

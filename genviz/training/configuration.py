@@ -1,0 +1,83 @@
+"""The words of a command line, as a configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from genviz.errors import UserError
+from genviz.files import shipped_folder
+
+_CLASSIFIERS = {
+    "classifier": "classifier",
+    **{part: f"classifier@{part}" for part in ("teacher", "second_teacher", "eye", "student.trunk")},
+}
+"""The words that name a classifier, and what Hydra calls them."""
+_PATHS = ("image", "style", "pictures", "generator.start")
+"""Words whose value may hold what Hydra takes for its own: spaces, commas, brackets."""
+_NAME = re.compile(r"[\w.+-]+")
+
+
+def compose(name: str, words: Sequence[str]) -> DictConfig:
+    """The configuration that the command ``name`` would run on with these words.
+
+    Raises:
+        UserError: there is no such setting, or a target holds what no target does.
+    """
+    before = Singleton.get_state()  # a program of Hydra's may be running, or a notebook have one open
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(str(shipped_folder("configs")), version_base="1.3"):
+            config = hydra.compose(name, plain_words(words), return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        if "choices" in config:
+            OmegaConf.resolve(config.choices)  # Hydra's own, which are gone then
+    except HydraException as error:
+        raise UserError(str(error)) from error
+    finally:
+        Singleton.set_state(before)
+    with open_dict(config):
+        del config["hydra"]
+    return config
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value
+
+
+def plain_words(words: Sequence[str]) -> list[str]:
+    """Spare the user Hydra's quoting, and name any of torchvision's models a classifier."""
+    multirun = any(word in ("-m", "--multirun") for word in words)  # where a comma separates targets
+    configs, plain = shipped_folder("configs"), []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key == "target" and equals and not multirun:
+            from genviz.targets.grammar import check_spelling  # torch takes seconds, and --help needs none
+
+            plain.append(f'target="{check_spelling(_unquoted(value))}"')
+        elif key == "targets" and equals and value != "null":  # in a multirun, too, all are each job's
+            plain.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")
+        elif key in _PATHS and value and value != "null" and value[0] not in "'\"" and not multirun:
+            plain.append(f"{key}={_quoted(value)}")
+        elif key == "name" and _NAME.fullmatch(value):
+            plain.append(f"name='{value}'")  # which may look like a number
+        elif key in _CLASSIFIERS and equals and value.isidentifier():
+            known = (configs / "classifier" / f"{value}.yaml").exists()
+            plain.append(f"{_CLASSIFIERS[key]}={value if known else 'torchvision'}")
+            plain += [] if known else [f"{key}.architecture={value}"]
+        else:
+            plain.append(word)
+    return plain

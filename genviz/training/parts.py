@@ -1,0 +1,101 @@
+"""The parts of a coupling: given as objects, or made from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig
+from torch import nn
+from torch.optim import Optimizer
+
+from genviz.errors import UserError
+from genviz.images.randomness import Streams
+from genviz.interfaces import Generator, Objective, Outline, Regularizer
+from genviz.objectives.sum import Sum
+from genviz.targets.grammar import Target
+from genviz.training import build
+
+MakesGenerator = Generator | Callable[..., Generator]
+MakesObjective = Objective | Mapping[str, Objective] | Callable[..., Objective]
+MakesOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a coupling; the configuration makes those that are None.
+
+    Args:
+        config: the configuration.
+        given_generator: holds an image for each stream, or makes one when called with ``streams=``.
+        given_objective: one, several by name, or what makes one when called with the target and the classifier's
+            outline.
+        given_regularizers: by name.
+        given_transforms: in order.
+        given_optimizer: makes one of parameters.
+        seeds: one an image; None for ``seed`` and ``images`` of the configuration.
+    """
+
+    config: DictConfig
+    given_generator: MakesGenerator | None = None
+    given_objective: MakesObjective | None = None
+    given_regularizers: Mapping[str, Regularizer] | None = None
+    given_transforms: Sequence[nn.Module] | None = None
+    given_optimizer: MakesOptimizer | None = None
+    seeds: Sequence[int] | None = None
+
+    def streams(self, targets: int = 1) -> Streams:
+        """The random numbers of the images of each target."""
+        return build.streams(self.config, targets) if self.seeds is None else Streams(self.seeds)
+
+    def generator(self, streams: Streams) -> Generator:
+        """The generator of an image for each of the ``streams``.
+
+        Raises:
+            UserError: it holds another number of images.
+        """
+        if self.given_generator is None:
+            return build.generator(self.config, streams)
+        return made_generator(self.given_generator, streams)
+
+    def objective(self, target: Target, outline: Outline) -> Sum:
+        """The objectives, for this target."""
+        if self.given_objective is None:
+            return build.objective(self.config, target, outline)
+        return made_objective(self.given_objective, target, outline)
+
+    def regularizers(self) -> dict[str, Regularizer]:
+        """The regularizers, by name."""
+        return build.regularizers(self.config) if self.given_regularizers is None else dict(self.given_regularizers)
+
+    def transforms(self) -> list[Any]:
+        """The transforms, in order."""
+        return build.transforms(self.config) if self.given_transforms is None else list(self.given_transforms)
+
+    def optimizer(self) -> MakesOptimizer:
+        """What makes the optimizer of some parameters."""
+        return build.optimizer(self.config) if self.given_optimizer is None else self.given_optimizer
+
+
+def made_generator(given: MakesGenerator, streams: Streams) -> Generator:
+    """The generator of an image for each of the ``streams``: ``given``, or what it makes.
+
+    Raises:
+        UserError: it holds another number of images.
+    """
+    if isinstance(given, Generator):
+        if (held := len(given().images)) != len(streams):
+            raise UserError(f"the generator holds {held} images and there are {len(streams)} seeds")
+        return given
+    if isinstance(given, type) and not getattr(given, "holds_many", False):
+        raise UserError(
+            f"{given.__name__} takes no seeds; give one that you have made, {given.__name__}(), and one seed"
+        )
+    return given(streams=streams)
+
+
+def made_objective(given: MakesObjective, target: Target, outline: Outline) -> Sum:
+    """The objectives ``given``, or what it makes for this target."""
+    made = given if isinstance(given, Objective | Mapping) else given(target, outline)
+    return Sum(made if isinstance(made, Mapping) else {"objective": made})
