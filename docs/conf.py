@@ -15,7 +15,6 @@ language = "en"
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx_click",
     "sphinx_copybutton",
@@ -40,7 +39,6 @@ nb_output_stderr = "remove"
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autosummary_generate = False
 napoleon_use_rtype = False
 python_maximum_signature_line_length = 80
 add_module_names = False

@@ -8,7 +8,9 @@ from genviz.errors import UserError
 from genviz.generators.pixels import Pixels
 from genviz.generators.pretrained import Sizes
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
-from genviz.training import build, default_classifier, settings
+from genviz.pretraining.settings import check_distillation, check_pretraining
+from genviz.training import build, default_classifier
+from genviz.training.settings import check_training
 
 
 def choices(group):
@@ -184,7 +186,7 @@ def test_optimizers(compose, name):
 def test_students(compose, name):
     words = ["teacher=squeezenet1_1", "teacher.weights=random", "trainer.accelerator=cpu"]
     config = compose("data.root=photos", f"student={name}", *words, name="distill")
-    settings.check_distillation(config)
+    check_distillation(config)
     assert config.student.input_size == 128
     if name == "heads":
         from genviz.pretraining.distill_heads import _module, _teachers
@@ -231,7 +233,7 @@ def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
     from genviz.pretraining.pretrain import _module
 
     config = compose("data.root=photos", f"recipe={name}", "trainer.accelerator=cpu", name="pretrain")
-    settings.check_pretraining(config)
+    check_pretraining(config)
     module, _ = _module(config, 10)
     assert (module.eye is None) is (config.loss.weight_features == 0)
     assert module.decoder.image_size in ((130, 130), (224, 224))
@@ -240,27 +242,27 @@ def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["updates=0"], "updates=0 is no whole number from 1 to"),
+        (["updates=0"], "updates=0 is not a whole number from 1 to"),
         (["updates=many"], "updates=many"),
         (["seed=1.5"], "seed=1.5"),
         (["seed=99999999999"], "to 4294967295"),
-        (["lr_rise=-1"], "lr_rise=-1 is no whole number from 0"),
+        (["lr_rise=-1"], "lr_rise=-1 is not a whole number from 0"),
         (["lr_rise=0.5"], "lr_rise=0.5"),
         (["log_every=true"], "log_every=True"),
-        (["resume=maybe"], "neither true nor false"),
-        (["display=hdr"], "rgb, despraz, stretch"),
-        (["images=0"], "images=0 is no whole number from 1"),
+        (["resume=maybe"], "resume=maybe is not true or false"),
+        (["display=hdr"], "display=hdr is not rgb, despraz or stretch"),
+        (["images=0"], "images=0 is not a whole number from 1"),
         (["images=two"], "images=two"),
-        (["snapshot_every=0"], "snapshot_every=0 is no whole number"),
-        (["snapshot_every=[]"], "nor a list of updates"),
-        (["snapshot_every=[5,often]"], "nor a list of updates"),
-        (["snapshot_every=[5,-1]"], "nor a list of updates"),
-        (["pictures=''"], "pictures= is no folder"),
+        (["snapshot_every=0"], "snapshot_every=0 is not a whole number"),
+        (["snapshot_every=[]"], "or a list of updates"),
+        (["snapshot_every=[5,often]"], "or a list of updates"),
+        (["snapshot_every=[5,-1]"], "or a list of updates"),
+        (["pictures=''"], "pictures= is not a folder"),
     ],
 )
 def test_settings_that_no_constructor_sees_are_checked(compose, words, says):
     with pytest.raises(UserError, match=says):
-        settings.check_training(compose("target=class:1", *words))
+        check_training(compose("target=class:1", *words))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
-from docutils.utils.math import MathError, wrap_math_code
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 def _mathml(node: nodes.Element, *, block: bool) -> str:
     tex = node.astext()
     try:
-        return tex2mathml(wrap_math_code(tex, as_block=block), as_block=block)
+        return tex2mathml(tex, as_block=block)
     except MathError as error:
         _log.warning("formula %r: %s", tex, error, location=node)
         return f"<code>{nodes.Text(tex)}</code>"

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def bias(config: DictConfig) -> int:
     """Write the report on a class; return the exit code."""
-    from genviz.training import default_classifier, settings
+    from genviz.analysis import settings
+    from genviz.training import default_classifier
 
     settings.check_bias(config)
     default_classifier.choose(config)
@@ -22,4 +23,6 @@ def bias(config: DictConfig) -> int:
     return class_report.bias(config)
 
 
-command = configured(bias, "Report on a class and on what else excites its filters.")
+command = configured(
+    bias, "Report on a class and on what else excites its filters.", "genviz.analysis.settings:BiasSettings"
+)

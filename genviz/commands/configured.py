@@ -12,16 +12,23 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def configured(run: Callable[[DictConfig], int], help: str) -> click.Command:
+def configured(run: Callable[[DictConfig], int], help: str, settings: str) -> click.Command:
     """A command that calls ``run`` with its configuration, ``configs/<name>.yaml``, and exits with what it returns.
 
     Args:
         run: its name is the command's.
         help: one line.
+        settings: the class that lists them, ``genviz.training.settings:TrainSettings``.
     """
     name = run.__name__
 
     def callback(words: tuple[str, ...]) -> None:
+        if {"--help", "-h"} & set(words):
+            from genviz.commands.settings_help import help_of
+
+            kept = [word for word in words if word not in ("--help", "-h")]
+            click.echo(help_of(name, settings, kept))
+            return
         from genviz.commands import hydra_program  # Hydra takes a while
 
         hydra_program.run(run, name=name, words=words, called=click.get_current_context().command_path)

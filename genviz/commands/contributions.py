@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def contributions(config: DictConfig) -> int:
     """List what the filters of a layer contribute to a class; return the exit code."""
-    from genviz.training import default_classifier, settings
+    from genviz.analysis import settings
+    from genviz.training import default_classifier
 
     settings.check_contributions(config)
     default_classifier.choose(config)
@@ -22,4 +23,6 @@ def contributions(config: DictConfig) -> int:
     return contributions_table.contributions(config)
 
 
-command = configured(contributions, "List the filters that a class is made of.")
+command = configured(
+    contributions, "List the filters that a class is made of.", "genviz.analysis.settings:ContributionsSettings"
+)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def distill(config: DictConfig) -> int:
     """Distill the configured student; return the exit code."""
-    from genviz.training import settings
+    from genviz.pretraining import settings
 
     settings.check_distillation(config)
 
@@ -21,4 +21,6 @@ def distill(config: DictConfig) -> int:
     return distill.distill(config)
 
 
-command = configured(distill, "Train a network to see what another sees.")
+command = configured(
+    distill, "Train a network to see what another sees.", "genviz.pretraining.settings:DistillSettings"
+)

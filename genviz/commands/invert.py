@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def invert(config: DictConfig) -> int:
     """Invert the configured pictures from each layer; return the exit code."""
-    from genviz.training import settings
+    from genviz.analysis import settings
 
     settings.check_inversions(config)
 
@@ -21,4 +21,8 @@ def invert(config: DictConfig) -> int:
     return inversions.invert(config)
 
 
-command = configured(invert, "Measure how well each layer can be inverted.")
+command = configured(
+    invert,
+    "Measure how well each layer can be inverted.",
+    "genviz.analysis.settings:InvertSettings",
+)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def pretrain(config: DictConfig) -> int:
     """Pretrain the configured autoencoder; return the exit code."""
-    from genviz.training import settings
+    from genviz.pretraining import settings
 
     settings.check_pretraining(config)
 
@@ -21,4 +21,8 @@ def pretrain(config: DictConfig) -> int:
     return pretrain.pretrain(config)
 
 
-command = configured(pretrain, "Pretrain a generator on your pictures, as an autoencoder.")
+command = configured(
+    pretrain,
+    "Pretrain a generator on your pictures, as an autoencoder.",
+    "genviz.pretraining.settings:PretrainSettings",
+)

@@ -41,4 +41,6 @@ def train(config: DictConfig) -> int:
     return train.train(config, target)
 
 
-command = configured(train, "Train a generator until a class, filters or a layer fires.")
+command = configured(
+    train, "Train a generator until a class, filters or a layer fires.", "genviz.training.settings:TrainSettings"
+)

@@ -6,7 +6,6 @@ import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from genviz.errors import UserError
 from genviz.files import atomic_write
+from genviz.images.displays import Display
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -32,8 +32,6 @@ UNREADABLE = (
     Image.DecompressionBombError,
 )
 """What Pillow raises for damaged pictures."""
-
-Display = Literal["rgb", "despraz", "stretch"]
 
 
 def display(image: Tensor, how: Display = "rgb") -> Tensor:

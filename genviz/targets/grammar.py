@@ -28,17 +28,13 @@ from typing import Literal, get_args
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer
 from genviz.targets.labels import find_class, nearest, slug
+from genviz.targets.spelling import EXAMPLES, check_spelling
 
 Kind = Literal["class", "filter", "neuron", "layer"]
-EXAMPLES = (
-    "class:harmonica, class:ostrich@0.7+bullfrog@0.3, filter:relu5_1:3+7+12, neuron:relu5_1:12:3:4, layer:relu4_3"
-)
-
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SELECTION = re.compile(r"(top|bottom)(\d*)(?::(.*))?", re.IGNORECASE | re.ASCII | re.DOTALL)
 """Filters by their contribution to a class: ``top5:harmonica``; see `genviz.targets.selections`."""
 
-_STRANGE = re.compile(r"[^\w \-'’.:+@/&()]")
 _WEIGHT = re.compile(r"-?(\d+\.?\d*|\.\d+)(e-?\d+)?", re.IGNORECASE | re.ASCII)
 _LONGEST_FOLDER = 120  # bytes; file systems stop at 255
 
@@ -103,24 +99,6 @@ class Target:
             return name
         beginning = whole[: _LONGEST_FOLDER - 11].decode(errors="ignore")
         return f"{beginning}-{hashlib.sha256(whole).hexdigest()[:10]}"
-
-
-def check_spelling(text: object) -> str:
-    """Return ``text`` if it could be a target for some network.
-
-    Raises:
-        UserError: it is not a string, is empty, or has a character that no target has.
-    """
-    if not isinstance(text, str):
-        hint = f"; class number {text} is class:{text}" if isinstance(text, int) and not isinstance(text, bool) else ""
-        raise UserError(f"target={text!r} is not a target{hint}; examples: {EXAMPLES}")
-    if not text.strip():
-        raise UserError(f"the target is empty; examples: {EXAMPLES}")
-    if "," in text:
-        raise UserError(f"target {text!r} contains ','; for several use targets={text}")
-    if strange := _STRANGE.search(text):
-        raise UserError(f"target {text!r} contains {strange.group()!r}, which is not allowed; examples: {EXAMPLES}")
-    return text
 
 
 def parse_target(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> Target:

@@ -23,8 +23,8 @@ from genviz.errors import UserError
 from genviz.interfaces import Layer
 from genviz.targets.grammar import Target, find_layer, parse_target
 from genviz.targets.selections import find_selections
+from genviz.targets.spelling import LISTS
 
-EXAMPLES = "class:all, class:0-99, filter:fire8:all, class:harmonica,class:zebra, or a file with one target per line"
 Choose = Callable[[str], list[str]]
 """Turns ``filter:fire8:top9:harmonica`` into targets."""
 
@@ -42,7 +42,7 @@ def parse_targets(text: str, labels: Sequence[str], layers: Sequence[Layer], cho
     """
     entries = _entries(text, depth=0)
     if not entries:
-        raise UserError(f"targets={text} names no target; examples: {EXAMPLES}")
+        raise UserError(f"targets={text} names no target; examples: {LISTS}")
     found: dict[str, Target] = {}
     for entry, where in entries:
         try:
@@ -67,7 +67,7 @@ def _entries(text: str, depth: int) -> list[tuple[str, str]]:
                 except UserError as error:
                     raise UserError(f"{where}{error}") from None
         elif entry and ":" not in entry and entry != "all":
-            raise UserError(f"'{entry}' in a file names no target; examples: {EXAMPLES.partition(', or')[0]}")
+            raise UserError(f"'{entry}' in a file names no target; examples: {LISTS.partition(', or')[0]}")
         elif entry:
             entries.append((entry, ""))
     return entries
@@ -76,7 +76,7 @@ def _entries(text: str, depth: int) -> list[tuple[str, str]]:
 def _lines(name: str) -> list[str]:
     path = Path(name).expanduser()
     if not path.is_file():
-        raise UserError(f"targets={name}: there is no such file, and it names no target; examples: {EXAMPLES}")
+        raise UserError(f"targets={name}: there is no such file, and it names no target; examples: {LISTS}")
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from genviz.errors import UserError
 from genviz.interfaces import Layer, Outline
-from genviz.targets.grammar import KINDS, SELECTION, check_spelling, find_layer, parse_weight
+from genviz.targets.grammar import KINDS, SELECTION, find_layer, parse_weight
 from genviz.targets.labels import find_class
+from genviz.targets.spelling import check_spelling
 
 _USUAL = re.compile(r"(conv|relu|fire)[\d_]+")
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from genviz.errors import UserError
 from genviz.files import shipped_folder
+from genviz.targets.spelling import check_spelling
 
 _CLASSIFIERS = {
     "classifier": "classifier",
@@ -65,8 +66,6 @@ def plain_words(words: Sequence[str]) -> list[str]:
     for word in words:
         key, equals, value = word.partition("=")
         if key == "target" and equals and not multirun:
-            from genviz.targets.grammar import check_spelling  # torch takes seconds, and --help needs none
-
             plain.append(f'target="{check_spelling(_unquoted(value))}"')
         elif key == "targets" and equals and value != "null":  # in a multirun, too, all are each job's
             plain.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")

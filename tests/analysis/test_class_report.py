@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from genviz.analysis import class_report as module
-from genviz.analysis import examples
+from genviz.analysis import examples, settings
 from genviz.analysis.class_report import bias
 from genviz.errors import UserError
-from genviz.training import build, settings
+from genviz.training import build
 
 WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cpu", "logger=none", "updates=2",
          "generator=fourier", "filters=2", "neighbours=3"]  # fmt: skip
@@ -81,10 +81,10 @@ def test_an_interrupted_training_ends_the_report(run, monkeypatch, tmp_path):
         (["layer=fc8"], "fc8 has no filters that contribute to a class"),
         (["features=relu9"], "no layer is called 'relu9'"),
         (["filters=321"], "filters=321: relu5_2 has 320"),
-        (["neighbours=0"], "neighbours=0 is no whole number"),
+        (["neighbours=0"], "neighbours=0 is not a whole number"),
         (["images=2"], "the report is about one picture"),
         (["pictures=/nowhere"], "pictures=/nowhere: there is no such folder"),
-        (["updates=0"], "updates=0 is no whole number"),
+        (["updates=0"], "updates=0 is not a whole number"),
     ],
 )
 def test_what_cannot_work_is_one_line_before_anything_is_made(run, monkeypatch, tmp_path, words, says):

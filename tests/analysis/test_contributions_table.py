@@ -4,13 +4,13 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz.analysis import examples
+from genviz.analysis import examples, settings
 from genviz.analysis.contributions import contributions as measure
 from genviz.analysis.contributions_table import contributions
 from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
 from genviz.images.pictures import read_upright, resize
-from genviz.training import build, settings
+from genviz.training import build
 
 WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cpu"]
 
@@ -66,12 +66,12 @@ def test_without_a_folder_pictures_are_drawn_once(run, tmp_path, monkeypatch, ca
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["layer=relu8"], "relu8 has no filters that a class is made of"),
-        (["layer=3"], "layer=3 is no layer"),
+        (["layer=relu8"], "relu8 has no filters that contribute to a class"),
+        (["layer=3"], "layer=3 is not a layer"),
         (["layer=relu9"], "no layer is called 'relu9'"),
         (["method=shapley"], "method=shapley is not known"),
-        (["top=0"], "top=0 is no whole number"),
-        (["count=0"], "count=0 is no whole number"),
+        (["top=0"], "top=0 is not a whole number"),
+        (["count=0"], "count=0 is not a whole number"),
         (["pictures=/nowhere"], "pictures=/nowhere: there is no such folder"),
         (["target=class:zebra+tiger"], "this is about one class"),
     ],

@@ -8,11 +8,12 @@ import torch
 from PIL import Image
 
 from genviz.analysis import inversions as program
+from genviz.analysis import settings
 from genviz.analysis.inversions import invert
 from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
 from genviz.images.pictures import read_image, read_upright, resize
-from genviz.training import build, settings
+from genviz.training import build
 
 LAYERS = ["relu1_1", "scores"]
 
@@ -119,9 +120,9 @@ def test_a_table_of_other_settings_is_kept(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["strengths=3"], "no list of numbers"), (["strengths=[]"], "no list of numbers"), (["batch=0"], "batch=0"),
+    [(["strengths=3"], "is not a list of numbers"), (["strengths=[]"], "no list of numbers"), (["batch=0"], "batch=0"),
      (["layers=relu1_1"], "no list of layers"), (["layers=[relu9]"], "no layer is called 'relu9'"),
-     (["pictures=/nowhere"], "pictures=/nowhere: there is no such folder"), (["name=../x"], "no name for a folder")],
+     (["pictures=/nowhere"], "pictures=/nowhere: there is no such folder"), (["name=../x"], "is not a folder name")],
 )  # fmt: skip
 def test_what_cannot_work_is_one_line(run, tmp_path, words, says):
     with pytest.raises(UserError, match=says):

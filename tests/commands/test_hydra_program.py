@@ -115,7 +115,7 @@ def test_help_shows_how(tmp_path):
         "genviz train target=class:harmonica",
         "classifier: ",
         "despraz2017",
-        "updates: 300",
+        "updates=300",
         "genviz labels",
     ):
         assert part in done.stdout

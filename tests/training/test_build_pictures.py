@@ -109,7 +109,7 @@ def test_what_is_no_picture_is_one_line_and_nothing_is_written(compose, tmp_path
      (["objective=probability"], "takes classes"),
      (["generator=octaves"], "start"), (["objective=inner_product", "pictures=/nowhere"], "no such folder"),
      (["objective=inner_product", "pictures=empty"], "no picture in it"),
-     (["objective=inner_product", "objective.inner_product.direction=d.npy"], "the direction has the shape (3,)"),
+     (["objective=inner_product", "objective.inner_product.direction=d.npy"], "the direction has shape (3,)"),
      (["objective=inner_product", "objective.inner_product.largest=many"], "largest"),
      (["objective=inversion", "image=a.png", "objective.inversion.window=wide"], "window"),
      (["objective=inversion", "image=a.png", "objective.inversion.channels=3"], "channels"),

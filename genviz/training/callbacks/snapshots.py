@@ -13,7 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from genviz.coupling import Coupling
-from genviz.images.pictures import Display, display_row, write_png
+from genviz.images.displays import Display
+from genviz.images.pictures import display_row, write_png
 from genviz.images.video import Video
 from genviz.training.loggers import log_image
 

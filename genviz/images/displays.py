@@ -1,0 +1,8 @@
+"""The ways to display a picture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Display = Literal["rgb", "despraz", "stretch"]
+"""What the classifier saw; Despraz's square root and stretch; from the minimum to the maximum."""

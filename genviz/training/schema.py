@@ -1,0 +1,126 @@
+"""What a command's settings are: the type, range and unit of each, and a line of help, said once.
+
+The command line's checks, its ``--help`` and the reference pages read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, ValidationError
+from pydantic.fields import FieldInfo
+
+from genviz.errors import UserError
+
+LARGEST = 2**32 - 1
+"""The largest seed that every random number generator takes."""
+
+
+class Kind(NamedTuple):
+    """What a value has to be, as a sentence ends with it: ``a whole number from 1 to 4294967295``."""
+
+    what: str
+
+
+class Ask(NamedTuple):
+    """What to say where a setting is missing."""
+
+    line: str
+
+
+Count = Annotated[StrictInt, Field(ge=1, le=LARGEST), Kind(f"a whole number from 1 to {LARGEST}")]
+Index = Annotated[StrictInt, Field(ge=0, le=LARGEST), Kind(f"a whole number from 0 to {LARGEST}")]
+Share = Annotated[float, Field(ge=0, le=1), Kind("a number from 0 to 1")]
+Number = Annotated[float, Field(ge=0, allow_inf_nan=False), Kind("a number from 0 up")]
+Flag = Annotated[StrictBool, Kind("true or false")]
+Text = Annotated[str, StringConstraints(min_length=1)]
+Folder = Annotated[Text, Kind("a folder")]
+File = Annotated[Text, Kind("a file")]
+Group = Annotated[dict[str, Any], Kind("a group of settings")]
+LayerName = Annotated[Text, Kind("a layer; all of them: genviz layers CLASSIFIER")]
+RunName = Annotated[
+    str, StringConstraints(pattern=r"^\w[\w.+-]*$"), Kind("a folder name of letters, digits, and . _ + -")
+]
+Precision = Annotated[str, StringConstraints(pattern="^(32-true|bf16-mixed|16-mixed|64-true)$"), Kind(
+    "32-true, bf16-mixed, 16-mixed or 64-true"
+)]  # fmt: skip
+
+
+class Setting(NamedTuple):
+    """A setting as it is listed."""
+
+    name: str
+    """As it is typed, ``data.workers``."""
+    kind: str
+    help: str
+
+
+class Settings(BaseModel):
+    """Settings of a command, or of a group in them; what constructors look at themselves is not among them."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True)
+
+    @classmethod
+    def check(cls, config: DictConfig) -> None:
+        """See that each setting in ``config`` is of its kind.
+
+        Raises:
+            UserError: one is missing, or not of its kind.
+        """
+        given = {}
+        for name, field in cls.model_fields.items():
+            if name in config and not OmegaConf.is_missing(config, name):
+                value = config[name]
+                if OmegaConf.is_dict(value) and not _is_settings(field.annotation):
+                    value = {}  # its constructor looks at what is in it
+                given[name] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        try:
+            cls.model_validate(given)
+        except ValidationError as error:
+            raise UserError(cls._told(error, config)) from None
+
+    @classmethod
+    def _told(cls, error: ValidationError, config: DictConfig) -> str:
+        first = error.errors()[0]
+        path, field = [str(first["loc"][0])], cls.model_fields[str(first["loc"][0])]
+        for step in first["loc"][1:]:
+            inner: Any = field.annotation
+            if not _is_settings(inner) or step not in inner.model_fields:
+                break
+            path.append(str(step))
+            field = inner.model_fields[str(step)]
+        name = ".".join(path)
+        if (ask := _said(field, Ask)) is not None and first["type"] == "missing":
+            return ask.line
+        value = OmegaConf.select(config, ".".join(path), throw_on_missing=False)
+        if _is_settings(field.annotation) or field.annotation == dict[str, Any]:
+            return f"{name} is a group of settings: {name}.SETTING=VALUE; --help lists them"
+        return f"{name}={'null' if value is None else value} is not {kind_of(field)}"
+
+    @classmethod
+    def listed(cls, prefix: str = "") -> Iterator[Setting]:
+        """Every setting, the groups' too."""
+        for name, field in cls.model_fields.items():
+            inner: Any = field.annotation
+            if _is_settings(inner):
+                yield from inner.listed(f"{prefix}{name}.")
+            else:
+                yield Setting(prefix + name, kind_of(field), field.description or "")
+
+
+def _is_settings(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Settings)
+
+
+def kind_of(field: FieldInfo) -> str:
+    """What the values of ``field`` have to be."""
+    kind = _said(field, Kind)
+    return "of its kind" if kind is None else kind.what
+
+
+def _said(field: FieldInfo, what: type[Any]) -> Any:
+    """What is said of a field: the last of its annotations of that class, before those of the types in it."""
+    own = [said for said in field.metadata if isinstance(said, what)]
+    return own[-1] if own else None

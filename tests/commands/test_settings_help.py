@@ -1,0 +1,49 @@
+import pytest
+import yaml
+
+from genviz.commands.settings_help import help_of
+
+SCHEMAS = {
+    "train": "genviz.training.settings:TrainSettings",
+    "bias": "genviz.analysis.settings:BiasSettings",
+    "contributions": "genviz.analysis.settings:ContributionsSettings",
+    "invert": "genviz.analysis.settings:InvertSettings",
+    "pretrain": "genviz.pretraining.settings:PretrainSettings",
+    "distill": "genviz.pretraining.settings:DistillSettings",
+}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_setting_has_its_default_and_a_line_of_help(name):
+    lines = help_of(name, SCHEMAS[name], []).splitlines()
+    first, last = lines.index("Settings:") + 1, lines.index("Parts (part=choice):") - 1
+    assert last - first > 5
+    for line in lines[first:last]:
+        setting, _, said = line.strip().partition("  ")
+        assert "=" in setting
+        assert len(said.split()) > 1, line
+    assert f"genviz {name}" in lines[2]
+
+
+def test_the_defaults_are_those_of_the_words():
+    said = help_of("train", SCHEMAS["train"], ["experiment=fourier_views", "seed=5"])
+    assert "  seed=5  " in said
+    assert "genviz.generators.fourier.Fourier" in said
+    assert "genviz.generators.untrained" not in said
+
+
+def test_the_parts_are_listed_with_their_choices():
+    said = help_of("train", SCHEMAS["train"], [])
+    parts = said.partition("Parts (part=choice):\n")[2].partition("\n\n")[0]
+    listed = {line.strip().partition(": ")[0]: line.partition(": ")[2].split(", ") for line in parts.splitlines()}
+    assert {"pixels", "fourier", "untrained"} <= set(listed["generator"])
+    assert {"views", "jitter"} <= set(listed["transform"])
+    assert "recipe" not in listed
+
+
+def test_what_no_schema_lists_is_there_as_yaml():
+    said = help_of("train", SCHEMAS["train"], [])
+    rest = yaml.safe_load(said.partition("Settings of the parts:\n")[2].rpartition("\n")[0])
+    assert rest["optimizer"]["lr"] == 0.004
+    assert "updates" not in rest
+    assert not {"paths", "choices", "hydra"} & set(rest)

@@ -1,0 +1,79 @@
+from typing import Annotated
+
+import pytest
+from omegaconf import OmegaConf
+from pydantic import Field
+
+from genviz.errors import UserError
+from genviz.training.schema import Ask, Count, Flag, Folder, Group, Index, Kind, RunName, Settings, Share
+
+
+class Inner(Settings):
+    workers: Index = Field(description="how many")
+
+
+class Own(Settings):
+    updates: Count = Field(description="of the generator")
+    target: Annotated[str, Ask("say what should fire"), Kind("a target")] = Field(description="what should fire")
+    share: Share = Field(0.5, description="of something")
+    resume: Flag = Field(True, description="or not")
+    folder: Annotated[Folder | None, Kind("a folder")] = Field(None, description="of pictures")
+    name: RunName = Field("a", description="of the run")
+    every: Annotated[Count | list[Count], Kind("a number or a list")] = Field(1, description="updates")
+    data: Inner
+    optimizer: Group = Field(description="torch's")
+
+
+GOOD = {"updates": 3, "target": "class:1", "data": {"workers": 0}, "optimizer": {"lr": "???"}}
+
+
+def config(**changes):
+    return OmegaConf.create(GOOD | changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"share": 1}, {"share": 0.25}, {"every": [2, 3]}, {"folder": None}, {"another": "setting"}, {"name": "a.b-c"}],
+)
+def test_what_is_of_its_kind_passes(changes):
+    Own.check(config(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"updates": 0}, "updates=0 is not a whole number from 1 to 4294967295"),
+        ({"updates": "abc"}, "updates=abc is not a whole number"),
+        ({"updates": True}, "updates=True is not a whole number"),
+        ({"updates": 2.5}, "updates=2.5 is not a whole number"),
+        ({"updates": None}, "updates=null is not a whole number"),
+        ({"updates": 2**32}, "to 4294967295"),
+        ({"target": "???"}, "say what should fire"),
+        ({"target": 5}, "target=5 is not a target"),
+        ({"share": 1.5}, "share=1.5 is not a number from 0 to 1"),
+        ({"share": float("nan")}, "share=nan is not a number from 0 to 1"),
+        ({"share": False}, "share=False"),
+        ({"resume": "maybe"}, "resume=maybe is not true or false"),
+        ({"folder": ""}, "folder= is not a folder"),
+        ({"folder": 3}, "folder=3 is not a folder"),
+        ({"name": "a/b"}, "name=a/b is not a folder name"),
+        ({"every": [1, 0]}, "every=.* is not a number or a list"),
+        ({"data": None}, "data is a group of settings: data.SETTING=VALUE"),
+        ({"data": {"workers": -1}}, "data.workers=-1 is not a whole number from 0"),
+        ({"optimizer": None}, "optimizer is a group of settings"),
+        ({"optimizer": 5}, "optimizer is a group of settings"),
+    ],
+)
+def test_what_is_not_is_one_line_with_the_setting_as_it_was_typed(changes, says):
+    with pytest.raises(UserError, match=says) as caught:
+        Own.check(config(**changes))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_settings_are_listed_with_those_of_their_groups():
+    listed = {setting.name: setting for setting in Own.listed()}
+    assert list(listed) == [
+        *("updates", "target", "share", "resume", "folder", "name", "every", "data.workers", "optimizer"),
+    ]
+    assert listed["data.workers"].help == "how many"
+    assert listed["share"].kind == "a number from 0 to 1"
