@@ -279,3 +279,13 @@ def test_settings_that_a_constructor_refuses_are_one_line(compose, classifier, w
         build.objective(config, build.target(config, classifier.outline), classifier.outline)
         build.optimizer(config)([torch.nn.Parameter(torch.ones(1))])
     assert "\n" not in str(caught.value)
+
+
+def test_several_objectives_are_all_in_the_folders_name(compose):
+    config = compose("target=class:1", "objective=[inversion,caricature]", "image=cat.jpg")
+    assert build.names(config).generator == "untrained_small-inversion+caricature-cat"
+
+
+def test_a_builder_is_given_arguments_on_the_command_line(compose):
+    config = compose("target=class:1", "classifier=module", "classifier.builder=a:b", "classifier.arguments={classes: 3}")
+    assert config.classifier.arguments == {"classes": 3}

@@ -1,4 +1,4 @@
-"""What a network says of itself: the size, the numbers and the labels that it was trained with."""
+"""A network's own metadata: the input size, normalization and labels it was trained with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SUCH = {
 
 
 class Metadata(NamedTuple):
-    """What `genviz.classifiers.from_module.from_module` needs to know; None where the network does not say."""
+    """What `genviz.classifiers.from_module.from_module` needs to know; None for what the network does not say."""
 
     input_size: int | None = None
     mean: Sequence[float] | None = None
@@ -28,7 +28,7 @@ class Metadata(NamedTuple):
 
 
 class Logits(nn.Module):
-    """A network of transformers' as one that returns its class scores."""
+    """Wraps a network of transformers to return its class scores."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Logits(nn.Module):
 
 
 def metadata_of(network: nn.Module) -> Metadata:
-    """What is known of a network of torchvision's, timm's or transformers'; nothing of any other."""
+    """The metadata of a network from torchvision, timm or transformers; empty for any other."""
     if isinstance(config := getattr(network, "pretrained_cfg", None), dict) and "mean" in config:
         return _of_timm(config)
     if hasattr(getattr(network, "config", None), "id2label"):
@@ -51,10 +51,10 @@ def metadata_of(network: nn.Module) -> Metadata:
 
 
 def required(metadata: Metadata) -> Metadata:
-    """``metadata``, if it says all that a picture depends on.
+    """Return ``metadata`` if it has everything that a picture depends on.
 
     Raises:
-        UserError: it does not.
+        UserError: something is missing.
     """
     unknown = [name for name in ("input_size", "mean", "std") if getattr(metadata, name) is None]
     if unknown:
@@ -86,7 +86,7 @@ def _of_transformers(network: nn.Module) -> Metadata:
 
 
 def _of_torchvision(network: nn.Module) -> Metadata:
-    """By the entries of the architectures whose weights have these names and shapes; they say the same, or nothing."""
+    """From the entries of all architectures whose weights have these names and shapes; empty unless they agree."""
     shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     classes = next((shape[0] for shape in reversed(shapes.values()) if len(shape)), 0)
     found: set[tuple[int, tuple[float, ...], tuple[float, ...], tuple[str, ...]]] = set()

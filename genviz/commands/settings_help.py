@@ -44,7 +44,7 @@ def help_of(name: str, schema: str, words: Sequence[str]) -> str:
     for setting in listed:
         group, _, last = setting.name.rpartition(".")
         parent = OmegaConf.select(config, group) if group else config
-        if last not in parent.keys() or OmegaConf.is_dict(value := parent._get_node(last)):
+        if last not in parent.keys() or OmegaConf.is_dict(value := parent._get_node(last)):  # noqa: SIM118 - a missing one, too
             continue
         value = "" if OmegaConf.is_missing(parent, last) else parent[last]
         given = f"{setting.name}={_shown(value)}"

@@ -42,7 +42,7 @@ def names(config: DictConfig) -> Names:
     choices = config.choices
     asks = [Path(str(picture)).stem for picture in (config.image, config.style) if picture is not None]
     if choices.experiment is None and choices.objective != "activation":
-        asks.insert(0, str(choices.objective))
+        asks.insert(0, "+".join(_parts(config, "objective")) if choices.objective is None else str(choices.objective))
     drawn_by = str(plain(config)["generator"].get("weights", DEFAULT))
     own_weights = None if drawn_by == DEFAULT else Path(drawn_by).stem
     parts = (choices.generator, own_weights, choices.experiment, *asks, config.tag)
