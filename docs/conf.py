@@ -8,7 +8,7 @@ import genviz
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "genviz"
-author = "the genviz developers"
+author = copyright = "the genviz developers"
 version = release = genviz.__version__
 language = "en"
 
@@ -33,7 +33,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 nb_execution_mode = "auto"
-nb_execution_timeout = 120
+nb_execution_timeout = 300  # seconds a cell: on two idle cores a whole tutorial takes one to two minutes
 nb_execution_raise_on_error = True
 nb_output_stderr = "remove"
 

@@ -1,7 +1,7 @@
 """Writes ``reference/api/``: a page for each folder and module of ``genviz/``, which autodoc fills from docstrings.
 
-A docstring of genviz's has no markup but backticks, and may name a thing as its module does, or any other that has a name
-of its own: `Activation`. Here both are made clear to Sphinx.
+The only markup in genviz's docstrings is backticks, and a name in them may be one that the module imports, or any that
+nothing else in genviz has: `Activation`. Sphinx is told both here.
 """
 
 from __future__ import annotations

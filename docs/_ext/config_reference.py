@@ -7,12 +7,15 @@ to a group: ``generator``.
 
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from itertools import groupby
 from typing import Any
 
+import click
 from config_files import ConfigFile, Panels, Part, Setting, files, groups
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -21,9 +24,13 @@ from sphinx.application import Sphinx
 from sphinx.domains.std import StandardDomain
 from sphinx.util.docutils import SphinxDirective
 
+from genviz.commands.main import SUBCOMMANDS
 from genviz.files import shipped_folder
+from genviz.training import schema
 
 CONFIGS = shipped_folder("configs")
+Row = tuple[list[nodes.Node], ...]
+"""The cells of a table's row."""
 
 
 class _Configs(SphinxDirective):
@@ -33,7 +40,7 @@ class _Configs(SphinxDirective):
         """An empty section that the role ``config`` links to by ``key``."""
         anchor = nodes.make_id(f"config-{key}")
         section = nodes.section(ids=[anchor])
-        section += nodes.title("", "", nodes.literal("", title))
+        section += nodes.title(title, title)
         self.set_source_info(section)
         self.state.document.note_explicit_target(section)
         domain: StandardDomain = self.env.domains.standard_domain
@@ -72,17 +79,16 @@ class _Configs(SphinxDirective):
 
     def table(self, parts: Sequence[Part], settings: Sequence[Setting]) -> nodes.table:
         """The parts that are chosen and the settings, a row each."""
-        rows = [self._part(part) for part in parts] + [_setting(setting) for setting in settings]
-        return _table(("Setting", "Default", ""), rows)
+        return _table(("Setting", "Default", ""), [*map(self._part, parts), *map(_setting, settings)])
 
-    def _part(self, part: Part) -> list[list[nodes.Node]]:
+    def _part(self, part: Part) -> Row:
         key = nodes.literal("", part.name)
         name = _reference("std", "config", part.group, key)
         choices = [self.link(part.group, choice) for choice in part.choices]
         for choice in choices:
             for literal in choice.findall(nodes.literal):
                 literal[:] = [nodes.Text(literal.astext().rpartition("=")[2])]
-        return [[name], _joined(choices), _words(part.comment)]
+        return [name], _joined(choices), _words(part.comment)
 
 
 class ConfigGroups(_Configs):
@@ -118,8 +124,12 @@ class ConfigGroup(_Configs):
         anchor = nodes.make_id(f"config-{group}")
         target = nodes.target("", "", ids=[anchor])
         domain.note_object("config", group, anchor, location=target)
-        rows = [[[_reference("std", "config", f"{group}/{f.name}", nodes.literal("", f.name))], _words(f.about)] for f in found]
-        return [target, _table((group.capitalize(), ""), rows), *(self.file(file) for file in found)]
+        return [target, _table((group.capitalize(), ""), map(self._listed, found)), *map(self.file, found)]
+
+    @staticmethod
+    def _listed(file: ConfigFile) -> Row:
+        link = _reference("std", "config", f"{file.group}/{file.name}", nodes.literal("", file.name))
+        return [link], _words(file.about)
 
 
 class Commands(_Configs):
@@ -127,36 +137,51 @@ class Commands(_Configs):
 
     def run(self) -> list[nodes.Node]:
         """Make a section for each: from its YAML where it has one, otherwise from its options."""
-        from genviz.commands.main import SUBCOMMANDS
-
         configured = {file.name: file for file in self.files("")}
         made: list[nodes.Node] = []
         for command in SUBCOMMANDS:
             name = str(command.name)
             if name in configured:
-                made.append(self._configured(configured[name]))
+                made.append(self._configured(configured[name], _schema(command)))
             else:
                 place = f"genviz.commands.{name}:command"
                 text = f"```{{click}} {place}\n:prog: genviz {name}\n:nested: full\n```"
                 made += self.parse_text_to_nodes(text, allow_section_headings=True)
         return made
 
-    def _configured(self, file: ConfigFile) -> nodes.section:
+    def _configured(self, file: ConfigFile, known: dict[str, schema.Setting]) -> nodes.section:
         section = self.section(file.name, f"genviz {file.name}")
         section += _told(file.header)
         section += _told(file.footer)
         if file.bases:
             links = [_reference("std", "config", base, nodes.literal("", f"genviz {base}")) for base in file.bases]
             section += nodes.paragraph("", "It also takes every setting of ", *_joined(links))
-        section += self.table(file.parts, file.settings)
+        settings = [setting for setting in file.settings if not setting.name.startswith("choices")]
+        section += self.table(file.parts, [_explained(setting, known) for setting in settings])
         return section
 
 
-def _setting(setting: Setting) -> list[list[nodes.Node]]:
-    required = setting.default == "???"
-    shown: list[nodes.Node] = [] if setting.default is None else [nodes.literal("", setting.default)]
-    default: list[nodes.Node] = [nodes.emphasis("", "required")] if required else shown
-    return [[nodes.literal("", setting.name)], default, _words(setting.comment)]
+def _setting(setting: Setting) -> Row:
+    default: list[nodes.Node] = [] if setting.default is None else [nodes.literal("", setting.default)]
+    if setting.default == "???":
+        default = [nodes.emphasis("", "required")]
+    return [nodes.literal("", setting.name)], default, _words(setting.comment)
+
+
+def _schema(command: click.Command) -> dict[str, schema.Setting]:
+    """What the schema of a configured command says of each setting."""
+    assert command.callback is not None
+    module, _, name = inspect.getclosurevars(command.callback).nonlocals["settings"].partition(":")
+    settings: type[schema.Settings] = getattr(import_module(module), name)
+    return {setting.name: setting for setting in settings.listed()}
+
+
+def _explained(setting: Setting, known: dict[str, schema.Setting]) -> Setting:
+    """The setting with the schema's help, which says what values it takes; otherwise with the file's comment."""
+    if setting.name not in known:
+        return setting
+    kind = known[setting.name].kind.replace(f" to {schema.LARGEST}", " up")
+    return setting._replace(comment=f"{known[setting.name].help} ({kind})")
 
 
 def _panels(panels: Panels) -> nodes.definition_list_item:
@@ -201,14 +226,18 @@ def _class(name: str) -> nodes.Node:
     return _reference("py", "class", name, text) if name.startswith("genviz.") else text
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[Sequence[nodes.Node]]]) -> nodes.table:
+def _table(titles: Sequence[str], rows: Iterable[Row]) -> nodes.table:
+    """A table, without the last column where nothing is in it."""
+    rows = list(rows)
+    if not any(row[-1] for row in rows):
+        titles, rows = titles[:-1], [row[:-1] for row in rows]
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in titles), cols=len(titles))
-    group += nodes.thead("", _row([[nodes.Text(title)] for title in titles]))
-    group += nodes.tbody("", *(_row(row) for row in rows))
+    group += nodes.thead("", _row([nodes.Text(title)] for title in titles))
+    group += nodes.tbody("", *map(_row, rows))
     return nodes.table("", group, classes=["settings", "colwidths-auto"])
 
 
-def _row(cells: Sequence[Sequence[nodes.Node]]) -> nodes.row:
+def _row(cells: Iterable[list[nodes.Node]]) -> nodes.row:
     return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
 
 
