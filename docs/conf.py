@@ -28,12 +28,14 @@ exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(?!genviz(\.\w+)*$).*")]
 default_role = "py:obj"
+smartquotes = False  # a command's quotes are to be copied
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+myst_heading_slug_func = "docutils.nodes.make_id"  # as MyST 5 does; MyST 4, on Python 3.10, would not
 
 nb_execution_mode = "auto"
-nb_execution_timeout = 300  # seconds a cell: on two idle cores a whole tutorial takes one to two minutes
+nb_execution_timeout = 600  # seconds a cell; a whole tutorial takes one to two minutes on two idle cores
 nb_execution_raise_on_error = True
 nb_output_stderr = "remove"
 

@@ -52,7 +52,7 @@ class ConfigFile(NamedTuple):
     about: str
     """The comment at its top."""
     notes: tuple[str, ...]
-    """The comments further down that have lines of their own."""
+    """What else it says of itself: beside the class, and in lines further down."""
     bases: tuple[str, ...]
     """The files of the same folder that it extends."""
     parts: tuple[Part, ...]
@@ -101,15 +101,17 @@ class _Reader:
         told = {key.value: value.value for key, value in _mapping(_child(hydra, "help"))}
         choices = list(self._choices(defaults))
         found = [setting for key, value in entries.values() for setting in self._settings(self.prefix, key, value)]
+        made = [setting for setting in found if setting.name.endswith("_target_")]
         return ConfigFile(
             group=self.group,
             name=name,
             about=self.about,
-            notes=tuple(self.comments.values()) if self.group else (),
+            notes=tuple(setting.comment for setting in made if setting.comment)
+            + (tuple(self.comments.values()) if self.group else ()),
             bases=tuple(choice for part in choices if not part.group for choice in part.choices),
             parts=tuple(part for part in choices if part.group),
-            settings=tuple(setting for setting in found if not setting.name.endswith("_target_")),
-            classes=tuple(setting.default or "" for setting in found if setting.name.endswith("_target_")),
+            settings=tuple(setting for setting in found if setting not in made),
+            classes=tuple(setting.default or "" for setting in made),
             panels=panels,
             header=told.get("header", "").strip(),
             footer=told.get("footer", "").strip(),

@@ -1,1 +1,1 @@
-"""What a classifier sees, asked from Python or of a whole folder: each file answers one question."""
+"""Analyses of what a classifier sees, from Python or over a folder; each file answers one question."""

@@ -1,4 +1,4 @@
-"""What a report on a class tells: what a picture excites, and which real pictures are near it, as plain data."""
+"""Plain data for the report on a class: what a picture excites, and which real pictures are near it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _OTHERS = 10
 
 @torch.no_grad()
 def about_picture(picture: Path, classifier: Classifier, number: int, gallery: Gallery | None = None) -> dict[str, Any]:
-    """What the PNG ``picture`` does to class ``number``, and which other classes it excites most.
+    """How strongly the PNG ``picture`` excites class ``number``, and which other classes it excites most.
 
-    Each class comes with its score, its softmax's probability, and, where there is a ``gallery``, the highest score
-    that one of its pictures has.
+    Each class has its score, its softmax probability and, with a ``gallery``, the highest score of any picture in it.
     """
     device = next(classifier.parameters()).device
     scores = classifier(read_image(picture).to(device), [SCORES])[SCORES][0].cpu()
@@ -56,12 +55,12 @@ def about_folder(
     count: int,
     best: Sequence[str],
 ) -> dict[str, Any]:
-    """Which pictures of ``gallery`` are nearest to ``picture`` in the features of ``layer``, and what they are.
+    """The pictures of ``gallery`` nearest to ``picture`` in the features of ``layer``, and their classes.
 
     Args:
-        number: of the class that the picture is of.
-        count: how many.
-        best: the names of those that the class scores highest.
+        number: the class that the picture was made for.
+        count: how many to return.
+        best: the names of those that score highest for the class.
     """
     device = next(classifier.parameters()).device
     features = pooled(classifier(read_image(picture).to(device), [layer])[layer])[0].cpu()
@@ -92,7 +91,7 @@ def about_folder(
 
 
 def _entry(gallery: Gallery, row: int, number: int, labels: Sequence[str]) -> dict[str, Any]:
-    """A real picture: what the network calls it, and how much it excites the class ``number``."""
+    """A real picture: what the network classifies it as, and how strongly it excites the class ``number``."""
     scores = gallery.scores[row]
     chances = scores.softmax(0)
     best = int(scores.argmax())

@@ -1,4 +1,4 @@
-"""What a class is to the network, and what else it takes for a part of it (Despraz et al. 2017, section 5.1)."""
+"""What a class looks like to the network, and what else it takes for a part of it (Despraz et al. 2017, sec. 5.1)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def bias(config: DictConfig) -> int:
     """Write the report on a class: its picture, its filters', and the real pictures near it; return the exit code.
 
     Raises:
-        UserError: a setting cannot work, or the pictures cannot be had.
+        UserError: a setting cannot work, or the pictures are unavailable.
     """
     keep_freed_memory()
     outline = build.sketch(config.classifier)
@@ -45,7 +45,7 @@ def bias(config: DictConfig) -> int:
     layer = usual_layer(outline) if config.layer is None else find_layer(config.layer, outline.layers)
     check_filters(layer, outline)
     if config.filters > layer.shape[0]:
-        raise UserError(f"filters={config.filters}: {layer.name} has {layer.shape[0]}")
+        raise UserError(f"filters={config.filters}: {layer.name} has only {layer.shape[0]}")
     near = feature_layer(outline, config.features)
     check_folder(config)
     if code := train(config, target):
@@ -90,7 +90,7 @@ def _about(picture: Path, classifier: Classifier, number: int, gallery: Gallery 
 
 
 def _draw(config: DictConfig, text: str, outline: Outline) -> tuple[int, Path]:
-    """Train for the target ``text`` in the configured setting; return the exit code, and where the picture is."""
+    """Train for the target ``text`` in the configured setting; return the exit code and the picture's path."""
     own = copy.deepcopy(config)
     own.target = text
     target = parse_target(text, outline.labels, outline.layers)
@@ -98,10 +98,10 @@ def _draw(config: DictConfig, text: str, outline: Outline) -> tuple[int, Path]:
 
 
 def _write(config: DictConfig, target: Target, classifier: Classifier, facts: dict[str, Any]) -> None:
-    """Write the page, its pictures, its numbers and the sheet, and say the most of it."""
+    """Write the page, its pictures, its numbers and the sheet, and print a summary."""
     names = build.names(config)
     folder = Path(config.paths.outputs).expanduser() / "bias" / names.classifier / names.generator / target.folder
-    shutil.rmtree(folder / "pictures", ignore_errors=True)  # of another report
+    shutil.rmtree(folder / "pictures", ignore_errors=True)  # of an earlier report
     for place in (folder, folder / "pictures"):
         prepare_folder(place)
     facts["picture"]["file"] = _kept(facts["picture"]["file"], folder, "class.png")
@@ -127,7 +127,7 @@ def _write(config: DictConfig, target: Target, classifier: Classifier, facts: di
 
 
 def _kept(picture: str, folder: Path, name: str, shorter: int | None = None) -> str:
-    """Keep a copy of ``picture`` in the report's ``folder``, with that ``shorter`` side; return its path there."""
+    """Copy ``picture`` to the report's ``folder``, resized to that ``shorter`` side; return its path there."""
     pixels = read_picture(Path(picture), shorter).permute(1, 2, 0).contiguous()
     write_png(folder / "pictures" / name, pixels, quick=True)
     return f"pictures/{name}"
@@ -146,14 +146,14 @@ def _write_sheet(folder: Path, facts: dict[str, Any]) -> None:
 
 def _say(folder: Path, facts: dict[str, Any]) -> None:
     label = facts["class"]["label"]
-    print(f"\nbesides {label}, its picture excites")
+    print(f"\nbesides {label}, the picture excites")
     for entry in facts["picture"]["excites"]:
         print(f"  {entry['score']:8.2f}  {entry['probability']:7.2%}  {entry['label']} ({entry['number']})")
     if facts["folder"] is None:
-        print("\nno nearest pictures: give some with pictures=FOLDER")
+        print("\nno real pictures to compare with: give some with pictures=FOLDER")
     else:
         told = facts["folder"]
-        print(f"\nthe {len(told['nearest'])} nearest of {told['pictures']:,} pictures; the network calls them")
+        print(f"\nthe {len(told['nearest'])} nearest of {told['pictures']:,} pictures, which the network classifies as")
         for entry in told["classes"]:
             share = f"{entry['share_of_folder']:.1%} of the folder"
             print(f"  {entry['nearest']:3} {entry['label']} ({share})")

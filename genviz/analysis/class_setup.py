@@ -1,4 +1,4 @@
-"""What the programs that are about classes share: the class, the classifier, its pictures, its filters."""
+"""What the analyses of a class share: the class, the classifier, its pictures and its filters."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from genviz.training import build
 
 
 def resolve(config: DictConfig) -> None:
-    """Put the filters that the target means in their place, and say which they are.
+    """Replace the selections in the target by the filters they stand for, and print which those are.
 
-    What was asked for is kept as ``config.choices.asked_for``.
+    The original target is kept as ``config.choices.asked_for``.
 
     Raises:
-        UserError: the classifier has no such class, layer or as many filters; or the pictures cannot be had.
+        UserError: the classifier lacks the class, the layer or enough filters, or the pictures are unavailable.
     """
     build.check_targets(config, build.sketch(config.classifier))
     check_folder(config)
@@ -38,9 +38,9 @@ def resolve(config: DictConfig) -> None:
 
 
 def choosing(config: DictConfig) -> Callable[[str], list[str]]:
-    """What finds the filters of an entry of ``targets=``: each a target of its own where the entry is nothing else.
+    """A function that finds the filters of an entry of ``targets=``; a lone selection gives one target per filter.
 
-    The classifier is loaded when it is first asked.
+    The classifier is loaded at the first call.
     """
 
     @cache
@@ -63,41 +63,41 @@ def choosing(config: DictConfig) -> Callable[[str], list[str]]:
 
 
 def one_class(config: DictConfig, outline: Outline) -> tuple[Target, int]:
-    """The configured target and its class, where it is a class and nothing else.
+    """The configured target, a single class, and the number of that class.
 
     Raises:
-        UserError: it is something else, or there is no such class.
+        UserError: the target is not a single class, or there is no such class.
     """
     target = build.target(config, outline)
     if len(target.units) != 1 or target.units[0].kind != "class":
-        raise UserError(f"target={config.target}: this is about one class, target=class:harmonica for instance")
+        raise UserError(f"target={config.target}: give a single class, such as target=class:harmonica")
     return target, target.units[0].index[0]
 
 
 def check_folder(config: DictConfig) -> None:
-    """See that there are pictures, where a folder is given.
+    """Check that the folder of pictures, if given, holds some.
 
     Raises:
-        UserError: there are none.
+        UserError: it holds none.
     """
     if config.pictures is not None:
         find_pictures(config.pictures, "pictures")
 
 
 def looking(config: DictConfig) -> FrozenClassifier:
-    """The configured classifier, its weights loaded, on the GPU where one is to be used."""
+    """The configured classifier, with its weights loaded, on the GPU if one is to be used."""
     classifier = build.classifier(config.classifier)
     on_gpu = torch.cuda.is_available() and config.trainer.accelerator != "cpu"
     return classifier.to("cuda") if on_gpu else classifier
 
 
 def seen_in(config: DictConfig) -> Path:
-    """Where what was seen in a folder's pictures, and what was drawn for a class, is kept."""
+    """The cache of what was seen in a folder's pictures, and of pictures generated for a class."""
     return Path(config.paths.outputs).expanduser() / "seen"
 
 
 def pictures_of(config: DictConfig, classifier: Classifier) -> Callable[[int], Examples]:
-    """The pictures of a class, by its number: of the configured folder, or drawn."""
+    """A function that returns the pictures of a class by its number: from the configured folder, or generated."""
     return partial(
         examples,
         classifier,

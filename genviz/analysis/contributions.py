@@ -1,10 +1,10 @@
-"""Which filters of a layer a class is made of (Despraz et al. 2017, sections 5.3 and 5.4).
+"""Which filters of a layer contribute to a class (Despraz et al. 2017, sections 5.3 and 5.4).
 
 genviz contributions target=class:harmonica layer=fire8 [pictures=photos/]
 
-A filter's contribution to a class is the gradient of the class score by its activation times the activation, summed
-over the positions and averaged over pictures: to first order, what the score would lose without it. `resolve` puts the
-filters that contribute most into a target, ``filter:fire8:top5:harmonica``.
+A filter's contribution to a class is the gradient of the class score with respect to its activation, times the
+activation, summed over positions and averaged over pictures: to first order, what the score would lose without it.
+`resolve` puts the filters that contribute most into a target, ``filter:fire8:top5:harmonica``.
 """
 
 from __future__ import annotations
@@ -24,46 +24,46 @@ from genviz.targets.selections import check_selections, find_selections, replace
 
 Method = Literal["gradient", "integrated_gradients", "conductance"]
 
-_AT_ONCE = 8  # pictures: memory stays that of a training
-_STEPS = 20  # of an integral, from a black picture to the picture
+_AT_ONCE = 8  # pictures: needs no more memory than a training
+_STEPS = 20  # of the integral from a black picture to the picture
 _PATIENCE = 2.0  # seconds before a progress bar is shown
 
 
 class Contributions(NamedTuple):
-    """What each filter of a layer contributes to a class."""
+    """How much each filter of a layer contributes to a class."""
 
     layer: str
     number: int
-    """Of the class."""
+    """The class."""
     values: Tensor
-    """(filters,), in units of the class score; negative: the filter speaks against the class."""
+    """(filters,), in units of the class score; negative: the filter counts against the class."""
 
     def ranked(self, *, strongest: bool = True) -> list[int]:
-        """The filters, those that contribute most first, or least; equals by their numbers."""
+        """The filters, by descending contribution, or ascending; ties by number."""
         return torch.sort(self.values, descending=strongest, stable=True).indices.tolist()
 
     def share(self, filters: Sequence[int]) -> float:
-        """What ``filters`` contribute, as a share of all that speaks for the class; negative: they speak against it."""
-        whole = self.values.clamp_min(0).sum() or self.values.abs().sum()  # nothing need speak for it
+        """The share of ``filters`` in all positive contributions; negative: they count against the class."""
+        whole = self.values.clamp_min(0).sum() or self.values.abs().sum()  # none may be positive
         return (self.values[list(filters)].sum() / whole).item()
 
 
 class Resolved(NamedTuple):
-    """A target string whose filters have been found."""
+    """A target string whose selections have been replaced by filters."""
 
     text: str
     told: tuple[str, ...]
-    """A line on each selection: which filters it is, and what they contribute."""
+    """A line on each selection: which filters it stands for, and what they contribute."""
 
 
 def check_method(method: object) -> None:
-    """See that ``method`` is one of ours.
+    """Check that ``method`` is known.
 
     Raises:
         UserError: it is not.
     """
     if method not in get_args(Method):
-        raise UserError(f"method={method} is not known; it is {', '.join(get_args(Method))}")
+        raise UserError(f"method={method} is unknown; choose {', '.join(get_args(Method))}")
 
 
 def contributions(
@@ -75,10 +75,10 @@ def contributions(
     method: Method = "gradient",
     at_once: int = _AT_ONCE,
 ) -> Contributions:
-    """What each filter of ``layer`` contributes to the score of class ``number`` in ``images``, by captum.
+    """How much each filter of ``layer`` contributes to the score of class ``number`` in ``images``, by captum.
 
-    captum looks at a module that stands in the network for what the layer computes, whether that is a module's first
-    call or its second, and whatever the network then does to it in place.
+    captum attributes to an identity module inserted at the layer's output. So it does not matter whether that is a
+    module's first call or its second, nor whether the network then modifies it in place.
 
     Args:
         images: RGB in [0, 1], (n, 3, h, w); ``at_once`` of them at a time.
@@ -86,7 +86,7 @@ def contributions(
             `LayerIntegratedGradients` and `LayerConductance`, both from a black picture and 20 times as slow.
 
     Raises:
-        UserError: the method is not known, or no filter contributes anything, as the class does not fire.
+        UserError: the method is unknown, or no filter contributes, as the class does not fire.
 
     >>> import genviz
     >>> classifier = genviz.load_classifier("small", input_size=64)
@@ -109,32 +109,32 @@ def contributions(
     else:
         integral = LayerConductance if method == "conductance" else LayerIntegratedGradients
         attribute = integral(scores, place).attribute
-    chunk_size = at_once if method == "gradient" else max(1, at_once // 2)  # of which an integral takes two points
+    chunk_size = at_once if method == "gradient" else max(1, at_once // 2)  # an integral evaluates each at two points
     settings = {} if method == "gradient" else {"n_steps": _STEPS, "internal_batch_size": 2 * chunk_size}
     device = next(classifier.parameters()).device
     total: Tensor | None = None
-    for chunk in tqdm(images.split(chunk_size), f"what {layer} contributes", delay=_PATIENCE, dynamic_ncols=True):
+    for chunk in tqdm(images.split(chunk_size), f"contributions of {layer}", delay=_PATIENCE, dynamic_ncols=True):
         made = attribute(chunk.to(device), target=number, **settings).detach().float()  # (n, c, ...)
         values = made.reshape(*made.shape[:2], -1).sum(2).sum(0).cpu()  # over positions and pictures
         total = values if total is None else total + values
     assert total is not None
     if not total.isfinite().all():
-        raise UserError(f"what {layer} contributes to {classifier.outline.labels[number]} is no number")
+        raise UserError(f"the contributions of {layer} to {classifier.outline.labels[number]} are not finite")
     if not total.any():
         raise UserError(
             f"no filter of {layer} contributes to {classifier.outline.labels[number]}, which does not fire in any of "
-            f"the {len(images)} pictures; show others with pictures=FOLDER"
+            f"the {len(images)} pictures; give others with pictures=FOLDER"
         )
     return Contributions(layer, number, total / len(images))
 
 
 def resolve(classifier: Classifier, text: str, examples: Callable[[int], Examples]) -> Resolved:
-    """The target string ``text`` with filters in the place of what it says of their contribution.
+    """The target string ``text``, with each selection replaced by its filters.
 
     ``filter:fire8:top5:harmonica@0.5`` becomes ``filter:fire8:12@0.5+44@0.5+...``.
 
     Args:
-        examples: the pictures of a class, by its number; such as those of `genviz.analysis.examples`.
+        examples: returns the pictures of a class by its number, as `genviz.analysis.examples` does.
 
     Raises:
         UserError: the classifier has no such class or layer, nothing contributes, or the target is malformed.
@@ -154,7 +154,7 @@ def resolve(classifier: Classifier, text: str, examples: Callable[[int], Example
         chosen.append((layer.name, filters))
         told.append(
             f"{selection.text} is filter:{layer.name}:{'+'.join(map(str, filters))}, which contribute "
-            f"{own.share(filters):.1%} of what speaks for {classifier.outline.labels[number]} in {shown[number].told}"
+            f"{own.share(filters):.1%} of the evidence for {classifier.outline.labels[number]} in {shown[number].told}"
         )
     target = parse_target(replace_selections(text, chosen), classifier.outline.labels, classifier.outline.layers)
     return Resolved(str(target), tuple(told))

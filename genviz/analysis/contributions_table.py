@@ -1,4 +1,4 @@
-"""A table of what the filters of a layer contribute to a class."""
+"""A table of how much each filter of a layer contributes to a class."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from genviz.training.allocator import keep_freed_memory
 
 
 def contributions(config: DictConfig) -> int:
-    """Print and write what each filter contributes, and the pictures that say so; return the program's exit code.
+    """Print and write each filter's contribution, with the pictures used; return the program's exit code.
 
     Raises:
-        UserError: a setting cannot work, or no filter contributes anything.
+        UserError: a setting cannot work, or no filter contributes.
     """
     keep_freed_memory()
     outline = build.sketch(config.classifier)
@@ -51,7 +51,7 @@ def contributions(config: DictConfig) -> int:
         write_png(path, display(image), quick=True)
     rows = [[(called, path) for path, called in tiles[first : first + 5]] for first in range(0, len(tiles), 5)]
     write_sheet(folder / "sheet.png", rows, 200)
-    print(f"\nwhat the filters of {layer.name} contribute to {outline.labels[number]}, in {shown.told}\n")
+    print(f"\ncontributions of the filters of {layer.name} to {outline.labels[number]}, in {shown.told}\n")
     print("filter  contribution   share")
     for filter_ in order[: config.top]:
         print(f"{filter_:6}  {found.values[filter_]:12.4g}  {found.share([filter_]):6.1%}")

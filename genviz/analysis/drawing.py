@@ -1,4 +1,4 @@
-"""A generator that is trained until a target fires, without a configuration and without files."""
+"""Trains a generator until a target fires, without a configuration and without files."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from genviz.transforms.views import RandomViews
 
 
 class Drawing(NamedTuple):
-    """What came out."""
+    """The result of `draw`."""
 
     images: Tensor
-    """RGB in [0, 1], (n, 3, h, w), in steps of 1 / 255: what a file would hold."""
+    """RGB in [0, 1], (n, 3, h, w), in steps of 1 / 255, as in a file."""
 
     verdicts: list[Verdict]
-    """On each image: activation, rank, top classes, and what the objective measures."""
+    """For each image: activation, rank, top classes, and what the objective measures."""
 
     metrics: list[dict[str, float]]
-    """Of each update: loss, score, activation, rank, penalties."""
+    """For each update: loss, score, activation, rank, penalties."""
 
 
 class _History(pl.Callback):
@@ -62,15 +62,15 @@ def draw(
     """Train a generator until ``target`` fires in ``classifier``.
 
     Args:
-        generator: one that holds an image for each seed, or what makes one when it is called with ``streams=``;
-            None for Fourier coefficients of the size that the classifier sees.
-        objective: one, several by name, or what makes one when it is called with the target and the classifier's
-            outline; None for `Activation`, Despraz's.
-        regularizers: by name; None for total variation with weight 3.
-        transforms: None for two random views.
-        optimizer: makes one of parameters; None for Adam with 0.05.
+        generator: one that holds an image for each seed, or a function that builds it, called with ``streams=``;
+            None: Fourier coefficients at the classifier's input size.
+        objective: one, several by name, or a function that builds it, called with the target and the classifier's
+            outline; None: `Activation`, that of Despraz et al. (2017).
+        regularizers: by name; None: total variation with weight 3.
+        transforms: None: two random views.
+        optimizer: a function that builds one for given parameters; None: Adam with a learning rate of 0.05.
         updates: how many.
-        seeds: one for each image, which is what it would be with that seed alone.
+        seeds: one per image; each image is what it would be with its seed alone.
         accelerator: Lightning's: auto, cpu, gpu.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a classifier sees in each picture of a folder: features and class scores, kept on the disk."""
+"""What a classifier sees in each picture of a folder: features and class scores, cached on disk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from genviz.targets.grammar import find_layer
 
 _AT_ONCE = 16
 _PATIENCE = 2.0  # seconds before a progress bar is shown
-_KEEP_EVERY = 60.0  # seconds between two writings of what has been seen
+_KEEP_EVERY = 60.0  # seconds between two writes of the cache
 
 
 class Gallery(NamedTuple):
@@ -36,7 +36,7 @@ class Gallery(NamedTuple):
     names: list[str]
     """Each picture's path below the root."""
     features: Tensor
-    """(n, channels): what the class scores are made of, averaged over the positions."""
+    """(n, channels): the input of the class head, or the layer asked for, averaged over positions."""
     scores: Tensor
     """(n, classes), before any softmax."""
     damaged: list[str]
@@ -44,7 +44,7 @@ class Gallery(NamedTuple):
 
 
 class _Key(NamedTuple):
-    """What makes a picture the one that was seen."""
+    """What identifies a picture in the cache."""
 
     name: str
     size: int
@@ -52,7 +52,7 @@ class _Key(NamedTuple):
 
 
 def feature_layer(outline: Outline, name: str | None = None) -> str:
-    """What to ask a classifier for to see its features: the input of its class head, or the layer ``name``.
+    """The name of a classifier's features: the input of its class head, or the layer ``name``.
 
     Raises:
         UserError: there is no such layer.
@@ -68,12 +68,12 @@ def pooled(activation: Tensor) -> Tensor:
 
 
 def readable(path: Path | str) -> str:
-    """A path as it can be printed: a name need not be UTF-8."""
+    """A path in printable form, as a name need not be UTF-8."""
     return str(path).encode(errors="backslashreplace").decode()
 
 
 def load(path: Path, classifier: Classifier) -> Tensor:
-    """The picture ``path``, upright, as large as ``classifier`` sees it: RGB in [0, 1], (1, 3, h, w).
+    """The picture ``path``, upright, at the input size of ``classifier``: RGB in [0, 1], (1, 3, h, w).
 
     Raises:
         OSError: or another of `genviz.images.pictures.UNREADABLE`: it cannot be decoded.
@@ -90,11 +90,11 @@ def look_through(
     cache: Path | None = None,
     at_once: int = _AT_ONCE,
 ) -> Gallery:
-    """Look at every picture below ``folder``, ``at_once`` of them at a time; damaged ones are named, and skipped.
+    """Classify every picture below ``folder``, ``at_once`` of them at a time; damaged ones are named and skipped.
 
     Args:
-        features: the layer whose channels are the features; None for the input of the class head.
-        cache: a folder for what has been seen, so that each picture is looked at once; None for none.
+        features: the layer whose channels are the features; None: the input of the class head.
+        cache: a folder for the results, so that each picture is classified only once; None: no cache.
 
     Raises:
         UserError: there is no such folder, no picture in it that can be decoded, or no such layer.
@@ -159,7 +159,7 @@ def _key(path: Path, root: Path) -> _Key:
 
 
 def identity_of(classifier: Classifier) -> str:
-    """What makes two classifiers see the same: weights, input space and size; 16 hexadecimal digits."""
+    """A digest of what decides a classifier's output: weights, input space and size; 16 hexadecimal digits."""
     space = getattr(classifier, "input_space", None)
     numbers = (
         [] if space is None else [space.channels, *space.factor.flatten().tolist(), *space.offset.flatten().tolist()]
@@ -178,7 +178,7 @@ def _digest(text: str) -> str:
 
 
 def _read(file: Path, wanted: set[_Key]) -> dict[_Key, tuple[Tensor, Tensor]]:
-    """What is known of the ``wanted`` pictures; nothing where the file is damaged, or not there."""
+    """The cached results of the ``wanted`` pictures; none if the file is damaged or missing."""
     if not file.is_file():
         return {}
     try:

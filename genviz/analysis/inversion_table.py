@@ -23,17 +23,17 @@ class Cell(NamedTuple):
     picture: str
     """Its path below the folder."""
     sha256: str
-    """The beginning of its file's."""
+    """The first digits of its file's hash."""
 
     @property
     def file(self) -> str:
-        """What its picture is called."""
+        """The file name of its picture."""
         layer, picture = (re.sub(r"[^\w.+-]", "-", name) for name in (self.layer, Path(self.picture).stem))
         return f"{layer}-C{self.strength:g}-{picture}-{self.sha256[:6]}.png"
 
 
 class ErrorsTable:
-    """The errors so far, in a CSV with a row for each inversion, written as they come."""
+    """The errors so far, in a CSV with one row per inversion, written as they arrive."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,13 +42,13 @@ class ErrorsTable:
         if path.exists():
             with path.open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
-                    if all(row.get(name) for name in _FIELDS):  # not half a row
+                    if all(row.get(name) for name in _FIELDS):  # skips half a row
                         cell = Cell(row["layer"], float(row["C"]), row["picture"], row["sha256"])
                         self.errors[cell] = float(row["error"])
                         self._seconds[cell] = row["seconds"]
 
     def add(self, cells: Sequence[Cell], errors: Sequence[float], seconds: float) -> None:
-        """Add inversions that took so many seconds each, and write the table, whole."""
+        """Add inversions, which took ``seconds`` each, and rewrite the table."""
         for cell, error in zip(cells, errors, strict=True):
             self.errors[cell], self._seconds[cell] = error, f"{seconds:.2f}"
         rows = io.StringIO()
@@ -59,6 +59,6 @@ class ErrorsTable:
         write_text(self.path, rows.getvalue())
 
     def summary(self, cells: Sequence[Cell]) -> str:
-        """Mean and standard deviation over some inversions, in percent; of one its error."""
+        """Mean and standard deviation over several inversions, in percent; for one, its error."""
         errors = [100 * self.errors[cell] for cell in cells]
         return f"{mean(errors):.1f}" + (f" ± {stdev(errors):.1f}" if len(errors) > 1 else "")

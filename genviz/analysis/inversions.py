@@ -39,7 +39,7 @@ def invert(config: DictConfig) -> int:
     The error ||Phi(x) - Phi_0|| / ||Phi_0|| is measured on the PNG, as read back from the disk.
 
     Raises:
-        UserError: a setting cannot work, or the folder holds the table of other settings.
+        UserError: a setting cannot work, or the folder holds a table made with other settings.
     """
     keep_freed_memory()
     pictures = _pictures(config)
@@ -76,10 +76,10 @@ def invert(config: DictConfig) -> int:
 def _invert(
     config: DictConfig, classifier: Classifier, cells: Sequence[Cell], pictures: Sequence[Path], folder: Path
 ) -> list[float]:
-    """Invert a layer's code of each picture, write what comes out, and measure it there.
+    """Invert a layer's code of each picture, write the results, and measure the files.
 
     Raises:
-        UserError: what came out is no number.
+        UserError: a result is not finite.
     """
     layer, strength = cells[0][:2]
     target = parse_target(f"layer:{layer}", classifier.outline.labels, classifier.outline.layers)
@@ -89,7 +89,7 @@ def _invert(
     fit(make_trainer(build.plain(config)["trainer"], [], updates=config.updates), coupling, config.updates)
     images = coupling.settled()
     if not images.isfinite().all():
-        raise UserError(f"{layer} at C = {strength:g}: the picture is no number any more; try a smaller optimizer.lr")
+        raise UserError(f"{layer} at C = {strength:g}: the picture is no longer finite; try a smaller optimizer.lr")
     for image, cell in zip(images, cells, strict=True):
         write_png(folder / "pictures" / cell.file, display(image), quick=True)
     written = torch.cat([read_image(folder / "pictures" / cell.file) for cell in cells])
@@ -102,7 +102,7 @@ def _couple(config: DictConfig, classifier: Classifier, target: Target, objectiv
     with open_dict(config):
         settled = config.copy()
     build.settle(settled, target, classifier)
-    streams = Streams([config.seed] * images)  # every picture from the same noise, whatever shares its batch
+    streams = Streams([config.seed] * images)  # every picture starts from the same noise, whatever its batch
     return Coupling(
         generator=build.generator(settled, streams),
         classifier=classifier,
@@ -123,8 +123,8 @@ def _begin(config: DictConfig, folder: Path, classifier: Classifier) -> ErrorsTa
     if path.exists() and known.exists() and (made := json.loads(known.read_text(encoding="utf-8"))) != alike:
         changed = [key for key in {**made, **alike} if made.get(key) != alike.get(key)]
         raise UserError(
-            f"{folder} holds a table of other settings ({', '.join(changed[:3])}); "
-            "name=NAME keeps both, resume=false starts over (the old files are kept beside the new)"
+            f"{folder} holds a table made with other settings ({', '.join(changed[:3])}); "
+            "name=NAME keeps both, resume=false starts over (the old files are renamed)"
         )
     for place in (folder, folder / "pictures"):
         prepare_folder(place)
@@ -159,7 +159,7 @@ def _layers(config: DictConfig, outline: Outline) -> list[str]:
     if names is None:
         return [layer.name for layer in outline.layers if _SHOWN.fullmatch(layer.name)] or [outline.layers[-1].name]
     if not isinstance(names, ListConfig) or not names or not all(isinstance(name, str) for name in names):
-        raise UserError(f"layers={names} is no list of layers, such as layers=[relu1,relu2]")
+        raise UserError(f"layers={names} is not a list of layers, such as layers=[relu1,relu2]")
     return [parse_target(f"layer:{name}", outline.labels, outline.layers).units[0].layer for name in names]
 
 

@@ -1,4 +1,4 @@
-"""A run in somebody else's process, which is left as it was found."""
+"""A run inside the user's own process, which is left as it was."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LOGGERS = ("pytorch_lightning", "lightning_fabric", "lightning.fabric")
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    """Run the block with gradients, and put back what it changes.
+    """Run the block with gradients enabled, and restore what it changes.
 
-    That is the random state of Python, NumPy and torch, the grad mode, the warning filters, the levels of Lightning's
-    loggers, the environment variables, and the handlers of signals.
+    Restored are the random state of Python, NumPy and torch, the grad mode, the warning filters, the levels of
+    Lightning's loggers, the environment variables and the signal handlers.
     """
     levels = {name: logging.getLogger(name).level for name in _LOGGERS}
     environment, python, numpy = dict(os.environ), random.getstate(), np.random.get_state()

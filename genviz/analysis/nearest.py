@@ -1,4 +1,4 @@
-"""The pictures that are nearest to another in the space of a classifier's features."""
+"""The pictures nearest to another in the space of a classifier's features."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Neighbour(NamedTuple):
 
     name: str
     row: int
-    """In the gallery."""
+    """Its row in the gallery."""
     similarity: float
     """Cosine of the two pictures' features, -1 to 1."""
 
 
 def nearest_pictures(gallery: Gallery, features: Tensor, count: int) -> list[Neighbour]:
-    """The ``count`` pictures of ``gallery`` with the features most like ``features`` (channels,), the nearest first."""
+    """The ``count`` pictures of ``gallery`` whose features are most like ``features`` (channels,), nearest first."""
     cosines = F.normalize(gallery.features, dim=1) @ F.normalize(features.flatten().to(gallery.features), dim=0)  # (n,)
     order = cosines.argsort(descending=True, stable=True)[:count].tolist()
     return [Neighbour(gallery.names[row], row, cosines[row].item()) for row in order]

@@ -1,4 +1,4 @@
-"""What a network sees, from Python: the same run as on the command line, in a folder that goes with its result."""
+"""What a network sees, from Python: the same run as on the command line, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Sheet:
         self.image = image
 
     def save(self, path: str | Path) -> Path:
-        """Write the sheet to ``path``, a .png, .jpg or .webp file; return where.
+        """Write the sheet to ``path``, a .png, .jpg or .webp file; return the path.
 
         Raises:
             UserError: another suffix, a full disk, or a folder that cannot be written to.
@@ -64,13 +64,13 @@ class Sheet:
 
 
 class Visualization:
-    """What came out of `visualize`: in a notebook, the pictures, each with its verdict under it.
+    """The result of `visualize`. A notebook shows the pictures, each with its verdict under it.
 
     Attributes:
-        target: what was to fire, with the filters that a selection stood for.
+        target: what should fire, with selections replaced by filters.
         images: RGB in [0, 1], (n, 3, h, w), read back from the files that were written.
-        verdicts: on each image: activation, rank, top classes, and what the objective measures.
-        metrics: of each update: loss, score, activation, rank, penalties.
+        verdicts: for each image: activation, rank, top classes, and what the objective measures.
+        metrics: for each update: loss, score, activation, rank, penalties.
 
     >>> import genviz
     >>> seen = genviz.visualize("small", "class:zebra", updates=2, accelerator="cpu")
@@ -79,7 +79,7 @@ class Visualization:
     """
 
     def __init__(self, run: Run, verdicts: Sequence[tuple[str, Verdict]], folder: TemporaryDirectory[str]) -> None:
-        self._folder, self._outputs = folder, run.places.outputs  # the folder goes when this does
+        self._folder, self._outputs = folder, run.places.outputs  # the folder is deleted with this object
         self._files = [run.places.outputs / name for name, _ in verdicts]
         self.target = str(run.target)
         self.images: Tensor = torch.cat([read_image(file) for file in self._files])
@@ -88,7 +88,7 @@ class Visualization:
             self.metrics = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
     def save(self, path: str | Path, which: int = 0) -> Path:
-        """Write a picture to ``path``, a .png, .jpg or .webp file; return where.
+        """Write a picture to ``path``, a .png, .jpg or .webp file; return the path.
 
         A PNG is the file that the verdict is about, byte for byte.
 
@@ -99,7 +99,7 @@ class Visualization:
             return _save(image, path, as_it_is=self._files[which])
 
     def video(self, path: str | Path) -> Path:
-        """Write how the pictures came about to ``path``, an .mp4 file; return where.
+        """Write the evolution of the pictures to ``path``, an .mp4 file; return the path.
 
         Raises:
             UserError: another suffix, a full disk, or a folder that cannot be written to.
@@ -150,24 +150,24 @@ def visualize(
     The process is left as it was: random state, grad mode, warning filters, loggers, and the network itself.
 
     Args:
-        network: a classifier's name, as after ``classifier=``; a classifier of ours; or any module from RGB images
+        network: a classifier's name, as for ``classifier=``; a `Classifier`; or any module from RGB images
             (n, 3, h, w) to class scores (n, classes).
         target: as on the command line: ``class:harmonica``, ``filter:layer3.0:12``, ``filter:layer3.0:top5:3``.
-        experiment: a preset's name, ``fourier_views``.
+        experiment: the name of a preset, such as ``fourier_views``.
         generator, objective, regularizers, transforms, optimizer: a name as on the command line, several names, or
-            objects; None for those of the experiment, or the defaults. A generator or an objective may be what makes
-            one, when called with ``streams=``, or with the target and the classifier's outline.
-        updates: how many; None for the experiment's.
-        images: how many, of the seeds ``seeds``, ``seeds + 1``, ...; each is what it would be alone.
+            objects; None: those of the experiment, or the defaults. A generator or an objective may also be a function
+            that builds it, called with ``streams=``, or with the target and the classifier's outline.
+        updates: how many; None: as many as the experiment's.
+        images: how many, with the seeds ``seeds``, ``seeds + 1``, ...; each is what it would be alone.
         seeds: the first seed, or one for each image.
-        settings: more words of the command line, ``"regularizer.total_variation.weight=3"``.
-        input_size, mean, std, labels: of a module, where it does not say them itself: the side of the square that it
-            sees in pixels, the mean and deviation of its input with RGB in [0, 1], and its classes' names.
+        settings: more words of the command line, such as ``"regularizer.total_variation.weight=3"``.
+        input_size, mean, std, labels: of a module that does not declare them: the side of its square input in pixels,
+            the mean and standard deviation of its input with RGB in [0, 1], and the names of its classes.
         accelerator: Lightning's: auto, cpu, gpu.
 
     Raises:
         UserError: the target names what the classifier does not have, a setting cannot work, or the module does not
-            say what it was trained with.
+            declare its input.
 
     >>> import genviz
     >>> seen = genviz.visualize("small", "class:harmonica", updates=2, accelerator="cpu")
@@ -187,7 +187,7 @@ def visualize(
     words += [f"{group}={_word(given)}" for group, given in named.items() if _is_named(given)]
     if isinstance(network, str):
         if any(value is not None for value in own):
-            raise UserError("input_size, mean, std and labels are a module's; for a name give settings=")
+            raise UserError("input_size, mean, std and labels are for modules; with a name, use settings=")
         words.append(f"classifier={network}")
     folder = TemporaryDirectory(prefix="genviz-")
     words += [*settings, "logger=none", f"paths.outputs={folder.name}", f"paths.checkpoints={folder.name}/checkpoints"]
@@ -227,7 +227,7 @@ def _visualize(
 def _classifier(network: nn.Module, own: Metadata) -> Classifier:
     if isinstance(network, Classifier):
         if any(value is not None for value in own):
-            raise UserError("input_size, mean, std and labels are known of a classifier; leave them out")
+            raise UserError("a classifier has its own input_size, mean, std and labels; leave them out")
         return network
     known = metadata_of(network)
     said = {name: value for name, value in own._asdict().items() if value is not None}
@@ -252,7 +252,7 @@ def _word(given: object) -> str:
 def _checked(path: str | Path, suffixes: Sequence[str]) -> Path:
     path = Path(path).expanduser()
     if path.suffix.lower() not in suffixes:
-        raise UserError(f"{path}: the name ends in {' or '.join(suffixes)}")
+        raise UserError(f"{path}: the name must end in {' or '.join(suffixes)}")
     return path
 
 

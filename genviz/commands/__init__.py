@@ -1,1 +1,1 @@
-"""What a person types: `genviz train`, `genviz review`, ...; a file for each sub-command."""
+"""The command line, `genviz train`, `genviz review`, ...: one file per sub-command."""

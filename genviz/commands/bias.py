@@ -1,4 +1,4 @@
-"""genviz bias: what a class is to the network, and what else it takes for a part of it."""
+"""genviz bias: what a class looks like to the network, and what else it takes for a part of it."""
 
 from __future__ import annotations
 

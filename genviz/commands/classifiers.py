@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 OWN = {
-    "embedded": "comes with genviz: VGG16's convolutions (Oxford's, not torchvision's), class scores by genviz",
-    "small": "comes with genviz: a plain network of eight convolutions, for speed",
+    "embedded": "ships with genviz: VGG16's convolutions (Oxford's, not torchvision's) with genviz's class scores",
+    "small": "ships with genviz: a plain network of eight convolutions, for speed",
 }
 _WIDTH = max(len(name) for name in OWN)
 

@@ -1,4 +1,4 @@
-"""Commands whose words are settings of Hydra's: ``genviz train target=class:harmonica updates=1000``."""
+"""Commands whose words are Hydra settings: ``genviz train target=class:harmonica updates=1000``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def configured(run: Callable[[DictConfig], int], help: str, settings: str) -> cl
     """A command that calls ``run`` with its configuration, ``configs/<name>.yaml``, and exits with what it returns.
 
     Args:
-        run: its name is the command's.
+        run: named like the command.
         help: one line.
-        settings: the class that lists them, ``genviz.training.settings:TrainSettings``.
+        settings: the path of their schema, ``genviz.training.settings:TrainSettings``.
     """
     name = run.__name__
 
@@ -29,7 +29,7 @@ def configured(run: Callable[[DictConfig], int], help: str, settings: str) -> cl
             kept = [word for word in words if word not in ("--help", "-h")]
             click.echo(help_of(name, settings, kept))
             return
-        from genviz.commands import hydra_program  # Hydra takes a while
+        from genviz.commands import hydra_program  # importing Hydra takes a while
 
         hydra_program.run(run, name=name, words=words, called=click.get_current_context().command_path)
 

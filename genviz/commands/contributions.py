@@ -1,4 +1,4 @@
-"""genviz contributions: which filters a class is made of."""
+"""genviz contributions: which filters contribute to a class."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def contributions(config: DictConfig) -> int:
 
 
 command = configured(
-    contributions, "List the filters that a class is made of.", "genviz.analysis.settings:ContributionsSettings"
+    contributions, "List the filters that contribute to a class.", "genviz.analysis.settings:ContributionsSettings"
 )

@@ -1,4 +1,4 @@
-"""genviz distill: a small network, or heads on a frozen one, that see what another sees."""
+"""genviz distill: train a small network, or heads on a frozen one, to see what another network sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a command with settings begins and ends: Hydra's configuration, and one clear line where it cannot work."""
+"""How a command with settings starts and ends: with Hydra's configuration, and one clear line for an error."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from genviz.files import shipped_folder
 from genviz.training.configuration import plain_words
 
 _BAD = (UserError, HydraException, OmegaConfBaseException)
-_PATIENCE = 1.0  # seconds between two looks at the parent
+_PATIENCE = 1.0  # seconds between two checks of the parent
 
 
 class JobError(Exception):
-    """A job in a process of a launcher's ended with an exit code other than 0; it has said why."""
+    """A job in a launcher's process ended with an exit code other than 0, having printed why."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -33,36 +33,36 @@ class JobError(Exception):
 
 
 def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], called: str) -> None:
-    """Run ``main`` on the configuration ``configs/name.yaml`` with these words, and end the process.
+    """Run ``main`` on the configuration ``configs/name.yaml`` with these words, and exit.
 
     The exit code is what ``main`` returns, 2 for bad input, 130 for an interrupt.
 
     Args:
-        called: what the person called, which a line about what cannot work begins with.
+        called: the command as typed, which starts a line about an error.
     """
     configs, typed = shipped_folder("configs"), sys.argv
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here whole, to be told in one line
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors arrive here whole, to be printed in one line
 
-    codes: list[int] = []  # one for each job: a multirun goes on after a bad one
+    codes: list[int] = []  # one per job: a multirun continues after a failed one
     begun: list[bool] = []
     program = os.getpid()
 
     def guarded(config: DictConfig) -> None:
         begun.append(True)
-        sys.argv = typed  # by which Lightning starts other processes
-        if os.getpid() != program:  # in a process of a launcher's
+        sys.argv = typed  # Lightning starts other processes with it
+        if os.getpid() != program:  # in a launcher's process
             _end_with_parent()
         try:
             code = main(config)
-        except _BAD as error:  # here: Hydra would add a line of its own
+        except _BAD as error:  # here, as Hydra would add a line of its own
             _say(called, str(error))
             code = BAD_INPUT
         codes.append(code)
-        if code and os.getpid() != program:  # a launcher's process, whose codes are not this one's
+        if code and os.getpid() != program:  # a launcher's process has its own codes
             raise JobError(code)
 
     try:
-        sys.argv = [typed[0], *plain_words(words)]  # where Hydra looks
+        sys.argv = [typed[0], *plain_words(words)]  # Hydra reads it
         hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
     except _BAD as error:
         _say(called, str(error))
@@ -72,25 +72,25 @@ def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], c
     except ValueError as error:
         if begun:
             raise
-        _say(called, str(error))  # Hydra's, of a word that it cannot compose
+        _say(called, str(error))  # from Hydra, for a word that it cannot compose
         codes.append(BAD_INPUT)
     except BrokenPipeError:  # a reader such as head has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        _say(called, "interrupted; the same command goes on from the last checkpoint")
+        _say(called, "interrupted; the same command continues from the last checkpoint")
         codes.append(INTERRUPTED)
     sys.exit(max(codes, default=0))
 
 
 def completions(name: str, word: str) -> list[str]:
-    """The words of the command ``name`` that begin with ``word``, as Hydra's own completion has them."""
+    """The words of the command ``name`` that start with ``word``, from Hydra's own completion."""
     with hydra.initialize_config_dir(str(shipped_folder("configs")), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         return BashCompletion(loader)._query(name, word)
 
 
 def _end_with_parent() -> None:
-    """Let this process end, as by SIGTERM, when the one that started it has ended: a launcher leaves it alone."""
+    """End this process, as by SIGTERM, once its parent has ended; launchers do not see to that."""
     parent = os.getppid()
 
     def watch() -> None:

@@ -7,11 +7,11 @@ import click
 
 @click.command("labels")
 @click.argument("containing", default="")
-@click.option("--labels", metavar="FILE", help="A file with one label a line, instead of ImageNet's.")
+@click.option("--labels", metavar="FILE", help="File with one label per line, instead of ImageNet's.")
 def command(containing: str, labels: str | None) -> None:
     """List the classes that a target can name.
 
-    With CONTAINING, those whose label contains it.
+    With CONTAINING, only those whose label contains it.
     """
     from genviz.classifiers.outline import sketch
     from genviz.targets.labels import slug

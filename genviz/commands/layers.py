@@ -9,11 +9,13 @@ from genviz.commands.classifiers import OWN
 
 @click.command("layers")
 @click.argument("classifier")
-@click.option("--input-size", type=click.IntRange(min=1), metavar="PIXELS", help="Instead of the classifier's own.")
+@click.option(
+    "--input-size", type=click.IntRange(min=1), metavar="PIXELS", help="Input size, if not the classifier's own."
+)
 def command(classifier: str, input_size: int | None) -> None:
     """List the layers that a target can name in CLASSIFIER.
 
-    Each with the papers' name, torchvision's, and the shape of its output.
+    Each with its name in the papers, its name in torchvision, and its output shape.
     """
     from genviz.classifiers.headed import HeadedClassifier
     from genviz.classifiers.outline import sketch

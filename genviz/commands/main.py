@@ -1,4 +1,4 @@
-"""The command `genviz`: its sub-commands, in the order in which a person meets them."""
+"""The command `genviz`: its sub-commands, in the order in which they are first needed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUBCOMMANDS = (
 
 
 class _Genviz(click.Group):
-    """Lists its sub-commands as they were given, and knows what a misspelt one may have meant."""
+    """Lists its sub-commands in the given order, and suggests the nearest one for a misspelt name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -48,14 +48,14 @@ class _Genviz(click.Group):
 genviz = _Genviz(
     name="genviz",
     commands={str(command.name): command for command in SUBCOMMANDS},
-    help="What does this network see?\n\nEach command has a --help of its own.",
+    help="What does this network see?\n\nEach command has its own --help.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, message="%(prog)s %(version)s")(genviz)
 
 
 def main() -> None:
-    """Run the command line, and end the process: 0 for success, 2 for bad input, 130 for an interrupt."""
+    """Run the command line and exit: 0 for success, 2 for bad input, 130 for an interrupt."""
     try:
         code = genviz.main(prog_name="genviz", standalone_mode=False) or 0
     except UserError as error:
@@ -63,7 +63,7 @@ def main() -> None:
     except click.ClickException as error:
         code = _say(error.format_message(), BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
-        code = _say("interrupted; the same command goes on", INTERRUPTED)
+        code = _say("interrupted; the same command continues", INTERRUPTED)
     except BrokenPipeError:  # a reader such as head has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

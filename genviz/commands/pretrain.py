@@ -1,4 +1,4 @@
-"""genviz pretrain: a denoising autoencoder, whose decoder is a generator."""
+"""genviz pretrain: train a denoising autoencoder, whose decoder is a generator."""
 
 from __future__ import annotations
 

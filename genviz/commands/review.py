@@ -1,4 +1,4 @@
-"""genviz review: look at what came out of many targets."""
+"""genviz review: look at the results of many targets."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @click.command("review")
 @click.argument("folder", default="outputs", type=click.Path(path_type=Path))
-@click.option("--pictures", metavar="FOLDER", type=click.Path(path_type=Path), help="Real pictures, by their classes.")
+@click.option("--pictures", metavar="FOLDER", type=click.Path(path_type=Path), help="Real pictures, named by class.")
 def command(folder: Path, pictures: Path | None) -> None:
-    """Show what runs have made, as a page, sheets and a table.
+    """Show the results of runs as a page, sheets and a table.
 
-    FOLDER is what genviz train writes to, outputs/. A browser opens the page, index.html, without a server;
-    index.csv is the table.
+    FOLDER is the output folder of genviz train, by default outputs/. The page, index.html, opens in a browser without a
+    server; the table is index.csv.
     """
     from genviz.reports.review.write import review
 

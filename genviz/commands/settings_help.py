@@ -1,4 +1,4 @@
-"""What ``--help`` says of a command with settings: each with its default, its kind and a line of help."""
+"""The ``--help`` of a command with settings: each with its default, its kind and a line of help."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 _NOT_SHOWN = ("hydra", "choices", "panels")
 _PLAIN = ("a word", "a file", "a folder", "true or false", "1")
-"""Kinds that the default, or the help, shows well enough."""
+"""Kinds that are clear from the default or the help."""
 _WIDTH = 34
 
 
 def help_of(name: str, schema: str, words: Sequence[str]) -> str:
-    """The help of the command ``name``, with the defaults that ``words`` leave it.
+    """The help of the command ``name``, with the values that its settings have after these ``words``.
 
     Args:
-        schema: the class of its settings, ``genviz.training.settings:TrainSettings``.
+        schema: the path of its settings' class, ``genviz.training.settings:TrainSettings``.
     """
     module, _, kind = schema.partition(":")
     settings: type[Settings] = getattr(import_module(module), kind)
@@ -63,9 +63,9 @@ def _shown(value: Any) -> str:
 
 
 def _groups(name: str) -> dict[str, list[str]]:
-    """The groups of parts that the command has, and what there is to choose from."""
+    """The command's groups of parts, with the choices in each."""
     defaults, own = [name], []
-    for config in defaults:  # which may be another's, and more
+    for config in defaults:  # grows, as a config may include others
         for entry in OmegaConf.load(shipped_folder("configs") / f"{config}.yaml").defaults:
             if isinstance(entry, str):
                 defaults += [] if entry == "_self_" else [entry]
@@ -77,7 +77,7 @@ def _groups(name: str) -> dict[str, list[str]]:
 
 
 def _rest(config: DictConfig, listed: set[str]) -> str:
-    """What the schema does not say, as YAML: the constructors' own arguments."""
+    """The settings that the schema does not list, as YAML: the constructors' own arguments."""
     plain = OmegaConf.to_container(config, throw_on_missing=False)
     assert isinstance(plain, dict)
 

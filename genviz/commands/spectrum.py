@@ -1,4 +1,4 @@
-"""genviz spectrum: how strong each frequency is in pictures."""
+"""genviz spectrum: measure how strong each frequency is in pictures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import click
 @click.command("spectrum")
 @click.argument("folder")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--size", type=int, metavar="PIXELS", help="Of the middle of each picture that is measured; 256.")
+@click.option("--size", type=int, metavar="PIXELS", help="Side of the centre crop that is measured; 256 by default.")
 def command(folder: str, file: Path, size: int | None) -> None:
     """Measure the mean spectrum of pictures, for generator=maco.
 
-    FOLDER holds the pictures, however nested; FILE is written, mine.safetensors for instance.
+    FOLDER holds the pictures, with its subfolders; FILE is written, such as mine.safetensors.
     """
     from genviz.generators import spectrum
     from genviz.images.folders import find_pictures
@@ -22,5 +22,5 @@ def command(folder: str, file: Path, size: int | None) -> None:
     file = file.expanduser()
     found = spectrum.measure(find_pictures(folder, "spectrum").pictures, spectrum.SIZE if size is None else size)
     spectrum.write(file, found, Path(folder).expanduser().resolve().name)
-    smaller = f" ({found.left_out} more are smaller, or damaged)" if found.left_out else ""
-    click.echo(f"{file}: of {found.pictures} pictures{smaller}; use it by generator=maco generator.weights={file}")
+    smaller = f" (left out as too small or damaged: {found.left_out})" if found.left_out else ""
+    click.echo(f"{file}: mean of {found.pictures} pictures{smaller}; use: generator=maco generator.weights={file}")

@@ -1,4 +1,4 @@
-"""genviz train: a generator, until a target fires."""
+"""genviz train: train a generator until a target fires."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from genviz.commands.configured import configured
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-# Imported when they are needed: --help needs nothing, and a wrong target not Lightning, which takes seconds.
+# Imports are lazy: --help needs none of them, and a wrong target need not wait seconds for Lightning.
 
 
 def train(config: DictConfig) -> int:
-    """Make the configured figure, sweep or target; return the exit code."""
+    """Train for the configured figure, sweep or target; return the exit code."""
     from genviz.targets.selections import find_selections
     from genviz.training import build, default_classifier, settings
 

@@ -1,1 +1,1 @@
-"""Networks that are trained on pictures: the autoencoder whose decoder is a generator, and distilled classifiers."""
+"""Training networks on pictures: the autoencoder whose decoder is a generator, and distilled classifiers."""

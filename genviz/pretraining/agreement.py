@@ -11,11 +11,13 @@ from torchmetrics.classification import MulticlassAccuracy
 
 
 class Agreements(nn.ModuleList):
-    """How far answers agree, on each of several sets: the share of pictures with the same first class (top1), with the
-    teacher's first class among the student's first five (top5), and how the scores of a picture correlate, averaged.
+    """How far student and teacher agree on each of several sets of pictures.
+
+    Measured are the share of pictures with the same first class (top1), the share with the teacher's first class among
+    the student's first five (top5), and the correlation of a picture's scores, averaged.
 
     Args:
-        classes: how many there are.
+        classes: the number of classes.
         names: of the sets.
     """
 
@@ -24,7 +26,7 @@ class Agreements(nn.ModuleList):
         self.names = tuple(names)
 
     def add(self, name: str, scores: Tensor, expected: Tensor) -> None:
-        """Compare ``scores`` (n, classes) of pictures of the set ``name`` with the teacher's, the ``expected``."""
+        """Compare ``scores`` (n, classes) of pictures of the set ``name`` with the teacher's, ``expected``."""
         measures = self[self.names.index(name)]
         assert isinstance(measures, MetricCollection)
         scores, expected = scores.float(), expected.float()
@@ -34,7 +36,7 @@ class Agreements(nn.ModuleList):
             measures["correlation"].update(torch.corrcoef(torch.stack(pair))[0, 1].nan_to_num())
 
     def take(self) -> dict[str, Tensor]:
-        """What was measured, by ``NAME/top1``, ``NAME/top5`` and ``NAME/correlation``; and begin anew."""
+        """Return ``NAME/top1``, ``NAME/top5`` and ``NAME/correlation`` of each set, and reset them."""
         taken: dict[str, Tensor] = {}
         for name, measures in zip(self.names, self, strict=True):
             assert isinstance(measures, MetricCollection)

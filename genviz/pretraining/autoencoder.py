@@ -26,7 +26,7 @@ from genviz.pretraining.data import numbers
 
 
 def norm(channels: int, momentum: float = 0.01) -> BatchNorm:
-    """The batch norm of both networks: Keras' constants, over all processes."""
+    """The batch norm of both networks: with Keras' constants, over all processes."""
     return BatchNorm(channels, EPSILON, momentum)
 
 
@@ -34,19 +34,19 @@ class Encoder(nn.Sequential):
     """The encoder E: images (n, 3, h, w) to codes (n, numbers).
 
     With ``hidden``, that of Despraz et al. (2017): blocks of two `valid` 3x3 convolutions, each with ReLU and batch
-    norm, and a max pooling; a dense layer with ReLU; a linear one to the code. Without, the decoder's mirror: the image
-    is padded to all that the decoder upsamples, of which its `valid` convolutions cut the edges; each block is a
-    strided 4x4 convolution with ReLU and batch norm; a linear 3x3 one makes the code. There, each position of the code
-    sees its own part of the image from the first update on, so that it learns many times as fast.
+    norm, then a max pooling; a dense layer with ReLU; a linear layer to the code. Without, the decoder's mirror: the
+    image is padded to the size of the upsampled code, whose edges the decoder's `valid` convolutions cut; each block is
+    a strided 4x4 convolution with ReLU and batch norm; a linear 3x3 convolution gives the code. Each position of the
+    code then sees its own part of the image from the first update, and the encoder learns many times as fast.
 
     Args:
         image_size: rows and columns of the images.
         code_shape: channels, rows and columns of the code.
         widths: channels of each block.
-        hidden: width of the dense layer; None for the mirror.
+        hidden: width of the dense layer; None: the mirror.
 
     Raises:
-        UserError: a width is no width, or blocks and sizes do not fit.
+        UserError: a width is invalid, or the blocks do not fit the sizes.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class Encoder(nn.Sequential):
 def _check(widths: Sequence[int], hidden: int | None) -> None:
     whole = isinstance(widths, Sequence) and widths and not isinstance(widths, str)
     if not whole or not all(isinstance(width, int) and width > 0 for width in widths):
-        raise UserError(f"encoder.widths={widths} are no widths: whole numbers from 1, such as [24,48,96,192]")
+        raise UserError(f"encoder.widths={widths} is not a list of whole numbers from 1 up, such as [24,48,96,192]")
     if hidden is not None and not (isinstance(hidden, int) and hidden > 0):
-        raise UserError(f"encoder.hidden={hidden} is no width: a whole number from 1, or null for no dense layer")
+        raise UserError(f"encoder.hidden={hidden} is not a whole number from 1 up, or null for no dense layer")
 
 
 def _dense(
@@ -87,8 +87,8 @@ def _dense(
         channels, rows, columns = width, (rows - 4) // 2, (columns - 4) // 2
     if min(rows, columns) < 1:
         raise UserError(
-            f"encoder.widths={list(widths)}: {len(widths)} blocks leave nothing of pictures of "
-            f"{image_size[0]} x {image_size[1]}; take fewer"
+            f"encoder.widths={list(widths)}: {len(widths)} blocks reduce pictures of "
+            f"{image_size[0]} x {image_size[1]} to nothing; use fewer"
         )
     numbers = math.prod(code_shape)
     return [
@@ -101,8 +101,8 @@ def _mirror(image_size: tuple[int, int], code_shape: tuple[int, int, int], width
     missing = [extent * 2 ** len(widths) - side for extent, side in zip(extents, image_size, strict=True)]
     if not all(0 <= pixels < extent * 2 ** len(widths) / 2 for pixels, extent in zip(missing, extents, strict=True)):
         raise UserError(
-            f"encoder.widths={list(widths)}: {len(widths)} blocks halve pictures of {image_size[0]} x {image_size[1]} "
-            f"to no code of {extents[0]} x {extents[1]}; without dense layers, take one more than decoder.widths has"
+            f"encoder.widths={list(widths)}: {len(widths)} blocks cannot halve {image_size[0]} x {image_size[1]} "
+            f"pixels to a code of {extents[0]} x {extents[1]}; without dense layers, give one more than decoder.widths"
         )
     top, left = (pixels // 2 for pixels in missing)
     layers: list[nn.Module] = [nn.ZeroPad2d((left, missing[1] - left, top, missing[0] - top))]
@@ -116,25 +116,24 @@ def _mirror(image_size: tuple[int, int], code_shape: tuple[int, int, int], width
 class Autoencoder(pl.LightningModule):
     """Trains encoder and decoder together to undo Gaussian noise (Vincent et al. 2010).
 
-    The loss is the mean squared error of the rebuilt images against those without noise, RGB in [0, 1]; and, with
-    ``eye``, ``weight_features`` times that of what a frozen classifier sees in both at ``features``, each layer in its
-    own mean square (Dosovitskiy & Brox 2016), since the squared error alone rebuilds blurred.
+    The loss is the mean squared error of the reconstructions against the clean images, RGB in [0, 1]; and, with
+    ``eye``, ``weight_features`` times that of a frozen classifier's activations at ``features``, relative to each
+    layer's mean square (Dosovitskiy & Brox 2016), since the squared error alone gives blurred reconstructions.
 
-    The noise of a picture depends on its number in the training alone, so that a training can be divided among
-    processes or broken off. `training_step` returns the loss and ``metrics``, a scalar tensor by name, averaged over
-    all processes.
+    A picture's noise depends only on its number in the training, so that a training can be divided among processes or
+    interrupted. `training_step` returns the loss and ``metrics``, scalar tensors by name, averaged over all processes.
 
     Args:
         decoder: with `norm` as its batch norm.
         encoder_widths: channels of the encoder's blocks.
-        hidden: width of the encoder's dense layer; None for none, the decoder's mirror.
+        hidden: width of the encoder's dense layer; None: no dense layer, the decoder's mirror.
         sigma: standard deviation of the noise, in units of [0, 1].
-        optimizer: makes an optimizer of parameters.
-        updates: how many there will be.
-        warm_up: updates in which the learning rate rises, to fall as a cosine thereafter; None: it stays the same.
-        eye: a classifier; None for the squared error alone.
+        optimizer: a function that builds one for given parameters.
+        updates: the total number.
+        warm_up: updates over which the learning rate rises, before it falls as a cosine; None: constant.
+        eye: a classifier; None: the squared error alone.
         features: its layers.
-        weight_features: of their error.
+        weight_features: the weight of their error.
         seed: of the noise.
     """
 
@@ -155,7 +154,7 @@ class Autoencoder(pl.LightningModule):
     ) -> None:
         super().__init__()
         if sigma < 0:
-            raise UserError(f"noise={sigma}: a standard deviation is not negative")
+            raise UserError(f"noise={sigma}: a standard deviation cannot be negative")
         known = [] if eye is None else [layer.name for layer in eye.outline.layers]
         if eye is not None and not features:
             raise UserError(f"loss.features names no layer; the classifier has {', '.join(known)}")
@@ -173,11 +172,11 @@ class Autoencoder(pl.LightningModule):
         self.ssim = StructuralSimilarityIndexMeasure(data_range=(0.0, 1.0))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (n, 3, h, w) to codes and back; RGB around [0, 1], in an open range."""
+        """Images (n, 3, h, w) to codes and back; RGB around [0, 1], unbounded."""
         return self.decode(self.encode(images))
 
     def encode(self, images: Tensor) -> Tensor:
-        """The codes of images (n, 3, h, w), (n, numbers)."""
+        """The codes (n, numbers) of images (n, 3, h, w)."""
         codes: Tensor = self.encoder(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
         return codes
 
@@ -188,20 +187,20 @@ class Autoencoder(pl.LightningModule):
         return values.float() * self.std + self.mean
 
     def noisy(self, images: Tensor, pictures: Iterable[int], seed: int) -> Tensor:
-        """Images with the noise of the pictures of these numbers."""
+        """Images with noise, which depends on the pictures' numbers."""
         noise = torch.empty(images.shape)
         for row, number in zip(noise, pictures, strict=True):
-            own = random.Random(f"{seed}/{number}").getrandbits(32)  # torch takes no more bits of a seed
+            own = random.Random(f"{seed}/{number}").getrandbits(32)  # torch accepts no more bits in a seed
             torch.randn(row.shape, generator=torch.Generator().manual_seed(own), out=row)
         return noise.to(images).mul_(self.sigma).add_(images)
 
     def noisy_held_out(self, batch: Tensor) -> Tensor:
-        """Pictures held out (n, 3, h, w), bytes, as images with noise; a picture always has the same."""
+        """Held-out pictures (n, 3, h, w), bytes, as images with noise; the same for a picture every time."""
         numbers = (zlib.crc32(picture.cpu().numpy().tobytes()) for picture in batch)
         return self.noisy(batch.float() / 255, numbers, self.seed + 1)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Any]:
-        """One update's loss on crops (n, 3, h, w) of bytes."""
+        """The loss of one update on crops (n, 3, h, w) of bytes."""
         images = batch.float().div_(255)
         pictures = numbers(self.global_step, len(batch), self.global_rank, self.trainer.world_size)
         rebuilt = self(self.noisy(images, pictures, self.seed))
@@ -223,17 +222,17 @@ class Autoencoder(pl.LightningModule):
         return {"loss": loss, "metrics": metrics}
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Rebuild whole pictures (n, 3, h, w) of bytes from their noisy versions."""
+        """Reconstruct whole pictures (n, 3, h, w) of bytes from their noisy versions."""
         if not len(batch):
             return
         images = batch.float() / 255
         rebuilt = self(self.noisy_held_out(batch)).clamp(0, 1)
-        with torch.autocast(self.device.type, enabled=False):  # the metrics would round
+        with torch.autocast(self.device.type, enabled=False):  # it would round the metrics
             self.psnr.update(rebuilt, images)
             self.ssim.update(rebuilt, images)
 
     def on_validation_epoch_end(self) -> None:
-        """Tell how well the pictures held out were rebuilt."""
+        """Log how well the held-out pictures were reconstructed."""
         for name, measure in (("validation/psnr", self.psnr), ("validation/ssim", self.ssim)):
             value = measure.compute()
             assert isinstance(value, Tensor)
@@ -241,14 +240,14 @@ class Autoencoder(pl.LightningModule):
             measure.reset()
 
     def _mean(self, values: Tensor) -> Tensor:
-        """Over all that this process and the others hold."""
+        """The mean over the values of all processes."""
         mean = values.mean()
         if self.trainer.world_size > 1:
             mean = self.trainer.strategy.reduce(mean, reduce_op="mean")
         return mean
 
     def configure_optimizers(self) -> Any:
-        """Both networks' parameters, and the learning rate's rise and fall if it has one."""
+        """The optimizer of both networks, with the learning-rate schedule if there is one."""
         optimizer = self.optimizer([*self.encoder.parameters(), *self.decoder.parameters()])
         if self.warm_up is None:
             return optimizer
@@ -256,12 +255,12 @@ class Autoencoder(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Both networks' state, and not the classifier's."""
+        """Both networks' state, without the classifier's."""
         state: dict[str, Any] = super().state_dict(*args, **kwargs)
         return {name: value for name, value in state.items() if name.partition(".")[0] in ("encoder", "decoder")}
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Fill both networks; every key must be there, whatever ``strict`` says."""
+        """Load both networks; every key must be there, whatever ``strict`` says."""
         for part in ("encoder", "decoder"):
             prefix = f"{part}."
             own = {name.removeprefix(prefix): value for name, value in state_dict.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""Lessons on disk: what a frozen network computes of crops, computed once for many epochs and many trainings."""
+"""Lessons on disk: a frozen network's outputs for crops, computed once for many epochs and trainings."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ FORMAT = "genviz.pretraining.bank.1"
 
 
 class Bank(Dataset[Lesson]):
-    """Lessons in half precision, in files of some crops each: ``<root>/<digest of the identity>/<number>.safetensors``.
+    """Lessons in half precision, in files of several crops: ``<root>/<digest of the identity>/<number>.safetensors``.
 
-    A file is there whole or not at all, says whose it is, and holds a digest of its numbers; one that is damaged counts
-    as missing. All crops of a file were seen in one size. A file is mapped into memory, so that a bank may be larger
-    than that.
+    A file is written atomically, with the bank's identity and a digest of its numbers; a damaged one counts as missing.
+    All crops of a file have one size. Files are memory-mapped, so that a bank may be larger than the memory.
 
     Args:
         root: folder of banks.
         identity: every setting that a lesson depends on, flat.
-        files: how many there are to be.
+        files: how many a complete bank has.
 
     Attributes:
-        folder: of its files.
+        folder: where its files are.
     """
 
     def __init__(self, root: Path, identity: Mapping[str, str], files: int) -> None:
@@ -47,24 +46,24 @@ class Bank(Dataset[Lesson]):
         self._starts: list[int] = []
 
     def path(self, number: int) -> Path:
-        """Of a file."""
+        """The path of the file ``number``."""
         return self.folder / f"{number:05d}.safetensors"
 
     def missing(self) -> Iterator[int | None]:
-        """Look at each file, one after another: its number where it is to be made, None where it is whole."""
+        """Check each file in turn: its number if it has to be made, None if it is whole."""
         for number in range(self.files):
             yield None if self._is_whole(number) else number
 
     def write(self, number: int, lesson: Lesson) -> None:
-        """Make a file.
+        """Write the file ``number``.
 
         Raises:
-            UserError: it cannot be written, or half precision has no such numbers.
+            UserError: it cannot be written, or the numbers exceed half precision.
         """
         state = {name: value.half().contiguous().cpu() for name, value in lesson._asdict().items()}
         for name, value in state.items():
             if not bool(value.isfinite().all()):
-                raise UserError(f"the {name} of some crops are no numbers in half precision; no bank can hold them")
+                raise UserError(f"the {name} of some crops are not finite in half precision; a bank cannot hold them")
         metadata = {"identity": self.identity, "sha256": fingerprint(state)}
         with atomic_write(self.path(number)) as file:
             file.write(save(state, metadata))
@@ -78,7 +77,7 @@ class Bank(Dataset[Lesson]):
         return self._starts[-1]
 
     def groups(self) -> list[list[int]]:
-        """The crops' numbers, together those of one size."""
+        """The crops' numbers, grouped by size."""
         found: dict[tuple[int, ...], list[int]] = {}
         for number, lesson in enumerate(self._lessons):
             crops = range(self._starts[number], self._starts[number + 1])
@@ -86,7 +85,7 @@ class Bank(Dataset[Lesson]):
         return list(found.values())
 
     def __getitem__(self, numbers: Sequence[int]) -> Lesson:
-        """The lesson of some crops of one size, in half precision."""
+        """The lesson of crops of one size, in half precision."""
         rows = [self._row(number) for number in numbers]
         return Lesson(*(torch.stack([row[part] for row in rows]) for part in (0, 1)))
 
@@ -109,15 +108,15 @@ class Bank(Dataset[Lesson]):
 
 
 class Epochs:
-    """Endless batches of a bank's crops, each of one size, from update ``first`` on; the order is another each epoch.
+    """Endless batches of a bank's crops, each of one size, from update ``first`` on; each epoch is shuffled anew.
 
-    What is left of a size after its last whole batch waits for the next epoch.
+    Crops left over after the last full batch of a size are left out of that epoch.
 
     Args:
-        groups: the crops' numbers, together those of one size.
-        batch: crops.
-        seed: of the order.
-        first: the update to begin with.
+        groups: the crops' numbers, grouped by size.
+        batch: crops per batch.
+        seed: of the shuffling.
+        first: the update to start at.
     """
 
     def __init__(self, groups: Sequence[Sequence[int]], batch: int, seed: int, first: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Filling banks of lessons, with what is there already left as it is."""
+"""Fills banks of lessons, keeping the files that are already there."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from genviz.pretraining.student import whole
 from genviz.training import fingerprint
 from genviz.training.run_folders import claim
 
-_TOGETHER = 32  # crops that are looked at, and mixed, together
-_HALF = 2  # bytes
+_TOGETHER = 32  # crops that are processed, and mixed, together
+_HALF = 2  # bytes per number
 
 
 class Banks:
-    """The banks of a training of heads.
+    """The banks of a distillation of heads.
 
     Args:
-        lessons: makes what the banks hold.
-        training: on whose device, in whose precision.
-        damaged: where pictures that cannot be decoded are noted.
+        lessons: computes what the banks hold.
+        training: its device and precision are used.
+        damaged: records the pictures that cannot be decoded.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class Banks:
         self.sha256 = {"teacher": lessons.teachers.sha256, "student.trunk": lessons.trunk.trunk_sha256}
 
     def of_crops(self) -> Bank:
-        """The lessons of ``data.crops`` crops, or a few more to fill the last file.
+        """The lessons of ``data.crops`` crops, plus a few to fill the last file.
 
         Raises:
-            UserError: there is no room for them.
+            UserError: there is no room for them on the disk.
         """
         chunk, sizes = self.config.data.chunk, self.lessons.sizes
         known = _known([(folder, path) for folder in self.folders for path in folder.training])
@@ -76,7 +76,7 @@ class Banks:
         return bank
 
     def of_whole(self, folder: Folder) -> Bank:
-        """The lessons of the pictures held out of a folder, whole."""
+        """The lessons of a folder's held-out pictures, whole."""
         known = _known([(folder, path) for path in folder.held_out])
         bank = Bank(self.root, fingerprint.of_lessons(self.config, self.sha256, known, whole=True), 1)
         with self._claimed(bank):
@@ -97,7 +97,7 @@ class Banks:
         with ExitStack() as stack:
             held = claim(self.root / f"{bank.folder.name}.lock")
             if held is None:
-                raise UserError(f"{bank.folder} is being made by another process; wait for it, and start again")
+                raise UserError(f"{bank.folder} is in use by another process; wait for it, and start again")
             stack.enter_context(held)
             prepare_folder(bank.folder)
             yield
@@ -120,8 +120,8 @@ class Banks:
         whole, free = bank.files * self.config.data.chunk * crop, shutil.disk_usage(self.root).free
         if (needed := whole * max(1 - there / bank.files, 0)) > free:
             raise UserError(
-                f"data.crops={self.config.data.crops} take {needed / 1e9:.1f} GB more and {self.root} has "
-                f"{free / 1e9:.1f} GB left; data.bank=FOLDER is another place, data.crops=N fewer"
+                f"data.crops={self.config.data.crops} needs {needed / 1e9:.1f} GB more, and {self.root} has only "
+                f"{free / 1e9:.1f} GB left; give another place, data.bank=FOLDER, or fewer, data.crops=N"
             )
         print(f"bank     {bank.folder}  ({whole / 1e9:.2f} GB, {there} of {bank.files} files)", flush=True)
 
@@ -134,7 +134,7 @@ class Banks:
         )
 
     def _seen(self, crops: Tensor, size: int | None) -> Lesson:
-        """The lesson of ``crops``, or without a ``size`` of whole pictures, on the CPU."""
+        """The lesson of ``crops``, or of whole pictures if there is no ``size``, on the CPU."""
         crops = crops.to(self.device)
         with self.precision.forward_context():
             lesson = self.lessons.whole(crops) if size is None else self.lessons(crops, size)
@@ -152,5 +152,5 @@ def _parts(first: int, count: int) -> list[list[int]]:
 
 
 def _known(files: Sequence[tuple[Folder, Path]]) -> list[str]:
-    """The pictures' names and sizes: dreams drawn anew have the names of the old."""
+    """The pictures' names and file sizes, as regenerated dreams keep their names."""
     return [f"{folder.name}/{path.relative_to(folder.root)} {path.stat().st_size}" for folder, path in files]

@@ -11,10 +11,10 @@ from torch.autograd import Function
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalization whose batch is that of all processes together (Ioffe & Szegedy 2015).
+    """Batch normalization over the batches of all processes together (Ioffe & Szegedy 2015).
 
-    So that two processes with half a batch each train what one does with the whole. torch's own, `SyncBatchNorm`, needs
-    GPUs. With one process, and in ``eval`` mode, it is `torch.nn.BatchNorm2d`, whose state dict it has.
+    Two processes with half a batch each then train like one with the whole. torch's own `SyncBatchNorm` needs GPUs.
+    With one process, and in ``eval`` mode, this is `torch.nn.BatchNorm2d`; the state dict is always the same.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class _Sum(Function):
-    """The sum over all processes; so is the gradient, for each process has a part of the loss."""
+    """The sum over all processes; the gradient is summed too, as each process has a part of the loss."""
 
     @staticmethod
     def forward(ctx: Any, own: Tensor) -> Tensor:

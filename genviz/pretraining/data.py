@@ -23,11 +23,11 @@ from genviz.images.pictures import UNREADABLE, read_picture
 
 
 class Damaged:
-    """The pictures that cannot be decoded: counted, and named once, whichever process comes upon them.
+    """The pictures that cannot be decoded: counted, and named once, whichever process finds them.
 
     Args:
         paths: all pictures.
-        say: name them; one process of several says enough.
+        say: print their names; of several processes, one should.
     """
 
     def __init__(self, paths: Iterable[Path], *, say: bool = True) -> None:
@@ -41,7 +41,7 @@ class Damaged:
         return bool(self._flags[self.places[path]])
 
     def add(self, path: Path) -> None:
-        """Note one of them."""
+        """Record one of them."""
         place = self.places[path]
         if not self._flags[place]:
             self._flags[place] = 1
@@ -50,19 +50,19 @@ class Damaged:
 
 
 class Crops(Dataset[Tensor]):
-    """An endless row of random crops, (3, size, size) bytes; crop ``number`` is the same whoever asks for it, and when.
+    """An endless sequence of random crops, (3, size, size) bytes; crop ``number`` is the same in any process.
 
     Args:
         folders: the pictures of each folder.
-        shares: how often each folder is drawn from, whatever it holds; None for equally often.
+        shares: how often to draw from each folder, whatever its size; None: equally often.
         size: side of the crops, or rows and columns, in pixels.
         area: smallest and largest share of the picture's area.
-        colour: largest change of brightness, contrast and saturation either way, as a share; with 0, no crop is grey
-            that was not.
+        colour: largest change of brightness, contrast and saturation either way, as a share; with 0, no crop is turned
+            grey either.
         seed: of the draws.
-        damaged: where those that cannot be decoded are noted.
-        shorter: pictures are kept in memory with this shorter side, in pixels.
-        memory: of that, at most, in bytes.
+        damaged: records those that cannot be decoded.
+        shorter: pictures are cached in memory with this shorter side, in pixels.
+        memory: size of the cache at most, in bytes.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Crops(Dataset[Tensor]):
         self.change = v2.Compose(changes)
         self.shares = list(shares) if shares is not None else [1.0] * len(folders)
         if len(self.shares) != len(folders) or not all(share >= 0 for share in self.shares) or not any(self.shares):
-            raise ValueError(f"shares={self.shares}: a number for each of the {len(folders)} folders, not all 0")
+            raise ValueError(f"shares={self.shares}: give a number for each of the {len(folders)} folders, not all 0")
         if not (len(area) == 2 and 0 < area[0] <= area[1] <= 1):
             raise ValueError(f"area={list(area)} is not the smallest and the largest share of a picture's area")
         drawn = zip(folders, self.shares, strict=True)
@@ -128,16 +128,16 @@ class Crops(Dataset[Tensor]):
 
 
 class Centres(Dataset[Tensor | None]):
-    """The centre of each picture, (3, size, size) bytes, or rows and columns, which it fills.
+    """The centre crop of each picture, (3, size, size) bytes, or (3, rows, columns).
 
     None for a picture that cannot be decoded; `stack` leaves it out of its batch.
 
     Args:
         paths: the pictures.
         size: side, or rows and columns, in pixels.
-        shorter: a square is cut from the picture with this shorter side, in pixels; another shape from one that is as
-            much larger than it needs to be.
-        damaged: where those that cannot be decoded are noted.
+        shorter: a square is cut from the picture resized to this shorter side, in pixels; another shape with the same
+            relative margin.
+        damaged: records those that cannot be decoded.
     """
 
     def __init__(
@@ -163,25 +163,25 @@ class Centres(Dataset[Tensor | None]):
 
 
 def stack(pictures: Sequence[Tensor | None]) -> Tensor:
-    """A batch of those that could be decoded, (n, 3, h, w); n may be 0."""
+    """A batch (n, 3, h, w) of those that could be decoded; n may be 0."""
     whole = [picture for picture in pictures if picture is not None]
     return torch.stack(whole) if whole else torch.empty(0, 3, 1, 1, dtype=torch.uint8)
 
 
 def leave_signals_to_the_parent(worker: int) -> None:  # noqa: ARG001
-    """For the processes that cut crops: a signal to the whole group is the training's, which saves and ends them."""
+    """Have a worker that cuts crops ignore signals to the whole group: the training saves, and ends the workers."""
     for which in (signal.SIGINT, signal.SIGTERM):
         signal.signal(which, signal.SIG_IGN)
 
 
 def numbers(update: int, batch: int, process: int = 0, processes: int = 1) -> range:
-    """The crops of an update: ``batch`` for each of the processes, together those of one process with them all."""
+    """The numbers of a process's crops in an update: ``batch`` of them; all processes together take each once."""
     first = (update * processes + process) * batch
     return range(first, first + batch)
 
 
 class Batches:
-    """Endless batches of crops' `numbers`, from update ``first`` on: a sampler for a training that may go on late."""
+    """Endless batches of crops' `numbers`, from update ``first`` on: a sampler for a training that may be resumed."""
 
     def __init__(self, first: int, batch: int, process: int = 0, processes: int = 1) -> None:
         self.first, self.share = first, (batch, process, processes)
@@ -192,7 +192,7 @@ class Batches:
 
 
 class Timed:
-    """Batches of a loader, and how long they were waited for, but for the first, for which its workers begin."""
+    """Batches of a loader, and the seconds spent waiting for them, except for the first, while its workers start."""
 
     def __init__(self, loader: Iterable[Tensor]) -> None:
         self.loader, self.seconds = loader, 0.0
@@ -211,6 +211,6 @@ class Timed:
 
 
 def split(paths: Sequence[Path], every: int) -> tuple[list[Path], list[Path]]:
-    """Those to train on, and every ``every``-th, from its middle on, to hold out."""
+    """The pictures to train on, and those held out: every ``every``-th, from the middle of the first stretch on."""
     held = [path for index, path in enumerate(paths) if index % every == every // 2 - 1]
     return [path for index, path in enumerate(paths) if index % every != every // 2 - 1], held

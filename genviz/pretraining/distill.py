@@ -1,4 +1,4 @@
-"""A distillation, from folders of pictures to a file of weights and how far it agrees with its teacher."""
+"""A distillation, from folders of pictures to a file of weights and its agreement with the teacher."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def distill(config: DictConfig) -> int:
     folders = picture_folders.folders(config)
     teachers, trunk = _teachers(config), build.classifier(config.student.trunk)
     if not trunk.architecture:
-        raise UserError("student.trunk: heads stand on torchvision's networks and on embedded, VGG16's convolutions")
+        raise UserError("student.trunk: heads need one of torchvision's networks, or embedded, VGG16's convolutions")
     sha256 = {"teacher": teachers.sha256, "student.trunk": trunk.trunk_sha256}
     training = Training(
         config,
@@ -58,7 +58,7 @@ def distill(config: DictConfig) -> int:
     damaged = Damaged(path for folder in folders for path in (*folder.training, *folder.held_out))
     _begins(config, folders, module)
     batches, held_out = _batches(config, folders, module.lessons, training, damaged)
-    pl.seed_everything(config.seed, verbose=False)  # whatever filling a bank has drawn
+    pl.seed_everything(config.seed, verbose=False)  # however much filling a bank has drawn
     code = training.run(module, batches, held_out)
     if code is None:
         _finish(config, folders, module, training, damaged)
@@ -69,7 +69,9 @@ def _module(config: DictConfig, teachers: Teachers, trunk: FrozenClassifier, hel
     settings = build.plain(config)
     layers, heads = settings["student"]["layers"], settings["student"]["heads"]
     if not isinstance(layers, list) or not isinstance(heads, list) or not all(isinstance(head, dict) for head in heads):
-        raise UserError("student.layers is a list of layers, [pool5], and student.heads one of heads, [{hidden: 2048}]")
+        raise UserError(
+            "student.layers is a list of layers, [pool5]; student.heads is a list of heads, [{hidden: 2048}]"
+        )
     distillation = settings["distillation"]
     seen = {name: distillation.pop(name) for name in ("sizes", "mix", "noise")}
     lessons = build.make(
@@ -95,22 +97,20 @@ def _module(config: DictConfig, teachers: Teachers, trunk: FrozenClassifier, hel
     )
     assert isinstance(module, HeadDistillation)
     cut(trunk.architecture, lessons.layers, module.shapes)  # as the file will be read
-    module.configure_optimizers()  # its settings are looked at before anything is written
+    module.configure_optimizers()  # checks its settings before anything is written
     return module
 
 
 def _course(number: int, settings: dict[str, Any]) -> Course:
     if unknown := [name for name in settings if name not in Course._fields]:
-        raise UserError(
-            f"student.heads[{number}] has no setting {unknown[0]}; a head's are {', '.join(Course._fields)}"
-        )
+        raise UserError(f"student.heads[{number}] has no setting {unknown[0]}; a head has {', '.join(Course._fields)}")
     return Course(**settings)
 
 
 def _batches(
     config: DictConfig, folders: Sequence[Folder], lessons: Lessons, training: Training, damaged: Damaged
 ) -> tuple[DataLoader[Any], list[DataLoader[Any]]]:
-    """What the heads learn from, and what they are validated on: lessons of banks, or crops and pictures."""
+    """The data for training and for validation: lessons from banks, or crops and pictures."""
     if config.data.crops is None:
         numbers = Batches(training.updates, config.batch)
         size = lessons.teachers.size
@@ -139,7 +139,7 @@ def _begins(config: DictConfig, folders: Sequence[Folder], module: HeadDistillat
     heads = "a head" if len(module.heads) == 1 else f"{len(module.heads)} heads"
     print(
         f"{config.name}: {heads} of {weights:,} parameters on {lessons.channels:,} channels of "
-        f"{', '.join(lessons.layers)} of {lessons.trunk.architecture} learn from {_called(config, lessons.teachers)}"
+        f"{', '.join(lessons.layers)} of {lessons.trunk.architecture}, taught by {_called(config, lessons.teachers)}"
     )
     print(*folders, sep="\n", flush=True)
 
@@ -190,17 +190,17 @@ def _finish(
     weights = str(config.student.trunk.get("weights", "default"))
     written = HeadedClassifier(heads=str(path), weights=weights, labels=config.teacher.labels)
     facts["agreement"] = _agreement(written, module, folders, damaged)
-    file.write(heads, path)  # the same weights, which now say how good they are
+    file.write(heads, path)  # the same weights, now with how good they are
     student.tell(training, path, facts)
     of = "" if weights == "default" else f" classifier.weights={weights}"
-    print(f"use them: target=class:harmonica classifier=embedded classifier.heads={path}{of}", flush=True)
+    print(f"to use:  target=class:harmonica classifier=embedded classifier.heads={path}{of}", flush=True)
 
 
 @torch.no_grad()
 def _agreement(
     written: HeadedClassifier, module: HeadDistillation, folders: Sequence[Folder], damaged: Damaged
 ) -> dict[str, float]:
-    """Of each head in the file, and of their mean, with the teacher."""
+    """The agreement of each head in the file, and of their mean, with the teacher."""
     teachers = module.lessons.examiners
     names = [f"{folder.name}/{name}" for folder in folders for name in module.students]
     measured = Agreements(module.lessons.classes, names)

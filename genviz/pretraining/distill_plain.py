@@ -79,13 +79,13 @@ def _module(config: DictConfig, teacher: FrozenClassifier, held_out: list[str]) 
         **settings["distillation"],
     )
     assert isinstance(module, Distillation)
-    module.configure_optimizers()  # its settings are looked at before anything is written
+    module.configure_optimizers()  # checks its settings before anything is written
     return module.to(memory_format=torch.channels_last)
 
 
 def _begins(config: DictConfig, folders: Sequence[Folder], module: Distillation) -> None:
     weights = sum(parameter.numel() for parameter in module.student.parameters())
-    print(f"{config.name}: a plain network of {weights:,} parameters learns from {module.teacher.weights_source}")
+    print(f"{config.name}: a plain network of {weights:,} parameters, taught by {module.teacher.weights_source}")
     print(*folders, sep="\n", flush=True)
 
 
@@ -108,9 +108,9 @@ def _finish(
     export(module.student, path, input_size=size, facts=facts)
     written = SmallClassifier(weights=str(path), labels=config.teacher.labels)
     facts["agreement"] = _agreement(written, teacher, folders, whole)
-    export(module.student, path, input_size=size, facts=facts)  # the same weights, which now say how good they are
+    export(module.student, path, input_size=size, facts=facts)  # the same weights, now with how good they are
     student.tell(training, path, facts)
-    print(f"use them: target=class:harmonica classifier=small classifier.weights={path}", flush=True)
+    print(f"to use:  target=class:harmonica classifier=small classifier.weights={path}", flush=True)
 
 
 @torch.no_grad()

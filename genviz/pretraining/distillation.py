@@ -1,4 +1,4 @@
-"""A small network that learns from a frozen one what it sees (Hinton et al. 2015; Romero et al. 2015)."""
+"""A small network that learns to see what a frozen one sees (Hinton et al. 2015; Romero et al. 2015)."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ CLASS_MAPS = "fc8"
 
 
 class Distillation(pl.LightningModule):
-    """Trains ``student`` until it sees in any crop what ``teacher`` sees in it (Beyer et al. 2021: function matching).
+    """Trains ``student`` to see in any crop what ``teacher`` sees in it (Beyer et al. 2021: function matching).
 
-    The loss is the sum of, each with its weight,
+    The loss is the weighted sum of
 
-    - ``hints``: at some depths, the teacher's map from the student's by one linear map for all positions, mean squared
-      error in the map's own variance (Romero et al. 2015); their weight falls linearly to 0;
+    - ``hints``: at some depths, the teacher's features predicted from the student's, linearly and alike at all
+      positions; mean squared error relative to their variance (Romero et al. 2015); the weight falls linearly to 0;
     - ``maps``: the same for the class scores at each position, before the ReLU and the average;
     - ``scores``: KL divergence of the class probabilities at a temperature T, times T^2 (Hinton et al. 2015, Sec. 2).
 
-    Each position of the student is compared with the teacher's at the same place of the picture, found from both
-    networks' receptive fields and interpolated.
+    Each position of the student is compared with the teacher's at the same place in the picture, which is found from
+    both networks' receptive fields and interpolated.
 
-    The state dict is the student's and the hints'; the teacher is in no checkpoint. `training_step` returns the loss
-    and ``metrics``, a scalar tensor by name, the share of variance explained by each hint and by the maps among them.
+    The state dict holds the student and the hints, but not the teacher. `training_step` returns the loss and
+    ``metrics``, scalar tensors by name, among them the share of variance explained for each hint and for the maps.
 
     Args:
         teacher: sees the crops at its input size. Its class scores come from maps (a fully convolutional network).
-        examiner: the teacher at the input size at which it is best, for the validation.
-        student: with batch norm, on the numbers of ``input_space``.
-        size: what the student sees in training, in pixels; the networks are convolutional, and may see more later.
-        final_size: what it sees in validation.
-        hints: the teacher's layer for each of the student's that has one.
-        optimizer: makes an optimizer of parameters.
-        updates: how many there will be; the learning rate rises for ``warm_up`` of them, and falls as a cosine.
+        examiner: the teacher at its best input size, for the validation.
+        student: with batch norm; takes images in ``input_space``.
+        size: input size of the student in training, in pixels; being convolutional, it may see larger pictures later.
+        final_size: input size of the student in validation, in pixels.
+        hints: the teacher's layer for each of the student's that has a hint.
+        optimizer: a function that builds one for given parameters.
+        updates: the total number; the learning rate rises for ``warm_up`` of them, and falls as a cosine.
         temperature: T.
-        mix: the share of batches that are mixed: half by mixup, half by CutMix, the teacher seeing the same mixture.
-        positions: of each hint's map, in rows and in columns, are compared in each update, drawn at random.
-        noise: largest standard deviation of Gaussian noise on what the student sees, in units of [0, 1]; the teacher's
-            picture has none, so that the student learns to see through it.
-        held_out: a name for each folder of pictures that the validation comes from.
+        mix: the share of batches that are mixed: half by mixup, half by CutMix; the teacher sees the same mixture.
+        positions: how many rows and columns of each hint's map are compared in an update, drawn at random.
+        noise: largest standard deviation of Gaussian noise on the student's input, in units of [0, 1]; the teacher's
+            has none, so that the student learns to see through it.
+        held_out: a name for each folder of validation pictures.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Distillation(pl.LightningModule):
             if not value >= low:
                 raise ValueError(f"{name}={value} is below {low:g}")
         if not 0 <= mix <= 1:
-            raise ValueError(f"mix={mix} is no share from 0 to 1")
+            raise ValueError(f"mix={mix} is not a share from 0 to 1")
         self.teacher, self.examiner, self.student, self.input_space = teacher, examiner, student, input_space
         self.size, self.final_size, self.hints = size, final_size, dict(hints)
         self.optimizer, self.updates, self.warm_up = optimizer, updates, warm_up
@@ -107,13 +107,13 @@ class Distillation(pl.LightningModule):
         self.fields = receptive_fields(student)
         for what, given in (("distillation.size", size), ("student.input_size", final_size)):
             if not isinstance(given, int) or given < (least := 2 * self.fields[CLASS_MAPS].stride):
-                raise UserError(f"{what}={given} is too small; the student needs {least} pixels or more")
+                raise UserError(f"{what}={given} is too small; the student needs at least {least} pixels")
         classes = len(teacher.outline.labels)
         self.held_out = tuple(held_out)
         self.agreements = Agreements(classes, held_out)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Any]:
-        """One update's loss on crops (n, 3, h, w) of bytes."""
+        """The loss of one update on crops (n, 3, h, w) of bytes."""
         images = mixed(batch.float() / 255, self.mix)
         layers = list(self.hints.values())
         with torch.no_grad():
@@ -148,7 +148,7 @@ class Distillation(pl.LightningModule):
         return {"loss": loss, "metrics": {name: value.detach() for name, value in metrics.items()}}
 
     def validation_step(self, batch: Tensor, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Compare the answers on whole pictures (n, 3, h, w) of bytes, of the ``dataloader_idx``-th folder."""
+        """Compare the answers on whole pictures (n, 3, h, w) of bytes, of the folder ``dataloader_idx``."""
         if not len(batch):
             return
         images = batch.float() / 255
@@ -157,12 +157,12 @@ class Distillation(pl.LightningModule):
         self.agreements.add(self.held_out[dataloader_idx], scores, self.examiner(images, [SCORES])[SCORES])
 
     def on_validation_epoch_end(self) -> None:
-        """Tell the agreement, by folder."""
+        """Log the agreement, by folder."""
         for name, value in self.agreements.take().items():
             self.log(name, value, logger=False)
 
     def configure_optimizers(self) -> Any:
-        """The student's and the hints' parameters, with the learning rate's rise and fall."""
+        """The optimizer of the student and the hints, with the learning-rate schedule."""
         parameters = [*self.student.parameters(), *self.projections.parameters()]
         optimizer = self.optimizer(parameters)
         schedule = LambdaLR(optimizer, cosine(self.updates, self.warm_up))
@@ -176,7 +176,7 @@ class Distillation(pl.LightningModule):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Fill the student and the hints; every key must be there, whatever ``strict`` says."""
+        """Load the student and the hints; every key must be there, whatever ``strict`` says."""
         for part, module in {"student": self.student, "projections": self.projections}.items():
             prefix = f"{part}."
             own = {name.removeprefix(prefix): value for name, value in state_dict.items() if name.startswith(prefix)}
@@ -184,7 +184,7 @@ class Distillation(pl.LightningModule):
 
     @torch.no_grad()
     def _begin_with_the_mean(self, maps: Tensor) -> None:
-        """Let the scores begin where the teacher's are on average: what is left to learn is how pictures differ."""
+        """Start the scores at the teacher's average, so that only the differences between pictures remain to learn."""
         readout = self.student.get_submodule(CLASS_MAPS)
         assert isinstance(readout, nn.Conv2d)
         assert readout.bias is not None
@@ -196,7 +196,7 @@ class Distillation(pl.LightningModule):
         return F.kl_div(guess, answer, log_target=True, reduction="batchmean") * self.temperature**2
 
     def _at(self, maps: Tensor, layer: str, own: str, rows: Tensor, columns: Tensor) -> Tensor:
-        """The teacher's ``maps`` (n, c, h, w) where the student's ``own`` has its positions, (n, rows, columns, c)."""
+        """The teacher's ``maps`` (n, c, h, w) at the positions of the student's ``own``, (n, rows, columns, c)."""
         field, theirs = self.fields[own], self.teacher_fields[layer]
         zoom = self.teacher.outline.input_size[0] / self.size
         values = _channels_last(maps)
@@ -210,22 +210,22 @@ class Distillation(pl.LightningModule):
 
 
 def class_maps(outline: Outline) -> str:
-    """What to ask a classifier for to see its class scores at each position, before the ReLU and the average.
+    """The name of a classifier's class scores at each position, before the ReLU and the average.
 
     Raises:
-        UserError: its scores are not made so.
+        UserError: its scores are not made that way.
     """
     before = outline.preactivations.get(SCORES)
     if before is None:
         raise UserError(
-            "the teacher's scores do not come out of rectified class maps, as a student's do; "
-            "teacher=squeezenet1_0, squeezenet1_1 and small have them"
+            "the teacher's scores are not averages of rectified class maps, as a student's are; "
+            "those of teacher=squeezenet1_0, squeezenet1_1 and small are"
         )
     return before
 
 
 def _index(positions: Tensor, field: ReceptiveField, theirs: ReceptiveField, zoom: float) -> Tensor:
-    """Where in their map our ``positions`` have their centres; their picture is ``zoom`` times as large."""
+    """Where the centres of our ``positions`` lie in their map; their picture is ``zoom`` times as large."""
     pixels = (field.offset + field.stride * positions.float() + 0.5) * zoom - 0.5
     return (pixels - theirs.offset) / theirs.stride
 

@@ -1,4 +1,4 @@
-"""Heads on a frozen network that learn from another what it sees (Hinton et al. 2015)."""
+"""Heads on a frozen network that learn to see what another network sees (Hinton et al. 2015)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from genviz.pretraining.lessons import Lesson, Lessons
 from genviz.pretraining.mixing import among, mixed_lessons
 
 MEAN = "mean"
-"""What the heads together are called."""
+"""The name of the average of all heads."""
 
 
 class Course(NamedTuple):
@@ -31,46 +31,46 @@ class Course(NamedTuple):
     pooling: str = "scores"
 
     seed: int | None = None
-    """Of its first weights, and of its share of the classes; None for its place in the row."""
+    """Of its initial weights, and of its share of the classes; None: from its number."""
 
     feature_noise: float | None = None
-    """None for that of the others."""
+    """None: the common one."""
 
     share: float = 1.0
-    """Of the classes: a crop whose first class, by the teacher, is none of them is left to the other heads."""
+    """Of the classes; a crop whose first class, by the teacher, is not in the share is left to the other heads."""
 
 
 class HeadDistillation(pl.LightningModule):
     """Trains several heads on a frozen network's features, until each scores a crop as ``teacher`` does.
 
     The loss is the sum of the heads' own, KL divergences of the class probabilities at a temperature T, times T^2
-    (Hinton et al. 2015, Sec. 2); no head learns from what another says. Each sees the features changed in a way of its
-    own: mixed in pairs, with the probabilities mixed alike (Verma et al. 2019), mirrored, some positions in the place
-    of others, and with noise. So features that were computed once serve for many epochs.
+    (Hinton et al. 2015, Sec. 2); heads do not learn from each other. Each sees the features with augmentations of its
+    own: mixed in pairs, with the probabilities mixed alike (Verma et al. 2019), mirrored, some positions replaced by
+    others, and with noise. So features that were computed once serve for many epochs.
 
-    The heads learn on features of one scale, each channel's root mean square over the first batch; `finished` are the
-    heads for the features as they are. The state dict is the heads' and the scale; the networks that make the lessons
-    are in no checkpoint. `training_step` returns the loss and ``metrics``, a scalar tensor by name.
+    The heads learn on features divided by each channel's root mean square over the first batch; `finished` returns the
+    heads for the original features. The state dict holds the heads and the scale, but not the networks that make the
+    lessons. `training_step` returns the loss and ``metrics``, scalar tensors by name.
 
     Args:
-        lessons: makes lessons of crops, where batches are crops and no lessons.
-        courses: one a head.
-        optimizer: makes an optimizer of parameters.
-        updates: how many there will be; the learning rate rises for ``warm_up`` of them, and falls as a cosine.
+        lessons: makes lessons of batches that are crops.
+        courses: one per head.
+        optimizer: a function that builds one for given parameters.
+        updates: the total number; the learning rate rises for ``warm_up`` of them, and falls as a cosine.
         temperature: T.
         feature_noise: largest standard deviation of Gaussian noise on the features, in units of their channel's root
-            mean square; each crop has one of its own.
+            mean square; each crop draws its own.
         feature_mix: the share of crops whose features are mixed with another's.
         mirror: the share of crops whose maps are mirrored.
         swap: the share of positions of each map that show another of its positions.
-        adversarial: how far features are moved towards what a class at random fires for, while the teacher's answer
-            stays, as a share of their length, on average (Goodfellow et al. 2015, in the features); the loss is then
-            the sum of that there and that on features left where they are. 0 for none.
-        seed: of the heads that have none of their own; theirs is this and their number.
-        held_out: a name for each folder of pictures that the validation comes from.
+        adversarial: how far features are moved towards what excites a random class, while the teacher's answer stays,
+            as a share of their length, on average (Goodfellow et al. 2015, in the features); the loss is then the sum
+            of those on the moved and on the original features. 0: not moved.
+        seed: for heads without one of their own, which use this plus their number.
+        held_out: a name for each folder of validation pictures.
 
     Raises:
-        UserError: there is no such head.
+        UserError: a head is invalid.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class HeadDistillation(pl.LightningModule):
         noises = {f"heads[{number}].feature_noise": course.feature_noise for number, course in enumerate(courses)}
         for name, value in (*shares.items(), *((f"heads[{n}].share", c.share) for n, c in enumerate(courses))):
             if not 0 <= value <= 1:
-                raise ValueError(f"{name}={value} is no share from 0 to 1")
+                raise ValueError(f"{name}={value} is not a share from 0 to 1")
         for name, given in {**noises, "feature_noise": feature_noise, "adversarial": adversarial}.items():
             if given is not None and not given >= 0:
                 raise ValueError(f"{name}={given} is below 0")
@@ -127,7 +127,7 @@ class HeadDistillation(pl.LightningModule):
         self.agreements = Agreements(lessons.classes, names)
 
     def training_step(self, batch: Lesson | Tensor, batch_idx: int) -> dict[str, Any]:
-        """One update's loss on lessons, or on crops (n, 3, h, w) of bytes."""
+        """The loss of one update on lessons, or on crops (n, 3, h, w) of bytes."""
         lesson = batch if isinstance(batch, Lesson) else self.lessons(batch)
         features, scores = lesson.features.float(), lesson.scores.float()
         if self.global_step == 0:
@@ -152,7 +152,7 @@ class HeadDistillation(pl.LightningModule):
         return {"loss": loss, "metrics": {name: value.detach() for name, value in metrics.items()}}
 
     def validation_step(self, batch: Lesson | Tensor, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Compare the answers on whole pictures, lessons or bytes (n, 3, h, w), of the ``dataloader_idx``-th folder."""
+        """Compare the answers on whole pictures, lessons or bytes (n, 3, h, w), of the folder ``dataloader_idx``."""
         if not len(batch[0] if isinstance(batch, Lesson) else batch):
             return
         lesson = batch if isinstance(batch, Lesson) else self.lessons.whole(batch)
@@ -162,12 +162,12 @@ class HeadDistillation(pl.LightningModule):
             self.agreements.add(f"{self.held_out[dataloader_idx]}/{student}", answer, lesson.scores)
 
     def on_validation_epoch_end(self) -> None:
-        """Tell the agreement of each head, and of their mean, by folder."""
+        """Log the agreement of each head, and of their mean, by folder."""
         for name, value in self.agreements.take().items():
             self.log(name, value, logger=False)
 
     def configure_optimizers(self) -> Any:
-        """The heads' parameters, with the learning rate's rise and fall."""
+        """The optimizer of the heads, with the learning-rate schedule."""
         optimizer = self.optimizer(self.heads.parameters())
         schedule = LambdaLR(optimizer, cosine(self.updates, self.warm_up))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -177,14 +177,14 @@ class HeadDistillation(pl.LightningModule):
         return {"scale": self.scale, **{f"heads.{name}": value for name, value in self.heads.state_dict().items()}}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Fill the heads and the scale; every key must be there, whatever ``strict`` says."""
+        """Load the heads and the scale; every key must be there, whatever ``strict`` says."""
         self.scale.copy_(state_dict["scale"])
         own = {name.removeprefix("heads."): value for name, value in state_dict.items() if name != "scale"}
         self.heads.load_state_dict(own, strict=True, assign=assign)
 
     @torch.no_grad()
     def finished(self) -> Heads:
-        """The heads for features as they are: the scale is in their first convolution; a copy."""
+        """A copy of the heads for the original features: the scale goes into their first convolution."""
         heads = Heads(self.shapes)
         heads.load_state_dict(self.heads.state_dict())
         for head in heads:
@@ -198,7 +198,7 @@ class HeadDistillation(pl.LightningModule):
         return F.kl_div(guess, answers, reduction="none").sum(1) * self.temperature**2
 
     def _moved(self, head: Head, features: Tensor) -> Tensor:
-        """Features (n, c, h, w) on the way to what a class at random fires for; none falls below 0 that was above."""
+        """Features (n, c, h, w) moved towards what excites a random class; none that was above 0 falls below."""
         at = features.detach().requires_grad_()
         scores = quick(head, at)
         wanted = torch.randint(scores.shape[1], (len(at), 1), device=at.device)
@@ -227,7 +227,7 @@ class HeadDistillation(pl.LightningModule):
 
 
 def quick(head: Head, features: Tensor) -> Tensor:
-    """A head's scores (n, classes), with the average before the last convolution where that comes to the same."""
+    """A head's scores (n, classes), averaging before the last convolution where that is equivalent."""
     last = head.get_submodule("classes")
     assert isinstance(last, nn.Conv2d)
     if head.shape.pooling == "features" or last.kernel_size != (1, 1):

@@ -1,4 +1,4 @@
-"""What heads on a frozen network learn from: the network's features of crops, and a teacher's scores of them."""
+"""What heads on a frozen network learn from: the network's features of crops, and a teacher's scores for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from genviz.pretraining.teachers import Teachers
 
 
 class Lesson(NamedTuple):
-    """Some crops, as heads learn from them."""
+    """Several crops, as heads learn from them."""
 
     features: Tensor
     """Of the frozen network, (n, c, h, w)."""
@@ -27,21 +27,21 @@ class Lesson(NamedTuple):
 
 
 class Lessons(nn.Module):
-    """Makes `Lesson`\\ s of crops; it has nothing to learn.
+    """Makes `Lesson`\\ s of crops; nothing in it is trained.
 
     Args:
-        trunk: the frozen network that the heads stand on.
+        trunk: the frozen network under the heads.
         layers: those of its layers that the heads read, `Join`\\ ed.
         teachers: see the crops without noise, at their input sizes.
-        examiners: the same at the input sizes at which they are best, for whole pictures.
-        sizes: what the trunk may see, in pixels.
-        final_size: what it sees of whole pictures.
+        examiners: the same at their best input sizes, for whole pictures.
+        sizes: input sizes of the trunk to choose from, in pixels.
+        final_size: its input size for whole pictures, in pixels.
         mix: the share of batches that are mixed: half by mixup, half by CutMix (`genviz.pretraining.mixing.mixed`).
-        noise: largest standard deviation of Gaussian noise on what the trunk sees, in units of [0, 1]; each crop has
-            one of its own.
+        noise: largest standard deviation of Gaussian noise on the trunk's input, in units of [0, 1]; each crop draws
+            its own.
 
     Raises:
-        UserError: the trunk has no such layers, or no maps there, or cannot see pictures of these sizes.
+        UserError: the trunk has no such layers, or no maps there, or cannot process pictures of these sizes.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Lessons(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 <= mix <= 1:
-            raise ValueError(f"mix={mix} is no share from 0 to 1")
+            raise ValueError(f"mix={mix} is not a share from 0 to 1")
         if not noise >= 0:
             raise ValueError(f"noise={noise} is below 0")
         known = {layer.name: layer.shape for layer in trunk.outline.layers if len(layer.shape) == 3}
@@ -67,7 +67,9 @@ class Lessons(nn.Module):
             raise UserError(f"student.layers: the trunk has no maps {asked}; it has {', '.join(known)}")
         for name, given in (("distillation.sizes", list(sizes)), ("student.input_size", [final_size])):
             if not given or not all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in given):
-                raise UserError(f"{name}={given if name.endswith('s') else given[0]}: pixels are whole numbers above 0")
+                raise UserError(
+                    f"{name}={given if name.endswith('s') else given[0]}: pixels must be whole numbers above 0"
+                )
         self.trunk, self.teachers, self.examiners, self.join = trunk, teachers, examiners, Join()
         self.layers, self.sizes, self.final_size = tuple(layers), tuple(sizes), final_size
         self.mix, self.noise = mix, noise
@@ -76,10 +78,10 @@ class Lessons(nn.Module):
         self.channels = max(self.shape(size)[0] for size in (*sizes, final_size))  # the same for each
 
     def forward(self, crops: Tensor, size: int | None = None) -> Lesson:
-        """The lesson of ``crops`` (n, 3, h, w) of bytes, mixed and with noise; from torch's random numbers.
+        """The lesson of ``crops`` (n, 3, h, w) of bytes, mixed and with noise; uses torch's random numbers.
 
         Args:
-            size: what the trunk sees, in pixels; None for one of the ``sizes``.
+            size: input size of the trunk, in pixels; None: one of the ``sizes``.
         """
         if size is None:
             size = self.sizes[int(torch.randint(len(self.sizes), ()))]
@@ -91,13 +93,13 @@ class Lessons(nn.Module):
         return self._lesson(inputs, images, self.teachers)
 
     def whole(self, pictures: Tensor) -> Lesson:
-        """The lesson of whole ``pictures`` (n, 3, h, w) of bytes, as they are."""
+        """The lesson of whole ``pictures`` (n, 3, h, w) of bytes, unchanged."""
         images = pictures.float() / 255
         return self._lesson(resize(images, (self.final_size, self.final_size)), images, self.examiners)
 
     @torch.no_grad()
     def features(self, inputs: Tensor) -> Tensor:
-        """What heads read of RGB ``inputs`` (n, 3, h, w) in [0, 1]: (n, c, h / stride, w / stride)."""
+        """The heads' input for RGB ``inputs`` (n, 3, h, w) in [0, 1]: (n, c, h / stride, w / stride)."""
         seen = self.trunk(inputs, self.layers)
         maps = [seen[layer] for layer in self.layers]
         return maps[0] if len(maps) == 1 else self.join(*maps)
@@ -107,10 +109,10 @@ class Lessons(nn.Module):
         return Lesson(self.features(inputs).float(), teachers(images))
 
     def shape(self, size: int) -> torch.Size:
-        """Of the features of a crop of ``size`` by ``size`` pixels: channels, rows and columns.
+        """The shape of the features of a crop of ``size`` by ``size`` pixels: channels, rows and columns.
 
         Raises:
-            UserError: there are none, for the trunk needs more pixels.
+            UserError: the trunk needs more pixels.
         """
         inputs = torch.zeros(1, 3, size, size, device=next(self.trunk.parameters()).device)
         try:

@@ -1,4 +1,4 @@
-"""Pictures made of two, for a student that is to see in a mixture what its teacher sees in it."""
+"""Mixtures of two pictures, for a student that should see in a mixture what its teacher sees in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def mixed(images: Tensor, share: float) -> Tensor:
 def mixed_lessons(features: Tensor, answers: Tensor, share: float) -> tuple[Tensor, Tensor]:
     """A ``share`` of ``features`` (n, c, h, w) mixed with another's, and the ``answers`` (n, classes) alike.
 
-    They are probabilities, of which a mixture has the mixture (Verma et al. 2019, Manifold Mixup).
+    The answers are probabilities; a mixture gets the mixture of both (Verma et al. 2019, Manifold Mixup).
     """
     if not share:
         return features, answers
@@ -36,5 +36,5 @@ def mixed_lessons(features: Tensor, answers: Tensor, share: float) -> tuple[Tens
 
 
 def among(count: int, share: float, like: Tensor) -> Tensor:
-    """Which of ``count``, each with a chance of ``share``; on the device of ``like``."""
+    """A random selection from ``count``, each with a chance of ``share``; on the device of ``like``."""
     return torch.rand(count, device=like.device) < share

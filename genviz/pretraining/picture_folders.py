@@ -33,19 +33,19 @@ class Folder:
     training: list[Path]
     held_out: list[Path]
     others: list[Path]
-    """Files that are no pictures."""
+    """Files that are not pictures."""
 
     def __str__(self) -> str:
         told = f"{self.name}: {len(self.training):,} pictures to train on, {len(self.held_out):,} held out"
         if self.others:
             named = ", ".join(path.name for path in self.others[:3]) + (", …" if len(self.others) > 3 else "")
             named = named.encode(errors="backslashreplace").decode()  # a name need not be UTF-8
-            told += f"; left out, no pictures by their names: {len(self.others):,} ({named})"
+            told += f"; left out, not pictures by their names: {len(self.others):,} ({named})"
         return told
 
 
 def folders(config: DictConfig) -> list[Folder]:
-    """The configured folders, each with its pictures divided.
+    """The configured folders, each with its pictures split.
 
     Raises:
         UserError: one is missing, or holds too few pictures, or none that can be decoded.
@@ -60,8 +60,8 @@ def folders(config: DictConfig) -> list[Folder]:
         training, held_out = split(pictures, config.data.hold_out)
         if not training or not held_out:
             raise UserError(
-                f"data.root={root} holds {len(training) + len(held_out)} pictures, too few to hold one of "
-                f"{config.data.hold_out} out and train on the rest; give more, or a smaller data.hold_out"
+                f"data.root={root} holds {len(training) + len(held_out)} pictures, too few to hold out one in "
+                f"{config.data.hold_out} and train on the rest; give more, or a smaller data.hold_out"
             )
         for part, what in ((training, "to train on"), (held_out, "held out")):
             if not any(_readable(picture) for picture in part):
@@ -76,7 +76,7 @@ def folders(config: DictConfig) -> list[Folder]:
 
 
 def names(folders: Sequence[Folder]) -> list[str]:
-    """What a checkpoint remembers of the pictures."""
+    """The pictures' names, as a checkpoint records them."""
     return [
         f"{folder.name}/{path.relative_to(folder.root)}"
         for folder in folders
@@ -93,12 +93,12 @@ def crops(
     shorter: int,
     damaged: Damaged,
 ) -> DataLoader[Any]:
-    """Crops as configured.
+    """The configured crops.
 
     Args:
-        batches: the crops' numbers; `genviz.pretraining.data.Batches` from the update on that goes on.
+        batches: the crops' numbers: `genviz.pretraining.data.Batches`, from the update that comes next.
         size: side of the crops, or rows and columns, in pixels.
-        shorter: pictures are kept with this shorter side, in pixels.
+        shorter: pictures are cached with this shorter side, in pixels.
     """
     data = build.plain(config)["data"]
     dataset = build.make(
@@ -114,7 +114,7 @@ def crops(
         memory=int(data["memory"] * 2**30),
         damaged=damaged,
     )
-    alone = (os.cpu_count() or 1) <= 2  # where a process beside it would cost the training more than it saves
+    alone = (os.cpu_count() or 1) <= 2  # a second process would then cost the training more than it saves
     workers = int(not alone) if data["workers"] is None else data["workers"]
     return DataLoader(
         dataset,

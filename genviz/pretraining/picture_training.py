@@ -24,28 +24,28 @@ from genviz.training.trainer import close, make_trainer
 
 
 def folder_of(config: DictConfig, program: str, root: str) -> Path:
-    """Where ``program`` keeps what the configured name makes, in one of the roots, ``outputs`` or ``checkpoints``."""
+    """The folder of ``program`` for the configured name, in one of the roots, ``outputs`` or ``checkpoints``."""
     return Path(config.paths[root]).expanduser() / program / str(config.name)
 
 
 class Training:
-    """A training of the configured name; it keeps what it makes in ``<root>/<program>/<name>/``.
+    """A training of the configured name, with its files in ``<root>/<program>/<name>/``.
 
     Args:
-        program: whose training it is.
+        program: the command that it belongs to.
         identity: every setting that its result depends on.
-        shown: the metrics in the progress bar, each with the format of its number.
-        best: the measure of the validation, larger is better, by which the best state is kept; None for none.
-        callbacks: more of them, called before the checkpoint is written.
+        shown: the metrics in the progress bar, each with its number format.
+        best: the validation metric by which the best state is kept, larger is better; None: not kept.
+        callbacks: additional ones, called before the checkpoint is written.
 
     Attributes:
         outputs: the folder of its results.
-        updates: those made before.
-        result: the file that is there once the training is done.
-        waited: seconds that an update waited for its pictures, on average.
+        updates: those already made.
+        result: the file that exists once the training is done.
+        waited: the seconds that an update waited for its pictures, on average.
 
     Raises:
-        UserError: a setting of the trainer's cannot work, or the checkpoint is damaged or of another training.
+        UserError: a setting of the trainer cannot work, or the checkpoint is damaged or of another training.
     """
 
     def __init__(
@@ -104,10 +104,10 @@ class Training:
         return self.updates >= self.to_make and self.result.exists()
 
     def run(self, module: pl.LightningModule, batches: DataLoader[Any], held_out: Any) -> int | None:
-        """Make the updates that are left; the exit code of a signal that ended them, None where all are made.
+        """Run the remaining updates; return None, or the exit code of a signal that ended them early.
 
         Raises:
-            UserError: the loss became no number, or a file cannot be written.
+            UserError: the loss is no longer finite, or a file cannot be written.
         """
         config, trainer = self.config, self.trainer
         if trainer.is_global_zero:
@@ -116,7 +116,7 @@ class Training:
         try:
             trainer.fit(module, timed, held_out, ckpt_path=None if self.found is None else str(self.checkpoint))
         except BaseException as error:
-            for worker in multiprocessing.active_children():  # they leave signals to this process, which waits for them
+            for worker in multiprocessing.active_children():  # they ignore signals, and would be waited for
                 worker.kill()
             if trainer.is_global_zero or "closed by peer" not in str(error):
                 raise
@@ -127,7 +127,7 @@ class Training:
         if signal is not None and trainer.global_step < self.to_make:
             if trainer.is_global_zero:
                 print(f"{signal.name} after update {trainer.global_step}, saved: {self.checkpoint}; ", end="")
-                print("the same command goes on from there", flush=True)
+                print("the same command continues from there", flush=True)
             close(trainer.loggers)
             return 128 + signal
         if self.monitor.failure is not None:
@@ -138,9 +138,9 @@ class Training:
         return None
 
     def restore_best(self, module: pl.LightningModule, held_out: Any) -> int:
-        """Give ``module`` the state that validated best, and return its update; the last is validated if it was not."""
+        """Load the state that validated best into ``module``, after validating the last; return the state's update."""
         if self.to_make % self._validate_every:
-            self.trainer.limit_val_batches = 1.0  # a signal during the last update has set it to 0
+            self.trainer.limit_val_batches = 1.0  # a signal during the last update may have set it to 0
             self.trainer.validate(module, held_out, verbose=False)
             if float(self.trainer.callback_metrics[self._checkpoints.measure]) > self._checkpoints.most:
                 return self.to_make
@@ -152,7 +152,7 @@ class Training:
 
     def _prepare(self) -> None:
         config, trainer = self.config, self.trainer
-        if not config.resume:  # only now, when everything could be made
+        if not config.resume:  # only now that everything else has worked
             for path in (self.checkpoint.parent, self.outputs):
                 set_aside(path)
         for folder in (self.outputs, self.checkpoint.parent):
@@ -160,7 +160,7 @@ class Training:
         self.result.unlink(missing_ok=True)
         write_text(self.outputs / "config.yaml", build.as_yaml(config))
         if 0 < self.updates < self.to_make:
-            print(f"going on after update {self.updates} of {self.to_make} (resume=false starts over)", flush=True)
+            print(f"continuing after update {self.updates} of {self.to_make} (resume=false starts over)", flush=True)
         run_id = None if self.found is None else self.found[KEY]["wandb_run_id"]
         trainer.loggers = build.loggers(
             config, folder=self.outputs, run_id=run_id, group=self.program, name=config.name

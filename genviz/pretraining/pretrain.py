@@ -1,4 +1,4 @@
-"""A pretraining, from folders of pictures to the file of a decoder and how well it rebuilds."""
+"""A pretraining, from folders of pictures to the file of a decoder and how well it reconstructs."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from genviz.training.trainer import close, make_trainer
 
 _SHOWN = {"loss": ".4f", "psnr": ".2f"}
 _BEST = "validation/psnr"
-_MARGIN = 1.4  # of what is kept of a picture over a crop's side
-_CODES = 2000  # pictures, at most, whose codes' mean and deviation are taken
+_MARGIN = 1.4  # side of a cached picture over that of a crop
+_CODES = 2000  # pictures, at most, for the mean and deviation of the codes
 _PANEL = 8
 
 
@@ -45,7 +45,7 @@ def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> in
     """Train the configured autoencoder on pictures; return the program's exit code.
 
     Args:
-        callbacks: more of them, called before the checkpoint is written.
+        callbacks: additional ones, called before the checkpoint is written.
 
     Raises:
         UserError: a setting cannot work, or the checkpoint is of another run.
@@ -99,7 +99,7 @@ def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> in
 
 
 def _updates(config: DictConfig, training: int, processes: int) -> int:
-    """How many updates, given by themselves or as epochs."""
+    """How many updates, given as such or as epochs."""
     if training < config.batch:
         raise UserError(
             f"{training} pictures to train on are fewer than a batch of {config.batch}; give more, or batch={training}"
@@ -114,7 +114,7 @@ def _module(config: DictConfig, updates: int) -> tuple[Autoencoder, str]:
     settings = build.plain(config)
     sizes = build.make({"_target_": "genviz.generators.decoder_file.Sizes"}, "decoder", **settings["decoder"])
     if not all(isinstance(value, list) for value in sizes):
-        raise UserError(f"decoder's settings are lists, widths=[192,96,48] for instance; not {settings['decoder']}")
+        raise UserError(f"decoder's settings are lists, such as widths=[192,96,48]; not {settings['decoder']}")
     decoder = Decoder(**sizes._asdict(), norm=norm)
     watches = settings["loss"]["weight_features"] > 0
     eye = build.classifier(settings["eye"]) if watches else None
@@ -133,12 +133,12 @@ def _module(config: DictConfig, updates: int) -> tuple[Autoencoder, str]:
         seed=config.seed,
     )
     assert isinstance(module, Autoencoder)
-    module.configure_optimizers()  # its settings are looked at before anything is written
+    module.configure_optimizers()  # checks its settings before anything is written
     return module.to(memory_format=torch.channels_last), "" if eye is None else eye.weights_sha256
 
 
 def _whole(paths: Sequence[Path], size: tuple[int, int], damaged: Damaged) -> DataLoader[Any]:
-    own = torch.Generator()  # or each validation would draw a number that the training would have drawn
+    own = torch.Generator()  # otherwise each validation would draw one of the training's random numbers
     return DataLoader(
         Centres(paths, size=size, shorter=min(size), damaged=damaged), batch_size=50, collate_fn=stack, generator=own
     )
@@ -188,7 +188,7 @@ def _finish(
         {name.removeprefix("layers."): value for name, value in written.items() if name.startswith("layers.")}
     )
     facts["validation"] = _quality(module, [picture for folder in folders for picture in folder.held_out], damaged)
-    decoder_file.write(module.decoder, sizes, path, **spread, facts=facts)  # the same, which now says how good it is
+    decoder_file.write(module.decoder, sizes, path, **spread, facts=facts)  # the same, now with how good it is
     loggers = training.trainer.loggers
     for logger in loggers:
         if isinstance(logger, WandbRun):
@@ -198,20 +198,20 @@ def _finish(
         training.result,
         json.dumps({"weights": path.name, "sha256": sha256(path), **facts, "waited": training.waited}, indent=2) + "\n",
     )
-    print("\nthe pictures held out, rebuilt by the decoder in the file:")
+    print("\nquality of the held-out pictures, reconstructed by the decoder in the file:")
     for name, value in facts["validation"].items():
         print(f"  {value:7.3f}  {name}")
     if len(damaged):
-        print(f"left out, not decodable: {len(damaged)}")
+        print(f"left out, as they cannot be decoded: {len(damaged)}")
     if training.waited > 0.05 * training.monitor.seconds / max(training.trainer.global_step, 1):
-        print(f"an update waited {training.waited:.3f} s for its pictures; data.workers=N takes more processes")
+        print(f"an update waited {training.waited:.3f} s for its pictures; data.workers=N uses more processes")
     print(f"decoder  {path}  ({path.stat().st_size / 1e6:.1f} MB)")
-    print(f"use it:  target=class:harmonica generator=pretrained generator.weights={path}", flush=True)
+    print(f"to use:  target=class:harmonica generator=pretrained generator.weights={path}", flush=True)
 
 
 def _quality(module: Autoencoder, paths: Sequence[Path], damaged: Damaged) -> dict[str, float]:
-    """How well the pictures of ``paths`` are rebuilt from their noisy versions."""
-    alone: dict[str, Any] = {"data_range": (0.0, 1.0), "sync_on_compute": False}  # the other processes do not measure
+    """How well the pictures of ``paths`` are reconstructed from their noisy versions."""
+    alone: dict[str, Any] = {"data_range": (0.0, 1.0), "sync_on_compute": False}  # the other processes do not take part
     psnr, ssim = PeakSignalNoiseRatio(**alone), StructuralSimilarityIndexMeasure(**alone)
     for batch in _batches(paths, module.decoder.image_size, damaged, "measuring the file"):
         rebuilt, images = module(module.noisy_held_out(batch)).clamp(0, 1), batch.float() / 255

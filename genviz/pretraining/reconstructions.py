@@ -1,4 +1,4 @@
-"""Noisy, rebuilt and true pictures side by side, after each validation."""
+"""Noisy, reconstructed and true pictures, one above the other, after each validation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from genviz.training.loggers import log_image
 
 
 class Reconstructions(pl.Callback):
-    """Writes ``folder/reconstructions/00500.png``: each picture with its noise, as rebuilt, and as it is, from above.
+    """Writes ``folder/reconstructions/00500.png``: from top to bottom, each picture noisy, reconstructed and true.
 
     Args:
         folder: the training's outputs.
-        pictures: some that are held out, (n, 3, h, w) bytes.
+        pictures: held-out ones, (n, 3, h, w) bytes.
     """
 
     def __init__(self, *, folder: Path, pictures: Tensor) -> None:
@@ -36,7 +36,7 @@ class Reconstructions(pl.Callback):
 
 @torch.no_grad()
 def panel(module: Autoencoder, pictures: Tensor) -> Tensor:
-    """Three rows of ``pictures`` (n, 3, h, w), bytes: noisy, rebuilt, true; one image (3, rows, columns)."""
+    """Three rows of ``pictures`` (n, 3, h, w), bytes: noisy, reconstructed, true; one image (3, rows, columns)."""
     pictures = pictures.to(module.device)
     noisy = module.noisy_held_out(pictures)
     rows = (noisy, module(noisy), pictures.float() / 255)

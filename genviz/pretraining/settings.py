@@ -1,4 +1,4 @@
-"""The settings of what is trained on pictures: pretraining and distillation."""
+"""The settings of the trainings on pictures: pretraining and distillation."""
 
 from __future__ import annotations
 
@@ -26,75 +26,75 @@ from genviz.training.settings import Paths, TrainerSettings, check_named
 
 
 class DataSettings(Settings):
-    """The pictures, and crops of them."""
+    """The pictures, and the crops of them."""
 
     root: Annotated[Any, Kind("a folder, or several: [a,b]")] = Field(
-        None, description="folders of pictures, however nested, or some files of one: a/**/final.png"
+        None, description="a folder of pictures, with its subfolders; several: [a,b]; or a pattern: a/**/final.png"
     )
     shares: Annotated[Any, Kind("null, or a number for each folder")] = Field(
-        None, description="how often each of several folders is drawn from, [2,1]; null: equally often"
+        None, description="how often to draw from each of several folders, [2,1]; null: equally often"
     )
     hold_out: Annotated[Count, Field(ge=2), Kind("a whole number from 2 up")] = Field(
-        description="one picture in so many is held out of the training, and measured on"
+        description="one in so many pictures of a folder is held out for validation"
     )
     area: Annotated[Any, Kind("two shares, [0.5,1.0]")] = Field(
-        None, description="share of a picture that a crop covers"
+        None, description="smallest and largest share of a picture that a crop covers"
     )
     colour: Share = Field(description="largest change of brightness, contrast and saturation")
     workers: Annotated[Index | None, Kind("null or a whole number from 0 up")] = Field(
-        None, description="processes that cut crops; null: 1, or none on two cores"
+        None, description="processes that make crops; null: 1, or none on two cores"
     )
     memory: Annotated[float, Field(ge=0, le=1024), Kind("a number from 0 to 1024")] = Field(
-        description="GiB of decoded pictures that each worker keeps"
+        description="GiB of decoded pictures that each worker caches"
     )
 
 
 class BankSettings(DataSettings):
-    """The pictures, and what is kept of their crops."""
+    """The pictures, and the bank of their crops."""
 
     crops: Annotated[Count | None, Kind("null or a whole number from 1 up")] = Field(
         None, description="crops in the bank; null: as many as the updates need"
     )
     chunk: Count = Field(description="crops in a file of the bank")
-    bank: Folder = Field(description="where features and scores of crops are kept")
+    bank: Folder = Field(description="folder for features and scores of crops")
 
 
 class LossSettings(Settings):
-    """The squared error, and what is added to it."""
+    """What is added to the squared error."""
 
-    weight_features: Number = Field(description="of the squared error of what the classifier eye sees")
+    weight_features: Number = Field(description="weight of the squared error of the activations of the classifier eye")
     features: Annotated[list[Text], Kind("a list of layers, such as [relu2_1,relu3_2]")] = Field(
-        description="its layers"
+        description="the layers of eye that are compared"
     )
 
 
 class SeveralDevices(Settings):
     """Lightning's trainer, on one device or several."""
 
-    accelerator: Annotated[Text, Kind("auto, cpu or gpu")] = Field(description="what to train on")
-    devices: Annotated[Any, Kind("a number of devices")] = Field(1, description="processes, of one device each")
-    num_nodes: Count = Field(1, description="machines")
-    strategy: Annotated[Any, Kind("auto or ddp")] = Field("auto", description="ddp for several devices")
-    precision: Precision = Field("32-true", description="bf16-mixed is faster on recent machines")
-    accumulate_grad_batches: Annotated[Any, Kind("1")] = Field(1, description="an update has one batch")
+    accelerator: Annotated[Text, Kind("auto, cpu or gpu")] = Field(description="hardware to train on")
+    devices: Annotated[Any, Kind("a number of devices")] = Field(1, description="number of devices, one process each")
+    num_nodes: Count = Field(1, description="number of machines")
+    strategy: Annotated[Any, Kind("auto or ddp")] = Field("auto", description="use ddp for several devices")
+    precision: Precision = Field("32-true", description="number format; bf16-mixed is faster on recent hardware")
+    accumulate_grad_batches: Annotated[Any, Kind("1")] = Field(1, description="batches per update; always one")
 
     @model_validator(mode="after")
     def _programs_of_their_own(self) -> SeveralDevices:
         if self.accumulate_grad_batches != 1:
-            raise UserError("trainer.accumulate_grad_batches: an update has one batch here; give a larger batch")
+            raise UserError("trainer.accumulate_grad_batches: an update takes one batch here; give a larger batch")
         if any(way in str(self.strategy) for way in ("spawn", "fork", "notebook")):
-            raise UserError(f"trainer.strategy={self.strategy}: processes start as programs of their own; take ddp")
+            raise UserError(f"trainer.strategy={self.strategy}: processes must start as programs of their own; use ddp")
         return self
 
 
 class _PictureTraining(Settings):
-    name: RunName = Field(description="of the run and of its folders")
-    batch: Count = Field(description="pictures in an update, in each process")
-    seed: Index = Field(description="of the first weights, the crops and the noise")
-    resume: Flag = Field(description="continue the checkpoint; false: start over, and keep the old files aside")
+    name: RunName = Field(description="name of the run and its folders")
+    batch: Count = Field(description="pictures per update, in each process")
+    seed: Index = Field(description="random seed of the initial weights, the crops and the noise")
+    resume: Flag = Field(description="continue from the checkpoint; false: start over, with the old files renamed")
     checkpoint_every: Count = Field(description="updates between two checkpoints")
     validate_every: Count = Field(description="updates between two validations")
-    log_every: Count = Field(description="updates between two rows of the logger; metrics.csv has all")
+    log_every: Count = Field(description="updates between two logged rows; metrics.csv has all")
     paths: Paths
 
 
@@ -102,37 +102,37 @@ class PretrainSettings(_PictureTraining):
     """``genviz pretrain``."""
 
     updates: Annotated[Count | None, Kind("null or a whole number from 1 up")] = Field(
-        None, description="of one batch each; null: as many as the epochs need"
+        None, description="number of batches to train on; null: as many as the epochs need"
     )
     epochs: Annotated[Count | None, Kind("null or a whole number from 1 up")] = Field(
         None, description="passes over the pictures, instead of updates"
     )
-    noise: Number = Field(description="standard deviation, for RGB in [0, 1]")
+    noise: Number = Field(description="standard deviation of the noise, in units of [0, 1]")
     warm_up: Annotated[Index | None, Kind("null or a whole number from 0 up")] = Field(
-        None, description="updates in which the learning rate rises, to fall as a cosine after; null: constant"
+        None, description="updates over which the learning rate rises, before it falls as a cosine; null: constant"
     )
     data: DataSettings
-    decoder: Group = Field(description="the generator")
-    encoder: Group = Field(description="its mirror")
+    decoder: Group = Field(description="the network that becomes the generator")
+    encoder: Group = Field(description="the network from pictures to codes")
     loss: LossSettings
-    optimizer: Group = Field(description="torch's")
+    optimizer: Group = Field(description="a torch optimizer and its settings")
     eye: Group = Field(description="the classifier of the loss")
     trainer: SeveralDevices
 
     @model_validator(mode="after")
     def _one_length(self) -> PretrainSettings:
         if (self.updates is None) == (self.epochs is None):
-            raise UserError("say how long to train, by updates=N epochs=null or by epochs=N updates=null")
+            raise UserError("say how long to train: updates=N epochs=null, or epochs=N updates=null")
         return self
 
 
 class DistillSettings(_PictureTraining):
     """``genviz distill``."""
 
-    updates: Count = Field(description="of one batch each")
+    updates: Count = Field(description="number of batches to train on")
     data: DataSettings
-    teacher: Group = Field(description="the classifier whose scores are learnt")
-    student: Group = Field(description="what learns")
+    teacher: Group = Field(description="the classifier to learn from")
+    student: Group = Field(description="the network that learns")
     distillation: Group = Field(description="how it learns")
     trainer: TrainerSettings
 
@@ -144,20 +144,20 @@ class HeadSettings(DistillSettings):
 
 
 def check_pretraining(config: DictConfig) -> None:
-    """See that the settings of a pretraining are of their kinds.
+    """Check the settings of a pretraining.
 
     Raises:
-        UserError: one is missing, or not of its kind.
+        UserError: one is missing or invalid.
     """
     PretrainSettings.check(config)
     check_named(config, "eye")
 
 
 def check_distillation(config: DictConfig) -> None:
-    """See that the settings of a distillation are of their kinds.
+    """Check the settings of a distillation.
 
     Raises:
-        UserError: one is missing, or not of its kind.
+        UserError: one is missing or invalid.
     """
     heads = isinstance(config.get("student"), DictConfig) and "heads" in config.student
     (HeadSettings if heads else DistillSettings).check(config)

@@ -1,4 +1,4 @@
-"""What every distillation knows of its pictures and tells of its end."""
+"""What all distillations share: the held-out pictures, and the facts and results that are written."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from genviz.training.trainer import close
 
 
 def whole(folder: Folder, size: int, damaged: Damaged, batch: int = 50) -> DataLoader[Any]:
-    """The pictures held out, whole, as the teachers were validated: the shorter side an eighth above the crop."""
+    """The held-out pictures, whole, as in the teachers' validation: the shorter side an eighth above the crop."""
     pictures = Centres(folder.held_out, size=size, shorter=round(size * 256 / 227), damaged=damaged)
-    own = torch.Generator()  # or each validation would draw a number that the training would have drawn
+    own = torch.Generator()  # otherwise each validation would draw one of the training's random numbers
     return DataLoader(pictures, batch_size=batch, collate_fn=stack, generator=own)
 
 
 def facts(
     config: DictConfig, folders: Sequence[Folder], training: Training, *, teacher: str, teacher_sha256: str
 ) -> dict[str, Any]:
-    """How a student came about, but for how far it agrees with its teacher."""
+    """How a student was trained, without its agreement with the teacher."""
     return {
         "teacher": teacher,
         "teacher_sha256": teacher_sha256,
@@ -47,7 +47,7 @@ def facts(
 
 
 def tell(training: Training, path: Path, facts: Mapping[str, Any]) -> None:
-    """Write the result of a training that ended in the file ``path``, and say how good it is."""
+    """Write the result of a training that produced the file ``path``, and print how good it is."""
     loggers = training.trainer.loggers
     for logger in loggers:
         if isinstance(logger, WandbRun):
@@ -55,7 +55,7 @@ def tell(training: Training, path: Path, facts: Mapping[str, Any]) -> None:
     close(loggers)
     result = {"weights": path.name, "sha256": sha256(path), **facts}
     write_text(training.result, json.dumps(result, indent=2) + "\n")
-    print(f"\nagreement of the file with {facts['teacher']}, on the pictures held out:")
+    print(f"\nagreement of the file with {facts['teacher']}, on the held-out pictures:")
     for name, value in facts["agreement"].items():
         print(f"  {value:6.3f}  {name}")
     print(f"weights  {path}  ({path.stat().st_size / 1e6:.1f} MB)")

@@ -16,15 +16,15 @@ from genviz.interfaces import SCORES
 
 
 class Teachers(nn.Module):
-    """One classifier, or several that each have their say.
+    """One classifier, or several whose probabilities are averaged.
 
     Args:
         classifiers: of the same classes.
 
     Attributes:
         labels: of the classes.
-        size: the side of a picture, in pixels, of which none of them sees an enlargement.
-        source, sha256: what their weights are.
+        size: the side of a picture, in pixels, that is large enough for each of them.
+        source, sha256: where their weights come from, and their hash.
 
     Raises:
         UserError: they have different classes.

@@ -1,4 +1,4 @@
-"""A figure: several targets and settings of one experiment, each a run of its own, and a sheet of what comes out."""
+"""A figure: several targets and settings of one experiment, one run each, and a sheet of the results."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SIDE = 200  # of a picture on the sheet, in pixels
 
 
 def draw(config: DictConfig) -> int:
-    """Make each of the panels that the experiment has for the configured classifier; return the program's exit code.
+    """Make each panel that the experiment has for the configured classifier; return the program's exit code.
 
     Raises:
         UserError: a setting cannot work, or there are no panels for this classifier.
     """
     if "otherwise" in config.classifier:
-        raise UserError("a figure names layers of its network; say which: classifier=vgg16, for instance")
+        raise UserError("a figure names layers of its network; say which network, such as classifier=vgg16")
     rows = panels(config)
     for panel in [panel for row in rows for panel in row]:
         settings.check_training(panel)
-        build.target(panel, build.sketch(panel.classifier))  # all are looked at before the first is made
+        build.target(panel, build.sketch(panel.classifier))  # all are checked before the first is made
     sheet: list[list[tuple[str, Path]]] = []
     for row in rows:
         sheet.append([])
@@ -61,8 +61,8 @@ def _rows(config: DictConfig) -> list[list[str]]:
     if name not in panels:
         known = ", ".join(str(known) for known in panels)
         raise UserError(
-            f"experiment={config.choices.experiment} names layers of {known}, and none of {name}; "
-            "for that give a target, target=layer:NAME for instance"
+            f"experiment={config.choices.experiment} names layers of {known}, but none of {name}; "
+            "give a target, such as target=layer:NAME"
         )
     if all(isinstance(row, ListConfig) for row in panels[name]):
         return [list(row) for row in panels[name]]
@@ -70,13 +70,13 @@ def _rows(config: DictConfig) -> list[list[str]]:
 
 
 def _panel(config: DictConfig, words: str) -> DictConfig:
-    """The configuration with a panel's words, ``target=layer:relu1 objective.inversion.weight=20``."""
+    """The configuration with a panel's settings, ``target=layer:relu1 objective.inversion.weight=20``."""
     panel = copy.deepcopy(config)
     tags = [] if config.tag is None else [str(config.tag)]
     for word in words.split():
         name, _, value = word.partition("=")
         if name != "target" and OmegaConf.select(panel, name, default=_NONE) is _NONE:
-            raise UserError(f"a panel of {config.choices.experiment} sets {name}, which there is not here")
+            raise UserError(f"a panel of {config.choices.experiment} sets {name}, which does not exist here")
         OmegaConf.update(panel, name, value if name == "target" else OmegaConf.create(f"value: {value}").value)
         if name != "target":
             tags.append(f"{name.rpartition('.')[2]}={Path(value).stem if '/' in value else value}")

@@ -1,4 +1,4 @@
-"""What a sweep tells the loggers: one run of many targets, with a table of all of them."""
+"""What a sweep logs: one run for many targets, with a table of all of them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _NAME = 60  # characters of a list of targets in a run's name, of which W&B take
 
 
 class SweepLog:
-    """The sweep's own run in the configured logger; started again with the same targets, the process goes on with it.
+    """The sweep's own run in the configured logger; starting again with the same targets continues it.
 
-    One run with a table, not one a target: a thousand targets can then be sorted, filtered and grouped by verdict,
-    class or rank on one page, each with its picture; a group of a thousand runs shows names. What goes on during the
-    updates of a target is in its metrics.csv and on the page.
+    One run with a table, not a run per target: a thousand targets can then be sorted, filtered and grouped by verdict,
+    class or rank on one page, each with its picture; a group of a thousand runs only lists names. The numbers of each
+    target's updates are in its metrics.csv and on the page.
 
     Attributes:
         worker: the number of this process among those that share the folder.
@@ -51,24 +51,24 @@ class SweepLog:
 
     @property
     def where(self) -> str:
-        """What to say of the run."""
+        """Where the run is."""
         run = next((logger.where for logger in self.loggers if isinstance(logger, WandbRun)), None)
         return run or ("logged" if self.loggers else "not logged")
 
     def add(self, result: Mapping[str, Any], picture: Path, done: int, shares: Mapping[str, float]) -> None:
-        """Log a target that is done, the ``done``-th, and the shares of the verdicts so far."""
+        """Log the ``done``-th finished target, and the shares of the verdicts so far."""
         for logger in self.loggers:
             log_target(logger, result, picture, done, shares)
 
     def end(self, rows: Sequence[tuple[Mapping[str, Any], Path]]) -> None:
-        """Log the table of the targets that are done, each with its picture, and end the run."""
+        """Log the table of finished targets, each with its picture, and end the run."""
         for logger in self.loggers:
             log_table(logger, rows)
         close(self.loggers)
         self._claim.close()
 
     def _number(self, wanted: int) -> int:
-        """The first number from ``wanted`` on that no other process has."""
+        """The first number from ``wanted`` up that no other process has."""
         prepare_folder(self.folder / CLAIMS)
         for number in itertools.count(wanted):
             if (held := claim(self.folder / CLAIMS / f"worker-{number}.lock")) is not None:
@@ -82,7 +82,7 @@ def _digest(targets: Sequence[Target]) -> str:
 
 
 def _known(path: Path, listed: str) -> str | None:
-    """The W&B run of the same list of targets; None for none."""
+    """The W&B run of the same list of targets, if any."""
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
         return str(known["wandb_run_id"]) if known["targets"] == listed else None

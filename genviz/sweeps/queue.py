@@ -1,4 +1,4 @@
-"""The targets of a sweep: which are done, which wait, and which can be made together next."""
+"""The targets of a sweep: which are done, which are waiting, and which can be trained together next."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Waiting:
     """The targets of a sweep.
 
     Attributes:
-        results: of those that are done, whoever made them, by name.
-        failures: why a target cannot be made, by name.
-        by_themselves: those that are to share no batch.
+        results: of finished targets, by name, whichever process made them.
+        failures: why a target failed, by name.
+        by_themselves: targets that must not share a batch.
     """
 
     def __init__(self, config: DictConfig, targets: Sequence[Target], classifier: Classifier) -> None:
@@ -37,25 +37,25 @@ class Waiting:
 
     @property
     def over(self) -> int:
-        """How many are done or cannot be made."""
+        """How many are done or have failed."""
         return len(self.results) + len(self.failures)
 
     def look(self) -> list[Target]:
-        """Those that wait; what has been done in the meantime, also by other processes, is among the results then."""
+        """The waiting targets, after adding what has been finished in the meantime, by any process, to the results."""
         for target in self._left:
             self._find(target)
         self._left = [target for target in self._left if not self._is_over(target)]
         return self._left
 
     def places(self, target: Target) -> Places:
-        """Where the target's run keeps what it makes."""
+        """The files and folders of the target's run."""
         return Places.of(self.config, target, self.names)
 
     def claim(self, count: int, claims: ExitStack) -> list[Run]:
-        """The next runs, ``count`` at most, that can be trained together; none where other processes make the rest.
+        """The next runs, at most ``count``, that can be trained together; none if other processes have the rest.
 
         Args:
-            claims: keeps other processes from them until it is closed.
+            claims: locks them against other processes until it is closed.
 
         Raises:
             CannotWriteError: the folder cannot be written to.
@@ -69,7 +69,7 @@ class Waiting:
             try:
                 with ExitStack() as held:
                     held.enter_context(self.places(target).claimed())
-                    if self._find(target):  # which another process has made
+                    if self._find(target):  # finished by another process
                         continue
                     run = Run(self._settled(target), target, self.classifier, self._generator_sha256, self.names)
                     if runs and run.updates != runs[0].updates:
@@ -91,14 +91,14 @@ class Waiting:
         return str(target) in self.results or str(target) in self.failures
 
     def _find(self, target: Target) -> bool:
-        """Look for the target's result, and keep it; whether it is there."""
+        """Look for the target's result and keep it; return whether there is one."""
         result = finished(self.places(target), self._identity(target), self.config.updates)
         if result is not None:
             self.results[str(target)] = result
         return result is not None
 
     def _settled(self, target: Target) -> DictConfig:
-        """The configuration of the target by itself."""
+        """The configuration for this target alone."""
         config = copy.deepcopy(self.config)
         config.target, config.targets = str(target), None
         build.settle(config, target, self.classifier)
@@ -114,5 +114,5 @@ class Waiting:
         return {**self._alike[follows], "target": str(target)}
 
     def _follows(self, target: Target) -> int:
-        """What the settings that follow from a target's layers go by."""
+        """What the settings that follow from a target's layers depend on."""
         return self.classifier.stride(target.layers) if self.config.generator.get("margin") == build.AUTO else 0

@@ -1,4 +1,4 @@
-"""Many targets, one batch after the other, each in the folders that it would have alone."""
+"""Many targets, batch by batch, each in the folders that it would have alone."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from genviz.training.batch import Batch
 from genviz.training.run import Run
 
 _AT_ONCE = 64  # on a GPU, or as many as its memory holds
-_SECONDS = 60.0  # between two writings of the page, at least
-_ALIKE = 3  # targets, the first ones, whose training fails for the same reason: it is not theirs
+_SECONDS = 60.0  # at least, between two updates of the page
+_ALIKE = 3  # targets: if the first ones all fail for the same reason, the settings are at fault
 _FULL = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
 
 
 def sweep(config: DictConfig, targets: Sequence[Target]) -> int:
     """Train the configured generator for each of ``targets``; return the program's exit code.
 
-    What is done stays, what has begun goes on, and what another process makes is left to it. A target that cannot be
-    made is told of, and does not stop the others.
+    Finished targets are kept, started ones continue, and those of another process are left to it. A target that fails
+    is reported and does not stop the others.
 
     Raises:
         UserError: a setting cannot work for any target, or the disk is full.
@@ -44,10 +44,10 @@ def sweep(config: DictConfig, targets: Sequence[Target]) -> int:
 
 
 class Sweep:
-    """The making of many targets.
+    """A sweep over many targets.
 
     Attributes:
-        waiting: what is left of them, and what came of the others.
+        waiting: the targets that are left, and the outcomes of the others.
         at_once: how many are trained together.
     """
 
@@ -58,7 +58,7 @@ class Sweep:
         self._reasons: list[str] = []
 
     def make(self) -> int:
-        """Make what is left; return the program's exit code."""
+        """Train the targets that are left; return the program's exit code."""
         waiting, targets = self.waiting, self.waiting.targets
         waiting.look()
         console.sweep_begins(waiting.names, len(targets), len(waiting.results), self.at_once, waiting.classifier)
@@ -70,7 +70,7 @@ class Sweep:
                     runs = waiting.claim(self.at_once, claims)
                     for name in list(waiting.failures)[told:]:
                         console.sweep_failure(waiting.over, len(targets), name, waiting.failures[name])
-                    if not runs:  # all are over, or other processes make the rest
+                    if not runs:  # none is left, or other processes have the rest
                         break
                     noticed += self.make_batch(runs, log)
                 self._show()
@@ -86,7 +86,7 @@ class Sweep:
         return 2 if waiting.failures else 0
 
     def make_batch(self, runs: Sequence[Run], log: SweepLog) -> list[signal.Signals]:
-        """Train some runs together and write what comes of them; the signals that came meanwhile."""
+        """Train some runs together and write their results; return the signals that arrived in the meantime."""
         waiting, targets = self.waiting, self.waiting.targets
         title = f"{waiting.over + 1}/{len(targets)} {runs[0].target}"
         title += f" and {len(runs) - 1} more" if len(runs) > 1 else ""
@@ -113,17 +113,17 @@ class Sweep:
         return [] if batch.noticed is None else [batch.noticed]
 
     def _failed(self, runs: Sequence[Run], error: Exception) -> None:
-        """Try the runs of a batch that failed with fewer, or by themselves; tell of one that was by itself.
+        """Have the runs of a failed batch retried in smaller batches or alone; report one that failed alone.
 
         Raises:
-            UserError: the first ones all fail for the same reason, which is therefore not theirs.
+            UserError: the first targets all fail for the same reason, so the settings are at fault.
         """
         waiting = self.waiting
         if len(runs) > 1:
             if isinstance(error, RuntimeError) and any(word in str(error) for word in _FULL):
                 self.at_once = len(runs) // 2
                 console.sweep_halves(self.at_once)
-            else:  # whose it is will be seen
+            else:  # alone, they will show whose error it is
                 waiting.by_themselves |= {str(run.target) for run in runs}
             return
         (run,) = runs
@@ -135,24 +135,21 @@ class Sweep:
         console.sweep_failure(waiting.over, len(waiting.targets), name, why)
         self._reasons.append(f"{type(error).__name__} {error}".replace(name, "").replace(run.target.folder, ""))
         if not waiting.results and len(self._reasons) == _ALIKE and len(set(self._reasons)) == 1:
-            raise UserError(f"the first {_ALIKE} targets failed alike: {why}") from error
+            raise UserError(f"the first {_ALIKE} targets failed for the same reason: {why}") from error
 
     @property
     def _outputs(self) -> Path:
         return Path(self.config.paths.outputs).expanduser()
 
     def _show(self) -> None:
-        """Write the page anew if that takes next to nothing of the time that has passed since it was written."""
+        """Update the page if that takes a negligible share of the time since the last update."""
         begun = time.monotonic()
         if self.waiting.results and begun - self._shown > max(_SECONDS, 50 * self._showing):
             try:
                 write_review(self._outputs)
             except CannotWriteError:
                 raise
-            except (
-                UserError,
-                OSError,
-            ) as error:  # of a folder that other processes write to; the next may see it whole
+            except (UserError, OSError) as error:  # other processes write to the folder; the next update may succeed
                 console.sweep_unseen(error)
             self._shown = time.monotonic()
             self._showing = self._shown - begun
@@ -160,7 +157,7 @@ class Sweep:
 
 @contextmanager
 def noticing() -> Iterator[list[signal.Signals]]:
-    """The SIGINT and SIGTERM that come in the meantime, in place of what they do; a second one interrupts."""
+    """Collect SIGINT and SIGTERM instead of acting on them; a second one interrupts."""
     noticed: list[signal.Signals] = []
 
     def notice(number: int, frame: Any) -> None:  # noqa: ARG001 - Python's signature
@@ -177,9 +174,9 @@ def noticing() -> Iterator[list[signal.Signals]]:
 
 
 def _at_once(config: DictConfig) -> int:
-    """How many targets can be trained together, each as if alone."""
+    """How many targets can be trained together without affecting each other."""
     own_gradients = config.trainer.get("gradient_clip_val") is None and config.trainer.precision != "16-mixed"
-    if not build.holds_many(config) or not own_gradients:  # both would make one of all targets' gradients
+    if not build.holds_many(config) or not own_gradients:  # both would mix the targets' gradients
         return 1
     on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
     return int(config.batch) if config.batch != "auto" else _AT_ONCE if on_gpu else 1

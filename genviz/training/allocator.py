@@ -1,4 +1,4 @@
-"""Keeping the memory that one update frees for the next."""
+"""Keep the memory that one update frees for the next."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _TRIM_BYTES, _MMAP_BYTES = 2**31 - 1, 2**25  # the most that glibc takes
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc not to give activations back to the system between two updates; elsewhere, do nothing.
+    """Ask glibc not to return freed memory to the system between updates; do nothing on other C libraries.
 
-    Each update frees what the next allocates again. Left to itself, glibc returns the top of the heap whenever it
+    Each update allocates again what the last one freed. By default, glibc returns the top of the heap whenever it
     happens to be free, and every page of it then costs a fault: an update on a CPU took up to 1.3 times as long.
     """
     if platform.libc_ver()[0] == "glibc":

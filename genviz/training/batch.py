@@ -1,4 +1,4 @@
-"""A batch of targets that are trained together, each as if alone."""
+"""A batch of targets that are trained together, each with the result that it would have alone."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from genviz.training.verdict import Verdict
 
 
 class Finished(NamedTuple):
-    """What came of a target."""
+    """The outcome of one target."""
 
     run: Run
     verdicts: list[tuple[str, Verdict]]
-    """Of each picture, by its file's name."""
+    """For each picture, its file name and its verdict."""
     result: dict[str, Any]
 
 
 class Batch:
-    """A batch of runs that are trained together: one generator, one look at the classifier, everything else by itself.
+    """A batch of runs that are trained together, sharing one generator and each pass through the classifier.
 
     Args:
-        runs: which have made as many updates as each other, in settings that differ in their targets alone.
-        callbacks: more of them, called after ours.
-        title: of the progress bar; None for the target, in a bar that stays.
+        runs: at the same update, with settings that differ only in the target.
+        callbacks: additional ones, called after genviz's own.
+        title: of the progress bar; None: the target, in a bar that stays on the screen.
         position: of the bar among those of other processes.
-        parts: that are coupled; None for the configured ones.
+        parts: to couple; None: the configured ones.
 
     Raises:
         UserError: a setting cannot work.
@@ -77,34 +77,34 @@ class Batch:
 
     @property
     def noticed(self) -> signal.Signals | None:
-        """The signal that came while updates were made; None for none."""
+        """The signal that arrived during training, if any."""
         return self._checkpoints.signal
 
     @property
     def signal(self) -> signal.Signals | None:
-        """The signal that ended the updates before the last; None for none."""
+        """The signal that ended the training early, if any."""
         return self.noticed if self.trainer.global_step < self.config.updates else None
 
     def fit(self, loggers: Sequence[Logger] = ()) -> None:
-        """Make the updates that are left.
+        """Run the remaining updates.
 
         Args:
-            loggers: of a single run.
+            loggers: only for a batch of a single run.
         """
         self.trainer.loggers = list(loggers)
-        steps: Any = range(self.config.updates)  # all the data that a coupling needs
+        steps: Any = range(self.config.updates)  # a coupling needs no other data
         resumed = str(self.runs[0].places.checkpoint) if self.runs[0].goes_on else None
         self.trainer.fit(self.coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
 
     def finish(self) -> list[Finished]:
-        """Write each run's picture, measure it, and say what came of it."""
+        """Write each run's picture and measure it; return the outcomes."""
         updates, count = self.trainer.global_step, len(self.runs)
         trainable = sum(p.numel() for p in self.coupling.generator.parameters() if p.requires_grad)
         finished = []
         for number, (run, images) in enumerate(zip(self.runs, self.coupling.settled().chunk(count), strict=True)):
             failure = self.monitor.failures[number]
             if failure is None and not images.isfinite().all():
-                failure = f"the picture was no number any more after update {updates}"
+                failure = f"the picture was no longer finite after update {updates}"
             pixels = self._picture(number, images, updates, sound=failure is None)
             verdicts = run.judged(pixels, self._objective(number), updates, failure)
             measured = {
@@ -138,7 +138,7 @@ class Batch:
         )
         streams.skip()
         _check_sizes(coupling)
-        coupling.configure_optimizers()  # its settings are looked at before anything is written
+        coupling.configure_optimizers()  # checks its settings before anything is written
         return coupling
 
     def _objective(self, number: int) -> Objective:
@@ -175,9 +175,9 @@ class Batch:
         return BatchCheckpointIO(targets, lambda: [failure is not None for failure in self.monitor.failures])
 
     def _picture(self, number: int, images: Tensor, updates: int, *, sound: bool) -> Tensor:
-        """The settled pictures (h, n w, 3), bytes; or the median of the last snapshots; or the last sound one."""
+        """The settled pictures as bytes (h, n w, 3), the median of the last snapshots, or the last sound snapshot."""
         taken = self.snapshots.pictures(number)
-        if sound:  # not the one before the training, nor the last one of a shorter training
+        if sound:  # not the initial one, nor the last one of an earlier, shorter training
             moments = self.snapshots.moments - {0}
             taken = [path for path in taken if int(path.stem) in moments and int(path.stem) <= updates]
         if (sound and self.config.median == 1) or not taken:
@@ -188,7 +188,7 @@ class Batch:
 
 @torch.no_grad()
 def _check_sizes(coupling: Coupling) -> None:
-    """See that a classifier that does not resize pictures can look at these.
+    """Check that a classifier that does not resize its input can process pictures of these sizes.
 
     Raises:
         UserError: it cannot.
@@ -202,6 +202,6 @@ def _check_sizes(coupling: Coupling) -> None:
             classifier(torch.zeros(1, 3, *size), tuple(dict.fromkeys(layers)))
         except (RuntimeError, AssertionError, ValueError) as error:
             raise UserError(
-                f"the classifier cannot look at {size[0]} x {size[1]} pixels ({str(error)[:80]}); "
-                "give it larger pictures, generator.size=320 for instance, or classifier.resize=true"
+                f"the classifier cannot process {size[0]} x {size[1]} pixels ({str(error)[:80]}); "
+                "use larger pictures, such as generator.size=320, or classifier.resize=true"
             ) from error

@@ -1,4 +1,4 @@
-"""Configuration to objects."""
+"""Builds objects from the configuration."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ AUTO = "auto"
 
 
 class Names(NamedTuple):
-    """What a run's folders, its W&B group and its result call the parts."""
+    """The names of the parts in a run's folders, its W&B group and its result."""
 
     classifier: str
     generator: str
     note: str | None
-    """What nobody may miss: that the classifier is not the one that was wanted, why, and how to get that."""
+    """A warning that the classifier is a fallback: for which, why, and how to get that one."""
 
 
 def names(config: DictConfig) -> Names:
-    """The classifier, with its weights if they are not the default; the generator, with the experiment and the tag."""
+    """The names of a run: the classifier with weights of its own, the generator with the experiment and the tag."""
     choices = config.choices
     asks = [Path(str(picture)).stem for picture in (config.image, config.style) if picture is not None]
     if choices.experiment is None and choices.objective != "activation":
@@ -51,7 +51,7 @@ def names(config: DictConfig) -> Names:
 
 
 def classifier_name(config: DictConfig) -> str:
-    """What folders call the classifier: its name, with its weights and its heads if they are not the default."""
+    """The classifier's name in folders, with its heads and weights if they are not the default."""
     settings = plain(config)["classifier"]
     classifier = str(settings.get("architecture", config.choices.classifier))
     heads, weights = (str(settings.get(part, DEFAULT)) for part in ("heads", "weights"))
@@ -59,7 +59,7 @@ def classifier_name(config: DictConfig) -> str:
         classifier = f"{classifier}-{Path(heads).stem}"
     if weights != DEFAULT:
         stem = Path(weights).stem
-        own = stem.startswith(classifier) and stem != classifier  # its name alone is the default weights'
+        own = stem.startswith(classifier) and stem != classifier  # its name alone stands for the default weights
         classifier = stem if own else f"{classifier}-{stem}"
     return _as_folder(classifier)
 
@@ -69,11 +69,11 @@ def _as_folder(name: str) -> str:
 
 
 def note(config: DictConfig) -> str | None:
-    """What nobody may miss: that the classifier is not the one that was wanted; None where it is."""
+    """A warning that the classifier is a fallback; None if it is the one that was wanted."""
     wanted = config.choices.instead_of
     if wanted is None:
         return None
-    ours = "its own convolutions (Oxford's; torchvision's were trained anew), and class scores by heads of genviz's"
+    ours = "only its own convolutions (Oxford's, not the ones torchvision trained anew), with genviz's class scores"
     return f"not all of {wanted}: {ours}: {config.choices.because}"
 
 
@@ -90,10 +90,10 @@ def as_yaml(config: DictConfig) -> str:
 
 
 def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **keywords: Any) -> Any:
-    """Instantiate ``config``; objects in ``keywords`` reach the constructor as they are.
+    """Instantiate ``config``, passing objects in ``keywords`` to the constructor unchanged.
 
     Raises:
-        UserError: the constructor does not take these settings.
+        UserError: the constructor rejects these settings.
     """
     try:
         partial = instantiate(config, _partial_=True, _convert_="all")
@@ -107,14 +107,14 @@ def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **k
         why = str(cause).splitlines()[0]
         if foreign := re.search(r"unexpected keyword argument '(\w+)'", why):
             kind = str(config.get("_target_", what)).rpartition(".")[2]
-            leave = f"an experiment's settings are for the parts that it names; ~{what}.{foreign[1]} leaves it out"
+            leave = f"an experiment's settings are for the parts that it names; ~{what}.{foreign[1]} removes it"
             why = f"{kind} has no setting '{foreign[1]}' ({leave})"
         settings = {key: value for key, value in config.items() if key != "_target_"}
         raise UserError(f"{what}: {why}; the settings were {settings}") from error
 
 
 def sketch(settings: DictConfig) -> Outline:
-    """The outline of the classifier of these settings, without its weights."""
+    """The outline of the classifier of these settings, without loading its weights."""
     arguments = plain(settings)
     kind = get_class(str(arguments.pop("_target_")))
     assert issubclass(kind, Classifier)
@@ -130,7 +130,7 @@ def targets(config: DictConfig, outline: Outline, choose: Choose) -> list[Target
     """The configured targets, one or many, for a classifier with this outline.
 
     Args:
-        choose: finds the filters of an entry that names them by what they contribute.
+        choose: finds the filters of an entry that selects them by their contribution.
     """
     if config.get("targets") is None:
         return [target(config, outline)]
@@ -138,10 +138,10 @@ def targets(config: DictConfig, outline: Outline, choose: Choose) -> list[Target
 
 
 def check_targets(config: DictConfig, outline: Outline) -> None:
-    """See that a classifier with this outline has what is configured; filters that are still to be found stand open.
+    """Check that a classifier with this outline has the configured targets; filters yet to be selected are left open.
 
     Raises:
-        UserError: it has not.
+        UserError: it lacks one.
     """
     if config.get("targets") is not None:
         parse_targets(config.targets, outline.labels, outline.layers, lambda entry: [stand_in(entry, outline)])
@@ -154,15 +154,15 @@ def check_targets(config: DictConfig, outline: Outline) -> None:
 
 
 def classifier(settings: Any) -> FrozenClassifier:
-    """The classifier of these settings, its weights loaded."""
+    """The classifier of these settings, with its weights loaded."""
     return make(settings, "classifier")
 
 
 def settle(config: DictConfig, target: Target, classifier: Classifier) -> None:
-    """Put what follows from the classifier in the place of ``auto``: sizes, and the margin for jitter.
+    """Replace ``auto`` by what follows from the classifier: sizes, and the margin for jitter.
 
-    A size is what the classifier sees; the margin is T - 1, T a quarter of the layers' stride (Mahendran & Vedaldi
-    2016, section 5.2).
+    A size becomes the classifier's input size, and the margin T - 1, where T is a quarter of the layers' stride
+    (Mahendran & Vedaldi 2016, section 5.2).
     """
     settings = config.generator
     for part in (settings, *_parts(config, "transform").values()):
@@ -173,13 +173,13 @@ def settle(config: DictConfig, target: Target, classifier: Classifier) -> None:
 
 
 def streams(config: DictConfig, targets: int = 1) -> Streams:
-    """The random numbers of the configured images of each target: torch's own for one, as many streams for several."""
+    """The random streams of all targets' images: torch's own for a single image, one stream each for several."""
     seeds = [*range(config.seed, config.seed + config.images)] * targets
     return Streams(None if len(seeds) == 1 else seeds)
 
 
 def generator_sha256(config: DictConfig) -> str | None:
-    """What weights the configured generator begins with; None for none."""
+    """The hash of the weights that the configured generator starts from; None if it has none."""
     settings = plain(config)["generator"]
     kind = get_class(str(settings.pop("_target_")))
     assert issubclass(kind, Generator)
@@ -192,7 +192,7 @@ def holds_many(config: DictConfig) -> bool:
 
 
 def generator(config: DictConfig, streams: Streams) -> Generator:
-    """The configured generator of an image for each of the ``streams``, its parameters drawn."""
+    """The configured generator, initialised, with an image for each of the ``streams``."""
     if not streams.own:
         return make(config.generator, "generator")
     if not holds_many(config):
@@ -204,12 +204,12 @@ def objective(config: DictConfig, target: Target, outline: Outline) -> Sum:
     """The configured objectives, for this target."""
     parts = _parts(config, "objective")
     if not parts:
-        raise UserError("there is no objective; objective=activation for instance")
+        raise UserError("there is no objective; give one, such as objective=activation")
     return Sum({name: make(part, f"objective.{name}", target, outline) for name, part in parts.items()})
 
 
 def _parts(config: DictConfig, group: str) -> dict[str, DictConfig]:
-    """The parts of a group that may have several, but for the settings of those that the command line replaced."""
+    """The parts of a group that may have several, without leftover settings of parts that were replaced."""
     return {str(name): part for name, part in (config.get(group) or {}).items() if "_target_" in part}
 
 
@@ -224,19 +224,19 @@ def transforms(config: DictConfig) -> list[Any]:
 
 
 def optimizer(config: DictConfig) -> Any:
-    """What makes the configured optimizer of some parameters."""
+    """A function that builds the configured optimizer for given parameters."""
     return lambda parameters: make(config.optimizer, "optimizer", parameters)
 
 
 def loggers(config: DictConfig, *, folder: Path, run_id: str | None, group: str, name: str) -> list[Logger]:
-    """The configured logger of the run ``name``, which continues ``run_id`` if it is one."""
+    """The configured logger of the run ``name``, which continues the run ``run_id`` if there is one."""
     if not config.logger:
         return []
     return [make(config.logger, "logger", folder=folder, run_id=run_id, group=group, name=name)]
 
 
 def roots(config: DictConfig) -> list[str]:
-    """The folders that the configured data lie in.
+    """The folders of the configured data.
 
     Raises:
         UserError: none is given.

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without executing code, never mixed up."""
+"""Checkpoints: written atomically, read without executing code, and continued only with the same settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from genviz.generators.stacking import join, split
 
 FORMAT = 1
 KEY = "genviz"
-"""Where a checkpoint of Lightning's holds what is ours: format, config, identity, RNG states, run id, seconds."""
+"""The key of genviz's data in a Lightning checkpoint: format, config, identity, RNG states, run id, seconds."""
 
 
 _KEYS = {"state_dict", "optimizer_states", "loops", "global_step", "identity", "rng", "seconds", "wandb_run_id"}
@@ -26,9 +26,9 @@ _APART = {*_SIDE_BY_SIDE, "streams", KEY}
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, written beside and moved into place, and loaded with ``weights_only``.
+    """Lightning's checkpoint files, written atomically and loaded with ``weights_only``.
 
-    A state with a number that is not finite is not written; the last sound one stays.
+    A state with a value that is not finite is not written; the last sound one stays.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
@@ -43,19 +43,19 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Apart(NamedTuple):
-    """Where a target of a batch has its checkpoint."""
+    """The checkpoint of one target of a batch."""
 
     path: Path
     record: Mapping[str, Any]
-    """What its checkpoint holds beside the state: config, identity, run id."""
+    """What it holds besides the state: config, identity, run id."""
 
 
 class BatchCheckpointIO(AtomicCheckpointIO):
-    """A batch of targets whose checkpoints are those that each would have alone, so that it can go on in any batch.
+    """Writes each target of a batch the checkpoint that it would have alone, so that it can continue in any batch.
 
     Args:
-        targets: in the order of the batch's images, one each; none of them on torch's own stream of random numbers.
-        failed: which of them are not to be saved any more.
+        targets: in the order of the batch's images, one each; none of them uses torch's own random stream.
+        failed: tells which of them are no longer saved.
     """
 
     def __init__(self, targets: Sequence[Apart], failed: Callable[[], Sequence[bool]]) -> None:
@@ -74,7 +74,7 @@ class BatchCheckpointIO(AtomicCheckpointIO):
                 super().save_checkpoint({**rest, **state, "streams": [], KEY: own}, target.path)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
-        """Put the targets' checkpoints side by side; they stand after the same update."""
+        """Join the targets' checkpoints, all of the same update."""
         checkpoints = [read_checkpoint(target.path) for target in self.targets]
         ours = [checkpoint[KEY] for checkpoint in checkpoints]
         return {
@@ -86,23 +86,23 @@ class BatchCheckpointIO(AtomicCheckpointIO):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read one of our checkpoints.
+    """Read a checkpoint of genviz's.
 
     Raises:
-        UserError: the file is damaged, or not one of ours.
+        UserError: the file is damaged, or not a checkpoint of genviz's.
     """
     try:
         checkpoint = load_torch_file(path)
     except ValueError as error:
-        raise UserError(f"the checkpoint {path} is damaged or no checkpoint ({error}); {_START_OVER}") from error
+        raise UserError(f"the checkpoint {path} is damaged or not a checkpoint ({error}); {_START_OVER}") from error
     ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(ours, dict) or ours.get("format") != FORMAT or not {*checkpoint, *ours} >= _KEYS:
-        raise UserError(f"{path} is no checkpoint of this version of genviz; {_START_OVER}")
+        raise UserError(f"{path} is not a checkpoint of this version of genviz; {_START_OVER}")
     return checkpoint
 
 
 def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """An identity whose parts are called by their classes, whatever module these were in when it was written."""
+    """An identity with each part's class by its bare name, whatever module it was in at the time."""
     return {
         name: value.rpartition(".")[2] if name.rpartition(".")[2] == "_target_" else value
         for name, value in identity.items()
@@ -112,14 +112,14 @@ def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
 def check_identity(
     path: Path, identity: Mapping[str, Any], checkpoint: Mapping[str, Any], *, apart: str = "tag=NAME"
 ) -> None:
-    """Refuse to continue what was begun with other settings.
+    """Refuse to continue a run that was started with other settings.
 
     Args:
         identity: every setting that the result depends on, flat, by name.
-        apart: the word that keeps both runs.
+        apart: the setting that keeps both runs.
 
     Raises:
-        UserError: the checkpoint was made with another value of one of them.
+        UserError: the checkpoint has another value of one of them.
     """
     made, identity = comparable(checkpoint[KEY].get("identity", {})), comparable(identity)
     changed = [
@@ -130,7 +130,7 @@ def check_identity(
     if changed:
         rest = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise UserError(
-            f"{path} was begun with other settings ({', '.join(changed[:3])}{rest}); use those, "
+            f"{path} was started with other settings ({', '.join(changed[:3])}{rest}); use those, "
             f"{apart} to keep both runs, or {_START_OVER.removeprefix('use ')}"
         )
 
@@ -154,4 +154,4 @@ def restore_rng_states(states: Mapping[str, Any]) -> None:
         torch.cuda.set_rng_state_all(states["cuda"])
 
 
-_START_OVER = "use resume=false to start over (the old file is kept beside the new one)"
+_START_OVER = "use resume=false to start over (the old file is renamed)"

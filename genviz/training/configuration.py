@@ -1,4 +1,4 @@
-"""The words of a command line, as a configuration."""
+"""Turns the words of a command line into a configuration."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _CLASSIFIERS = {
     "classifier": "classifier",
     **{part: f"classifier@{part}" for part in ("teacher", "second_teacher", "eye", "student.trunk")},
 }
-"""The words that name a classifier, and what Hydra calls them."""
+"""The settings that name a classifier, and Hydra's names for them."""
 _PATHS = ("image", "style", "pictures", "generator.start")
-"""Words whose value may hold what Hydra takes for its own: spaces, commas, brackets."""
+"""Settings whose value may contain characters with a meaning to Hydra: spaces, commas, brackets."""
 _NAME = re.compile(r"[\w.+-]+")
 
 
 def compose(name: str, words: Sequence[str]) -> DictConfig:
-    """The configuration that the command ``name`` would run on with these words.
+    """The configuration that the command ``name`` would run with for these words.
 
     Raises:
-        UserError: there is no such setting, or a target holds what no target does.
+        UserError: there is no such setting, or the target has a character that no target has.
     """
-    before = Singleton.get_state()  # a program of Hydra's may be running, or a notebook have one open
+    before = Singleton.get_state()  # Hydra may already be in use, by a program or a notebook
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(shipped_folder("configs")), version_base="1.3"):
             config = hydra.compose(name, plain_words(words), return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         if "choices" in config:
-            OmegaConf.resolve(config.choices)  # Hydra's own, which are gone then
+            OmegaConf.resolve(config.choices)  # they refer to Hydra's own settings, deleted below
     except HydraException as error:
         raise UserError(str(error)) from error
     finally:
@@ -60,19 +60,19 @@ def _unquoted(value: str) -> str:
 
 
 def plain_words(words: Sequence[str]) -> list[str]:
-    """Spare the user Hydra's quoting, and name any of torchvision's models a classifier."""
-    multirun = any(word in ("-m", "--multirun") for word in words)  # where a comma separates targets
+    """Add the quotes that Hydra needs, and accept any torchvision model as a classifier."""
+    multirun = any(word in ("-m", "--multirun") for word in words)  # there, a comma separates targets
     configs, plain = shipped_folder("configs"), []
     for word in words:
         key, equals, value = word.partition("=")
         if key == "target" and equals and not multirun:
             plain.append(f'target="{check_spelling(_unquoted(value))}"')
-        elif key == "targets" and equals and value != "null":  # in a multirun, too, all are each job's
+        elif key == "targets" and equals and value != "null":  # in a multirun, too, each job gets the whole list
             plain.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")
         elif key in _PATHS and value and value != "null" and value[0] not in "'\"" and not multirun:
             plain.append(f"{key}={_quoted(value)}")
         elif key == "name" and _NAME.fullmatch(value):
-            plain.append(f"name='{value}'")  # which may look like a number
+            plain.append(f"name='{value}'")  # it may look like a number
         elif key in _CLASSIFIERS and equals and value.isidentifier():
             known = (configs / "classifier" / f"{value}.yaml").exists()
             plain.append(f"{_CLASSIFIERS[key]}={value if known else 'torchvision'}")

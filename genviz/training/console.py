@@ -1,4 +1,4 @@
-"""What a run says to the person who started it."""
+"""What runs and sweeps print."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from genviz.training.verdict import Verdict
 def begins(
     names: Names, target: Target, generator: Generator, classifier: Classifier, updates: int, wanted: int
 ) -> None:
-    """Say what is coupled to what, and where a resumed training stands."""
+    """Print what is coupled to what, and where a resumed training continues."""
     trainable = sum(parameter.numel() for parameter in generator.parameters() if parameter.requires_grad)
     print(f"{target}: {names.generator} ({trainable:,} trainable parameters) coupled to {names.classifier}", end=" ")
     print(f"({classifier.weights_source})")
     warn(names.note)
     made, seen = generator.image_size, classifier.outline.input_size
     if made != seen and classifier.outline.resizes:
-        sizes = f"{made[0]} x {made[1]}, is resized to the {seen[0]} x {seen[1]}"
-        print(f"the picture, {sizes} that {names.classifier} sees")
+        sizes = f"{made[0]} x {made[1]} picture is resized to the {seen[0]} x {seen[1]}"
+        print(f"the {sizes} that {names.classifier} sees")
     if 0 < updates < wanted:
-        print(f"going on after update {updates} of {wanted} (resume=false starts over)")
+        print(f"continuing after update {updates} of {wanted} (resume=false starts over)")
 
 
 def warn(note: str | None) -> None:
-    """Say what nobody may miss, if there is anything."""
+    """Print the warning ``note``, if there is one."""
     if note is not None:
         print(f"\n!!! {note}\n", flush=True)
 
 
 def done(picture: Path, target: Target, updates: int, note: str | None) -> None:
-    """Say that nothing is left to do."""
+    """Print that the run is already done."""
     warn(note)
     print(f"{target} is done, {updates} updates: {picture} (resume=false starts over)")
 
 
 def stopped(checkpoint: Path, which: signal.Signals, updates: int, names: Names) -> None:
-    """Say that a signal ended the training, and that nothing is lost."""
-    print(f"{which.name} after update {updates}, saved: {checkpoint}; {_again(names)} goes on from there")
+    """Print that a signal ended the training, and how to continue."""
+    print(f"{which.name} after update {updates}, saved: {checkpoint}; {_again(names)} continues from there")
 
 
 def ends(verdicts: Sequence[tuple[str, Verdict]], note: str | None, picture: Path, checkpoint: Path, run: str) -> None:
-    """Say what came out, what to think of it, and where it is."""
+    """Print the verdicts, the measurements and where the files are."""
     print()
     for file, verdict in verdicts:
         print(f"{'' if len(verdicts) == 1 else f'{file}: '}{verdict.verdict}: {verdict.explanation}")
@@ -65,56 +65,56 @@ def ends(verdicts: Sequence[tuple[str, Verdict]], note: str | None, picture: Pat
 
 
 def sweep_begins(names: Names, targets: int, done: int, at_once: int, classifier: Classifier) -> None:
-    """Say how many targets there are, and how many are done already."""
+    """Print how many targets there are, and how many are already done."""
     together = "one at a time" if at_once == 1 else f"{at_once} at a time"
     print(f"{targets} targets, {together}: {names.generator} coupled to {names.classifier}", end=" ")
-    print(f"({classifier.weights_source})" + (f"; {done} are done" if done else ""), flush=True)
+    print(f"({classifier.weights_source})" + (f"; {done} already done" if done else ""), flush=True)
     warn(names.note)
 
 
 def sweep_target(number: int, of: int, target: Target, verdict: Verdict) -> None:
-    """Say what came of a target."""
+    """Print a target's verdict."""
     told = f"{verdict.verdict}: {verdict.explanation}; activation {verdict.activation:.3f}"
     tqdm.write(f"{number}/{of} {target}: {told}", file=sys.stdout)
 
 
 def sweep_failure(number: int, of: int, target: str, why: str) -> None:
-    """Say why a target cannot be made."""
-    why = why.replace("resume=false", f"target={target} resume=false")  # for this one alone
-    tqdm.write(f"{number}/{of} {target}: cannot be made: {why}", file=sys.stderr)
+    """Print why a target failed."""
+    why = why.replace("resume=false", f"target={target} resume=false")  # for this target only
+    tqdm.write(f"{number}/{of} {target} failed: {why}", file=sys.stderr)
 
 
 def sweep_unseen(error: Exception) -> None:
-    """Say that the page could not be written anew."""
-    tqdm.write(f"the page is not up to date: {error}", file=sys.stderr)
+    """Print that the page could not be updated."""
+    tqdm.write(f"the page could not be updated: {error}", file=sys.stderr)
 
 
 def sweep_halves(at_once: int) -> None:
-    """Say that fewer targets are trained together from here on."""
-    tqdm.write(f"the memory does not hold so many targets; {at_once} at a time from here on", file=sys.stderr)
+    """Print that fewer targets are trained together from here on."""
+    tqdm.write(f"out of memory; training {at_once} at a time from here on", file=sys.stderr)
 
 
 def sweep_stopped(which: signal.Signals, done: int, of: int, names: Names) -> None:
-    """Say that a signal ended the sweep, and that nothing is lost."""
-    print(f"{which.name}: {done} of {of} targets are done, what has begun is saved; {_again(names)} goes on")
+    """Print that a signal ended the sweep, and how to continue."""
+    print(f"{which.name}: {done} of {of} targets are done, those in progress are saved; {_again(names)} continues")
 
 
 def sweep_ends(
     results: Sequence[Mapping[str, Any]], failures: Mapping[str, str], elsewhere: Sequence[str], names: Names
 ) -> None:
-    """Say how many targets came out how, and which did not."""
+    """Print how many targets got which verdict, and which failed."""
     verdicts = Counter(str(result["verdict"]) for result in results)
     counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
-    print(f"\n{len(results)} targets: {counted}" if results else "\nno target is done")
+    print(f"\n{len(results)} targets: {counted}" if results else "\nno targets are done")
     if elsewhere:
-        print(f"being made by other processes: {_some(elsewhere)}")
+        print(f"in progress in other processes: {_some(elsewhere)}")
     if failures:
-        print(f"could not be made: {_some(list(failures))}", file=sys.stderr)
+        print(f"failed: {_some(list(failures))}", file=sys.stderr)
     warn(names.note)
 
 
 def sweep_where(made: Review, folder: Path, run: str) -> None:
-    """Say where everything is."""
+    """Print where everything is."""
     sheets = [path for path in made.sheets if path.parent == folder]
     more = f", and {len(sheets) - 1} more" if len(sheets) > 1 else ""
     print(f"page        {made.page}")

@@ -1,4 +1,4 @@
-"""Which classifier a run looks through where none is named: VGG16, or its convolutions with heads of ours."""
+"""The classifier of a run that names none: VGG16, or its convolutions with genviz's own heads."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from genviz.training import build
 
 AUTO, FIRST, OTHER = "auto", "vgg16", "embedded"
 _ALIKE = ("input_size", "labels", "resize")
-"""Settings that mean the same to both."""
+"""Settings with the same meaning for both."""
 
 
 def choose(config: DictConfig) -> None:
-    """Put the first choice into a configuration with ``classifier=auto``, or the other if its weights cannot be had.
+    """Replace ``classifier=auto`` by the first choice, or by the other if the first's weights are unavailable.
 
-    The first choice is fetched here, if it must be. An architecture, weights or an input space of one's own mean the
-    first, and the other is then no question. What was chosen, and why it is not the first, are in ``config.choices``.
+    The first choice is downloaded here if needed. Setting an architecture, weights or an input space selects the first
+    choice, without a fallback. What was chosen, and why not the first, is recorded in ``config.choices``.
 
     Raises:
-        UserError: the target is wrong for both, which is told before anything is fetched; or it is the first's alone,
-            and that cannot be had.
+        UserError: the target is wrong for both, which is checked before any download; or only the first choice has it,
+            and that is unavailable.
     """
     if config.choices.classifier != AUTO:
         return
@@ -48,7 +48,7 @@ def choose(config: DictConfig) -> None:
         else:
             return
     if against_other is not None:
-        raise UserError(f"{against_other}. That is the embedded network's answer, not {FIRST}'s: {because}")
+        raise UserError(f"{against_other}. That is the embedded network's answer; {FIRST} is not available: {because}")
     config.choices.classifier = OTHER
     config.classifier = otherwise
     config.choices.instead_of = FIRST
@@ -56,7 +56,7 @@ def choose(config: DictConfig) -> None:
 
 
 def _objection(config: DictConfig, classifier: DictConfig) -> UserError | None:
-    """What ``classifier`` has against the target, or against its own settings."""
+    """The error of ``classifier`` with the target or with its own settings, if any."""
     try:
         build.check_targets(config, build.sketch(classifier))
     except UserError as error:

@@ -34,7 +34,7 @@ def of_training(
 
 
 def of_inversions(config: DictConfig, classifier_sha256: str) -> dict[str, str]:
-    """Every setting that a table of inversions depends on, flat, but for its layers, strengths and pictures."""
+    """Every setting that a table of inversions depends on, flat, except its layers, strengths and pictures."""
     settings = _settings(config, ("classifier", "generator", "regularizer", "transform", "optimizer"))
     settings["classifier"].pop("weights", None)
     own = {"classifier.weights": f"sha256 {classifier_sha256[:16]}"}
@@ -45,8 +45,8 @@ def of_distillation(config: DictConfig, weights_sha256: Mapping[str, str], pictu
     """Every setting that a distilled network depends on, flat, and the names of its ``pictures``.
 
     Args:
-        weights_sha256: of the networks that are not trained, by their group, ``teacher`` (of both together, where
-            there are two) and ``student.trunk``.
+        weights_sha256: of the frozen networks, by group: ``teacher`` (one hash if there are two) and
+            ``student.trunk``.
     """
     settings = _settings(config, (*_teachers(config), "student", "distillation", "optimizer", "data"))
     own = {name: str(config[name]) for name in ("updates", "batch", "seed")}  # the learning rate falls with the updates
@@ -57,11 +57,11 @@ def of_distillation(config: DictConfig, weights_sha256: Mapping[str, str], pictu
 def of_lessons(
     config: DictConfig, weights_sha256: Mapping[str, str], pictures: Sequence[str], *, whole: bool
 ) -> dict[str, str]:
-    """Every setting that what heads learn from depends on, flat: lessons of crops, or of ``whole`` pictures.
+    """Every setting that lessons for heads depend on, flat; of crops, or of ``whole`` pictures.
 
     Args:
-        weights_sha256: of the networks, by their group.
-        pictures: their names, or what else tells them apart.
+        weights_sha256: of the networks, by group.
+        pictures: their names, or whatever else identifies them.
     """
     teachers = _teachers(config)
     settings = _settings(config, (*teachers, "student", "distillation", "data"))
@@ -74,7 +74,7 @@ def of_lessons(
             settings[name].pop("input_size")
         return _flatten({name: settings[name] for name in (*teachers, "student")}) | own | precision
     settings["distillation"] = {name: settings["distillation"][name] for name in ("sizes", "mix", "noise")}
-    settings["data"].pop("crops")  # how many; those that are there do for more
+    settings["data"].pop("crops")  # only how many: a bank can grow
     return _flatten(settings) | own | precision | {"seed": str(config.seed)}
 
 
@@ -86,7 +86,9 @@ def of_pretraining(
     pictures_alike = _of_pictures(settings, pictures)
     for name in ("num_nodes", "strategy"):
         settings["trainer"].pop(name, None)
-    own = {name: str(config[name]) for name in ("seed", "noise", "warm_up", "validate_every")}  # the best is validated
+    own = {
+        name: str(config[name]) for name in ("seed", "noise", "warm_up", "validate_every")
+    }  # the last decides the best
     own |= {"updates": str(updates), "pictures in an update": str(config.batch * processes)}
     if eye_sha256:
         settings |= {"eye": {**plain(config)["eye"], "weights": f"sha256 {eye_sha256[:16]}"}}
@@ -94,7 +96,7 @@ def of_pretraining(
 
 
 def _content(name: str, value: str) -> str:
-    """What a setting that names a picture, or a folder of them, stands for, wherever it lies."""
+    """The hash of the picture or the folder of pictures that a setting names, wherever it lies; else ``value``."""
     if name.rpartition(".")[2] in ("image", "start", "direction") and (path := Path(value).expanduser()).is_file():
         return f"sha256 {sha256(path)[:16]}"
     if name.rpartition(".")[2] == "pictures" and (folder := Path(value).expanduser()).is_dir():
@@ -105,7 +107,7 @@ def _content(name: str, value: str) -> str:
 
 
 def _of_pictures(settings: dict[str, Any], pictures: Sequence[str]) -> dict[str, str]:
-    """The names of the pictures in place of where and how they are read, which is taken from ``settings``."""
+    """A digest of the pictures' names; where and how they are read is removed from ``settings``."""
     for name in ("root", "workers", "memory", "bank"):
         settings["data"].pop(name, None)
     digest = hashlib.sha256("\n".join(pictures).encode(errors="surrogateescape")).hexdigest()
@@ -117,13 +119,13 @@ def _teachers(config: DictConfig) -> list[str]:
 
 
 def _of_networks(settings: dict[str, Any], weights_sha256: Mapping[str, str]) -> dict[str, str]:
-    """The hashes of frozen networks' weights in place of where they are, which is taken from ``settings``."""
+    """The hashes of frozen networks' weights; where they are stored is removed from ``settings``."""
     settings.get("second_teacher", {}).pop("weights", None)
     for group in weights_sha256:
         network = settings
         for part in group.split("."):
             network = network[part]
-        for name in ("weights", "heads"):  # those of a classifier: what stands on a trunk is not looked at
+        for name in ("weights", "heads"):  # those of a classifier: a trunk's own heads are not used
             network.pop(name, None)
     return {f"{group}.weights": f"sha256 {digest[:16]}" for group, digest in weights_sha256.items()}
 

@@ -1,4 +1,4 @@
-"""A classifier by its name, from Python."""
+"""Load a classifier by name, from Python."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from genviz.training.default_classifier import choose
 
 
 def load_classifier(name: str = "auto", **settings: Any) -> FrozenClassifier:
-    """The classifier that ``classifier=name`` means on the command line, its weights loaded.
+    """The classifier that ``classifier=name`` means on the command line, with its weights loaded.
 
     Args:
-        name: ``vgg16``, ``embedded``, ``resnet50``, ...; ``auto``: VGG16, or its convolutions with heads of ours where
-            its weights cannot be had.
-        settings: of the classifier, ``weights="mine.pth"``, ``input_size=160``.
+        name: ``vgg16``, ``embedded``, ``resnet50``, ...; ``auto``: VGG16, or its convolutions with genviz's heads if
+            its weights are unavailable.
+        settings: of the classifier, such as ``weights="mine.pth"`` or ``input_size=160``.
 
     Raises:
-        UserError: there is no such classifier, a setting cannot work, or its weights cannot be had.
+        UserError: there is no such classifier, a setting cannot work, or the weights are unavailable.
 
     >>> import genviz
     >>> classifier = genviz.load_classifier("small", input_size=64)

@@ -1,4 +1,4 @@
-"""Where the loggers of a run write, and what the usual ones cannot do by themselves."""
+"""The loggers of runs and sweeps, W&B and TensorBoard, and what is logged to them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from genviz.images.pictures import read_image
 _WANDB = "api.wandb.ai"
 _ROUTE_SECONDS = 3.0
 _COLUMNS = ("target", "verdict", "rank", "activation", "explanation", "updates", "seed", "seconds_per_update")
-"""Of the table of many targets, as a result calls them."""
+"""The columns of a table of many targets, by their names in a result."""
 
 
 class WandbRun(WandbLogger):
-    """A W&B run with one monotonic step, the update, that a resumed training continues.
+    """A W&B run whose step is the update; a resumed training continues it.
 
-    Offline unless the user is logged in and the server answers, so that it needs no account and never waits.
+    Offline unless the user is logged in and the server answers, so that it needs no account and never blocks.
 
     Args:
         folder: the target's outputs; the run lies in ``folder/wandb``.
-        run_id: the run to continue; None for a new one.
-        project, group, name: as W&B shows them.
+        run_id: the run to continue; None: a new one.
+        project, group, name: as shown by W&B.
     """
 
     def __init__(self, *, folder: Path, run_id: str | None, project: str, group: str, name: str) -> None:
@@ -56,15 +56,15 @@ class WandbRun(WandbLogger):
                     x_transaction_log_flush_interval=1.0,  # seconds of records that a SIGKILL can lose
                 ),
             )
-            self._wandb_init.pop("anonymous", None)  # Lightning passes it, W&B warns of it
+            self._wandb_init.pop("anonymous", None)  # Lightning passes it, W&B warns about it
             self._first: int | None = None
-            _ = self.experiment  # begins the run
+            _ = self.experiment  # starts the run
         except (wandb.Error, ValueError) as error:
             raise UserError(f"W&B: {error}; WANDB_MODE=offline needs no account, logger=none no W&B") from error
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         if self._first is None:
-            self._first = self.experiment.step  # what an online run that goes on already has
+            self._first = self.experiment.step  # where a resumed online run continues
             self.experiment.define_metric("*", step_metric="update", step_sync=False)
         if step is None or step >= self._first:
             self.experiment.log({**metrics, "update": step}, step=step)
@@ -75,12 +75,12 @@ class WandbRun(WandbLogger):
 
     @property
     def where(self) -> str:
-        """What to say of the run: its page, or how to look at it and send it."""
+        """Where the run is: its URL, or its folder with how to view and upload it."""
         run = self.experiment
         if run.disabled:
             return "not logged: WANDB_MODE=disabled"
         if run.offline:
-            return f"{Path(run.dir).parent}  (look at it: wandb leet; upload it: wandb sync; both with this path)"
+            return f"{Path(run.dir).parent}  (view it: wandb leet; upload it: wandb sync; both with this path)"
         return str(run.url)
 
 
@@ -97,7 +97,7 @@ class TensorBoardRun(TensorBoardLogger):
 
 
 def log_image(logger: Logger, name: str, picture: Path, step: int) -> None:
-    """Give ``logger`` the file ``picture``, if it takes pictures."""
+    """Log the file ``picture``, if ``logger`` takes images."""
     if isinstance(logger, WandbRun):
         logger.log_metrics({name: wandb.Image(str(picture))}, step)
     elif isinstance(logger, TensorBoardLogger):
@@ -105,10 +105,10 @@ def log_image(logger: Logger, name: str, picture: Path, step: int) -> None:
 
 
 def log_result(logger: Logger, result: Mapping[str, Any], picture: Path, step: int) -> None:
-    """Give ``logger`` the final picture and the verdict."""
+    """Log the final picture and the verdict."""
     log_image(logger, "final", picture, step)
     if isinstance(logger, WandbRun):
-        logger.experiment.log({}, step=step, commit=True)  # or the last update's numbers would replace the verdict's
+        logger.experiment.log({}, step=step, commit=True)  # or the last update's would replace the verdict's numbers
         logger.experiment.summary.update(dict(result))
     elif isinstance(logger, TensorBoardLogger):
         logger.experiment.add_text("result", f"```\n{json.dumps(result, indent=2)}\n```", step)
@@ -117,7 +117,7 @@ def log_result(logger: Logger, result: Mapping[str, Any], picture: Path, step: i
 def log_target(
     logger: Logger, result: Mapping[str, Any], picture: Path, done: int, shares: Mapping[str, float]
 ) -> None:
-    """Give ``logger`` one target of many, the ``done``-th, and the shares of the verdicts so far."""
+    """Log the ``done``-th of many targets, and the shares of the verdicts so far."""
     numbers = {"activation": result["activation"], "rank": result["rank"]}
     numbers |= {f"share/{verdict}": share for verdict, share in shares.items()}
     if isinstance(logger, WandbRun):
@@ -129,7 +129,7 @@ def log_target(
 
 
 def log_table(logger: Logger, rows: Sequence[tuple[Mapping[str, Any], Path]]) -> None:
-    """Give W&B a table of many targets, each with its picture, that can be sorted, filtered and grouped."""
+    """Log a table of many targets to W&B, each with its picture, to sort, filter and group."""
     if not isinstance(logger, WandbRun):
         return
     table = wandb.Table(columns=[*_COLUMNS, "strongest class", "probability", "picture"])

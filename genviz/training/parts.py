@@ -24,17 +24,17 @@ MakesOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a coupling; the configuration makes those that are None.
+    """The parts of a coupling; those that are None are built from the configuration.
 
     Args:
         config: the configuration.
-        given_generator: holds an image for each stream, or makes one when called with ``streams=``.
-        given_objective: one, several by name, or what makes one when called with the target and the classifier's
-            outline.
+        given_generator: holds an image for each stream, or a function that builds it, called with ``streams=``.
+        given_objective: one, several by name, or a function that builds it, called with the target and the
+            classifier's outline.
         given_regularizers: by name.
         given_transforms: in order.
-        given_optimizer: makes one of parameters.
-        seeds: one an image; None for ``seed`` and ``images`` of the configuration.
+        given_optimizer: a function that builds one for given parameters.
+        seeds: one per image; None: as ``seed`` and ``images`` of the configuration say.
     """
 
     config: DictConfig
@@ -46,21 +46,21 @@ class Parts:
     seeds: Sequence[int] | None = None
 
     def streams(self, targets: int = 1) -> Streams:
-        """The random numbers of the images of each target."""
+        """The random streams of all targets' images."""
         return build.streams(self.config, targets) if self.seeds is None else Streams(self.seeds)
 
     def generator(self, streams: Streams) -> Generator:
-        """The generator of an image for each of the ``streams``.
+        """The generator, with an image for each of the ``streams``.
 
         Raises:
-            UserError: it holds another number of images.
+            UserError: it holds a different number of images.
         """
         if self.given_generator is None:
             return build.generator(self.config, streams)
         return made_generator(self.given_generator, streams)
 
     def objective(self, target: Target, outline: Outline) -> Sum:
-        """The objectives, for this target."""
+        """The objectives for this target."""
         if self.given_objective is None:
             return build.objective(self.config, target, outline)
         return made_objective(self.given_objective, target, outline)
@@ -74,28 +74,26 @@ class Parts:
         return build.transforms(self.config) if self.given_transforms is None else list(self.given_transforms)
 
     def optimizer(self) -> MakesOptimizer:
-        """What makes the optimizer of some parameters."""
+        """A function that builds the optimizer for given parameters."""
         return build.optimizer(self.config) if self.given_optimizer is None else self.given_optimizer
 
 
 def made_generator(given: MakesGenerator, streams: Streams) -> Generator:
-    """The generator of an image for each of the ``streams``: ``given``, or what it makes.
+    """The generator with an image for each of the ``streams``: ``given``, or what it builds.
 
     Raises:
-        UserError: it holds another number of images.
+        UserError: it holds a different number of images.
     """
     if isinstance(given, Generator):
         if (held := len(given().images)) != len(streams):
             raise UserError(f"the generator holds {held} images and there are {len(streams)} seeds")
         return given
     if isinstance(given, type) and not getattr(given, "holds_many", False):
-        raise UserError(
-            f"{given.__name__} takes no seeds; give one that you have made, {given.__name__}(), and one seed"
-        )
+        raise UserError(f"{given.__name__} takes no seeds; pass an instance, {given.__name__}(), and a single seed")
     return given(streams=streams)
 
 
 def made_objective(given: MakesObjective, target: Target, outline: Outline) -> Sum:
-    """The objectives ``given``, or what it makes for this target."""
+    """The objectives ``given``, or what it builds for this target."""
     made = given if isinstance(given, Objective | Mapping) else given(target, outline)
     return Sum(made if isinstance(made, Mapping) else {"objective": made})

@@ -1,4 +1,4 @@
-"""One target's run: what it goes on from, and what came out."""
+"""One target's run: what it continues from, and its result."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from genviz.training.verdict import Verdict, judge
 
 
 class Run:
-    """One target in one setting, in the folders that are its own.
+    """One target in one setting, in folders of its own.
 
     Args:
-        config: its settings, with what follows from the classifier.
+        config: its settings, with those that follow from the classifier.
         target: what should fire.
-        classifier: in which.
-        generator_sha256: of the weights that the generator begins with.
-        names: of the parts, if they are known.
+        classifier: the network in which it should fire.
+        generator_sha256: of the weights that the generator starts from.
+        names: of the parts, if already known.
 
     Attributes:
         settings: the configuration as plain data.
         alike: every setting that its picture depends on.
-        goes_on: whether it has a checkpoint.
-        updates: those made before.
-        wandb_run_id: of the W&B run that its checkpoint goes with.
+        goes_on: whether it continues from a checkpoint.
+        updates: those already made.
+        wandb_run_id: of its checkpoint's W&B run.
 
     Raises:
-        UserError: its checkpoint is damaged, or of other settings.
+        UserError: its checkpoint is damaged, or has other settings.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Run:
 
     @property
     def has_moved(self) -> bool:
-        """Whether another process has gone on with it since this was made."""
+        """Whether another process has continued it since this object was created."""
         return self._stamp() != self._seen
 
     def _stamp(self) -> list[int]:
@@ -82,11 +82,11 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What its checkpoint holds beside the state."""
+        """What its checkpoint holds besides the state."""
         return {"config": self.settings, "identity": self.alike, "genviz": genviz.__version__}
 
     def begin(self) -> None:
-        """Make its folders ready; without ``resume``, the old ones are kept beside."""
+        """Prepare its folders; without ``resume``, the old ones are renamed."""
         if not self.config.resume:
             for path in (self.places.checkpoint, self.places.outputs):
                 set_aside(path)
@@ -99,11 +99,11 @@ class Run:
     def judged(
         self, pixels: Tensor, objective: Objective, updates: int, failure: str | None
     ) -> list[tuple[str, Verdict]]:
-        """Write the pictures, and say what the classifier makes of each file.
+        """Write the pictures and judge each file.
 
         Args:
             pixels: bytes, (h, n w, 3), n pictures side by side.
-            failure: why the training ended early; None for a sound one.
+            failure: why the training ended early; None if it did not.
         """
         config, count = self.config, self.config.images
         metadata = {"Software": f"genviz {genviz.__version__}", "target": str(self.target)}
@@ -124,7 +124,7 @@ class Run:
         ]
 
     def result(self, verdicts: list[tuple[str, Verdict]], **measured: Any) -> dict[str, Any]:
-        """The verdict and the numbers, plain data for `write_result`.
+        """The verdict and the measurements, as plain data for `write_result`.
 
         Args:
             measured: of the training: trainable_parameters, updates, seconds_per_update, device.
@@ -154,12 +154,12 @@ class Run:
         }
 
     def write_result(self, result: dict[str, Any]) -> None:
-        """Write the file that says that the run is done."""
+        """Write the file that marks the run as done."""
         write_text(self.places.result, json.dumps(result, indent=2) + "\n")
 
 
 def finished(places: Places, alike: Mapping[str, str], updates: int) -> dict[str, Any] | None:
-    """The result that is there of these settings and at least so many ``updates``, with its picture; None for none."""
+    """The stored result of these settings after at least ``updates``; None if it or its picture is missing."""
     try:
         result = json.loads(places.result.read_text(encoding="utf-8"))
         whole = {"target", "verdict", "explanation", "activation", "rank", "top_classes", "seed"} <= set(result)

@@ -1,4 +1,4 @@
-"""Where a run keeps what it makes, and that no other process makes it too."""
+"""The folders of a run, and the locks that keep other processes out of them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from genviz.targets.grammar import Target
 from genviz.training import build
 
 CLAIMS = ".claims"
-"""The folder, beside a setting's targets, of the files that processes hold."""
+"""The folder of lock files, next to a setting's targets."""
 
 
 class TakenError(UserError):
-    """Another process makes the target."""
+    """Another process is working on the target."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a run keeps what it makes."""
+    """The files and folders of a run."""
 
     outputs: Path
     checkpoint: Path
 
     @classmethod
     def of(cls, config: DictConfig, target: Target, names: build.Names | None = None) -> Places:
-        """``<root>/<classifier>/<generator>/<target>/`` in both roots; ``names`` if they are known."""
+        """``<root>/<classifier>/<generator>/<target>/`` in both roots; ``names`` if already known."""
         names = names or build.names(config)
         rest = Path(names.classifier) / names.generator / target.folder
         return cls(
@@ -48,42 +48,40 @@ class Places:
 
     @property
     def result(self) -> Path:
-        """The verdict and the numbers; there once the run is done."""
+        """The verdict and the measurements; exists once the run is done."""
         return self.outputs / "result.json"
 
     @property
     def error(self) -> Path:
-        """Where an error of ours was raised, that a sweep went on after."""
+        """The traceback of an unexpected error that a sweep continued after."""
         return self.outputs / "error.txt"
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Keep other processes from this target, also those on other machines that see the folder.
+        """Lock this target against other processes, also on other machines that share the folder.
 
-        The system ends the claim of a process that is killed.
+        The operating system releases the lock of a process that is killed.
 
         Raises:
             TakenError: another process has it.
             UserError: the folder cannot be written to.
         """
-        folder = self.outputs.parent / CLAIMS  # beside the outputs, which may be set aside
+        folder = self.outputs.parent / CLAIMS  # outside the outputs, which may be renamed
         prepare_folder(folder)
         lock = claim(folder / f"{self.outputs.name}.lock")
         if lock is None:
-            raise TakenError(
-                f"{self.outputs} is being made by another process; wait for it, or keep both with tag=NAME"
-            )
+            raise TakenError(f"{self.outputs} is in use by another process; wait for it, or keep both with tag=NAME")
         with lock:
             yield
 
 
 def claim(path: Path) -> AbstractContextManager[Any] | None:
-    """Hold the file ``path`` until the context ends; None where another process holds it.
+    """Lock the file ``path`` until the context ends; None if another process holds it.
 
     Raises:
         CannotWriteError: it cannot be written to.
     """
-    lock = FileLock(path, mode=0o666)  # of a folder that several people share
+    lock = FileLock(path, mode=0o666)  # several people may share the folder
     held = ExitStack()
     try:
         held.enter_context(lock.acquire(timeout=0))

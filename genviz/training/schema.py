@@ -1,6 +1,6 @@
-"""What a command's settings are: the type, range and unit of each, and a line of help, said once.
+"""The settings of a command: type, range, unit and a line of help for each, stated once.
 
-The command line's checks, its ``--help`` and the reference pages read it.
+The command line's checks, its ``--help`` and the reference pages come from it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ LARGEST = 2**32 - 1
 
 
 class Kind(NamedTuple):
-    """What a value has to be, as a sentence ends with it: ``a whole number from 1 to 4294967295``."""
+    """What a value has to be, as the end of a sentence: ``a whole number from 1 to 4294967295``."""
 
     what: str
 
 
 class Ask(NamedTuple):
-    """What to say where a setting is missing."""
+    """The message for a missing setting."""
 
     line: str
 
@@ -39,7 +39,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Folder = Annotated[Text, Kind("a folder")]
 File = Annotated[Text, Kind("a file")]
 Group = Annotated[dict[str, Any], Kind("a group of settings")]
-LayerName = Annotated[Text, Kind("a layer; all of them: genviz layers CLASSIFIER")]
+LayerName = Annotated[Text, Kind("a layer; genviz layers CLASSIFIER lists them")]
 RunName = Annotated[
     str, StringConstraints(pattern=r"^\w[\w.+-]*$"), Kind("a folder name of letters, digits, and . _ + -")
 ]
@@ -49,32 +49,32 @@ Precision = Annotated[str, StringConstraints(pattern="^(32-true|bf16-mixed|16-mi
 
 
 class Setting(NamedTuple):
-    """A setting as it is listed."""
+    """A setting as it is listed in the help."""
 
     name: str
-    """As it is typed, ``data.workers``."""
+    """As typed: ``data.workers``."""
     kind: str
     help: str
 
 
 class Settings(BaseModel):
-    """Settings of a command, or of a group in them; what constructors look at themselves is not among them."""
+    """Settings of a command, or of a group of them, except those that constructors check themselves."""
 
     model_config = ConfigDict(strict=True, extra="ignore", arbitrary_types_allowed=True)
 
     @classmethod
     def check(cls, config: DictConfig) -> None:
-        """See that each setting in ``config`` is of its kind.
+        """Check that each setting in ``config`` is valid.
 
         Raises:
-            UserError: one is missing, or not of its kind.
+            UserError: one is missing or invalid.
         """
         given = {}
         for name, field in cls.model_fields.items():
             if name in config and not OmegaConf.is_missing(config, name):
                 value = config[name]
                 if OmegaConf.is_dict(value) and not _is_settings(field.annotation):
-                    value = {}  # its constructor looks at what is in it
+                    value = {}  # its constructor checks the contents
                 given[name] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         try:
             cls.model_validate(given)
@@ -101,7 +101,7 @@ class Settings(BaseModel):
 
     @classmethod
     def listed(cls, prefix: str = "") -> Iterator[Setting]:
-        """Every setting, the groups' too."""
+        """Every setting, including those in groups."""
         for name, field in cls.model_fields.items():
             inner: Any = field.annotation
             if _is_settings(inner):
@@ -117,10 +117,10 @@ def _is_settings(annotation: Any) -> bool:
 def kind_of(field: FieldInfo) -> str:
     """What the values of ``field`` have to be."""
     kind = _said(field, Kind)
-    return "of its kind" if kind is None else kind.what
+    return "valid" if kind is None else kind.what
 
 
 def _said(field: FieldInfo, what: type[Any]) -> Any:
-    """What is said of a field: the last of its annotations of that class, before those of the types in it."""
+    """The field's annotation of the class ``what``: the last, which precedes those of the types in it."""
     own = [said for said in field.metadata if isinstance(said, what)]
     return own[-1] if own else None

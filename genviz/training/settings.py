@@ -1,4 +1,4 @@
-"""The settings of a training: what no constructor looks at."""
+"""The settings of a training that no constructor checks."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from genviz.training.schema import (
     Text,
 )
 
-ALL_CLASSES = "all classes: genviz labels"
+ALL_CLASSES = "genviz labels lists all classes"
 Batch = Annotated[Literal["auto"] | Count, Kind("auto or a whole number from 1 up")]
 
 
 class OutputPaths(Settings):
     """Where files go."""
 
-    outputs: Folder = Field(description="what is made: pictures, results, metrics, videos")
+    outputs: Folder = Field(description="folder for pictures, results, metrics and videos")
 
 
 class Paths(OutputPaths):
-    """Where files go, checkpoints apart."""
+    """Where files go, checkpoints included."""
 
-    checkpoints: Folder = Field(description="what a run continues from")
+    checkpoints: Folder = Field(description="folder for the checkpoints that runs continue from")
 
 
 class TrainerSettings(Settings):
     """Lightning's trainer, on one device."""
 
-    accelerator: Annotated[Text, Kind("auto, cpu or gpu")] = Field(description="what to train on")
-    devices: Annotated[Any, Kind("1")] = Field(1, description="one process trains this, on one device")
-    precision: Precision = Field("32-true", description="bf16-mixed is faster on recent machines")
+    accelerator: Annotated[Text, Kind("auto, cpu or gpu")] = Field(description="hardware to train on")
+    devices: Annotated[Any, Kind("1")] = Field(1, description="number of devices; always one")
+    precision: Precision = Field("32-true", description="number format; bf16-mixed is faster on recent hardware")
 
     @model_validator(mode="after")
     def _one_device(self) -> TrainerSettings:
         if self.devices not in (1, "1"):
-            raise UserError(f"trainer.devices={self.devices}: this is trained by one process, on 1 device")
+            raise UserError(f"trainer.devices={self.devices}: this training uses one process, on 1 device")
         return self
 
 
@@ -60,37 +60,42 @@ class TrainSettings(Settings):
         None, description="what should fire: a class, a mixture, filters, a neuron or a layer"
     )
     targets: Annotated[Text | None, Kind(f"a list of targets; examples: {LISTS}")] = Field(
-        None, description="instead, many: a list, a range, or a file of them"
+        None, description="or many targets: a list, a range, or a file of them"
     )
-    batch: Batch = Field("auto", description="targets at once; auto: one on a CPU, as many as fit on a GPU")
-    worker: Index = Field(0, description="tells apart the processes that share the targets")
-    updates: Count = Field(description="of the generator; the paper: 10 x 50")
+    batch: Batch = Field("auto", description="targets at once; auto: 1 on a CPU, as many as fit on a GPU")
+    worker: Index = Field(0, description="number of this process, if several share the targets")
+    updates: Count = Field(description="how often the generator is updated; the paper: 10 x 50")
     image: Annotated[File | None, Kind("a file")] = Field(
-        None, description="the picture that an objective compares with, or a generator starts from"
+        None, description="the picture that an objective compares with or a generator starts from"
     )
     style: Annotated[File | None, Kind("a file")] = Field(
-        None, description="the picture whose style or texture is wanted"
+        None, description="the picture whose style or texture to match"
     )
     pictures: Annotated[Folder | None, Kind("a folder")] = Field(
-        None, description="real pictures, for objectives that measure them, and for filter:LAYER:top5:CLASS"
+        None, description="a folder of real pictures, for objectives that measure them, and for filter:LAYER:top5:CLASS"
     )
-    images: Count = Field(1, description="pictures at once, with the seeds seed, seed + 1, ...")
-    lr_end: Share = Field(1.0, description="share of the learning rate at the last update, by half a cosine")
-    lr_rise: Index = Field(0, description="updates over which the learning rate rises first")
-    seed: Index = Field(0, description="of the first weights, the noise and the views")
+    images: Count = Field(1, description="images at once, with the seeds seed, seed + 1, ...")
+    lr_end: Share = Field(1.0, description="learning-rate factor at the last update, after a half-cosine decay")
+    lr_rise: Index = Field(0, description="updates at the start over which the learning rate rises")
+    seed: Index = Field(0, description="random seed of the initial weights, the noise and the views")
     display: Annotated[Display, Kind("rgb, despraz or stretch")] = Field(
-        "rgb", description="rgb: what the classifier saw; despraz: square root and stretch; stretch: minimum to maximum"
+        "rgb",
+        description="rgb: as the classifier saw it; despraz: the paper's square root and stretch; stretch: min to max",
     )
-    resume: Flag = Field(True, description="continue the checkpoint; false: start over, and keep the old files aside")
-    median: Count = Field(1, description="last snapshots whose median is the final picture; 1: the last by itself")
+    resume: Flag = Field(
+        True, description="continue from the checkpoint; false: start over, with the old files renamed"
+    )
+    median: Count = Field(
+        1, description="how many of the last snapshots the final picture is the median of; 1: the last alone"
+    )
     tag: Annotated[Any, Kind("a word")] = Field(
-        None, description="added to the folder's name, to keep a setting of your own apart"
+        None, description="added to the generator's folder, to keep your own settings apart"
     )
     checkpoint_every: Count = Field(description="updates between two checkpoints")
     snapshot_every: Annotated[
         Count | Annotated[list[Count], Field(min_length=1)], Kind("a whole number from 1 up, or a list of updates")
-    ] = Field(description="updates between two snapshots, or after which updates")
-    log_every: Count = Field(description="updates between two rows of the logger; metrics.csv has all")
+    ] = Field(description="updates between two snapshots, or a list of updates")
+    log_every: Count = Field(description="updates between two logged rows; metrics.csv has all")
     paths: Paths
     trainer: TrainerSettings
 
@@ -98,40 +103,38 @@ class TrainSettings(Settings):
     def _one_target_or_many(self) -> TrainSettings:
         if self.targets is None:
             if self.target is None:
-                raise UserError(
-                    f"say what should fire: target=class:harmonica for instance ({EXAMPLES}); {ALL_CLASSES}"
-                )
+                raise UserError(f"say what should fire, such as target=class:harmonica ({EXAMPLES}); {ALL_CLASSES}")
             return self
         if self.target is not None:
-            raise UserError(f"target={self.target} and targets={self.targets}: give one of them")
+            raise UserError(f"target={self.target} and targets={self.targets}: give only one of them")
         if self.images != 1:
-            raise UserError(f"images={self.images}: targets= makes one picture of each; target= makes several of one")
+            raise UserError(f"images={self.images}: targets= makes one of each target; target= can make several")
         if not self.resume:
             raise UserError(
-                "targets= continues where it was; for a new beginning give tag=NAME or another paths.outputs, "
-                "or for one of them target=NAME resume=false"
+                "targets= always resumes; to start over, give tag=NAME or another paths.outputs, "
+                "or target=NAME resume=false for a single target"
             )
         return self
 
 
 def check_training(config: DictConfig) -> None:
-    """See that the settings of a training are of their kinds.
+    """Check the settings of a training.
 
     Raises:
-        UserError: one is missing, or not of its kind.
+        UserError: one is missing or invalid.
     """
     TrainSettings.check(config)
 
 
 def check_named(config: DictConfig, *classifiers: str) -> None:
-    """See that none of these settings leaves the classifier open, which would then depend on the machine.
+    """Check that each of these settings names a classifier, as ``auto`` would depend on the machine.
 
     Raises:
-        UserError: one does.
+        UserError: one does not.
     """
     for name in classifiers:
         group: Any = config
         for part in name.split("."):
             group = (group or {}).get(part)
         if "otherwise" in (group or {}):
-            raise UserError(f"{name}=auto would be another network on another machine; name one, {name}=squeezenet1_0")
+            raise UserError(f"{name}=auto depends on the machine; name one, such as {name}=squeezenet1_0")

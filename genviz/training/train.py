@@ -21,10 +21,10 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     """Train the configured generator until ``target`` fires; return the program's exit code.
 
     Args:
-        callbacks: more of them, called after ours.
+        callbacks: additional ones, called after genviz's own.
 
     Raises:
-        UserError: a setting cannot work, the target's checkpoint is of another run, or another process makes it.
+        UserError: a setting cannot work, the checkpoint is of another run, or another process is at work on the target.
     """
     classifier = build.classifier(config.classifier)
     build.settle(config, target, classifier)
@@ -35,9 +35,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     batch = Batch([run], callbacks=callbacks)
     with run.places.claimed():
         if run.has_moved:
-            raise TakenError(
-                f"another process has gone on with {target} in the meantime; the same command again sees it"
-            )
+            raise TakenError(f"another process has continued {target} in the meantime; run the same command again")
         run.begin()
         console.begins(run.names, target, batch.coupling.generator, classifier, run.updates, config.updates)
         loggers = _loggers(batch)
@@ -58,7 +56,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
 
 
 def _loggers(batch: Batch) -> list[Logger]:
-    """The configured loggers of a single run, which continue those of its checkpoint."""
+    """The configured loggers of a single run, continuing those of its checkpoint."""
     run, record = batch.runs[0], batch.records[0]
     group = f"{run.names.classifier}/{run.names.generator}"
     title = f"{run.target} on {group}"

@@ -1,4 +1,4 @@
-"""Lightning's trainer as every program of genviz sets it up."""
+"""Lightning's trainer, as every genviz command sets it up."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def make_trainer(
     updates: int,
     checkpoint_io: AtomicCheckpointIO | None = None,
 ) -> pl.Trainer:
-    """A trainer that makes ``updates``, writes nothing of its own and says nothing but errors.
+    """A trainer that runs for ``updates`` updates, writes no files and prints only errors.
 
     Args:
-        settings: arguments of Lightning's, from the configuration.
-        checkpoint_io: writes and reads its checkpoints; None for a file each.
+        settings: Lightning's arguments, from the configuration.
+        checkpoint_io: writes and reads its checkpoints; None: one file each.
 
     Raises:
-        UserError: Lightning does not take them, or this machine lacks what they ask for.
+        UserError: Lightning rejects the settings, or this machine lacks what they ask for.
     """
     for library in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(library).setLevel(logging.WARNING)
@@ -57,22 +57,22 @@ def make_trainer(
             callbacks=list(callbacks),
             plugins=[checkpoint_io or AtomicCheckpointIO()],
             log_every_n_steps=1,
-            use_distributed_sampler=False,  # what each process takes is divided already
+            use_distributed_sampler=False,  # the data are already divided among the processes
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
     except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         raise UserError(
-            f"trainer: {str(error).splitlines()[0]}; such as trainer.accelerator=cpu trainer.devices=1"
+            f"trainer: {str(error).splitlines()[0]}; try trainer.accelerator=cpu trainer.devices=1"
         ) from error
 
 
 def fit(trainer: pl.Trainer, coupling: pl.LightningModule, updates: int) -> None:
-    """Make ``updates``, which need no data.
+    """Train for ``updates`` updates, which need no data.
 
     Raises:
-        KeyboardInterrupt: so it was; Lightning would end the process.
+        KeyboardInterrupt: on an interrupt, where Lightning itself would end the process.
     """
     try:
         trainer.fit(coupling, DataLoader(range(updates), batch_size=None))  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def fit(trainer: pl.Trainer, coupling: pl.LightningModule, updates: int) -> None
 
 
 def close(loggers: Sequence[Logger]) -> None:
-    """End the loggers' runs; everything is on the disk then."""
+    """End the loggers' runs, with everything written to disk."""
     for logger in loggers:
         logger.finalize("success")
         if isinstance(logger, WandbRun):

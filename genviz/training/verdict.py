@@ -1,4 +1,4 @@
-"""What the classifier makes of the picture that was written, read back from the disk."""
+"""The classifier's verdict on the picture that was written, read back from the disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SATURATED = 0.5  # share of values at either end of the range
 
 
 class UnitVerdict(NamedTuple):
-    """One unit of the target, on the picture."""
+    """The response of one of the target's units to the picture."""
 
     unit: str
     weight: float
@@ -29,7 +29,7 @@ class UnitVerdict(NamedTuple):
     rank: int
     """1 is the strongest."""
     of: int
-    """How many units there are of its kind: classes, filters or neurons of the layer."""
+    """The number of units of its kind: classes, or filters or neurons of the layer."""
 
 
 class ClassScore(NamedTuple):
@@ -42,9 +42,9 @@ class ClassScore(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a picture does to the classifier, and whether it is what was wanted.
+    """How the classifier responds to a picture, and whether that is what was wanted.
 
-    In a notebook, a table of its units and of the top classes.
+    A notebook shows it as a table of its units and one of the top classes.
 
     >>> import genviz
     >>> verdict = genviz.visualize("small", "class:harmonica", updates=2, accelerator="cpu").verdicts[0]
@@ -53,17 +53,17 @@ class Verdict(NamedTuple):
     """
 
     verdict: str
-    """``recognised``, ``top five``, ``not reached`` or ``dead``; where it shall not be the strongest, ``improved``
-    or ``not improved``; ``flat``, ``saturated`` or ``diverged``."""
+    """``recognised``, ``top five``, ``not reached`` or ``dead``; for objectives without a rank, ``improved`` or
+    ``not improved``; ``flat``, ``saturated`` or ``diverged``."""
     explanation: str
     activation: float
     """The weighted sum over the target's units."""
     rank: int
-    """The worst of the units that should fire."""
+    """The worst rank of the units that should fire."""
     units: tuple[UnitVerdict, ...]
     top_classes: tuple[ClassScore, ...]
     measures: dict[str, float]
-    """What the objective says of the picture, by name."""
+    """What the objective measures on the picture, by name."""
 
     def _repr_html_(self) -> str:
         units = [(u.unit, f"{u.activation:.3f}", f"{u.rank} of {u.of}") for u in self.units]
@@ -90,12 +90,12 @@ def judge(
     first: Tensor | None = None,
     failure: str | None = None,
 ) -> Verdict:
-    """Measure the PNG ``picture`` and say what to think of it.
+    """Measure the PNG ``picture`` and return the verdict.
 
     Args:
-        objective: what it was made for; None: that the target's units are the strongest of their layers.
-        first: what it was before any update, RGB in [0, 1], (1, 3, h, w).
-        failure: why its training ended early; None for a sound one.
+        objective: what it was optimised for; None: the target's units should be the strongest of their layers.
+        first: the picture before any update, RGB in [0, 1], (1, 3, h, w).
+        failure: why its training ended early; None if it did not.
 
     >>> import genviz, tempfile, pathlib
     >>> classifier = genviz.load_classifier("small")
@@ -135,7 +135,7 @@ def judge_image(
     top = tuple(ClassScore(i, labels[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True))
     extremes = ((image == 0) | (image == 1)).float().mean().item()
     ranked = objective is None or objective.ranked
-    own = objective is None or "activation" in getattr(objective, "parts", ())  # whose settings can be advised
+    own = objective is None or "activation" in getattr(objective, "parts", ())  # the advice can then name its settings
     contrast = image.std(dim=(2, 3)).max().item()
     word, explanation = _words(units, contrast, extremes, failure, ranked=ranked, own=own)
     measures = {} if objective is None else {name: value.item() for name, value in objective.measure(seen).items()}
@@ -148,7 +148,7 @@ def judge_image(
 
 
 def _progress(objective: Objective, seen: Mapping[str, Tensor], before: Mapping[str, Tensor] | None) -> tuple[str, str]:
-    """Whether a picture is better for an objective than what it began with, and by how much."""
+    """Whether, and by how much, a picture improved on the initial one for an objective."""
     now = {name: value.item() for name, value in objective.measure(seen).items()}
     if before is None:
         return "done", ", ".join(f"{name} {value:.4g}" for name, value in now.items())

@@ -53,7 +53,7 @@ def test_a_report_is_a_page_its_pictures_its_numbers_and_a_sheet(run, folder, tm
     assert facts["picture"]["rank"] == result["rank"]
     assert facts["picture"]["score"] == pytest.approx(result["activation"], rel=1e-4)
     assert Image.open(place / "sheet.png").width > 192
-    assert "the 3 nearest of 4 pictures; the network calls them" in capsys.readouterr().out
+    assert "the 3 nearest of 4 pictures, which the network classifies as" in capsys.readouterr().out
     run(f"pictures={folder}", "layer=relu4_1")
     assert capsys.readouterr().out.count(" is done, 2 updates") == 3  # and not done again
 
@@ -64,7 +64,7 @@ def test_without_pictures_it_says_so(run, tmp_path, monkeypatch, capsys):
     place = tmp_path / "outputs/bias/small/fourier/class-window-screen"
     assert json.loads((place / "report.json").read_text())["folder"] is None
     assert "no folder was given" in (place / "report.html").read_text()
-    assert "no nearest pictures: give some with pictures=FOLDER" in capsys.readouterr().out
+    assert "no real pictures to compare with: give some with pictures=FOLDER" in capsys.readouterr().out
 
 
 def test_an_interrupted_training_ends_the_report(run, monkeypatch, tmp_path):
@@ -76,13 +76,13 @@ def test_an_interrupted_training_ends_the_report(run, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["target=filter:relu5_1:3"], "this is about one class"),
+        (["target=filter:relu5_1:3"], "give a single class"),
         (["target=class:zebar"], "no class is called 'zebar'"),
         (["layer=fc8"], "fc8 has no filters that contribute to a class"),
         (["features=relu9"], "no layer is called 'relu9'"),
-        (["filters=321"], "filters=321: relu5_2 has 320"),
+        (["filters=321"], "filters=321: relu5_2 has only 320"),
         (["neighbours=0"], "neighbours=0 is not a whole number"),
-        (["images=2"], "the report is about one picture"),
+        (["images=2"], "the report takes one picture"),
         (["pictures=/nowhere"], "pictures=/nowhere: there is no such folder"),
         (["updates=0"], "updates=0 is not a whole number"),
     ],

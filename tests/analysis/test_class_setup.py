@@ -55,7 +55,7 @@ def test_it_is_about_one_class(compose):
     outline = build.sketch(compose("target=class:1", *WORDS).classifier)
     assert one_class(compose("target=class:zebra", *WORDS), outline)[1] == 340
     for target in ("class:zebra+tiger", "filter:relu5_1:3"):
-        with pytest.raises(UserError, match="this is about one class, target=class:harmonica"):
+        with pytest.raises(UserError, match="give a single class, such as target=class:harmonica"):
             one_class(compose(f"target={target}", *WORDS), outline)
 
 

@@ -120,7 +120,7 @@ def test_a_class_that_does_not_fire_is_told(images):
 
 
 def test_a_method_that_is_not_known_is_told(classifier, images):
-    with pytest.raises(UserError, match="method=shapley is not known; it is gradient, integrated_gradients, conduct"):
+    with pytest.raises(UserError, match="method=shapley is unknown; choose gradient, integrated_gradients, conduct"):
         contributions(classifier, 1, "relu1", images, method="shapley")
 
 
@@ -139,5 +139,5 @@ def test_a_target_gets_the_filters_and_a_line_on_them(classifier, images):
     assert resolved.told[0].startswith(
         f"filter:relu1:top2:harmonica is filter:relu1:{first}+{second}, which contribute "
     )
-    assert "% of what speaks for harmonica in five pictures" in resolved.told[0]
+    assert "% of the evidence for harmonica in five pictures" in resolved.told[0]
     assert asked == [HARMONICA]  # once, though two pieces ask

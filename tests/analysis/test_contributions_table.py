@@ -60,7 +60,7 @@ def test_without_a_folder_pictures_are_drawn_once(run, tmp_path, monkeypatch, ca
     assert run() == 0  # of the usual layer
     place = tmp_path / "outputs/contributions/small/class-window-screen/relu5_2"
     assert len(rows(place)) == 320
-    assert capsys.readouterr().out.count("drawing 4 pictures") == 1
+    assert capsys.readouterr().out.count("generating 4 pictures") == 1
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_without_a_folder_pictures_are_drawn_once(run, tmp_path, monkeypatch, ca
         (["layer=relu8"], "relu8 has no filters that contribute to a class"),
         (["layer=3"], "layer=3 is not a layer"),
         (["layer=relu9"], "no layer is called 'relu9'"),
-        (["method=shapley"], "method=shapley is not known"),
+        (["method=shapley"], "method=shapley is unknown"),
         (["top=0"], "top=0 is not a whole number"),
         (["count=0"], "count=0 is not a whole number"),
         (["pictures=/nowhere"], "pictures=/nowhere: there is no such folder"),
-        (["target=class:zebra+tiger"], "this is about one class"),
+        (["target=class:zebra+tiger"], "give a single class"),
     ],
 )
 def test_what_cannot_work_is_one_line_before_any_weights_are_loaded(run, monkeypatch, tmp_path, words, says):

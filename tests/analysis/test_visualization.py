@@ -146,7 +146,7 @@ def test_what_came_out_is_shown_and_saved(classifier, tmp_path, monkeypatch):
     assert Image.open(sheet.save(tmp_path / "sheet.webp")).size == sheet.image.size
     assert "data:image/png" in sheet._repr_html_()
     for save, name in ((seen.save, "a.tif"), (seen.video, "a.gif"), (sheet.save, "a")):
-        with pytest.raises(UserError, match="the name ends in"):
+        with pytest.raises(UserError, match="the name must end in"):
             save(tmp_path / name)
 
 
@@ -154,7 +154,7 @@ def test_what_came_out_is_shown_and_saved(classifier, tmp_path, monkeypatch):
     ("settings", "says"),
     [({"updates": 0}, "updates=0"), ({"seeds": ()}, "a first seed"), ({"images": 2, "seeds": (1, 2)}, "a first seed"),
      ({"experiment": "nope"}, "nope"), ({"generator": "nope"}, "nope"), ({"settings": ["nope=1"]}, "nope"),
-     ({"input_size": 3}, "known of a classifier")],
+     ({"input_size": 3}, "a classifier has its own")],
 )  # fmt: skip
 def test_what_cannot_work_is_one_line(classifier, settings, says):
     with pytest.raises(UserError, match=says):

@@ -138,7 +138,7 @@ def test_a_spectrum_is_measured_and_used(called, tmp_path):
     file = tmp_path / "mine.safetensors"
     done = called("spectrum", str(tmp_path / "photos"), str(file), "--size", "48")
     assert done.returncode == 0
-    assert f"{file}: of 2 pictures (1 more are smaller, or damaged)" in done.stdout
+    assert f"{file}: mean of 2 pictures (left out as too small or damaged: 1)" in done.stdout
     assert Maco(size=(20, 20), weights=str(file))().images.shape == (1, 3, 20, 20)
 
 

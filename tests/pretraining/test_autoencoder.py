@@ -49,7 +49,7 @@ def test_the_mirror_sees_where_the_decoder_draws(code_shape, widths, kernels):
 
 
 def test_blocks_that_leave_nothing_are_one_line():
-    with pytest.raises(UserError, match="take fewer"):
+    with pytest.raises(UserError, match="use fewer"):
         Encoder((14, 14), (4, 3, 3), widths=(4, 4))
     with pytest.raises(UserError, match="one more than decoder.widths"):
         Encoder((130, 130), (32, 10, 10), widths=(4, 4), hidden=None)

@@ -58,7 +58,7 @@ def test_more_files_are_the_same_bank(tmp_path):
 
 def test_numbers_that_half_precision_has_not_are_one_line(tmp_path):
     bank = Bank(tmp_path, {}, 1)
-    with pytest.raises(UserError, match="features of some crops are no numbers in half precision"):
+    with pytest.raises(UserError, match="features of some crops are not finite in half precision"):
         bank.write(0, Lesson(torch.full((1, 3, 2, 2), 1e6), torch.rand(1, 5)))
     assert not list(tmp_path.iterdir())
 

@@ -152,7 +152,7 @@ def test_killed_in_the_bank_and_in_the_training_it_ends_in_the_same_heads(finish
     assert after.items() >= before.items()
     again = distill(tmp_path, photos)
     assert again.returncode == 0, again.stderr
-    assert "going on after update" in again.stdout
+    assert "continuing after update" in again.stdout
     assert same(tmp_path / FILE, finished[0] / FILE)
     for one, other in zip(chunks(tmp_path), chunks(finished[0]), strict=True):
         assert one.name == other.name
@@ -195,13 +195,13 @@ def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
     ]
     whole = distill(tmp_path, photos, *words, "name=whole")
     assert whole.returncode == 0, whole.stderr
-    assert "learn from squeezenet1_1 (random) and squeezenet1_0 (random)" in whole.stdout
+    assert "taught by squeezenet1_1 (random) and squeezenet1_0 (random)" in whole.stdout
     assert "768 channels of fire5, fire9" in whole.stdout
     assert not (tmp_path / "checkpoints/banks").exists()
     process = start(tmp_path, slow_after(2, command(photos, *words)))
     kill_at(process, (tmp_path / "checkpoints/distill/heads/last.ckpt").exists)
     again = distill(tmp_path, photos, *words)
-    assert "going on after update" in again.stdout
+    assert "continuing after update" in again.stdout
     assert same(tmp_path / FILE, tmp_path / "outputs/distill/whole/whole.safetensors")
     classifier = HeadedClassifier(heads=str(tmp_path / FILE), weights="random")
     assert classifier.outline.layers[-1].shape == (1000,)
@@ -211,19 +211,19 @@ def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
     ("words", "says"),
     [
         (["student.heads=[]"], "student.heads is empty"),
-        (["student.heads=[4]"], "student.heads one of heads"),
-        (["student.heads=[{width: 4}]"], "student.heads[0] has no setting width; a head's are hidden, kernel"),
+        (["student.heads=[4]"], "student.heads is a list of heads"),
+        (["student.heads=[{width: 4}]"], "student.heads[0] has no setting width; a head has hidden, kernel"),
         (["student.heads=[{hidden: many}]"], "whole numbers above 0"),
-        (["student.heads=[{share: 3}]"], "heads[0].share=3 is no share"),
+        (["student.heads=[{share: 3}]"], "heads[0].share=3 is not a share"),
         (["student.layers=[fire99]"], "the trunk has no maps fire99"),
         (["student.layers=fire9"], "student.layers is a list"),
-        (["student.trunk=small"], "heads stand on torchvision's networks"),
-        (["student.trunk=auto"], "student.trunk=auto would be another"),
-        (["second_teacher=auto"], "second_teacher=auto would be another"),
+        (["student.trunk=small"], "heads need one of torchvision's networks"),
+        (["student.trunk=auto"], "student.trunk=auto depends on the machine"),
+        (["second_teacher=auto"], "second_teacher=auto depends on the machine"),
         (["distillation.sizes=[4]"], "4 x 4 pixels are too small"),
-        (["distillation.swap=2"], "swap=2 is no share"),
+        (["distillation.swap=2"], "swap=2 is not a share"),
         (["distillation.hints={relu3_2: fire4}"], "hints"),
-        (["data.crops=0"], "crops=0 is not a whole number from 1"),
+        (["data.crops=0"], "crops=0 is not null or a whole number from 1"),
         (["data.chunk=none"], "chunk=none is not a whole number"),
         (["data.bank=3"], "data.bank=3 is not a folder"),
         (["teacher=efficientnet_lite0", "teacher.weights=null"], "comes without weights"),
@@ -244,7 +244,7 @@ def test_a_bank_that_there_is_no_room_for_is_one_line(called, photos, monkeypatc
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
     done = called("distill", *command(photos)[2:])
     assert done.returncode == 2
-    assert "GB left; data.bank=FOLDER is another place" in done.stderr
+    assert "GB left; give another place, data.bank=FOLDER" in done.stderr
 
 
 def test_other_settings_do_not_continue_it(finished, photos, called):
@@ -265,4 +265,4 @@ def test_a_bank_that_another_process_makes_is_one_line(finished, photos, called,
         for lock in held:
             lock.close()
     assert done.returncode == 2
-    assert "is being made by another process" in done.stderr.strip().splitlines()[-1]
+    assert "is in use by another process" in done.stderr.strip().splitlines()[-1]

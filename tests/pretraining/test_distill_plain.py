@@ -67,7 +67,7 @@ def test_it_ends_in_a_file_that_is_a_classifier_and_its_numbers(finished):
     assert set(result["agreement"]) == {f"{photos}/{kind}" for photos in result["data"] for kind in (
         "top1", "top5", "correlation")}  # fmt: skip
     assert result["updates"] == 6
-    assert "agreement of the file with random, on the pictures held out" in done.stdout
+    assert "agreement of the file with random, on the held-out pictures" in done.stdout
     assert f"classifier.weights={weights.relative_to(folder)}" in done.stdout
 
 
@@ -112,7 +112,7 @@ def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, 
     assert process.returncode == -signal.SIGKILL
     again = distill(tmp_path, photos, "validate_every=2", "logger=none")
     assert again.returncode == 0, again.stderr
-    assert "going on after update" in again.stdout
+    assert "continuing after update" in again.stdout
     assert state(tmp_path / WEIGHTS) == state(finished[0] / WEIGHTS)
 
 
@@ -149,7 +149,7 @@ def test_other_settings_do_not_continue_it(finished, photos):
         (["data.root=[]"], "data.root=FOLDER"),
         (["updates=0"], "whole number from 1"),
         (["data.hold_out=1"], "whole number from 2"),
-        (["name=a/b"], "no name for a folder"),
+        (["name=a/b"], "is not a folder name"),
         (["distillation.hints={relu9_9: fire4}"], "relu9_9"),
         (["distillation.hints={relu3_2: nothing}"], "nothing"),
         (["student.widths=[[4],[0]]"], "widths"),
@@ -161,7 +161,7 @@ def test_other_settings_do_not_continue_it(finished, photos):
         (["distillation.size=8"], "too small"),
         (["student.input_size=8"], "too small"),
         (["trainer.devices=2"], "one process"),
-        (["name=.."], "no name for a folder"),
+        (["name=.."], "is not a folder name"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(called, tmp_path, photos, words, says):

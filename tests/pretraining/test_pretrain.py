@@ -39,7 +39,7 @@ def finished(tmp_path_factory, photos):
 def test_it_shows_what_it_does(finished):
     folder, done = finished
     assert "22 x 22 pixels" in done.stdout
-    assert "13 pictures to train on, 5 held out; left out, no pictures by their names: 1 (notes.txt)" in done.stdout
+    assert "13 pictures to train on, 5 held out; left out, not pictures by their names: 1 (notes.txt)" in done.stdout
     assert done.stderr.count("broken.jpg cannot be decoded") == 1
     assert "6/6" in done.stderr
     assert "psnr" in done.stderr
@@ -149,7 +149,7 @@ def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, 
     assert process.returncode == -signal.SIGKILL
     again = pretrain(tmp_path, photos, "logger=none")
     assert again.returncode == 0, again.stderr
-    assert "going on after update" in again.stdout
+    assert "continuing after update" in again.stdout
     ours, theirs = load_file(tmp_path / DECODER), load_file(finished[0] / DECODER)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert losses(tmp_path) == losses(finished[0])

@@ -63,12 +63,12 @@ def test_what_is_done_is_not_made_again(make, alone, capsys):
     before = places.result.stat().st_mtime_ns
     code, folder = make("batch=2")
     assert code == 0
-    assert "1 are done" in capsys.readouterr().out
+    assert "1 already done" in capsys.readouterr().out
     assert places.result.stat().st_mtime_ns == before
     stamps = [(folder / name / "final.png").stat().st_mtime_ns for name in FOLDERS]
     assert make("batch=3")[0] == 0
     assert [(folder / name / "final.png").stat().st_mtime_ns for name in FOLDERS] == stamps
-    assert "3 are done" in capsys.readouterr().out
+    assert "3 already done" in capsys.readouterr().out
 
 
 def test_a_sweeps_checkpoint_goes_on_alone_and_an_own_one_in_a_sweep(make, alone):
@@ -109,10 +109,10 @@ def test_a_target_that_another_process_makes_is_left_to_it(make, tmp_path, capsy
     config, (target,) = begun(tmp_path / "one", "target=class:tench")
     with Places.of(config, target).claimed():
         code, folder = make("batch=2")
-        with pytest.raises(TakenError, match="is being made by another process"):
+        with pytest.raises(TakenError, match="is in use by another process"):
             train(config, target)
     assert code == 0
-    assert "being made by other processes: class:tench" in capsys.readouterr().out
+    assert "in progress in other processes: class:tench" in capsys.readouterr().out
     assert not (folder / "class-tench" / "result.json").exists()
     assert (folder / "class-harmonica" / "result.json").exists()
     assert make("batch=2")[0] == 0

@@ -141,14 +141,14 @@ def test_a_signal_saves_first(finished, tmp_path, called, which):
     assert f"{which.name} after update" in stdout
     assert (tmp_path / "checkpoints" / RUN / "last.ckpt").exists()
     done = called("train", *words)
-    assert "going on after update" in done.stdout
+    assert "continuing after update" in done.stdout
     assert same_picture(finished[0], tmp_path)
 
 
 def test_more_updates_go_on_from_the_end(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     done = called("train", *WORDS, "logger=none", "updates=14")
-    assert "going on after update 12 of 14" in done.stdout
+    assert "continuing after update 12 of 14" in done.stdout
     straight = tmp_path / "straight"
     straight.mkdir()
     called("train", *WORDS, "logger=none", "updates=14", folder=straight)

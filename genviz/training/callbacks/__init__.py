@@ -1,1 +1,1 @@
-"""What happens beside a training: progress, records, checkpoints, early ends."""
+"""Training callbacks: progress, metrics, snapshots, checkpoints and early stopping."""

@@ -1,4 +1,4 @@
-"""Checkpoints every so often, at the end, and before a signal ends the program."""
+"""Checkpoints at intervals, at the end, and before a signal ends the program."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from genviz.training.checkpoint import FORMAT, KEY, restore_rng_states, rng_stat
 
 
 class Checkpoints(pl.Callback):
-    """Saves everything that the next update depends on, so that a resumed training ends in the same bits.
+    """Saves everything that the next update depends on, so that a resumed training ends with the same bits.
 
-    SIGINT and SIGTERM end the training after the update at hand, saved; a second one ends it at once. Of several
-    processes, each hears of a signal to any.
+    SIGINT and SIGTERM save and end the training after the current update; a second one ends it at once. With several
+    processes, a signal to any of them ends them all.
 
     Args:
         path: the file, replaced atomically each time.
-        every: updates between two.
-        updates: how many there will be.
+        every: updates between two checkpoints.
+        updates: the total number.
         record: what else a checkpoint holds: config, identity, run id; plain data.
-        monitor: knows the failure, after which nothing is saved, and the seconds.
-        validate_every: updates between two validations, after which the checkpoint is written where one is due, so
-            that none is lost; None for no validation.
-        best: another file, for the state that validated best; None for none.
-        measure: of the validation, larger is better.
+        monitor: knows the elapsed seconds, and of a failure, after which nothing is saved.
+        validate_every: updates between two validations; a checkpoint that is due then is written after the validation,
+            so that none is lost; None: no validation.
+        best: another file, for the state that validated best; None: not kept.
+        measure: the validation metric for ``best``; larger is better.
 
     Attributes:
-        signal: the signal that ended the training; None for none.
-        most: the best measure so far.
+        signal: the signal that ended the training, if any.
+        most: the best ``measure`` so far.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Checkpoints(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        if self._rng is not None:  # only now: making the data loader's iterator has drawn a number
+        if self._rng is not None:  # only now: creating the data loader's iterator draws a number
             restore_rng_states(self._rng)
             self._rng = None
 
@@ -86,7 +86,7 @@ class Checkpoints(pl.Callback):
         if self.monitor.failure is not None:
             return
         ends = self.signal is not None
-        if trainer.world_size > 1:  # asked once, for a signal may come at any moment, and all must do the same
+        if trainer.world_size > 1:  # decided once: a signal may arrive at any moment, and all must agree
             ends = trainer.strategy.reduce_boolean_decision(ends, all=False)
         if ends:
             self.signal = self.signal or signal.SIGTERM

@@ -13,14 +13,14 @@ from genviz.files import write_text
 
 
 class MetricsFile:
-    """A CSV with one row an update, flushed as it grows; after a resume it goes on where the checkpoint stood."""
+    """A CSV with one row per update, flushed as it grows; after a resume, it continues from the checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: IO[str] | None = None
 
     def keep(self, updates: int) -> None:
-        """Forget what was measured after so many ``updates``, of the checkpoint that goes on."""
+        """Drop the rows after ``updates``, where the resumed checkpoint was written."""
         if updates == 0:
             self.path.unlink(missing_ok=True)
         if not self.path.exists():
@@ -33,7 +33,7 @@ class MetricsFile:
         write_text(self.path, kept.getvalue())
 
     def add(self, row: Mapping[str, float]) -> None:
-        """Append a row, below the names if it is the first.
+        """Append a row, with the header before the first.
 
         Raises:
             CannotWriteError: the disk is full.
@@ -51,7 +51,7 @@ class MetricsFile:
             ) from error
 
     def close(self) -> None:
-        """Write what is left; safe to call twice."""
+        """Flush and close the file; safe to call twice."""
         if self._file is not None:
             self._file.close()
         self._file = None

@@ -1,4 +1,4 @@
-"""The numbers of each update: progress bar, metrics.csv, loggers, and an end when they are no numbers any more."""
+"""Each update's metrics: progress bar, metrics.csv and loggers; stops a training whose loss is no longer finite."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from genviz.training.callbacks.metrics_file import MetricsFile
 
 
 def stop(trainer: pl.Trainer) -> None:
-    """End the training after this update, without the validation that Lightning would make first."""
+    """End the training after this update, without the validation that Lightning would run first."""
     trainer.should_stop = True
     trainer.limit_val_batches = 0
 
 
 class Monitor(pl.Callback):
-    """Shows, records and watches what a ``training_step`` measures, by name in ``metrics``, its loss among it.
+    """Shows, records and watches the named ``metrics`` that a ``training_step`` returns, the loss among them.
 
-    A batch of several targets measures a list of such metrics. Each target has a file and an end of its own: one whose
-    loss is no number any more is left alone, and the training ends with the last.
+    A batch of several targets returns a list of such metrics. Each target has its own file and fails by itself: one
+    whose loss is no longer finite is not recorded further, and the training ends when all have failed.
 
     Args:
-        metrics_files: a CSV for each target, with one row an update; None for none.
-        updates: how many there will be.
-        title: what the progress bar is called.
-        log_every: updates between two rows of the loggers, which take a single target.
-        shown: the metrics in the progress bar, each with the format of its number; the mean of several targets.
+        metrics_files: a CSV for each target, with one row per update; None: not written.
+        updates: the total number.
+        title: of the progress bar.
+        log_every: updates between two logged rows; loggers take a single target.
+        shown: the metrics in the progress bar, each with its number format; averaged over several targets.
         passing: the bar leaves no line behind.
         position: of the bar among those of other processes.
 
     Attributes:
-        failures: why a target's training ended early; None while it is sound.
-        seconds: what the training has taken, in this process and in those that it resumed.
+        failures: why each target's training ended early; None while it is sound.
+        seconds: the training time so far, in this process and in those that it resumed.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Monitor(pl.Callback):
 
     @property
     def failure(self) -> str | None:
-        """Why the training of all its targets ended early; None while one is sound."""
+        """Why the training of all targets ended early; None while one is sound."""
         return self.failures[0] if None not in self.failures else None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -139,6 +139,6 @@ class Monitor(pl.Callback):
 
 
 def _numbers(rows: Sequence[Mapping[str, Tensor]]) -> list[dict[str, float]]:
-    """The rows as numbers, fetched from their device at once."""
+    """The rows as numbers, fetched from their device in one transfer."""
     values = iter(torch.stack([value.detach().double() for row in rows for value in row.values()]).tolist())
     return [{name: next(values) for name in row} for row in rows]

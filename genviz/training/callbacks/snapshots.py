@@ -1,4 +1,4 @@
-"""The evolution of the picture: PNGs, a video and the loggers' images, as the training goes."""
+"""The evolution of the picture, written during the training: PNGs, a video and logged images."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from genviz.training.loggers import log_image
 
 
 class Snapshots(pl.Callback):
-    """Writes each target's settled pictures, side by side, every so often: before any update, ..., after all.
+    """Writes each target's settled pictures side by side: before the first update, at intervals, after the last.
 
-    Nothing is held in memory: a picture goes to ``folder/snapshots/00050.png``, to ``folder/evolution.mp4`` and to the
-    loggers. After a resume, the video is made again from the pictures up to the checkpoint.
+    Nothing is kept in memory: a picture goes to ``folder/snapshots/00050.png``, to ``folder/evolution.mp4`` and to the
+    loggers. After a resume, the video is rebuilt from the pictures up to the checkpoint.
 
     Args:
-        folders: the outputs of each target, among which the pictures are divided evenly.
-        every: updates between two pictures; or after which updates.
-        updates: how many there will be.
+        folders: the outputs of each target; the pictures are divided evenly among them.
+        every: updates between two pictures, or a list of updates.
+        updates: the total number.
         how: the display, as in `genviz.images.pictures.display`.
     """
 
@@ -59,7 +59,7 @@ class Snapshots(pl.Callback):
             self._take(trainer, pl_module)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self._videos:  # no update was left to make, but the last run may have been killed at its video
+        if not self._videos:  # no update was left, but the last run may have been killed while writing the video
             self._begin(trainer, pl_module)
         self._close()
 
@@ -74,7 +74,7 @@ class Snapshots(pl.Callback):
             self._videos.append(video)
             for path in self.pictures(which):
                 if int(path.stem) > trainer.global_step:
-                    path.unlink()  # made after the checkpoint that goes on
+                    path.unlink()  # taken after the resumed checkpoint
                 else:
                     video.add(torch.from_numpy(np.array(Image.open(path))))
 

@@ -1,0 +1,48 @@
+"""What CONTRIBUTING.md and the manual show, works: the parts that they add are added, tested and used."""
+
+import importlib
+import re
+import runpy
+import sys
+
+import pytest
+from conftest import ROOT
+
+FILE = re.compile(r"`([\w/]+\.(?:py|yaml))`[^`]*?\n\n```(?:python|yaml)\n(.*?)\n```", re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("CONTRIBUTING.md", ["objective=log_probability"]),
+        ("docs/howto/own_parts.md", ["objective=margin"]),
+        ("docs/howto/own_parts.md", ["experiment=fourier_views", "generator=coarse"]),
+    ],
+)
+def test_the_parts_that_are_shown_can_be_added(page, words, called, tmp_path, monkeypatch):
+    shown = FILE.findall((ROOT / page).read_text())
+    assert len(shown) >= 3
+    for name, text in shown:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    before = set(sys.modules)
+    for folder in (tmp_path / "genviz").iterdir():
+        package = importlib.import_module(f"genviz.{folder.name}")
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+    tests = [
+        test
+        for path in (tmp_path / "tests").rglob("test_*.py")
+        for name, test in runpy.run_path(str(path)).items()
+        if name.startswith("test_")
+    ]
+    assert tests
+    for test in tests:
+        test()
+    run = called("train", "--config-dir", str(tmp_path / "configs"), "target=class:harmonica", "classifier=small",
+                 "updates=2", "logger=none", "trainer.accelerator=cpu", *words)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert list((tmp_path / "outputs").rglob("final.png"))
+    for name in set(sys.modules) - before:
+        if name.startswith("genviz.") and str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
