@@ -38,6 +38,7 @@ nb_execution_mode = "auto"
 nb_execution_timeout = 600  # seconds a cell; a whole tutorial takes one to two minutes on two idle cores
 nb_execution_raise_on_error = True
 nb_output_stderr = "remove"
+nb_merge_streams = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

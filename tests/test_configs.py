@@ -287,5 +287,5 @@ def test_several_objectives_are_all_in_the_folders_name(compose):
 
 
 def test_a_builder_is_given_arguments_on_the_command_line(compose):
-    config = compose("target=class:1", "classifier=module", "classifier.builder=a:b", "classifier.arguments={classes: 3}")
+    config = compose("target=class:1", "classifier=module", "classifier.arguments={classes: 3}")
     assert config.classifier.arguments == {"classes": 3}

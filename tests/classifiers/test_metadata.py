@@ -14,7 +14,9 @@ def of(architecture, **settings):
         return metadata_of(torchvision.models.get_model(architecture, weights=None, **settings))
 
 
-@pytest.mark.parametrize(("architecture", "size"), [("resnet18", 224), ("efficientnet_b1", 240), ("squeezenet1_1", 224)])
+@pytest.mark.parametrize(
+    ("architecture", "size"), [("resnet18", 224), ("efficientnet_b1", 240), ("squeezenet1_1", 224)]
+)
 def test_torchvisions_say_what_their_weights_say(architecture, size):
     known = of(architecture)
     assert known.input_size == size
