@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -121,12 +122,24 @@ def _escaped(text: str) -> str:
     for at in range(0, len(paragraphs), 2):
         paragraph = paragraphs[at]
         code = paragraph.lstrip().startswith((">>>", ".. ")) or (code and paragraph.startswith(" "))
-        if not code:
+        if not code and paragraph.startswith(" ") and _is_code(paragraph):
+            paragraphs[at] = f"::\n\n{paragraph}"
+        elif not code:
             pieces = _CODE.split(paragraph)
             pieces[::2] = [_MARKUP.sub(r"\\\g<0>", piece) for piece in pieces[::2]]
             paragraphs[at] = "".join(pieces)
         code = code or paragraph.rstrip().endswith("::")
     return "".join(paragraphs)
+
+
+def _is_code(paragraph: str) -> bool:
+    """Whether it is Python that does something; ``name: text`` of an Args section would be Python, too."""
+    try:
+        statements = ast.parse(textwrap.dedent(paragraph)).body
+    except SyntaxError:
+        return False
+    kinds = (ast.Import, ast.ImportFrom, ast.Assign, ast.Call)
+    return all(isinstance(s.value if isinstance(s, ast.Expr) else s, kinds) for s in statements)
 
 
 class _Names(SphinxPostTransform):
@@ -136,6 +149,8 @@ class _Names(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:  # noqa: ARG002
         """Rewrite the targets; a name that several things have, and its module none of them, becomes mere code."""
+        for text in [text for text in self.document.findall(nodes.Text) if text == " -- "]:  # before an argument's text
+            text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
         for node in list(self.document.findall(pending_xref)):
             target = node.get("reftarget", "")
             if node.get("refdomain") != "py" or target.startswith("genviz.") or not target:

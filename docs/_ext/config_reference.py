@@ -145,7 +145,7 @@ class Commands(_Configs):
                 made.append(self._configured(configured[name], _schema(command)))
             else:
                 place = f"genviz.commands.{name}:command"
-                text = f"```{{click}} {place}\n:prog: genviz {name}\n:nested: full\n```"
+                text = f"```{{eval-rst}}\n.. click:: {place}\n   :prog: genviz {name}\n   :nested: full\n```"
                 made += self.parse_text_to_nodes(text, allow_section_headings=True)
         return made
 
@@ -180,7 +180,7 @@ def _explained(setting: Setting, known: dict[str, schema.Setting]) -> Setting:
     """The setting with the schema's help, which says what values it takes; otherwise with the file's comment."""
     if setting.name not in known:
         return setting
-    kind = known[setting.name].kind.replace(f" to {schema.LARGEST}", " up")
+    kind = known[setting.name].kind.partition(";")[0].replace(f" to {schema.LARGEST}", " up")
     return setting._replace(comment=f"{known[setting.name].help} ({kind})")
 
 

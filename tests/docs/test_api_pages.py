@@ -31,6 +31,9 @@ def test_every_module_is_on_one_page():
         ("scores_", r"scores\_"),
         ("Write::\n\n    a * b\n\nand * c", "Write::\n\n    a * b\n\nand \\* c"),
         (">>> a * b\n3", ">>> a * b\n3"),
+        ("Like\n\n    f(*a)", "Like\n\n::\n\n    f(*a)"),
+        ("Args:\n    a: b\n\n    c: d", "Args:\n    a: b\n\n    c: d"),
+        ("Says\n\n    a sentence * of this", "Says\n\n    a sentence \\* of this"),
         ("`over\ntwo*lines` *", "`over\ntwo*lines` \\*"),
     ],
 )

@@ -80,4 +80,8 @@ def test_a_commands_settings_come_with_the_schemas_help_and_kinds(html):
     assert text(f"{listed['seed'].help} (").strip() in page
     assert "a whole number from 0 up" in page
     assert str(LARGEST) not in page
-    assert "--input-size" in page  # of a command with options
+
+
+def test_a_commands_options_are_rendered(html):
+    assert 'id="cmdoption-genviz-layers-input-size"' in html["commands"]
+    assert "::" not in text(html["commands"])
