@@ -140,6 +140,7 @@ def test_it_shows_what_it_does(finished):
     assert "divergence/head4" in rows[0]
 
 
+@pytest.mark.slow
 def test_killed_in_the_bank_and_in_the_training_it_ends_in_the_same_heads(finished, photos, tmp_path):
     process = start(tmp_path, command(photos))
     kill_at(process, lambda: chunks(tmp_path))
@@ -186,6 +187,7 @@ def test_another_bank_is_made_for_other_settings(finished, photos, called, tmp_p
     assert len(list(new.glob("*.safetensors"))) == 1  # the pictures held out have no noise, and are there
 
 
+@pytest.mark.slow
 def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
     words = [
         "data.crops=null",

@@ -103,6 +103,7 @@ def start(folder, photos, *words, slow=None):
     )
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, tmp_path):
     """Also where a checkpoint and a validation fall on one update; the undisturbed run validates elsewhere."""
     process = start(tmp_path, photos, "validate_every=2", slow=2)
@@ -116,6 +117,7 @@ def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, 
     assert state(tmp_path / WEIGHTS) == state(finished[0] / WEIGHTS)
 
 
+@pytest.mark.slow
 def test_a_signal_to_the_whole_group_saves_and_ends_it(photos, tmp_path):
     process = start(tmp_path, photos, "data.workers=1", "updates=3000", "checkpoint_every=3000")
     wait_for(process, tmp_path / "outputs/distill/student/metrics.csv")
@@ -133,6 +135,7 @@ def state(path):
     return {name: value.tolist() for name, value in load_file(path).items()}
 
 
+@pytest.mark.slow
 def test_other_settings_do_not_continue_it(finished, photos):
     """In a process of its own, as a user starts it; what else is one line is below, in this one."""
     folder, _ = finished

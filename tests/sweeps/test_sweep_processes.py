@@ -6,9 +6,12 @@ import subprocess
 import sys
 import time
 
+import pytest
 from conftest import ROOT
 from user import SECONDS, environment
 from user_sweeps import FOLDERS, SMALL, TARGETS, WORDS, swept
+
+pytestmark = pytest.mark.slow
 
 
 def command(folder, *words):

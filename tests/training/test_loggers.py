@@ -140,6 +140,7 @@ def test_tensorboards_file_has_the_numbers_and_the_pictures(tmp_path, called):
     assert Path(tmp_path / "outputs" / RUN / "final.png").exists()
 
 
+@pytest.mark.slow
 def test_a_resume_without_wandb_keeps_the_run_for_later(tmp_path, called):
     import torch
 
@@ -161,12 +162,14 @@ def test_a_resume_without_wandb_keeps_the_run_for_later(tmp_path, called):
         ({"WANDB_MODE": "nonsense"}, "WANDB_MODE=offline"),
     ],
 )
+@pytest.mark.slow
 def test_a_wandb_that_cannot_begin_is_one_line(tmp_path, environment, says):
     done = train(tmp_path, *WORDS, **environment)
     assert done.returncode == 2
     assert says in done.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_wandb_off_and_a_key_without_a_network_run(tmp_path):
     off = train(tmp_path, *WORDS, "updates=2", WANDB_MODE="disabled")
     assert "not logged: WANDB_MODE=disabled" in off.stdout

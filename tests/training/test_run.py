@@ -115,7 +115,9 @@ def same_picture(first, second):
     return (first / "outputs" / RUN / "final.png").read_bytes() == (second / "outputs" / RUN / "final.png").read_bytes()
 
 
-@pytest.mark.parametrize("rows", [[2], [9, 3], [5, 11]])
+@pytest.mark.parametrize(
+    "rows", [[5, 11], pytest.param([2], marks=pytest.mark.slow), pytest.param([9, 3], marks=pytest.mark.slow)]
+)
 def test_killed_and_run_again_it_ends_in_the_same_bits(finished, tmp_path, rows):
     for row in rows:
         process = run_until(tmp_path, row, *WORDS, "logger=none")
