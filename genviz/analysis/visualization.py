@@ -133,7 +133,7 @@ def visualize(
     generator: str | MakesGenerator | None = None,
     objective: str | Sequence[str] | MakesObjective | None = None,
     regularizers: str | Sequence[str] | Mapping[str, Regularizer] | None = None,
-    transforms: str | Sequence[str | nn.Module] | None = None,
+    transforms: str | Sequence[str] | Sequence[nn.Module] | None = None,
     optimizer: str | MakesOptimizer | None = None,
     updates: int | None = None,
     images: int = 1,

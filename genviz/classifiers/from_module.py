@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -74,8 +75,13 @@ def from_module(
 def _without_hooks(network: nn.Module) -> nn.Module:
     """``network`` without the hooks that somebody has put on it; torch's own, such as spectral norm's, stay."""
     for module in network.modules():
-        for hooks in (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks):
+        for hooks in _hooks_of(module):
             for number, hook in list(hooks.items()):
                 if not type(hook).__module__.startswith("torch."):
                     del hooks[number]
     return network
+
+
+def _hooks_of(module: nn.Module) -> tuple[dict[int, Any], ...]:
+    """Every kind of hook that a forward or a backward pass runs."""
+    return module._forward_pre_hooks, module._forward_hooks, module._backward_pre_hooks, module._backward_hooks

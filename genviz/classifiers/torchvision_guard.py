@@ -17,13 +17,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import torch
+    from torch import library
 
 SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-_declared: list[torch.library.Library] = []  # schemas live as long as their library
+_declared: list[library.Library] = []  # schemas live as long as their library
 
 
 class _Guard(MetaPathFinder):
@@ -46,14 +46,15 @@ def install() -> None:
 
 def _declare() -> None:
     import torch
+    from torch import library
 
     if _declared or _extension_loads():
         return
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    fragment = library.Library("torchvision", "FRAGMENT")
     for name, schema in SCHEMAS.items():
         if not hasattr(torch.ops.torchvision, name):
-            library.define(schema)
-    _declared.append(library)
+            fragment.define(schema)
+    _declared.append(fragment)
 
 
 def _extension_loads() -> bool:

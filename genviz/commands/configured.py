@@ -23,15 +23,10 @@ def configured(run: Callable[[DictConfig], int], help: str, settings: str) -> cl
     name = run.__name__
 
     def callback(words: tuple[str, ...]) -> None:
-        if {"--help", "-h"} & set(words):
-            from genviz.commands.settings_help import help_of
-
-            kept = [word for word in words if word not in ("--help", "-h")]
-            click.echo(help_of(name, settings, kept))
-            return
         from genviz.commands import hydra_program  # importing Hydra takes a while
 
-        hydra_program.run(run, name=name, words=words, called=click.get_current_context().command_path)
+        called = click.get_current_context().command_path
+        hydra_program.run(run, name=name, words=words, called=called, settings=settings)
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from genviz.commands import hydra_program
@@ -43,6 +38,6 @@ def configured(run: Callable[[DictConfig], int], help: str, settings: str) -> cl
         callback=callback,
         params=[click.Argument(["words"], nargs=-1, type=click.UNPROCESSED, shell_complete=complete)],
         help=help,
-        add_help_option=False,  # Hydra's lists the settings
+        add_help_option=False,  # --help lists the settings
         context_settings={"ignore_unknown_options": True},
     )

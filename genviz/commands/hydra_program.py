@@ -16,11 +16,13 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from genviz.commands.settings_help import help_of
 from genviz.errors import BAD_INPUT, INTERRUPTED, UserError
 from genviz.files import shipped_folder
 from genviz.training.configuration import plain_words
 
 _BAD = (UserError, HydraException, OmegaConfBaseException)
+_HELP = {"--help", "-h"}
 _PATIENCE = 1.0  # seconds between two checks of the parent
 
 
@@ -32,13 +34,14 @@ class JobError(Exception):
         self.code = code
 
 
-def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], called: str) -> None:
+def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], called: str, settings: str) -> None:
     """Run ``main`` on the configuration ``configs/name.yaml`` with these words, and exit.
 
     The exit code is what ``main`` returns, 2 for bad input, 130 for an interrupt.
 
     Args:
         called: the command as typed, which starts a line about an error.
+        settings: the path of their schema, ``genviz.training.settings:TrainSettings``, for ``--help``.
     """
     configs, typed = shipped_folder("configs"), sys.argv
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors arrive here whole, to be printed in one line
@@ -62,6 +65,9 @@ def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], c
             raise JobError(code)
 
     try:
+        if _HELP & set(words):
+            print(help_of(name, settings, [word for word in words if word not in _HELP]), flush=True)
+            sys.exit(0)
         sys.argv = [typed[0], *plain_words(words)]  # Hydra reads it
         hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
     except _BAD as error:

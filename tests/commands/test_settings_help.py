@@ -32,6 +32,13 @@ def test_the_defaults_are_those_of_the_words():
     assert "genviz.generators.untrained" not in said
 
 
+@pytest.mark.parametrize("word", ["experiment=nope", "target=a=b", "x=(", "no_such_setting=1"])
+def test_help_on_words_that_cannot_work_is_one_line(called, word):
+    done = called("train", word, "--help")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert done.stderr.startswith("genviz train: ")
+
+
 def test_the_parts_are_listed_with_their_choices():
     said = help_of("train", SCHEMAS["train"], [])
     parts = said.partition("Parts (part=choice):\n")[2].partition("\n\n")[0]
