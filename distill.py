@@ -1,6 +1,6 @@
 """Train a network to see what another sees: python distill.py data.root=photos/"""
 
-from genviz.commands.distill import command
+from genviz.commands.configured import program
 
 if __name__ == "__main__":
-    command(prog_name="distill.py")
+    program("distill")(prog_name="distill.py")

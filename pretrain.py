@@ -1,6 +1,6 @@
 """Train a denoising autoencoder, whose decoder is a generator: python pretrain.py data.root=photos/"""
 
-from genviz.commands.pretrain import command
+from genviz.commands.configured import program
 
 if __name__ == "__main__":
-    command(prog_name="pretrain.py")
+    program("pretrain")(prog_name="pretrain.py")

@@ -1,6 +1,6 @@
 """Train a generator until a target fires: python train.py target=class:harmonica"""
 
-from genviz.commands.train import command
+from genviz.commands.configured import program
 
 if __name__ == "__main__":
-    command(prog_name="train.py")
+    program("train")(prog_name="train.py")

@@ -8,9 +8,9 @@ from genviz.errors import UserError
 from genviz.generators.pixels import Pixels
 from genviz.generators.pretrained import Sizes
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
-from genviz.pretraining.settings import check_distillation, check_pretraining
+from genviz.pretraining.settings import DistillSettings, PretrainSettings
 from genviz.training import build, default_classifier
-from genviz.training.settings import check_training
+from genviz.training.settings import TrainSettings
 
 
 def choices(group):
@@ -186,7 +186,7 @@ def test_optimizers(compose, name):
 def test_students(compose, name):
     words = ["teacher=squeezenet1_1", "teacher.weights=random", "trainer.accelerator=cpu"]
     config = compose("data.root=photos", f"student={name}", *words, name="distill")
-    check_distillation(config)
+    DistillSettings.check(config)
     assert config.student.input_size == 128
     if name == "heads":
         from genviz.pretraining.distill_heads import _module, _teachers
@@ -233,7 +233,7 @@ def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
     from genviz.pretraining.pretrain import _module
 
     config = compose("data.root=photos", f"recipe={name}", "trainer.accelerator=cpu", name="pretrain")
-    check_pretraining(config)
+    PretrainSettings.check(config)
     module, _ = _module(config, 10)
     assert (module.eye is None) is (config.loss.weight_features == 0)
     assert module.decoder.image_size in ((130, 130), (224, 224))
@@ -262,7 +262,7 @@ def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
 )
 def test_settings_that_no_constructor_sees_are_checked(compose, words, says):
     with pytest.raises(UserError, match=says):
-        check_training(compose("target=class:1", *words))
+        TrainSettings.check(compose("target=class:1", *words))
 
 
 @pytest.mark.parametrize(

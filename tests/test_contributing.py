@@ -3,10 +3,14 @@
 import importlib
 import re
 import runpy
+import shutil
+import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
+from PIL import Image
+from user import SECONDS, environment
 
 FILE = re.compile(r"`([\w/]+\.(?:py|yaml))`[^`]*?\n\n```(?:python|yaml)\n(.*?)\n```", re.DOTALL)
 
@@ -20,7 +24,7 @@ FILE = re.compile(r"`([\w/]+\.(?:py|yaml))`[^`]*?\n\n```(?:python|yaml)\n(.*?)\n
     ],
 )
 def test_the_parts_that_are_shown_can_be_added(page, words, called, tmp_path, monkeypatch):
-    shown = FILE.findall((ROOT / page).read_text())
+    shown = FILE.findall((ROOT / page).read_text().partition("## An analysis")[0])
     assert len(shown) >= 3
     for name, text in shown:
         path = tmp_path / name
@@ -46,3 +50,35 @@ def test_the_parts_that_are_shown_can_be_added(page, words, called, tmp_path, mo
     for name in set(sys.modules) - before:
         if name.startswith("genviz.") and str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
+
+
+def test_the_analysis_that_is_shown_can_be_added(tmp_path):
+    page = (ROOT / "docs/howto/own_parts.md").read_text()
+    shown = FILE.findall(page[page.index("## An analysis") : page.index("## The other parts")])
+    assert len(shown) == 3
+    for name in ("genviz", "configs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "checkpoints").symlink_to(ROOT / "checkpoints")
+    for name, text in shown:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (64, 64), "green").save(tmp_path / "photos" / "leaf.png")
+
+    def python(*words):
+        env = environment(PYTHONPATH=str(tmp_path))
+        words = [sys.executable, *words]
+        return subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=SECONDS)
+
+    tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
+    assert tested.returncode == 0, tested.stdout
+    main = "from genviz.commands.main import main; main()"
+    listed = python("-c", main, "--help").stdout
+    assert listed.splitlines()[-1] == "  predictions    Print what a network says of each picture."
+    run = python("-c", main, "predictions", "pictures=photos", "classifier=small", "trainer.accelerator=cpu")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("leaf.png: ")
+    bad = python("-c", main, "predictions", "pictures=photos", "top=many")
+    assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
+    assert "top=many is not a whole number" in bad.stderr

@@ -51,7 +51,7 @@ def test_a_papers_experiment_runs(compose, pictures, name):
         figure = compose(f"experiment={name}", f"classifier={next(iter(config.panels))}")
         wanted = panels(figure)[0][0].target
     config.target = STAND_INS.get(wanted.partition(":")[0], wanted)
-    settings.check_training(config)
+    settings.TrainSettings.check(config)
     assert train(config, build.target(config, build.sketch(config.classifier))) == 0
     assert f"-{name}" in build.names(config).generator
 
@@ -62,7 +62,7 @@ def test_each_panel_of_a_figure_can_be_made(compose, pictures, name):
     for network in compose(f"experiment={name}").panels:
         config = compose(f"experiment={name}", f"classifier={network}", *pictures)
         for panel in [panel for row in panels(config) for panel in row]:
-            settings.check_training(panel)
+            settings.TrainSettings.check(panel)
             outline = build.sketch(panel.classifier)
             build.objective(panel, build.target(panel, outline), outline)
             build.regularizers(panel)

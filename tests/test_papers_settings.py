@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from genviz.training import build
-from genviz.training.settings import check_training
+from genviz.training.settings import TrainSettings
 
 
 def generator(config):
@@ -69,7 +69,7 @@ def test_macos_setting_is_its_codes(compose, classifier):
 def test_vitals_setting_is_its_codes(compose, classifier, pictures):
     """Görgün et al. 2025; class_neurons_fvis.py for ResNet-50, in numbers of ImageNet's deviations, here of 255."""
     config = compose("target=class:harmonica", "experiment=gorgun2025", *pictures)
-    check_training(config)
+    TrainSettings.check(config)
     build.settle(config, build.target(config, classifier.outline), classifier)
     assert (config.updates, config.lr_rise, config.lr_end) == (2000, 100, 0)
     optimizer = build.optimizer(config)([torch.nn.Parameter(torch.ones(1))])

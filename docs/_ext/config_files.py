@@ -95,6 +95,8 @@ class _Reader:
         entries = {key.value: (key, value) for key, value in self.entries}
         _, defaults = entries.pop("defaults", (None, None))
         _, hydra = entries.pop("hydra", (None, None))
+        if not self.group:
+            entries.pop("command", None)
         panels = _panels(entries["panels"][1]) if "panels" in entries else ()
         if panels:
             del entries["panels"]
@@ -121,7 +123,7 @@ class _Reader:
         """The parts of a defaults list; those without a group are files of this one's folder."""
         for entry in defaults.value if isinstance(defaults, SequenceNode) else []:
             if isinstance(entry, ScalarNode):
-                if entry.value != "_self_":
+                if entry.value not in ("_self_", "base"):
                     yield Part("", "", (entry.value,), self._comment(entry))
                 continue
             ((key, value),) = entry.value

@@ -7,24 +7,23 @@ to a group: ``generator``.
 
 from __future__ import annotations
 
-import inspect
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from itertools import groupby
 from typing import Any
 
-import click
 from config_files import ConfigFile, Panels, Part, Setting, files, groups
 from docutils import nodes
 from docutils.parsers.rst import directives
+from hydra.utils import get_class
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.domains.std import StandardDomain
 from sphinx.util.docutils import SphinxDirective
 
-from genviz.commands.main import SUBCOMMANDS
+from genviz.commands.configured import Configured
+from genviz.commands.main import genviz
 from genviz.files import shipped_folder
 from genviz.training import schema
 
@@ -139,9 +138,8 @@ class Commands(_Configs):
         """Make a section for each: from its YAML where it has one, otherwise from its options."""
         configured = {file.name: file for file in self.files("")}
         made: list[nodes.Node] = []
-        for command in SUBCOMMANDS:
-            name = str(command.name)
-            if name in configured:
+        for name, command in genviz.commands.items():
+            if isinstance(command, Configured):
                 made.append(self._configured(configured[name], _schema(command)))
             else:
                 place = f"genviz.commands.{name}:command"
@@ -168,11 +166,9 @@ def _setting(setting: Setting) -> Row:
     return [nodes.literal("", setting.name)], default, _words(setting.comment)
 
 
-def _schema(command: click.Command) -> dict[str, schema.Setting]:
+def _schema(command: Configured) -> dict[str, schema.Setting]:
     """What the schema of a configured command says of each setting."""
-    assert command.callback is not None
-    module, _, name = inspect.getclosurevars(command.callback).nonlocals["settings"].partition(":")
-    settings: type[schema.Settings] = getattr(import_module(module), name)
+    settings: type[schema.Settings] = get_class(command.settings)
     return {setting.name: setting for setting in settings.listed()}
 
 

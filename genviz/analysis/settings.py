@@ -77,30 +77,8 @@ class InvertSettings(Settings):
     paths: OutputPaths
     trainer: TrainerSettings
 
-
-def check_contributions(config: DictConfig) -> None:
-    """Check the settings of a table of contributions.
-
-    Raises:
-        UserError: one is missing or invalid.
-    """
-    ContributionsSettings.check(config)
-
-
-def check_bias(config: DictConfig) -> None:
-    """Check the settings of a report on a class.
-
-    Raises:
-        UserError: one is missing or invalid.
-    """
-    BiasSettings.check(config)
-
-
-def check_inversions(config: DictConfig) -> None:
-    """Check the settings of a table of inversions.
-
-    Raises:
-        UserError: one is missing or invalid.
-    """
-    InvertSettings.check(config)
-    check_named(config, "classifier")
+    @classmethod
+    def check(cls, config: DictConfig) -> None:
+        """Check the settings, and that they name a classifier."""
+        super().check(config)
+        check_named(config, "classifier")

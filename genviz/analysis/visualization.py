@@ -33,7 +33,7 @@ from genviz.training.configuration import compose
 from genviz.training.default_classifier import choose
 from genviz.training.parts import MakesGenerator, MakesObjective, MakesOptimizer, Parts
 from genviz.training.run import Run
-from genviz.training.settings import check_training
+from genviz.training.settings import TrainSettings
 from genviz.training.verdict import Verdict
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -202,7 +202,7 @@ def visualize(
 def _visualize(
     config: DictConfig, classifier: Classifier | None, parts: Parts, folder: TemporaryDirectory[str]
 ) -> Visualization:
-    check_training(config)
+    TrainSettings.check(config)
     if classifier is None:
         choose(config)
         build.check_targets(config, build.sketch(config.classifier))

@@ -1,1 +1,1 @@
-"""The command line, `genviz train`, `genviz review`, ...: one file per sub-command."""
+"""The command line: one file here for each sub-command with options, one in ``configs/`` for each with settings."""

@@ -7,19 +7,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from hydra.utils import get_class, get_method
+from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from genviz.commands.settings_help import help_of
 from genviz.errors import BAD_INPUT, INTERRUPTED, UserError
 from genviz.files import shipped_folder
 from genviz.training.configuration import plain_words
+
+if TYPE_CHECKING:
+    from genviz.training.schema import Settings
 
 _BAD = (UserError, HydraException, OmegaConfBaseException)
 _HELP = {"--help", "-h"}
@@ -34,14 +39,16 @@ class JobError(Exception):
         self.code = code
 
 
-def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], called: str, settings: str) -> None:
-    """Run ``main`` on the configuration ``configs/name.yaml`` with these words, and exit.
+def run(name: str, words: Sequence[str], *, called: str, settings: str, function: str) -> None:
+    """Run the command ``name`` with these words, and exit.
 
-    The exit code is what ``main`` returns, 2 for bad input, 130 for an interrupt.
+    The exit code is what the function returns, 2 for bad input, 130 for an interrupt.
 
     Args:
+        name: of its configuration, ``configs/<name>.yaml``.
         called: the command as typed, which starts a line about an error.
-        settings: the path of their schema, ``genviz.training.settings:TrainSettings``, for ``--help``.
+        settings: the path of their schema, ``genviz.training.settings.TrainSettings``.
+        function: the path of the function that takes the configuration, ``genviz.commands.train.train``.
     """
     configs, typed = shipped_folder("configs"), sys.argv
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors arrive here whole, to be printed in one line
@@ -56,7 +63,7 @@ def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], c
         if os.getpid() != program:  # in a launcher's process
             _end_with_parent()
         try:
-            code = main(config)
+            code = _call(function, settings, config)
         except _BAD as error:  # here, as Hydra would add a line of its own
             _say(called, str(error))
             code = BAD_INPUT
@@ -86,6 +93,18 @@ def run(main: Callable[[DictConfig], int], *, name: str, words: Sequence[str], c
         _say(called, "interrupted; the same command continues from the last checkpoint")
         codes.append(INTERRUPTED)
     sys.exit(max(codes, default=0))
+
+
+def _call(function: str, settings: str, config: DictConfig) -> int:
+    """Check the settings, choose the classifier where none is named, and call the function."""
+    from genviz.training import default_classifier  # --help needs none of it
+
+    with open_dict(config):
+        del config["command"]
+    schema: type[Settings] = get_class(settings)
+    schema.check(config)
+    default_classifier.choose(config)
+    return int(get_method(function)(config))  # imported here: a wrong setting need not wait for Lightning
 
 
 def completions(name: str, word: str) -> list[str]:

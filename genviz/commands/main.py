@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 import click
 
 from genviz import __version__
-from genviz.commands.bias import command as bias
 from genviz.commands.classifiers import command as classifiers
-from genviz.commands.contributions import command as contributions
-from genviz.commands.distill import command as distill
-from genviz.commands.invert import command as invert
+from genviz.commands.configured import configured
 from genviz.commands.labels import command as labels
 from genviz.commands.layers import command as layers
-from genviz.commands.pretrain import command as pretrain
 from genviz.commands.review import command as review
 from genviz.commands.spectrum import command as spectrum
-from genviz.commands.train import command as train
 from genviz.errors import BAD_INPUT, INTERRUPTED, UserError
 
-SUBCOMMANDS = (
-    *(train, review, labels, layers, classifiers),
-    *(contributions, bias, invert, pretrain, distill, spectrum),
+_ORDER = (
+    *("train", "review", "labels", "layers", "classifiers"),
+    *("contributions", "bias", "invert", "pretrain", "distill", "spectrum"),
 )
+"""In which they are first needed; any other comes last."""
+
+
+def _ordered(commands: Iterable[click.Command]) -> dict[str, click.Command]:
+    known = {str(command.name): command for command in commands}
+    return {name: known[name] for name in (*_ORDER, *sorted(known.keys() - set(_ORDER)))}
 
 
 class _Genviz(click.Group):
@@ -47,7 +49,7 @@ class _Genviz(click.Group):
 
 genviz = _Genviz(
     name="genviz",
-    commands={str(command.name): command for command in SUBCOMMANDS},
+    commands=_ordered([review, labels, layers, classifiers, spectrum, *configured()]),
     help="What does this network see?\n\nEach command has its own --help.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

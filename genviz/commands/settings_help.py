@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from genviz.files import shipped_folder
@@ -19,7 +19,7 @@ from genviz.training.schema import LARGEST
 if TYPE_CHECKING:
     from genviz.training.schema import Settings
 
-_NOT_SHOWN = ("hydra", "choices", "panels")
+_NOT_SHOWN = ("hydra", "command", "choices", "panels")
 _PLAIN = ("a word", "a file", "a folder", "true or false", "1")
 """Kinds that are clear from the default or the help."""
 _WIDTH = 34
@@ -29,10 +29,9 @@ def help_of(name: str, schema: str, words: Sequence[str]) -> str:
     """The help of the command ``name``, with the values that its settings have after these ``words``.
 
     Args:
-        schema: the path of its settings' class, ``genviz.training.settings:TrainSettings``.
+        schema: the path of its settings' class, ``genviz.training.settings.TrainSettings``.
     """
-    module, _, kind = schema.partition(":")
-    settings: type[Settings] = getattr(import_module(module), kind)
+    settings: type[Settings] = get_class(schema)
     with hydra.initialize_config_dir(str(shipped_folder("configs")), version_base="1.3"):
         config = hydra.compose(name, plain_words(words), return_hydra_config=True)
         HydraConfig.instance().set_config(config)

@@ -1,28 +1,22 @@
-"""genviz train: train a generator until a target fires."""
+"""genviz train: train a generator for one target, for many, or for a figure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from omegaconf import DictConfig
 
-from genviz.commands.configured import configured
+from genviz.targets.selections import find_selections
+from genviz.training import build
+from genviz.training.settings import is_figure
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-# Imports are lazy: --help needs none of them, and a wrong target need not wait seconds for Lightning.
+# Some imports are lazy: a wrong target need not wait seconds for Lightning.
 
 
 def train(config: DictConfig) -> int:
     """Train for the configured figure, sweep or target; return the exit code."""
-    from genviz.targets.selections import find_selections
-    from genviz.training import build, default_classifier, settings
-
-    if config.panels is not None and config.get("target", None) is None and config.targets is None:
+    if is_figure(config):
         from genviz.sweeps.figure import draw
 
         return draw(config)
-    settings.check_training(config)
-    default_classifier.choose(config)
     outline = build.sketch(config.classifier)
     if config.targets is not None:
         from genviz.analysis.class_setup import choosing
@@ -39,8 +33,3 @@ def train(config: DictConfig) -> int:
     from genviz.training import train
 
     return train.train(config, target)
-
-
-command = configured(
-    train, "Train a generator until a class, filters or a layer fires.", "genviz.training.settings:TrainSettings"
-)

@@ -125,6 +125,12 @@ class PretrainSettings(_PictureTraining):
             raise UserError("say how long to train: updates=N epochs=null, or epochs=N updates=null")
         return self
 
+    @classmethod
+    def check(cls, config: DictConfig) -> None:
+        """Check the settings, and that they name a classifier."""
+        super().check(config)
+        check_named(config, "eye")
+
 
 class DistillSettings(_PictureTraining):
     """``genviz distill``."""
@@ -136,31 +142,19 @@ class DistillSettings(_PictureTraining):
     distillation: Group = Field(description="how it learns")
     trainer: TrainerSettings
 
+    @classmethod
+    def check(cls, config: DictConfig) -> None:
+        """Check the settings, those of heads too, and that they name their classifiers."""
+        heads = isinstance(config.get("student"), DictConfig) and "heads" in config.student
+        if heads and cls is DistillSettings:
+            return HeadSettings.check(config)
+        super().check(config)
+        if heads and not isinstance(config.student.get("trunk"), DictConfig):
+            raise UserError("student.trunk is a group of settings: student.trunk.SETTING=VALUE; --help lists them")
+        return check_named(config, "teacher", "second_teacher", "student.trunk")
+
 
 class HeadSettings(DistillSettings):
     """``genviz distill student=heads``."""
 
     data: BankSettings
-
-
-def check_pretraining(config: DictConfig) -> None:
-    """Check the settings of a pretraining.
-
-    Raises:
-        UserError: one is missing or invalid.
-    """
-    PretrainSettings.check(config)
-    check_named(config, "eye")
-
-
-def check_distillation(config: DictConfig) -> None:
-    """Check the settings of a distillation.
-
-    Raises:
-        UserError: one is missing or invalid.
-    """
-    heads = isinstance(config.get("student"), DictConfig) and "heads" in config.student
-    (HeadSettings if heads else DistillSettings).check(config)
-    if heads and not isinstance(config.student.get("trunk"), DictConfig):
-        raise UserError("student.trunk is a group of settings: student.trunk.SETTING=VALUE; --help lists them")
-    check_named(config, "teacher", "second_teacher", "student.trunk")

@@ -9,8 +9,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz.errors import UserError
 from genviz.images.sheet import write_sheet
-from genviz.training import build, settings
+from genviz.training import build
 from genviz.training.run_folders import Places
+from genviz.training.settings import TrainSettings
 from genviz.training.train import train
 
 _SIDE = 200  # of a picture on the sheet, in pixels
@@ -26,7 +27,7 @@ def draw(config: DictConfig) -> int:
         raise UserError("a figure names layers of its network; say which network, such as classifier=vgg16")
     rows = panels(config)
     for panel in [panel for row in rows for panel in row]:
-        settings.check_training(panel)
+        TrainSettings.check(panel)
         build.target(panel, build.sketch(panel.classifier))  # all are checked before the first is made
     sheet: list[list[tuple[str, Path]]] = []
     for row in rows:

@@ -45,7 +45,7 @@ def compose(name: str, words: Sequence[str]) -> DictConfig:
     finally:
         Singleton.set_state(before)
     with open_dict(config):
-        del config["hydra"]
+        del config["hydra"], config["command"]
     return config
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from genviz.classifiers import input_space
 from genviz.classifiers.weights import DEFAULT, CannotFetchError, entry, fetch
 from genviz.errors import UserError
 from genviz.training import build
 
-AUTO, FIRST, OTHER = "auto", "vgg16", "embedded"
+FIRST, OTHER = "vgg16", "embedded"
 _ALIKE = ("input_size", "labels", "resize")
 """Settings with the same meaning for both."""
 
@@ -18,17 +18,18 @@ def choose(config: DictConfig) -> None:
     """Replace ``classifier=auto`` by the first choice, or by the other if the first's weights are unavailable.
 
     The first choice is downloaded here if needed. Setting an architecture, weights or an input space selects the first
-    choice, without a fallback. What was chosen, and why not the first, is recorded in ``config.choices``.
+    choice, without a fallback. What was chosen, and why not the first, is recorded in ``config.choices``. A figure's
+    classifier stays as it is: its panels name the targets, and the layers in them are one network's.
 
     Raises:
         UserError: the target is wrong for both, which is checked before any download; or only the first choice has it,
             and that is unavailable.
     """
-    if config.choices.classifier != AUTO:
+    if "otherwise" not in (config.get("classifier") or {}) or OmegaConf.is_missing(config, "target"):
         return
     with open_dict(config):
         otherwise = config.classifier.pop("otherwise")
-    config.choices.classifier = FIRST
+    _record(config, classifier=FIRST)
     own = config.classifier
     if (own.architecture, own.weights, own.input_space) != (FIRST, DEFAULT, input_space.AUTO):
         return
@@ -49,16 +50,21 @@ def choose(config: DictConfig) -> None:
             return
     if against_other is not None:
         raise UserError(f"{against_other}. That is the embedded network's answer; {FIRST} is not available: {because}")
-    config.choices.classifier = OTHER
     config.classifier = otherwise
-    config.choices.instead_of = FIRST
-    config.choices.because = because
+    _record(config, classifier=OTHER, instead_of=FIRST, because=because)
+
+
+def _record(config: DictConfig, **choices: str) -> None:
+    for name, value in choices.items():
+        OmegaConf.update(config, f"choices.{name}", value, force_add=True)
 
 
 def _objection(config: DictConfig, classifier: DictConfig) -> UserError | None:
     """The error of ``classifier`` with the target or with its own settings, if any."""
     try:
-        build.check_targets(config, build.sketch(classifier))
+        outline = build.sketch(classifier)
+        if "target" in config:
+            build.check_targets(config, outline)
     except UserError as error:
         return error
     return None

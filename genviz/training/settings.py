@@ -116,14 +116,16 @@ class TrainSettings(Settings):
             )
         return self
 
+    @classmethod
+    def check(cls, config: DictConfig) -> None:
+        """Check the settings; those of a figure are checked panel by panel."""
+        if not is_figure(config):
+            super().check(config)
 
-def check_training(config: DictConfig) -> None:
-    """Check the settings of a training.
 
-    Raises:
-        UserError: one is missing or invalid.
-    """
-    TrainSettings.check(config)
+def is_figure(config: DictConfig) -> bool:
+    """Whether a figure is to be drawn, whose panels name the targets."""
+    return config.panels is not None and config.get("target") is None and config.targets is None
 
 
 def check_named(config: DictConfig, *classifiers: str) -> None:

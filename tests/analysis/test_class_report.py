@@ -18,7 +18,7 @@ WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cp
 def run(compose):
     def made(*words):
         config = compose("target=class:window-screen", *WORDS, *words, name="bias")
-        settings.check_bias(config)
+        settings.BiasSettings.check(config)
         return bias(config)
 
     return made

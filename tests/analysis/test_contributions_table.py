@@ -19,7 +19,7 @@ WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cp
 def run(compose):
     def made(*words):
         config = compose("target=class:window-screen", *WORDS, *words, name="contributions")
-        settings.check_contributions(config)
+        settings.ContributionsSettings.check(config)
         return contributions(config)
 
     return made

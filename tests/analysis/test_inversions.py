@@ -33,7 +33,7 @@ def run(compose, pictures):
     def made(*words):
         words = ("classifier=small", f"layers=[{','.join(LAYERS)}]", "strengths=[1,100]", "updates=4", *words)
         config = compose(f"pictures={pictures}", "count=2", "trainer.accelerator=cpu", *words, name="invert")
-        settings.check_inversions(config)
+        settings.InvertSettings.check(config)
         return invert(config)
 
     return made

@@ -1,16 +1,10 @@
 import pytest
 import yaml
 
+from genviz.commands.configured import configured
 from genviz.commands.settings_help import help_of
 
-SCHEMAS = {
-    "train": "genviz.training.settings:TrainSettings",
-    "bias": "genviz.analysis.settings:BiasSettings",
-    "contributions": "genviz.analysis.settings:ContributionsSettings",
-    "invert": "genviz.analysis.settings:InvertSettings",
-    "pretrain": "genviz.pretraining.settings:PretrainSettings",
-    "distill": "genviz.pretraining.settings:DistillSettings",
-}
+SCHEMAS = {command.name: command.settings for command in configured()}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

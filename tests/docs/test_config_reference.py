@@ -65,10 +65,10 @@ def test_a_figure_shows_the_words_of_its_pictures(html):
 
 
 def test_every_command_is_there_in_the_order_of_the_help(html):
-    from genviz.commands.main import SUBCOMMANDS
+    from genviz.commands.main import genviz
 
     titles = re.findall(r"<h2>(genviz \w+)", html["commands"])
-    assert titles == [f"genviz {command.name}" for command in SUBCOMMANDS]
+    assert titles == [f"genviz {name}" for name in genviz.commands]
 
 
 def test_a_commands_settings_come_with_the_schemas_help_and_kinds(html):

@@ -58,7 +58,7 @@ KINDS = {
 
 def run(compose, *words):
     config = compose(*words)
-    settings.check_training(config)
+    settings.TrainSettings.check(config)
     target = build.target(config, build.sketch(config.classifier))
     assert train(config, target) == 0
     return Places.of(config, target)

@@ -24,7 +24,7 @@ def run(compose):
 
     def trained(*words):
         config = compose(*words)
-        settings.check_training(config)
+        settings.TrainSettings.check(config)
         target = build.target(config, build.sketch(config.classifier))
         assert train(config, target) == 0
         return Places.of(config, target)
