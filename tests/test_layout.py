@@ -4,6 +4,10 @@ import hashlib
 
 import pytest
 from conftest import CONFIGS, ROOT
+from hydra.utils import get_class, get_method
+
+from genviz.commands.configured import configured
+from genviz.training.schema import Settings
 
 MODULES = sorted((ROOT / "genviz").rglob("*.py"))
 PAGES = sorted(path for path in (ROOT / "genviz").rglob("*") if path.suffix in (".html", ".css", ".js"))
@@ -53,9 +57,11 @@ def test_a_yaml_makes_something_of_its_folder(folder):
             assert f"genviz.{folder}." in text, path
 
 
-def test_each_configuration_at_the_top_is_a_commands():
-    for path in CONFIGS.glob("*.yaml"):
-        assert (ROOT / "genviz/commands" / f"{path.stem}.py").exists()
+@pytest.mark.parametrize("command", configured(), ids=lambda command: command.name)
+def test_a_configuration_at_the_top_names_what_its_command_runs(command):
+    assert get_method(command.run).__name__ == command.name
+    assert issubclass(get_class(command.settings), Settings)
+    assert command.help.endswith(".")
 
 
 def test_the_weights_page_tells_of_each_file_that_comes_with_genviz():

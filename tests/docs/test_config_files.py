@@ -23,11 +23,8 @@ def flat(settings, prefix=""):
 def test_every_setting_has_the_default_that_yaml_reads(path):
     file = read(path, CONFIGS)
     loaded = yaml.safe_load(path.read_text()) or {}
-    kept = {
-        key: value
-        for key, value in loaded.items()
-        if key not in ("defaults", "hydra", *(() if file.group else ("command",)))
-    }
+    of_commands = () if file.group else ("command",)
+    kept = {key: value for key, value in loaded.items() if key not in ("defaults", "hydra", *of_commands)}
     if isinstance(kept.get("panels"), dict):
         del kept["panels"]
     prefix = "" if not file.group or "@package _global_" in path.read_text() else f"{file.group}."
