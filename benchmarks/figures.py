@@ -19,7 +19,7 @@ from genviz.images.pictures import read_image, read_upright, resize
 from genviz.images.sheet import write_sheet
 from genviz.sweeps.figure import panels
 from genviz.training import build, configuration
-from genviz.training.run_folders import Places
+from genviz.training.run_folders import RunFolders
 
 ROOT = Path(__file__).resolve().parent.parent
 CAT, COFFEE = "chelsea_cat.jpg", "coffee.jpg"
@@ -88,7 +88,7 @@ def rows_of(name: str, words: list[str]) -> list[list[tuple[str, Path]]]:
     """The pictures of a figure that was made, each with its title."""
     config = configuration.compose("train", words)
     if config.panels is None:
-        folder = Places.of(config, build.target(config, build.sketch(config.classifier))).outputs
+        folder = RunFolders.of(config, build.target(config, build.sketch(config.classifier))).outputs
         snapshots = sorted((folder / "snapshots").glob("*.png"))
         return [[(str(int(path.stem)), path) for path in snapshots]]
     rows = []
@@ -96,7 +96,7 @@ def rows_of(name: str, words: list[str]) -> list[list[tuple[str, Path]]]:
         rows.append([])
         for panel in row:
             target = build.target(panel, build.sketch(panel.classifier))
-            places = Places.of(panel, target)
+            places = RunFolders.of(panel, target)
             picture = places.picture
             if name in NEURONS:
                 picture = places.outputs / "field.png"

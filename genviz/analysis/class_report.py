@@ -26,7 +26,7 @@ from genviz.targets.grammar import Target, find_layer, parse_target
 from genviz.targets.selections import check_filters, usual_layer
 from genviz.training import build
 from genviz.training.allocator import keep_freed_memory
-from genviz.training.run_folders import Places
+from genviz.training.run_folders import RunFolders
 from genviz.training.train import train
 
 _THUMBNAIL = 192  # shorter side, in pixels
@@ -56,7 +56,7 @@ def bias(config: DictConfig) -> int:
         gallery = look_through(config.pictures, classifier, features=config.features, cache=seen_in(config))
     facts: dict[str, Any] = {
         "class": {"number": number, "label": outline.labels[number]},
-        "picture": _about(Places.of(config, target).picture, classifier, number, gallery),
+        "picture": _about(RunFolders.of(config, target).picture, classifier, number, gallery),
         "layer": layer.name,
         "examples": None,
         "filters": [],
@@ -94,7 +94,7 @@ def _draw(config: DictConfig, text: str, outline: Outline) -> tuple[int, Path]:
     own = copy.deepcopy(config)
     own.target = text
     target = parse_target(text, outline.labels, outline.layers)
-    return train(own, target), Places.of(own, target).picture
+    return train(own, target), RunFolders.of(own, target).picture
 
 
 def _write(config: DictConfig, target: Target, classifier: Classifier, facts: dict[str, Any]) -> None:

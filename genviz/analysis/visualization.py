@@ -79,12 +79,12 @@ class Visualization:
     """
 
     def __init__(self, run: Run, verdicts: Sequence[tuple[str, Verdict]], folder: TemporaryDirectory[str]) -> None:
-        self._folder, self._outputs = folder, run.places.outputs  # the folder is deleted with this object
-        self._files = [run.places.outputs / name for name, _ in verdicts]
+        self._folder, self._outputs = folder, run.folders.outputs  # the folder is deleted with this object
+        self._files = [run.folders.outputs / name for name, _ in verdicts]
         self.target = str(run.target)
         self.images: Tensor = torch.cat([read_image(file) for file in self._files])
         self.verdicts = [verdict for _, verdict in verdicts]
-        with (run.places.outputs / "metrics.csv").open() as file:
+        with (run.folders.outputs / "metrics.csv").open() as file:
             self.metrics = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
     def save(self, path: str | Path, which: int = 0) -> Path:
@@ -216,7 +216,7 @@ def _visualize(
     build.settle(config, target, classifier)
     run = Run(config, target, classifier, build.generator_sha256(config))
     batch = Batch([run], parts=parts)
-    run.begin()
+    run.folders.prepare(run.config)
     batch.fit()
     if batch.signal is not None:
         raise KeyboardInterrupt

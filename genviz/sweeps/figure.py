@@ -10,7 +10,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from genviz.errors import UserError
 from genviz.images.sheet import write_sheet
 from genviz.training import build
-from genviz.training.run_folders import Places
+from genviz.training.run_folders import RunFolders
 from genviz.training.settings import TrainSettings
 from genviz.training.train import train
 
@@ -37,7 +37,7 @@ def draw(config: DictConfig) -> int:
             if code := train(panel, target):
                 return code
             title = str(target) if panel.tag is None else f"{target}, {panel.tag}"
-            sheet[-1].append((_short(title), Places.of(panel, target).picture))
+            sheet[-1].append((_short(title), RunFolders.of(panel, target).picture))
     whole = copy.deepcopy(rows[0][0])
     whole.tag = config.tag
     names = build.names(whole)

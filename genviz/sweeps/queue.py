@@ -13,8 +13,8 @@ from genviz.errors import CannotWriteError, UserError
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import Target
 from genviz.training import build, fingerprint
-from genviz.training.run import Run, finished
-from genviz.training.run_folders import Places, TakenError
+from genviz.training.run import Run
+from genviz.training.run_folders import RunFolders, TakenError
 
 
 class Waiting:
@@ -32,7 +32,7 @@ class Waiting:
         self.results: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, str] = {}
         self.by_themselves: set[str] = set()
-        self._alike: dict[int, dict[str, str]] = {}
+        self._identities: dict[int, dict[str, str]] = {}
         self._left = list(targets)
 
     @property
@@ -47,9 +47,9 @@ class Waiting:
         self._left = [target for target in self._left if not self._is_over(target)]
         return self._left
 
-    def places(self, target: Target) -> Places:
+    def folders(self, target: Target) -> RunFolders:
         """The files and folders of the target's run."""
-        return Places.of(self.config, target, self.names)
+        return RunFolders.of(self.config, target, self.names)
 
     def claim(self, count: int, claims: ExitStack) -> list[Run]:
         """The next runs, at most ``count``, that can be trained together; none if other processes have the rest.
@@ -68,11 +68,12 @@ class Waiting:
                 continue
             try:
                 with ExitStack() as held:
-                    held.enter_context(self.places(target).claimed())
+                    held.enter_context(self.folders(target).claimed())
                     if self._find(target):  # finished by another process
                         continue
                     run = Run(self._settled(target), target, self.classifier, self._generator_sha256, self.names)
-                    if runs and run.updates != runs[0].updates:
+                    updates = run.updates
+                    if runs and updates != runs[0].updates:
                         continue
                     claims.enter_context(held.pop_all())
             except TakenError:
@@ -92,7 +93,7 @@ class Waiting:
 
     def _find(self, target: Target) -> bool:
         """Look for the target's result and keep it; return whether there is one."""
-        result = finished(self.places(target), self._identity(target), self.config.updates)
+        result = self.folders(target).read_result(self._identity(target), self.config.updates)
         if result is not None:
             self.results[str(target)] = result
         return result is not None
@@ -107,11 +108,11 @@ class Waiting:
     def _identity(self, target: Target) -> dict[str, str]:
         """Every setting that the target's picture depends on."""
         follows = self._follows(target)
-        if follows not in self._alike:
-            self._alike[follows] = fingerprint.of_training(
+        if follows not in self._identities:
+            self._identities[follows] = fingerprint.of_training(
                 self._settled(target), target, self.classifier.weights_sha256, self._generator_sha256
             )
-        return {**self._alike[follows], "target": str(target)}
+        return {**self._identities[follows], "target": str(target)}
 
     def _follows(self, target: Target) -> int:
         """What the settings that follow from a target's layers depend on."""

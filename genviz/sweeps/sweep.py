@@ -18,10 +18,11 @@ from genviz.errors import CannotWriteError, UserError
 from genviz.files import write_text
 from genviz.interfaces import Classifier
 from genviz.reports.review.write import review, write_review
+from genviz.sweeps import console
 from genviz.sweeps.log import SweepLog
 from genviz.sweeps.queue import Waiting
 from genviz.targets.grammar import Target
-from genviz.training import build, console
+from genviz.training import build
 from genviz.training.batch import Batch
 from genviz.training.run import Run
 
@@ -61,7 +62,7 @@ class Sweep:
         """Train the targets that are left; return the program's exit code."""
         waiting, targets = self.waiting, self.waiting.targets
         waiting.look()
-        console.sweep_begins(waiting.names, len(targets), len(waiting.results), self.at_once, waiting.classifier)
+        console.begins(waiting.names, len(targets), len(waiting.results), self.at_once, waiting.classifier)
         log = SweepLog(self.config, waiting.names, targets)
         with noticing() as noticed:
             while not noticed:
@@ -69,20 +70,20 @@ class Sweep:
                     told = len(waiting.failures)
                     runs = waiting.claim(self.at_once, claims)
                     for name in list(waiting.failures)[told:]:
-                        console.sweep_failure(waiting.over, len(targets), name, waiting.failures[name])
+                        console.target_failed(waiting.over, len(targets), name, waiting.failures[name])
                     if not runs:  # none is left, or other processes have the rest
                         break
                     noticed += self.make_batch(runs, log)
                 self._show()
             left = waiting.look()
             done = [target for target in targets if str(target) in waiting.results]
-            log.end([(waiting.results[str(target)], waiting.places(target).picture) for target in done])
+            log.end([(waiting.results[str(target)], waiting.folders(target).picture) for target in done])
         if noticed and left:
-            console.sweep_stopped(noticed[0], len(done), len(targets), waiting.names)
+            console.stopped(noticed[0], len(done), len(targets), waiting.names)
             return 128 + noticed[0]
-        console.sweep_ends(list(waiting.results.values()), waiting.failures, list(map(str, left)), waiting.names)
+        console.ends(list(waiting.results.values()), waiting.failures, list(map(str, left)), waiting.names)
         if done:
-            console.sweep_where(review(self._outputs), log.folder, log.where)
+            console.where(review(self._outputs), log.folder, log.where)
         return 2 if waiting.failures else 0
 
     def make_batch(self, runs: Sequence[Run], log: SweepLog) -> list[signal.Signals]:
@@ -93,7 +94,7 @@ class Sweep:
         try:
             batch = Batch(runs, title=title, position=log.worker)
             for run in runs:
-                run.begin()
+                run.folders.prepare(run.config)
             batch.fit()
             if batch.signal is not None:
                 return [batch.signal]
@@ -104,12 +105,12 @@ class Sweep:
             self._failed(runs, error)
             return []
         for run, verdicts, result in finished:
-            run.write_result(result)
+            run.folders.write_result(result)
             waiting.results[str(run.target)] = result
-            console.sweep_target(waiting.over, len(targets), run.target, verdicts[0][1])
+            console.target_done(waiting.over, len(targets), run.target, verdicts[0][1])
             counts = Counter(str(made["verdict"]) for made in waiting.results.values())
             shares = {verdict: count / len(waiting.results) for verdict, count in counts.items()}
-            log.add(result, run.places.picture, len(waiting.results), shares)
+            log.add(result, run.folders.picture, len(waiting.results), shares)
         return [] if batch.noticed is None else [batch.noticed]
 
     def _failed(self, runs: Sequence[Run], error: Exception) -> None:
@@ -122,17 +123,17 @@ class Sweep:
         if len(runs) > 1:
             if isinstance(error, RuntimeError) and any(word in str(error) for word in _FULL):
                 self.at_once = len(runs) // 2
-                console.sweep_halves(self.at_once)
+                console.halved(self.at_once)
             else:  # alone, they will show whose error it is
                 waiting.by_themselves |= {str(run.target) for run in runs}
             return
         (run,) = runs
         name, why = str(run.target), str(error)
         if not isinstance(error, UserError):
-            write_text(run.places.error, "".join(traceback.format_exception(error)))
-            why = f"{type(error).__name__}: {why.splitlines()[0] if why else ''} ({run.places.error})"
+            write_text(run.folders.error, "".join(traceback.format_exception(error)))
+            why = f"{type(error).__name__}: {why.splitlines()[0] if why else ''} ({run.folders.error})"
         waiting.failures[name] = why
-        console.sweep_failure(waiting.over, len(waiting.targets), name, why)
+        console.target_failed(waiting.over, len(waiting.targets), name, why)
         self._reasons.append(f"{type(error).__name__} {error}".replace(name, "").replace(run.target.folder, ""))
         if not waiting.results and len(self._reasons) == _ALIKE and len(set(self._reasons)) == 1:
             raise UserError(f"the first {_ALIKE} targets failed for the same reason: {why}") from error
@@ -150,7 +151,7 @@ class Sweep:
             except CannotWriteError:
                 raise
             except (UserError, OSError) as error:  # other processes write to the folder; the next update may succeed
-                console.sweep_unseen(error)
+                console.page_failed(error)
             self._shown = time.monotonic()
             self._showing = self._shown - begun
 

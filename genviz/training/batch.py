@@ -65,7 +65,7 @@ class Batch:
         self.runs, self.title, self.position = runs, title, position
         self.config, self.classifier = runs[0].config, runs[0].classifier
         self.parts = parts or Parts(self.config)
-        self.records = [{**run.record, "wandb_run_id": run.wandb_run_id} for run in runs]
+        self.records = [run.record for run in runs]
         self.coupling = self._couple()
         self.monitor, self.snapshots, self._checkpoints = self._callbacks()
         self.trainer = make_trainer(
@@ -93,7 +93,7 @@ class Batch:
         """
         self.trainer.loggers = list(loggers)
         steps: Any = range(self.config.updates)  # a coupling needs no other data
-        resumed = str(self.runs[0].places.checkpoint) if self.runs[0].goes_on else None
+        resumed = str(self.runs[0].folders.checkpoint) if self.runs[0].continues else None
         self.trainer.fit(self.coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
 
     def finish(self) -> list[Finished]:
@@ -146,7 +146,7 @@ class Batch:
         return objective[number] if isinstance(objective, PerImage) else objective
 
     def _callbacks(self) -> tuple[Monitor, Snapshots, Checkpoints]:
-        config, folders = self.config, [run.places.outputs for run in self.runs]
+        config, folders = self.config, [run.folders.outputs for run in self.runs]
         ranked = self.coupling.objective.ranked
         monitor = Monitor(
             metrics_files=[folder / "metrics.csv" for folder in folders],
@@ -160,7 +160,7 @@ class Batch:
         every = self.runs[0].settings["snapshot_every"]
         snapshots = Snapshots(folders=folders, every=every, updates=config.updates, how=config.display)
         checkpoints = Checkpoints(
-            path=self.runs[0].places.checkpoint,
+            path=self.runs[0].folders.checkpoint,
             every=config.checkpoint_every,
             updates=config.updates,
             record=self.records[0],
@@ -171,7 +171,7 @@ class Batch:
     def _checkpoint_io(self) -> AtomicCheckpointIO:
         if len(self.runs) == 1:
             return AtomicCheckpointIO()
-        targets = [Apart(run.places.checkpoint, record) for run, record in zip(self.runs, self.records, strict=True)]
+        targets = [Apart(run.folders.checkpoint, record) for run, record in zip(self.runs, self.records, strict=True)]
         return BatchCheckpointIO(targets, lambda: [failure is not None for failure in self.monitor.failures])
 
     def _picture(self, number: int, images: Tensor, updates: int, *, sound: bool) -> Tensor:

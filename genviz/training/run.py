@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import platform
-from collections.abc import Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -14,14 +13,21 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 import genviz
-from genviz.files import prepare_folder, set_aside, write_text
 from genviz.images.pictures import read_image, write_png
 from genviz.interfaces import Classifier, Objective
 from genviz.targets.grammar import Target
 from genviz.training import build, fingerprint
-from genviz.training.checkpoint import KEY, check_identity, comparable, read_checkpoint
-from genviz.training.run_folders import Places
+from genviz.training.checkpoint import KEY
+from genviz.training.run_folders import RunFolders
 from genviz.training.verdict import Verdict, judge
+
+
+class Continued(NamedTuple):
+    """The checkpoint that a run continues from."""
+
+    updates: int
+    """Those already made."""
+    wandb_run_id: str | None
 
 
 class Run:
@@ -36,13 +42,8 @@ class Run:
 
     Attributes:
         settings: the configuration as plain data.
-        alike: every setting that its picture depends on.
-        goes_on: whether it continues from a checkpoint.
-        updates: those already made.
-        wandb_run_id: of its checkpoint's W&B run.
-
-    Raises:
-        UserError: its checkpoint is damaged, or has other settings.
+        folders: with its files.
+        identity: every setting that its picture depends on.
     """
 
     def __init__(
@@ -55,46 +56,42 @@ class Run:
     ) -> None:
         self.config, self.target, self.classifier, self.generator_sha256 = config, target, classifier, generator_sha256
         self.names, self.settings = names or build.names(config), build.plain(config)
-        self.places = Places.of(config, target, self.names)
-        self.alike = fingerprint.of_training(config, target, classifier.weights_sha256, generator_sha256)
-        self._seen = self._stamp()
-        known = self.places.checkpoint
-        self.goes_on, self.updates = bool(config.resume) and known.exists(), 0
-        self.wandb_run_id: str | None = None
-        if self.goes_on:
-            found = read_checkpoint(known)
-            check_identity(known, self.alike, found)
-            self.updates, self.wandb_run_id = int(found["global_step"]), found[KEY]["wandb_run_id"]
+        self.folders = RunFolders.of(config, target, self.names)
+        self.identity = fingerprint.of_training(config, target, classifier.weights_sha256, generator_sha256)
+        self._seen = self.folders.stamp
+
+    @cached_property
+    def continues(self) -> Continued | None:
+        """The checkpoint that it continues from; None if it starts at the beginning.
+
+        Raises:
+            UserError: the checkpoint is damaged, or has other settings.
+        """
+        found = self.folders.read_checkpoint(self.identity) if self.config.resume else None
+        return None if found is None else Continued(found["global_step"], found[KEY]["wandb_run_id"])
+
+    @property
+    def updates(self) -> int:
+        """Those already made."""
+        return 0 if self.continues is None else self.continues.updates
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        return bool(self.config.resume) and finished(self.places, self.alike, self.config.updates) is not None
+        resume, updates = bool(self.config.resume), self.config.updates
+        return resume and self.folders.read_result(self.identity, updates) is not None
 
     @property
     def has_moved(self) -> bool:
         """Whether another process has continued it since this object was created."""
-        return self._stamp() != self._seen
-
-    def _stamp(self) -> list[int]:
-        files = (self.places.checkpoint, self.places.result)
-        return [path.stat().st_mtime_ns if path.exists() else 0 for path in files]
+        return self.folders.stamp != self._seen
 
     @property
     def record(self) -> dict[str, Any]:
         """What its checkpoint holds besides the state."""
-        return {"config": self.settings, "identity": self.alike, "genviz": genviz.__version__}
-
-    def begin(self) -> None:
-        """Prepare its folders; without ``resume``, the old ones are renamed."""
-        if not self.config.resume:
-            for path in (self.places.checkpoint, self.places.outputs):
-                set_aside(path)
-        for folder in (self.places.outputs, self.places.checkpoint.parent, self.places.outputs / "snapshots"):
-            prepare_folder(folder)
-        self.places.result.unlink(missing_ok=True)  # of fewer updates
-        self.places.error.unlink(missing_ok=True)
-        write_text(self.places.outputs / "config.yaml", build.as_yaml(self.config))
+        logged = None if self.continues is None else self.continues.wandb_run_id
+        own = {"config": self.settings, "identity": self.identity, "genviz": genviz.__version__}
+        return {**own, "wandb_run_id": logged}
 
     def judged(
         self, pixels: Tensor, objective: Objective, updates: int, failure: str | None
@@ -110,13 +107,13 @@ class Run:
         metadata |= {"classifier": self.names.classifier, "generator": self.names.generator}
         metadata |= {"seed": str(config.seed), "updates": str(updates)}
         metadata |= {} if self.names.note is None else {"note": self.names.note}
-        write_png(self.places.picture, pixels, metadata)
-        files = [self.places.picture]
+        write_png(self.folders.picture, pixels, metadata)
+        files = [self.folders.picture]
         if count > 1:
-            files = [self.places.outputs / f"final-{config.seed + number}.png" for number in range(count)]
+            files = [self.folders.outputs / f"final-{config.seed + number}.png" for number in range(count)]
             for number, (file, image) in enumerate(zip(files, pixels.chunk(count, 1), strict=True)):
                 write_png(file, image, {**metadata, "seed": str(config.seed + number)})
-        begun = self.places.outputs / "snapshots" / "00000.png"
+        begun = self.folders.outputs / "snapshots" / "00000.png"
         firsts = read_image(begun).chunk(count, 3) if begun.exists() else [None] * count
         return [
             (file.name, judge(file, self.classifier, self.target, objective, first=first, failure=failure))
@@ -124,7 +121,7 @@ class Run:
         ]
 
     def result(self, verdicts: list[tuple[str, Verdict]], **measured: Any) -> dict[str, Any]:
-        """The verdict and the measurements, as plain data for `write_result`.
+        """The verdict and the measurements, as plain data for `RunFolders.write_result`.
 
         Args:
             measured: of the training: trainable_parameters, updates, seconds_per_update, device.
@@ -143,7 +140,7 @@ class Run:
             **({} if len(verdicts) == 1 else {"images": [{"file": f, **v.as_dict()} for f, v in verdicts]}),
             "display": self.config.display,
             **measured,
-            "identity": self.alike,
+            "identity": self.identity,
             "versions": {
                 "genviz": genviz.__version__,
                 "python": platform.python_version(),
@@ -152,18 +149,3 @@ class Run:
                 "pytorch_lightning": pl.__version__,
             },
         }
-
-    def write_result(self, result: dict[str, Any]) -> None:
-        """Write the file that marks the run as done."""
-        write_text(self.places.result, json.dumps(result, indent=2) + "\n")
-
-
-def finished(places: Places, alike: Mapping[str, str], updates: int) -> dict[str, Any] | None:
-    """The stored result of these settings after at least ``updates``; None if it or its picture is missing."""
-    try:
-        result = json.loads(places.result.read_text(encoding="utf-8"))
-        whole = {"target", "verdict", "explanation", "activation", "rank", "top_classes", "seed"} <= set(result)
-        done = comparable(result["identity"]) == comparable(alike) and result["updates_wanted"] >= updates
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return None
-    return result if whole and done and places.picture.exists() else None

@@ -30,28 +30,28 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     build.settle(config, target, classifier)
     run = Run(config, target, classifier, build.generator_sha256(config))
     if run.is_done:
-        console.done(run.places.picture, target, run.updates, run.names.note)
+        console.done(run)
         return 0
     batch = Batch([run], callbacks=callbacks)
-    with run.places.claimed():
+    with run.folders.claimed():
         if run.has_moved:
             raise TakenError(f"another process has continued {target} in the meantime; run the same command again")
-        run.begin()
-        console.begins(run.names, target, batch.coupling.generator, classifier, run.updates, config.updates)
+        run.folders.prepare(run.config)
+        console.begins(run, batch.coupling.generator)
         loggers = _loggers(batch)
         batch.fit(loggers)
         if (ended_by := batch.signal) is not None:
-            console.stopped(run.places.checkpoint, ended_by, batch.trainer.global_step, run.names)
+            console.stopped(run, ended_by, batch.trainer.global_step)
             close(loggers)
             return 128 + ended_by
         (finished,) = batch.finish()
         for logger in loggers:
-            log_result(logger, finished.result, run.places.picture, batch.trainer.global_step)
+            log_result(logger, finished.result, run.folders.picture, batch.trainer.global_step)
         where = next((logger.where for logger in loggers if isinstance(logger, WandbRun)), None)
         close(loggers)
-        run.write_result(finished.result)
+        run.folders.write_result(finished.result)
     where = where or ("logged" if loggers else "not logged")
-    console.ends(finished.verdicts, run.names.note, run.places.picture, run.places.checkpoint, where)
+    console.ends(run, finished.verdicts, where)
     return 0
 
 
@@ -60,10 +60,9 @@ def _loggers(batch: Batch) -> list[Logger]:
     run, record = batch.runs[0], batch.records[0]
     group = f"{run.names.classifier}/{run.names.generator}"
     title = f"{run.target} on {group}"
-    loggers = build.loggers(run.config, folder=run.places.outputs, run_id=run.wandb_run_id, group=group, name=title)
-    record["wandb_run_id"] = next(
-        (logger.run_id for logger in loggers if isinstance(logger, WandbRun)), run.wandb_run_id
-    )
+    known = record["wandb_run_id"]
+    loggers = build.loggers(run.config, folder=run.folders.outputs, run_id=known, group=group, name=title)
+    record["wandb_run_id"] = next((logger.run_id for logger in loggers if isinstance(logger, WandbRun)), known)
     for logger in loggers:
         logger.log_hyperparams(record["config"])
     return loggers

@@ -7,7 +7,7 @@ from genviz.analysis.class_setup import choosing
 from genviz.sweeps.log import _known
 from genviz.training import build, configuration
 from genviz.training.run import Run
-from genviz.training.run_folders import Places, TakenError
+from genviz.training.run_folders import RunFolders, TakenError
 from genviz.training.train import train
 
 
@@ -24,7 +24,7 @@ def alone(tmp_path):
     def made(target, *words, root="one"):
         config, (found,) = begun(tmp_path / root, f"target={target}", *words)
         assert train(config, found) == 0
-        return Places.of(config, found)
+        return RunFolders.of(config, found)
 
     return made
 
@@ -87,10 +87,9 @@ def test_a_run_sees_that_another_process_has_gone_on(alone, tmp_path):
     config, (target,) = begun(tmp_path / "one", "target=class:harmonica")
     classifier = build.classifier(config.classifier)
     run = Run(config, target, classifier, None)
-    assert not run.has_moved
+    assert (run.has_moved, run.continues) == (False, None)
     alone("class:harmonica")
     assert run.has_moved
-    assert not run.goes_on
     again = Run(config, target, classifier, None)
     assert again.is_done
     assert not again.has_moved
@@ -107,7 +106,7 @@ def test_another_list_is_another_run_of_the_loggers(tmp_path):
 
 def test_a_target_that_another_process_makes_is_left_to_it(make, tmp_path, capsys):
     config, (target,) = begun(tmp_path / "one", "target=class:tench")
-    with Places.of(config, target).claimed():
+    with RunFolders.of(config, target).claimed():
         code, folder = make("batch=2")
         with pytest.raises(TakenError, match="is in use by another process"):
             train(config, target)

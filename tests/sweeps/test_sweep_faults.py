@@ -14,7 +14,7 @@ from genviz.objectives.activation import Activation
 from genviz.sweeps.sweep import Sweep
 from genviz.training import build
 from genviz.training.batch import Batch
-from genviz.training.run_folders import Places
+from genviz.training.run_folders import RunFolders
 from genviz.training.train import train
 
 
@@ -31,7 +31,7 @@ def alone(tmp_path):
     def made(target, *words, root="one"):
         config, (found,) = begun(tmp_path / root, f"target={target}", *words)
         assert train(config, found) == 0
-        return Places.of(config, found)
+        return RunFolders.of(config, found)
 
     return made
 

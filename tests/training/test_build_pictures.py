@@ -8,7 +8,7 @@ from PIL import Image
 from genviz.errors import UserError
 from genviz.images.pictures import read_image
 from genviz.training import build, settings
-from genviz.training.run_folders import Places
+from genviz.training.run_folders import RunFolders
 from genviz.training.train import train
 
 WORDS = ["classifier=small", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
@@ -61,7 +61,7 @@ def run(compose, *words):
     settings.TrainSettings.check(config)
     target = build.target(config, build.sketch(config.classifier))
     assert train(config, target) == 0
-    return Places.of(config, target)
+    return RunFolders.of(config, target)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -142,7 +142,7 @@ def test_a_checkpoint_goes_on_with_its_picture_wherever_that_lies(compose, tmp_p
 def test_other_pictures_and_objectives_have_folders_of_their_own(compose, tmp_path):
     def places(*words):
         config = compose("target=layer:relu2_1", *WORDS, *words)
-        return Places.of(config, build.target(config, build.sketch(config.classifier))).outputs
+        return RunFolders.of(config, build.target(config, build.sketch(config.classifier))).outputs
 
     words = [["objective=inversion", "image=a.png"], ["objective=inversion", "image=b.png"], ["objective=style"],
              ["objective=content", "image=a.png"], ["objective=[content,style]", "image=a.png", "style=b.png"],

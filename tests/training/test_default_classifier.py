@@ -88,10 +88,10 @@ def test_a_target_that_the_embedded_network_alone_knows_fetches_nothing(compose,
 
 
 def test_the_two_never_share_a_folder(compose, unreachable, monkeypatch):
-    from genviz.training.run_folders import Places
+    from genviz.training.run_folders import RunFolders
 
     def place(config):
-        return Places.of(config, build.target(config, build.sketch(config.classifier)))
+        return RunFolders.of(config, build.target(config, build.sketch(config.classifier)))
 
     embedded = place(chosen(compose))
     monkeypatch.setattr(default_classifier, "fetch", lambda entry, architecture: None)

@@ -11,7 +11,7 @@ from PIL import Image
 from genviz.classifiers.small import SmallClassifier
 from genviz.images.pictures import read_image
 from genviz.training import build, settings
-from genviz.training.run_folders import Places
+from genviz.training.run_folders import RunFolders
 from genviz.training.train import train
 
 CLASSIFIER = ["classifier=small", "classifier.input_size=32", "trainer.accelerator=cpu", "logger=none"]
@@ -27,7 +27,7 @@ def run(compose):
         settings.TrainSettings.check(config)
         target = build.target(config, build.sketch(config.classifier))
         assert train(config, target) == 0
-        return Places.of(config, target)
+        return RunFolders.of(config, target)
 
     return trained
 
