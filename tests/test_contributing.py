@@ -81,4 +81,4 @@ def test_the_analysis_that_is_shown_can_be_added(tmp_path):
     assert run.stdout.startswith("leaf.png: ")
     bad = python("-c", main, "predictions", "pictures=photos", "top=many")
     assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
-    assert "top=many is not a whole number" in bad.stderr
+    assert "top=many must be a whole number" in bad.stderr

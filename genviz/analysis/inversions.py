@@ -159,7 +159,7 @@ def _layers(config: DictConfig, outline: Outline) -> list[str]:
     if names is None:
         return [layer.name for layer in outline.layers if _SHOWN.fullmatch(layer.name)] or [outline.layers[-1].name]
     if not isinstance(names, ListConfig) or not names or not all(isinstance(name, str) for name in names):
-        raise UserError(f"layers={names} is not a list of layers, such as layers=[relu1,relu2]")
+        raise UserError(f"layers={names} must be a list of layers, such as layers=[relu1,relu2]")
     return [parse_target(f"layer:{name}", outline.labels, outline.layers).units[0].layer for name in names]
 
 

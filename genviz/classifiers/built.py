@@ -91,7 +91,7 @@ class BuiltClassifier(FrozenClassifier):
         builder, weights, file = settings["builder"], settings.get("weights"), settings.get("labels")
         for name, value in (("builder", builder), ("weights", weights or ""), ("labels", file or "")):
             if not isinstance(value, str):
-                raise UserError(f"classifier.{name}={value} is not a name")
+                raise UserError(f"classifier.{name}={value} must be a name")
         if weights is None:
             raise UserError(
                 f"{builder} comes without weights; give classifier.weights=FILE.safetensors, FILE.pth or random"
@@ -118,7 +118,7 @@ def _builder(name: str, package: str | None) -> Callable[..., nn.Module]:
     """
     module, colon, path = name.partition(":")
     if not (module and colon and path):
-        raise UserError(f"classifier.builder={name} is not of the form package.module:function")
+        raise UserError(f"classifier.builder={name} must be of the form package.module:function")
     try:
         found: Any = importlib.import_module(module)
     except ImportError as error:

@@ -76,7 +76,7 @@ class HeadedClassifier(FrozenClassifier):
         size, file = settings.get("input_size"), settings.get("labels")
         for name, value in (("heads", heads), ("weights", weights), ("labels", file or "")):
             if not isinstance(value, str):
-                raise UserError(f"classifier.{name}={value} is not a name")
+                raise UserError(f"classifier.{name}={value} must be a name")
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
             raise UserError(f"classifier.input_size={size} must be a number of pixels")
         if _is_whole(heads, weights):

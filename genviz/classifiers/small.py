@@ -74,11 +74,11 @@ class SmallClassifier(FrozenClassifier):
     def sketch(cls, **settings: Any) -> Outline:
         weights, size, file = settings.get("weights", DEFAULT), settings.get("input_size"), settings.get("labels")
         if not isinstance(weights, str):
-            raise UserError(f"classifier.weights={weights} is not a name")
+            raise UserError(f"classifier.weights={weights} must be a name")
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
             raise UserError(f"classifier.input_size={size} must be a number of pixels")
         if file is not None and not isinstance(file, str):
-            raise UserError(f"classifier.labels={file} is not a name")
+            raise UserError(f"classifier.labels={file} must be a name")
         labels = labels_of("vgg16", file)
         facts = Facts(WIDTHS, len(labels), INPUT_SIZE) if weights == RANDOM else read_facts(_path(weights))
         if facts.classes != len(labels):

@@ -68,7 +68,7 @@ class TorchvisionClassifier(FrozenClassifier):
         names = {"architecture": architecture, "weights": weights, "labels": "" if labels is None else labels}
         for name, value in names.items():
             if not isinstance(value, str):
-                raise UserError(f"classifier.{name}={value} is not a name")
+                raise UserError(f"classifier.{name}={value} must be a name")
         if input_size is not None and (not isinstance(input_size, int) or isinstance(input_size, bool)):
             raise UserError(f"classifier.input_size={input_size} must be a number of pixels")
         outline = sketch(architecture, weights=weights, input_size=input_size, labels=labels)

@@ -78,5 +78,5 @@ def _standardized(values: Tensor) -> Tensor:
 
 def _path(weights: str) -> Path:
     if not isinstance(weights, str):
-        raise UserError(f"generator.weights={weights} is not a name")
+        raise UserError(f"generator.weights={weights} must be a name")
     return intact(FILE) if weights == "default" else Path(weights).expanduser()

@@ -70,9 +70,9 @@ class Encoder(nn.Sequential):
 def _check(widths: Sequence[int], hidden: int | None) -> None:
     whole = isinstance(widths, Sequence) and widths and not isinstance(widths, str)
     if not whole or not all(isinstance(width, int) and width > 0 for width in widths):
-        raise UserError(f"encoder.widths={widths} is not a list of whole numbers from 1 up, such as [24,48,96,192]")
+        raise UserError(f"encoder.widths={widths} must be a list of whole numbers from 1 up, such as [24,48,96,192]")
     if hidden is not None and not (isinstance(hidden, int) and hidden > 0):
-        raise UserError(f"encoder.hidden={hidden} is not a whole number from 1 up, or null for no dense layer")
+        raise UserError(f"encoder.hidden={hidden} must be a whole number from 1 up, or null for no dense layer")
 
 
 def _dense(

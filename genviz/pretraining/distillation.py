@@ -87,7 +87,7 @@ class Distillation(pl.LightningModule):
             if not value >= low:
                 raise ValueError(f"{name}={value} is below {low:g}")
         if not 0 <= mix <= 1:
-            raise ValueError(f"mix={mix} is not a share from 0 to 1")
+            raise ValueError(f"mix={mix} must be a share from 0 to 1")
         self.teacher, self.examiner, self.student, self.input_space = teacher, examiner, student, input_space
         self.size, self.final_size, self.hints = size, final_size, dict(hints)
         self.optimizer, self.updates, self.warm_up = optimizer, updates, warm_up

@@ -95,12 +95,12 @@ class HeadDistillation(pl.LightningModule):
         noises = {f"heads[{number}].feature_noise": course.feature_noise for number, course in enumerate(courses)}
         for name, value in (*shares.items(), *((f"heads[{n}].share", c.share) for n, c in enumerate(courses))):
             if not 0 <= value <= 1:
-                raise ValueError(f"{name}={value} is not a share from 0 to 1")
+                raise ValueError(f"{name}={value} must be a share from 0 to 1")
         for name, given in {**noises, "feature_noise": feature_noise, "adversarial": adversarial}.items():
             if given is not None and not given >= 0:
                 raise ValueError(f"{name}={given} is below 0")
         if not temperature > 0:
-            raise ValueError(f"temperature={temperature} is not above 0")
+            raise ValueError(f"temperature={temperature} must be above 0")
         if not courses:
             raise UserError("student.heads is empty; [{hidden: 2048}] is one head, [{}] a linear one")
         self.lessons, self.courses = lessons, tuple(courses)

@@ -58,7 +58,7 @@ class Lessons(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 <= mix <= 1:
-            raise ValueError(f"mix={mix} is not a share from 0 to 1")
+            raise ValueError(f"mix={mix} must be a share from 0 to 1")
         if not noise >= 0:
             raise ValueError(f"noise={noise} is below 0")
         known = {layer.name: layer.shape for layer in trunk.outline.layers if len(layer.shape) == 3}

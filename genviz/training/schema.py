@@ -97,7 +97,7 @@ class Settings(BaseModel):
         value = OmegaConf.select(config, ".".join(path), throw_on_missing=False)
         if _is_settings(field.annotation) or field.annotation == dict[str, Any]:
             return f"{name} is a group of settings: {name}.SETTING=VALUE; --help lists them"
-        return f"{name}={'null' if value is None else value} is not {kind_of(field)}"
+        return f"{name}={'null' if value is None else value} must be {kind_of(field)}"
 
     @classmethod
     def listed(cls, prefix: str = "") -> Iterator[Setting]:

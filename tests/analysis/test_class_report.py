@@ -81,10 +81,10 @@ def test_an_interrupted_training_ends_the_report(run, monkeypatch, tmp_path):
         (["layer=fc8"], "fc8 has no filters that contribute to a class"),
         (["features=relu9"], "no layer is called 'relu9'"),
         (["filters=321"], "filters=321: relu5_2 has only 320"),
-        (["neighbours=0"], "neighbours=0 is not a whole number"),
+        (["neighbours=0"], "neighbours=0 must be a whole number"),
         (["images=2"], "the report takes one picture"),
         (["pictures=/nowhere"], "pictures=/nowhere: there is no such folder"),
-        (["updates=0"], "updates=0 is not a whole number"),
+        (["updates=0"], "updates=0 must be a whole number"),
     ],
 )
 def test_what_cannot_work_is_one_line_before_anything_is_made(run, monkeypatch, tmp_path, words, says):

@@ -78,11 +78,11 @@ def test_without_a_size_it_sees_its_own(settings):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"builder": "numbers"}, "not of the form package.module:function"),
+        ({"builder": "numbers"}, "must be of the form package.module:function"),
         ({"builder": "no_such_package.at_all:f", "package": "genviz[teachers]"}, r"pip install genviz\[teachers\]"),
         ({"builder": "math:no_such"}, "math has no no_such"),
         ({"builder": "math:pi"}, "cannot be called"),
-        ({"builder": 3}, "classifier.builder=3 is not a name"),
+        ({"builder": 3}, "classifier.builder=3 must be a name"),
         ({"builder": f"{__name__}:numbers"}, "returns a int, not a module"),
         ({"builder": f"{__name__}:maps"}, "does not return class scores"),
         ({"arguments": {"depth": 3}}, "does not take {'depth': 3}"),

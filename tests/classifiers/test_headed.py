@@ -171,7 +171,7 @@ def test_other_weights_than_the_heads_were_trained_on_are_refused(own, monkeypat
         ({"heads": "missing.safetensors"}, "there is no file missing.safetensors"),
         ({"input_size": 0}, "must be a number of pixels"),
         ({"input_size": 8}, "too small"),
-        ({"weights": 5}, "is not a name"),
+        ({"weights": 5}, "must be a name"),
     ],
 )
 def test_what_cannot_work_is_one_line(own, changes, says):

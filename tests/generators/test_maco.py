@@ -134,7 +134,7 @@ def test_nothing_else_is_a_size(size):
         Maco(size=size)
 
 
-@pytest.mark.parametrize(("weights", "says"), [("/nowhere.safetensors", "there is no spectrum"), (3, "not a name")])
+@pytest.mark.parametrize(("weights", "says"), [("/nowhere.safetensors", "there is no spectrum"), (3, "must be a name")])
 def test_a_missing_file_is_one_clear_line(weights, says):
     for make in (Maco, Maco.sha256_of):
         with pytest.raises(UserError, match=says):

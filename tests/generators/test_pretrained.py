@@ -126,7 +126,7 @@ def test_weights_of_other_sizes_than_the_file_says_are_one_clear_line(decoder, t
         ({"code": "salt"}, "gains, standardized"),
         ({"statistics": "none"}, "moving, image, training"),
         ({"sigma": -1}, "0 or more"),
-        ({"weights": 3}, "not a name"),
+        ({"weights": 3}, "must be a name"),
     ],
 )
 def test_what_is_no_generator_is_one_clear_line(settings, says):

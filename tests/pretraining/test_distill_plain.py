@@ -152,7 +152,7 @@ def test_other_settings_do_not_continue_it(finished, photos):
         (["data.root=[]"], "data.root=FOLDER"),
         (["updates=0"], "whole number from 1"),
         (["data.hold_out=1"], "whole number from 2"),
-        (["name=a/b"], "is not a folder name"),
+        (["name=a/b"], "must be a folder name"),
         (["distillation.hints={relu9_9: fire4}"], "relu9_9"),
         (["distillation.hints={relu3_2: nothing}"], "nothing"),
         (["student.widths=[[4],[0]]"], "widths"),
@@ -164,7 +164,7 @@ def test_other_settings_do_not_continue_it(finished, photos):
         (["distillation.size=8"], "too small"),
         (["student.input_size=8"], "too small"),
         (["trainer.devices=2"], "one process"),
-        (["name=.."], "is not a folder name"),
+        (["name=.."], "must be a folder name"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(called, tmp_path, photos, words, says):
