@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torchvision
 from torch import Tensor, nn
 
-from genviz.classifiers.outline import architectures, without_weights
+from genviz.classifiers.outline import architectures, labels_of, without_weights
 from genviz.errors import UserError
 
 _SUCH = {
@@ -42,7 +42,7 @@ class Logits(nn.Module):
 def metadata_of(network: nn.Module) -> Metadata:
     """The metadata of a network from torchvision, timm or transformers; empty for any other."""
     if isinstance(config := getattr(network, "pretrained_cfg", None), dict) and "mean" in config:
-        return _of_timm(config)
+        return _of_timm(network, config)
     if hasattr(getattr(network, "config", None), "id2label"):
         return _of_transformers(network)
     if type(network).__module__.startswith("torchvision.models."):
@@ -65,8 +65,12 @@ def required(metadata: Metadata) -> Metadata:
     return metadata
 
 
-def _of_timm(config: dict[str, Any]) -> Metadata:
+def _of_timm(network: nn.Module, config: dict[str, Any]) -> Metadata:
     labels = config.get("label_names")
+    own = config.get("num_classes")
+    of_imagenet = own == 1000 and str(config.get("tag")).endswith("in1k")  # its configuration names no classes
+    if labels is None and of_imagenet and getattr(network, "num_classes", own) == own:
+        labels = labels_of("resnet18", None)
     return Metadata(max(config["input_size"][1:]), tuple(config["mean"]), tuple(config["std"]), labels)
 
 

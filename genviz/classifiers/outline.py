@@ -173,7 +173,7 @@ def check_resize(settings: Mapping[str, Any]) -> bool:
     """
     given = settings.get("resize", True)
     if not isinstance(given, bool):
-        raise UserError(f"classifier.resize={given} is neither true nor false")
+        raise UserError(f"classifier.resize={given} must be true or false")
     return given
 
 

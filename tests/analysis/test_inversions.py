@@ -120,8 +120,9 @@ def test_a_table_of_other_settings_is_kept(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["strengths=3"], "must be a list of numbers"), (["strengths=[]"], "must be a list of numbers"), (["batch=0"], "batch=0"),
-     (["layers=relu1_1"], "must be a list of layers"), (["layers=[relu9]"], "no layer is called 'relu9'"),
+    [(["strengths=3"], "must be a list of numbers"), (["strengths=[]"], "must be a list of numbers"),
+     (["batch=0"], "batch=0"), (["layers=relu1_1"], "must be a list of layers"),
+     (["layers=[relu9]"], "no layer is called 'relu9'"),
      (["pictures=/nowhere"], "pictures=/nowhere: there is no such folder"), (["name=../x"], "must be a folder name")],
 )  # fmt: skip
 def test_what_cannot_work_is_one_line(run, tmp_path, words, says):

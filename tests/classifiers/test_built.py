@@ -92,7 +92,7 @@ def test_without_a_size_it_sees_its_own(settings):
         ({"weights": "nowhere.pth"}, "there is no weights file nowhere.pth"),
         ({"input_size": 2}, "cannot take 2 x 2 pixels"),
         ({"input_size": "large"}, "must be a number of pixels"),
-        ({"resize": "often"}, "neither true nor false"),
+        ({"resize": "often"}, "must be true or false"),
         ({"input_space": "sky"}, "classifier.input_space=sky is unknown"),
     ],
 )  # fmt: skip

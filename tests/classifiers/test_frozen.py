@@ -111,7 +111,7 @@ def test_without_resizing_a_pixel_far_away_moves_nothing():
 
 @pytest.mark.parametrize("resize", ["no", 0, None])
 def test_resize_is_true_or_false(resize):
-    with pytest.raises(UserError, match="neither true nor false"):
+    with pytest.raises(UserError, match="must be true or false"):
         SmallClassifier(weights="random", resize=resize)
-    with pytest.raises(UserError, match="neither true nor false"):
+    with pytest.raises(UserError, match="must be true or false"):
         TorchvisionClassifier(architecture="alexnet", weights="random", resize=resize)

@@ -40,6 +40,24 @@ def test_timms_say_it_in_their_configuration():
     assert metadata_of(network) == Metadata(288, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), None)
 
 
+@pytest.mark.parametrize(
+    ("classes", "tag", "named"),
+    [(1000, "a1_in1k", True), (1000, "augreg_in21k_ft_in1k", True), (1000, "mine", False), (10, "a1_in1k", False)],
+)
+def test_timms_of_imagenet_have_its_labels(classes, tag, named):
+    network = nn.Linear(3, classes)
+    network.num_classes = classes
+    network.pretrained_cfg = {
+        "input_size": (3, 8, 8),
+        "mean": (0,) * 3,
+        "std": (1,) * 3,
+        "num_classes": 1000,
+        "tag": tag,
+    }
+    labels = metadata_of(network).labels
+    assert (labels is not None and labels[593]) == ("harmonica" if named else False)
+
+
 class Answers(nn.Module):
     """As transformers' image classifiers: scores in an object."""
 
