@@ -12,12 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from omegaconf import DictConfig
 from PIL import Image
 
 from genviz.errors import UserError
 from genviz.images.pictures import read_image, read_upright, resize
 from genviz.images.sheet import write_sheet
 from genviz.sweeps.figure import panels
+from genviz.targets.grammar import Unit
 from genviz.training import build, configuration
 from genviz.training.run_folders import RunFolders
 
@@ -91,25 +93,25 @@ def rows_of(name: str, words: list[str]) -> list[list[tuple[str, Path]]]:
         folder = RunFolders.of(config, build.target(config, build.sketch(config.classifier))).outputs
         snapshots = sorted((folder / "snapshots").glob("*.png"))
         return [[(str(int(path.stem)), path) for path in snapshots]]
-    rows = []
+    rows: list[list[tuple[str, Path]]] = []
     for row in panels(config):
         rows.append([])
         for panel in row:
             target = build.target(panel, build.sketch(panel.classifier))
-            places = RunFolders.of(panel, target)
-            picture = places.picture
+            folders = RunFolders.of(panel, target)
+            picture = folders.picture
             if name in NEURONS:
-                picture = places.outputs / "field.png"
-                field(panel, target.units[0], places.picture, picture)
+                picture = folders.outputs / "field.png"
+                field(panel, target.units[0], folders.picture, picture)
             title = str(target).partition(":")[2]
             title += "" if panel.tag is None else f", {panel.tag}"
             rows[-1].append((title, picture))
-            result = json.loads((places.outputs / "result.json").read_text())
+            result = json.loads((folders.outputs / "result.json").read_text())
             print(f"  {title}: {result['verdict']}, {result['explanation']}", flush=True)
     return rows
 
 
-def field(config, unit, picture: Path, cut: Path) -> None:
+def field(config: DictConfig, unit: Unit, picture: Path, cut: Path) -> None:
     """The part of a picture that a neuron looks at."""
     seen = build.classifier(config.classifier).receptive_field(unit.layer)
     reach = seen.size / 2 + seen.stride / 8

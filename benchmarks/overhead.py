@@ -28,7 +28,6 @@ from torch import nn
 from genviz.interfaces import Classifier, Generator, Objective
 from genviz.training import build, configuration
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 BLOCK = 50  # updates: one checkpoint, two snapshots and five rows of the logger
 CASES = {
     "coupled": ["classifier=vgg16", "classifier.weights=random"],
@@ -70,7 +69,7 @@ def straightforward(part: nn.Module, network: str, memory_format: torch.memory_f
         for kind in (nn.Conv2d, nn.Upsample):
             if isinstance(layer, kind):  # ours have the same parameters and settings
                 layer.__class__ = kind
-    copied.to(memory_format=memory_format)
+    copied.to(memory_format=memory_format)  # type: ignore[call-overload]
     copied.get_submodule(network).register_forward_pre_hook(
         lambda _, inputs: (inputs[0].contiguous(memory_format=memory_format),)
     )
@@ -115,7 +114,7 @@ def time_in_turn(case: str, rounds: int) -> None:
 
     in_turn = InTurn()
     with tempfile.TemporaryDirectory() as folder:
-        config = configuration.compose(CONFIGS, "train", overrides(case, BLOCK * (rounds + 1), Path(folder)))
+        config = configuration.compose("train", overrides(case, BLOCK * (rounds + 1), Path(folder)))
         train(config, build.target(config, build.sketch(config.classifier)), callbacks=[in_turn])
     for name, ratios in in_turn.ratios.items():
         median = statistics.median(ratios)
@@ -168,7 +167,7 @@ def time_autoencoder(folder: str, rounds: int) -> None:
         places = [f"paths.outputs={scratch}/outputs", f"paths.checkpoints={scratch}/checkpoints"]
         updates = BLOCK * (rounds + 1)
         words = [f"data.root={folder}", f"updates={updates}", f"validate_every={updates}"]
-        pretrain(configuration.compose(CONFIGS, "pretrain", [*words, *places]), callbacks=[in_turn])
+        pretrain(configuration.compose("pretrain", [*words, *places]), callbacks=[in_turn])
     print(f"\nautoencoder: median ratio {statistics.median(in_turn.ratios):.3f} of {rounds} rounds of {BLOCK} updates")
     print(f"autoencoder: peak memory {_peak_megabytes():.0f} MB, with the bare loop's networks")
 
@@ -176,7 +175,7 @@ def time_autoencoder(folder: str, rounds: int) -> None:
 def peak(case: str, who: str, updates: int = 20) -> None:
     """Make some updates and print this process's peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
-        config = configuration.compose(CONFIGS, "train", overrides(case, updates, Path(folder)))
+        config = configuration.compose("train", overrides(case, updates, Path(folder)))
         outline = build.sketch(config.classifier)
         target = build.target(config, outline)
         if who == "ours":

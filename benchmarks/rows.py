@@ -83,7 +83,7 @@ def main() -> None:
     print(f"{'':36}{'rank':>8}{'judge':>8}{'at 0, 255':>12}{'saturation':>12}{'variation':>12}{'gradients':>12}")
     for title, folders in rows:
         ranks = [json.loads((folder / "result.json").read_text())["rank"] for folder in folders]
-        told = judged(arguments.judge, folders) if arguments.judge else [math.nan]
+        told: list[float] = list(judged(arguments.judge, folders)) if arguments.judge else [math.nan]
         tell(title, (mean(ranks), mean(told)), [read_image(folder / "final.png") for folder in folders], reference)
     tell("nearest real pictures", (math.nan, math.nan), nearest, reference)
 

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from overhead import CONFIGS, _peak_megabytes, bare_updates
+from overhead import _peak_megabytes, bare_updates
 
 from genviz.analysis.class_setup import choosing
 from genviz.sweeps.sweep import Sweep
@@ -54,9 +54,8 @@ class InTurn(Sweep):
 def made(case: str, batch: int, targets: int, folder: str, *words: str) -> tuple[Any, list[Any]]:
     """The configuration of a case, and its targets."""
     places = [f"paths.outputs={folder}/outputs", f"paths.checkpoints={folder}/checkpoints"]
-    config = configuration.compose(
-        CONFIGS, "train", [*CASES[case], f"targets=class:1-{targets}", f"batch={batch}", *words, *places]
-    )
+    given = [*CASES[case], f"targets=class:1-{targets}", f"batch={batch}", *words, *places]
+    config = configuration.compose("train", given)
     config.target = None
     return config, build.targets(config, build.sketch(config.classifier), choosing(config))
 

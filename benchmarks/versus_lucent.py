@@ -19,6 +19,7 @@ import torch
 
 from genviz.analysis.drawing import draw
 from genviz.classifiers.from_module import from_module
+from genviz.interfaces import Classifier
 from genviz.objectives.activation import Activation
 from genviz.targets.grammar import parse_target
 from genviz.transforms.views import RandomViews
@@ -34,7 +35,7 @@ CASES = (
 )
 
 
-def ours(classifier, layer: str, unit: int, updates: int, views: bool) -> float:
+def ours(classifier: Classifier, layer: str, unit: int, updates: int, views: bool) -> float:
     text = f"class:{unit}" if layer == "class" else f"filter:{layer}:{unit}"
     target = parse_target(text, classifier.outline.labels, classifier.outline.layers)
     objective = partial(Activation, lambda_others=0.0)
@@ -82,7 +83,7 @@ def main() -> None:
             torch.manual_seed(0)
             network = torchvision.models.get_model(architecture, weights=None).eval()
             classifier = from_module(network, input_size=SIZE)
-            seconds = {"ours": [], "theirs": []}
+            seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
             updates = arguments.updates if architecture == "squeezenet1_0" else arguments.updates // 4
             for round_ in range(arguments.rounds + 1):
                 mine = ours(classifier, layer, unit, updates, views)
