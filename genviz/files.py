@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -97,8 +98,15 @@ def load_torch_file(path: Path, *, mapped: bool = False) -> Any:
                     raise ValueError(f"the checksum of {record} is wrong")
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and archived)
     except Exception as error:  # a damaged pickle can raise anything
-        why = (str(error).strip() or type(error).__name__).splitlines()[0][:100]
-        raise ValueError(why) from error
+        raise ValueError(_why_unreadable(error)) from error
+
+
+def _why_unreadable(error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error):
+        return "it holds more than tensors and plain data"
+    if isinstance(error, EOFError | pickle.UnpicklingError) or not str(error).strip():
+        return "it is cut off, or not a file of torch.save"
+    return str(error).strip().splitlines()[0]
 
 
 def prepare_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from torch import Tensor, nn
 
+from genviz.analysis.arguments import object_of, seeds_of, settings_of, word_of
 from genviz.analysis.class_setup import pictures_of
 from genviz.analysis.contributions import resolve
 from genviz.analysis.isolation import isolated
@@ -93,8 +94,10 @@ class Visualization:
         A PNG is the file that the verdict is about, byte for byte.
 
         Raises:
-            UserError: another suffix, a full disk, or a folder that cannot be written to.
+            UserError: there is no such picture, another suffix, a full disk, or a folder that cannot be written to.
         """
+        if not -len(self._files) <= which < len(self._files):
+            raise UserError(f"which={which}: there are {len(self._files)} pictures, from 0 to {len(self._files) - 1}")
         with Image.open(self._files[which]) as image:
             return _save(image, path, as_it_is=self._files[which])
 
@@ -132,13 +135,13 @@ def visualize(
     experiment: str | None = None,
     generator: str | MakesGenerator | None = None,
     objective: str | Sequence[str] | MakesObjective | None = None,
-    regularizers: str | Sequence[str] | Mapping[str, Regularizer] | None = None,
-    transforms: str | Sequence[str] | Sequence[nn.Module] | None = None,
+    regularizers: str | Sequence[str] | Regularizer | Sequence[Regularizer] | Mapping[str, Regularizer] | None = None,
+    transforms: str | Sequence[str] | nn.Module | Sequence[nn.Module] | None = None,
     optimizer: str | MakesOptimizer | None = None,
     updates: int | None = None,
     images: int = 1,
     seeds: int | Sequence[int] = 0,
-    settings: Sequence[str] = (),
+    settings: str | Sequence[str] = (),
     input_size: int | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -174,28 +177,30 @@ def visualize(
     >>> seen
     Visualization(class:harmonica: not reached)
     """
+    if not isinstance(target, str):
+        raise UserError(f"target={target!r} must be one target, such as 'class:harmonica'; call it once for each")
     own = Metadata(input_size, mean, std, labels)
-    several = [seeds] if isinstance(seeds, int) else list(seeds)
-    if not several or (images != 1 and len(several) != 1):
-        raise UserError(f"images={images} and seeds={seeds}: give a first seed, or one for each image")
+    several = seeds_of(images, seeds)
     count = images if len(several) == 1 else len(several)
     words = [f"target={target}", f"seed={several[0]}", f"images={count}", f"trainer.accelerator={accelerator}"]
     words += [] if experiment is None else [f"experiment={experiment}"]
     words += [] if updates is None else [f"updates={updates}"]
     named: dict[str, object] = {"generator": generator, "objective": objective, "regularizer": regularizers}
     named |= {"transform": transforms, "optimizer": optimizer}
-    words += [f"{group}={_word(given)}" for group, given in named.items() if _is_named(given)]
+    words += [word for group, given in named.items() if (word := word_of(group, given)) is not None]
+    objects = [object_of(group, given) for group, given in named.items()]
+    objects.append(several if len(several) > 1 else None)
+    words += settings_of(settings)
     if isinstance(network, str):
         if any(value is not None for value in own):
             raise UserError("input_size, mean, std and labels are for modules; with a name, use settings=")
         words.append(f"classifier={network}")
     folder = TemporaryDirectory(prefix="genviz-")
-    words += [*settings, "logger=none", f"paths.outputs={folder.name}", f"paths.checkpoints={folder.name}/checkpoints"]
+    words += ["logger=none", f"paths.outputs={folder.name}", f"paths.checkpoints={folder.name}/checkpoints"]
     with isolated():
         config = compose("train", words)
         classifier = None if isinstance(network, str) else _classifier(network, own)
-        given = [_object(part) for part in named.values()]
-        parts = Parts(config, given[0], given[1], given[2], given[3], given[4], several if len(several) > 1 else None)
+        parts = Parts(config, *objects)
         return _visualize(config, classifier, parts, folder)
 
 
@@ -224,29 +229,18 @@ def _visualize(
     return Visualization(run, finished.verdicts, folder)
 
 
-def _classifier(network: nn.Module, own: Metadata) -> Classifier:
+def _classifier(network: Any, own: Metadata) -> Classifier:
     if isinstance(network, Classifier):
         if any(value is not None for value in own):
             raise UserError("a classifier has its own input_size, mean, std and labels; leave them out")
         return network
+    if not isinstance(network, nn.Module):
+        what = f"the class {network.__name__}" if isinstance(network, type) else repr(network)
+        raise UserError(f"the network must be a classifier's name or a module, not {what}")
     known = metadata_of(network)
     said = {name: value for name, value in own._asdict().items() if value is not None}
     wrapped = Logits(network) if hasattr(getattr(network, "config", None), "id2label") else network
     return from_module(wrapped, **required(known._replace(**said))._asdict())
-
-
-def _is_named(given: object) -> bool:
-    if isinstance(given, str):
-        return True
-    return isinstance(given, Sequence) and len(given) > 0 and all(isinstance(name, str) for name in given)
-
-
-def _object(given: object) -> Any:
-    return None if _is_named(given) else given
-
-
-def _word(given: object) -> str:
-    return given if isinstance(given, str) else f"[{','.join(map(str, given))}]"  # type: ignore[call-overload]
 
 
 def _checked(path: str | Path, suffixes: Sequence[str]) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -39,7 +39,7 @@ def from_module(
         resize: False: take images at their own size.
 
     Raises:
-        UserError: it does not take such images, or does not return class scores.
+        UserError: it does not take such images, or does not return class scores; or an argument is of the wrong kind.
 
     >>> import genviz, torch
     >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
@@ -47,6 +47,7 @@ def from_module(
     >>> [layer.name for layer in classifier.outline.layers]
     ['0', '1', '2', 'scores']
     """
+    _check(network, input_size, mean, std, labels)
     frozen = _without_hooks(copy.deepcopy(network)).eval()
     parameter = next(frozen.parameters(), torch.zeros(()))
     try:
@@ -70,6 +71,25 @@ def from_module(
         weights_source=type(network).__name__,
         weights_sha256=fingerprint(frozen.state_dict()),
     )
+
+
+def _check(network: nn.Module, size: object, mean: object, std: object, labels: object) -> None:
+    """Raise a `UserError` for what cannot be a network, its input or its labels."""
+    if isinstance(network, torch.jit.ScriptModule):
+        raise UserError("a ScriptModule does not show its layers; give the module that it was made from")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise UserError(f"input_size={size!r} must be the side of the square input, in pixels")
+    for name, values in {"mean": mean, "std": std}.items():
+        numbers = list(values) if isinstance(values, Iterable) else []
+        if len(numbers) != 3 or not all(isinstance(number, int | float) for number in map(_plain, numbers)):
+            raise UserError(f"{name}={values!r} must be three numbers, for red, green and blue")
+    words = labels if isinstance(labels, Sequence) and not isinstance(labels, str) else [None]
+    if labels is not None and not all(isinstance(label, str) for label in words):
+        raise UserError("labels must be a list of words, one for each class")
+
+
+def _plain(number: Any) -> Any:
+    return number.item() if hasattr(number, "item") else number
 
 
 def _without_hooks(network: nn.Module) -> nn.Module:

@@ -87,7 +87,7 @@ def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
     """
     path = cached(entry)
     size = f"{entry.meta['_file_size']:.0f} MB"
-    command = f"python train.py target=class:harmonica classifier={architecture} classifier.weights="
+    command = f"genviz train target=class:harmonica classifier={architecture} classifier.weights="
     remedy = (
         f"put {path.name} ({size}, from {entry.url}) into {path.parent}, or give a file you have: "
         f"classifier={architecture} classifier.weights=FILE"

@@ -8,20 +8,23 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra._internal.core_plugins.bash_completion import BashCompletion
+from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from hydra.utils import get_class, get_method
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from genviz import __version__
 from genviz.commands.settings_help import help_of
 from genviz.errors import BAD_INPUT, INTERRUPTED, UserError
 from genviz.files import shipped_folder
-from genviz.training.configuration import plain_words
+from genviz.training.configuration import explain, plain_words
 
 if TYPE_CHECKING:
     from genviz.training.schema import Settings
@@ -63,7 +66,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
         if os.getpid() != program:  # in a launcher's process
             _end_with_parent()
         try:
-            code = _call(function, settings, config)
+            code = _call(name, function, settings, config)
         except _BAD as error:  # here, as Hydra would add a line of its own
             _say(called, str(error))
             code = BAD_INPUT
@@ -72,11 +75,18 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             raise JobError(code)
 
     try:
-        if _HELP & set(words):
-            print(help_of(name, settings, [word for word in words if word not in _HELP]), flush=True)
+        flags, words = sorted_out(words)
+        if _HELP & set(flags):
+            print(help_of(name, _named(name, "settings", settings), [*words, *_searched(flags)]), flush=True)
             sys.exit(0)
-        sys.argv = [typed[0], *plain_words(words)]  # Hydra reads it
+        if "--version" in flags:
+            print(f"{called} {__version__}", flush=True)
+            sys.exit(0)
+        sys.argv = [typed[0], *flags, *plain_words([*flags, *words])[len(flags) :]]  # Hydra reads it
         hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
+    except HydraException as error:
+        _say(called, explain(error, name, words))
+        codes.append(BAD_INPUT)
     except _BAD as error:
         _say(called, str(error))
         codes.append(BAD_INPUT)
@@ -95,23 +105,72 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
     sys.exit(max(codes, default=0))
 
 
-def _call(function: str, settings: str, config: DictConfig) -> int:
-    """Check the settings, choose the classifier where none is named, and call the function."""
-    from genviz.training import default_classifier  # --help needs none of it
+def sorted_out(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's flags with their values, ``--config-dir FOLDER``, and the settings, in whatever order they were given.
 
+    Raises:
+        UserError: there is no such flag, or its value is missing.
+    """
+    known = {flag: action for action in get_args_parser()._actions for flag in action.option_strings}
+    flags, settings, left = [], [], list(words)
+    while left:
+        word = left.pop(0)
+        if not word.startswith("-"):
+            settings.append(word)
+            continue
+        flag, equals, _ = word.partition("=")
+        if flag not in known:
+            raise UserError(f"there is no option {flag}; a setting is written NAME=VALUE, such as updates=100")
+        flags.append(word)
+        if known[flag].nargs is None and not equals:  # takes a value
+            if not left:
+                raise UserError(f"{flag} needs a value after it")
+            flags.append(left.pop(0))
+    return flags, settings
+
+
+def _searched(flags: Sequence[str]) -> list[str]:
+    """The setting that adds the folder of ``--config-dir``, if given."""
+    for number, flag in enumerate(flags):
+        name, _, value = flag.partition("=")
+        if name in ("--config-dir", "-cd"):
+            return [f"hydra.searchpath=['file://{Path(value or flags[number + 1]).expanduser().resolve()}']"]
+    return []
+
+
+def _call(name: str, function: str, settings: str, config: DictConfig) -> int:
+    """Check the settings, choose the classifier where none is named, and call the function."""
     with open_dict(config):
         del config["command"]
-    schema: type[Settings] = get_class(settings)
+    schema: type[Settings] = _named(name, "settings", settings)
     schema.check(config)
+
+    from genviz.training import default_classifier  # takes seconds, which a wrong setting need not wait
+
     default_classifier.choose(config)
-    return int(get_method(function)(config))  # imported here: a wrong setting need not wait for Lightning
+    return int(_named(name, "run", function)(config) or 0)
+
+
+def _named(name: str, what: str, path: str) -> Any:
+    """What ``command.<what>`` of ``configs/<name>.yaml`` names.
+
+    Raises:
+        UserError: there is no such thing, or its module cannot be imported.
+    """
+    module, _, thing = path.rpartition(".")
+    try:
+        return getattr(import_module(module), thing)
+    except (ImportError, ValueError, AttributeError) as error:
+        why = " ".join(str(error).split())
+        raise UserError(f"configs/{name}.yaml: command.{what}={path} cannot be imported: {why}") from error
 
 
 def completions(name: str, word: str) -> list[str]:
     """The words of the command ``name`` that start with ``word``, from Hydra's own completion."""
     with hydra.initialize_config_dir(str(shipped_folder("configs")), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        return BashCompletion(loader)._query(name, word)
+        found = BashCompletion(loader)._query(name, word)
+    return [word for word in found if not word.startswith("command")]
 
 
 def _end_with_parent() -> None:

@@ -14,9 +14,13 @@ def command(containing: str, labels: str | None) -> None:
     With CONTAINING, only those whose label contains it.
     """
     from genviz.classifiers.outline import sketch
-    from genviz.targets.labels import slug
+    from genviz.errors import UserError
+    from genviz.targets.labels import nearest, slug
 
-    wanted = slug(containing)
-    for index, label in enumerate(sketch("vgg16", labels=labels).labels):
-        if wanted in slug(label):
-            click.echo(f"{index:4d}  {label}")
+    known = sketch("vgg16", labels=labels).labels
+    found = [(index, label) for index, label in enumerate(known) if slug(containing) in slug(label)]
+    if not found:
+        likely = ", ".join(nearest(containing, known))
+        raise UserError(f"no label contains '{containing}'" + (f"; nearest: {likely}" if likely else ""))
+    for index, label in found:
+        click.echo(f"{index:4d}  {label}")

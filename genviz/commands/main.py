@@ -47,10 +47,19 @@ class _Genviz(click.Group):
         return super().resolve_command(ctx, args)
 
 
+@click.pass_context
+def _help_alone(ctx: click.Context) -> None:
+    """Print the help if no sub-command is given."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
 genviz = _Genviz(
     name="genviz",
     commands=_ordered([review, labels, layers, classifiers, spectrum, *configured()]),
     help="What does this network see?\n\nEach command has its own --help.",
+    callback=_help_alone,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, message="%(prog)s %(version)s")(genviz)
@@ -63,7 +72,10 @@ def main() -> None:
     except UserError as error:
         code = _say(str(error), BAD_INPUT)
     except click.ClickException as error:
-        code = _say(error.format_message(), BAD_INPUT)
+        message, context = error.format_message(), getattr(error, "ctx", None)
+        told = f"{message[:1].lower()}{message[1:].rstrip('.')}"
+        called = "genviz" if context is None else context.command_path
+        code = _say(f"{told}; {called} --help lists the options", BAD_INPUT, called)
     except (click.Abort, KeyboardInterrupt):
         code = _say("interrupted; the same command continues", INTERRUPTED)
     except BrokenPipeError:  # a reader such as head has seen enough
@@ -72,6 +84,6 @@ def main() -> None:
     sys.exit(code)
 
 
-def _say(message: str, code: int) -> int:
-    print(f"genviz: {' '.join(message.split())}", file=sys.stderr)
+def _say(message: str, code: int, called: str = "genviz") -> int:
+    print(f"{called}: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -9,7 +9,6 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from genviz.files import shipped_folder
@@ -25,13 +24,12 @@ _PLAIN = ("a word", "a file", "a folder", "true or false", "1")
 _WIDTH = 34
 
 
-def help_of(name: str, schema: str, words: Sequence[str]) -> str:
+def help_of(name: str, settings: type[Settings], words: Sequence[str]) -> str:
     """The help of the command ``name``, with the values that its settings have after these ``words``.
 
     Args:
-        schema: the path of its settings' class, ``genviz.training.settings.TrainSettings``.
+        settings: their schema.
     """
-    settings: type[Settings] = get_class(schema)
     with hydra.initialize_config_dir(str(shipped_folder("configs")), version_base="1.3"):
         config = hydra.compose(name, plain_words(words), return_hydra_config=True)
         HydraConfig.instance().set_config(config)

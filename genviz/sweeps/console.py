@@ -60,7 +60,7 @@ def ends(
     """Print how many targets got which verdict, and which failed."""
     verdicts = Counter(str(result["verdict"]) for result in results)
     counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
-    print(f"\n{len(results)} targets: {counted}" if results else "\nno targets are done")
+    print(f"\n{len(results)} target{'s' * (len(results) != 1)}: {counted}" if results else "\nno targets are done")
     if elsewhere:
         print(f"in progress in other processes: {_some(elsewhere)}")
     if failures:
@@ -72,7 +72,7 @@ def where(made: Review, folder: Path, run: str) -> None:
     """Print where everything is."""
     sheets = [path for path in made.sheets if path.parent == folder]
     more = f", and {len(sheets) - 1} more" if len(sheets) > 1 else ""
-    print(f"page        {made.page}")
+    print(f"page        {made.page}\ntable       {made.table}")
     if sheets:
         print(f"sheet       {sheets[0]}{more}")
     print(f"pictures    {folder}\nrun         {run}", flush=True)

@@ -69,8 +69,9 @@ class Sweep:
                 with ExitStack() as claims:
                     told = len(waiting.failures)
                     runs = waiting.claim(self.at_once, claims)
-                    for name in list(waiting.failures)[told:]:
-                        console.target_failed(waiting.over, len(targets), name, waiting.failures[name])
+                    failed = list(waiting.failures)[told:]
+                    for number, name in enumerate(failed, waiting.over - len(failed) + 1):
+                        console.target_failed(number, len(targets), name, waiting.failures[name])
                     if not runs:  # none is left, or other processes have the rest
                         break
                     noticed += self.make_batch(runs, log)

@@ -45,6 +45,10 @@ def find_class(name: str, labels: Sequence[str]) -> int:
     if found:
         candidates = ", ".join(f"class:{index} ({labels[index]})" for index in found)
         raise UserError(f"'{name}' is the name of {len(found)} classes; choose one by number: {candidates}")
+    if list(labels) == [str(number) for number in range(len(labels))]:
+        raise UserError(
+            f"'{name}': the network does not name its classes; give a number, such as class:1, or its labels"
+        )
     likely = ", ".join(f"{label} (class:{labels.index(label)})" for label in nearest(name, labels))
     raise UserError(
         f"no class is called '{name}'" + (f"; nearest: {likely}" if likely else "") + "; genviz labels lists them all"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
 from hydra.errors import HydraException
 from hydra.utils import get_class, instantiate
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 AUTO = "auto"
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
 class Names(NamedTuple):
@@ -104,13 +105,30 @@ def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **k
         cause = error.__cause__ or error
         if isinstance(cause, UserError):
             raise cause from None
-        why = str(cause).splitlines()[0]
+        why = " ".join(str(cause).splitlines()[: 2 if str(cause).startswith("Error loading") else 1])
+        if not why.startswith("Error loading") and (odd := _odd(config, what)) is not None:
+            raise UserError(odd) from error
         if foreign := re.search(r"unexpected keyword argument '(\w+)'", why):
             kind = str(config.get("_target_", what)).rpartition(".")[2]
             leave = f"an experiment's settings are for the parts that it names; ~{what}.{foreign[1]} removes it"
             why = f"{kind} has no setting '{foreign[1]}' ({leave})"
         settings = {key: value for key, value in config.items() if key != "_target_"}
         raise UserError(f"{what}: {why}; the settings were {settings}") from error
+
+
+def _odd(config: DictConfig | Mapping[str, Any], what: str) -> str | None:
+    """What is wrong with the first setting that is of another kind than its constructor says."""
+    try:
+        kinds = get_type_hints(vars(get_class(str(config["_target_"])))["__init__"])
+    except (HydraException, ImportError, NameError, TypeError, LookupError):  # annotations for type checkers alone
+        return None
+    for name, value in ((str(name), value) for name, value in config.items()):
+        wanted = set(get_args(kinds.get(name)) or (kinds.get(name),))
+        words = [word for kind, word in _KINDS.items() if kind in wanted]
+        fits = type(value) in wanted or (type(value) is int and float in wanted)
+        if words and not fits and type(value) in (str, bool, int, float, type(None)):
+            return f"{what}.{name}={'null' if value is None else value} must be {' or '.join(words)}"
+    return None
 
 
 def sketch(settings: DictConfig) -> Outline:
@@ -215,12 +233,12 @@ def _parts(config: DictConfig, group: str) -> dict[str, DictConfig]:
 
 def regularizers(config: DictConfig) -> dict[str, Regularizer]:
     """The configured regularizers, by name."""
-    return {name: make(part, "regularizer") for name, part in _parts(config, "regularizer").items()}
+    return {name: make(part, f"regularizer.{name}") for name, part in _parts(config, "regularizer").items()}
 
 
 def transforms(config: DictConfig) -> list[Any]:
     """The configured transforms, in order."""
-    return [make(part, "transform") for part in _parts(config, "transform").values()]
+    return [make(part, f"transform.{name}") for name, part in _parts(config, "transform").items()]
 
 
 def optimizer(config: DictConfig) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -15,12 +16,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from genviz.errors import UserError
 from genviz.files import shipped_folder
 from genviz.targets.spelling import check_spelling
+from genviz.training.hydra_errors import explained, unread
 
 _CLASSIFIERS = {
     "classifier": "classifier",
     **{part: f"classifier@{part}" for part in ("teacher", "second_teacher", "eye", "student.trunk")},
 }
 """The settings that name a classifier, and Hydra's names for them."""
+_CHOICES = ("classifier", "generator", "objective", "regularizer", "transform", "optimizer", "experiment", "student")
 _PATHS = ("image", "style", "pictures", "generator.start")
 """Settings whose value may contain characters with a meaning to Hydra: spaces, commas, brackets."""
 _NAME = re.compile(r"[\w.+-]+")
@@ -32,6 +35,16 @@ def compose(name: str, words: Sequence[str]) -> DictConfig:
     Raises:
         UserError: there is no such setting, or the target has a character that no target has.
     """
+    try:
+        config = _composed(name, words)
+    except (HydraException, ValueError) as error:
+        raise UserError(explain(error, name, words)) from error
+    with open_dict(config):
+        del config["hydra"], config["command"]
+    return config
+
+
+def _composed(name: str, words: Sequence[str]) -> DictConfig:
     before = Singleton.get_state()  # Hydra may already be in use, by a program or a notebook
     GlobalHydra.instance().clear()
     try:
@@ -39,14 +52,38 @@ def compose(name: str, words: Sequence[str]) -> DictConfig:
             config = hydra.compose(name, plain_words(words), return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         if "choices" in config:
-            OmegaConf.resolve(config.choices)  # they refer to Hydra's own settings, deleted below
-    except HydraException as error:
-        raise UserError(str(error)) from error
+            OmegaConf.resolve(config.choices)  # they refer to Hydra's own settings, which may be deleted
     finally:
         Singleton.set_state(before)
-    with open_dict(config):
-        del config["hydra"], config["command"]
     return config
+
+
+def explain(error: Exception, name: str, words: Sequence[str]) -> str:
+    """The message of Hydra's ``error`` about the ``words`` of the command ``name``."""
+
+    def settings() -> list[str]:
+        chosen = [word for word in words if word.partition("=")[0] in _CHOICES]
+        for kept in (chosen, []):
+            try:
+                return list(_names(_composed(name, kept)))
+            except HydraException:
+                continue
+        return []
+
+    for word in plain_words(words):
+        try:
+            OverridesParser.create().parse_override(word)
+        except HydraException:
+            return unread(word)
+    return explained(error, name, words, settings)
+
+
+def _names(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in map(str, config):
+        if f"{prefix}{key}" not in ("hydra", "command") and key != "_target_":
+            yield f"{prefix}{key}"
+            if not OmegaConf.is_missing(config, key) and isinstance(value := config._get_node(key), DictConfig):
+                yield from _names(value, f"{prefix}{key}.") if value else ()
 
 
 def _quoted(value: str) -> str:

@@ -34,10 +34,10 @@ def warn(note: str | None) -> None:
         print(f"\n!!! {note}\n", flush=True)
 
 
-def done(run: Run) -> None:
+def done(run: Run, updates: int) -> None:
     """Print that the run is already done."""
     warn(run.names.note)
-    print(f"{run.target} is done, {run.updates} updates: {run.folders.picture} (resume=false starts over)")
+    print(f"{run.target} is done, {updates} updates: {run.folders.picture} (resume=false starts over)")
 
 
 def stopped(run: Run, which: signal.Signals, updates: int) -> None:

@@ -76,10 +76,9 @@ class Run:
         return 0 if self.continues is None else self.continues.updates
 
     @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to do."""
-        resume, updates = bool(self.config.resume), self.config.updates
-        return resume and self.folders.read_result(self.identity, updates) is not None
+    def done(self) -> dict[str, Any] | None:
+        """Its result, if nothing is left to do."""
+        return self.folders.read_result(self.identity, self.config.updates) if self.config.resume else None
 
     @property
     def has_moved(self) -> bool:

@@ -18,6 +18,7 @@ from genviz.targets.grammar import Target
 from genviz.training import build
 from genviz.training.checkpoint import check_identity, comparable, read_checkpoint
 
+_RESULT = {"target", "verdict", "explanation", "activation", "rank", "top_classes", "seed", "updates"}
 CLAIMS = ".claims"
 """The folder of lock files, next to a setting's targets."""
 
@@ -109,7 +110,7 @@ class RunFolders:
         """The result of these settings after at least ``updates``; None if it or its picture is missing."""
         try:
             result = json.loads(self.result.read_text(encoding="utf-8"))
-            whole = {"target", "verdict", "explanation", "activation", "rank", "top_classes", "seed"} <= set(result)
+            whole = set(result) >= _RESULT
             done = comparable(result["identity"]) == comparable(identity) and result["updates_wanted"] >= updates
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None

@@ -29,8 +29,8 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     classifier = build.classifier(config.classifier)
     build.settle(config, target, classifier)
     run = Run(config, target, classifier, build.generator_sha256(config))
-    if run.is_done:
-        console.done(run)
+    if (result := run.done) is not None:
+        console.done(run, result["updates"])
         return 0
     batch = Batch([run], callbacks=callbacks)
     with run.folders.claimed():

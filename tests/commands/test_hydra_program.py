@@ -1,6 +1,7 @@
 """What the command line takes, and what it says of what it cannot take."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from conftest import ROOT, TINY
 from PIL import Image
 from user import SECONDS, WORDS, command, environment, train
 
+from genviz import __version__
 from genviz.commands.main import genviz
 from genviz.generators.maco import Maco
 
@@ -193,6 +195,30 @@ def test_words_are_completed_as_hydra_completes_them():
     assert completed == ["generator=untrained", "generator=untrained_small"]
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash")
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("train gener", {"generator.", "generator="}),
+        ("train generator =", {"fourier", "maco", "octaves", "pixels", "pretrained", "untrained", "untrained_small"}),
+        ("train generator = untr", {"untrained", "untrained_small"}),
+        ("train updates = 3 experiment = kocur", {"kocur2021_deepdream", "kocur2021_texture"}),
+        ("lab", {"labels"}),
+    ],
+)
+def test_bash_completes_the_words_as_it_splits_them(words, completed):
+    program = Path(sys.executable).with_name("genviz")
+    asked = f"""
+genviz() {{ {program} "$@"; }}
+eval "$(_GENVIZ_COMPLETE=bash_source {program})"
+COMP_WORDS=(genviz {words}); COMP_CWORD=$(({len(words.split())})); COMPREPLY=()
+_genviz_completion {program}
+echo "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=SECONDS)
+    assert set(done.stdout.split()) == completed, done.stderr
+
+
 def test_a_sweep_goes_on_after_a_bad_target(tmp_path):
     words = ["-m", "target=class:harmonica,class:nonsense,class:zebra", *TINY, "updates=1", "logger=none"]
     done = train(tmp_path, *words)
@@ -242,3 +268,67 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     assert done.returncode == 0
     assert done.stderr == ""
     assert done.stdout.startswith("Train a generator")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--helpp"], "there is no option --helpp"),
+        (["target=class:1", "--flag"], "there is no option --flag"),
+        (["target=class:1", "--config-dir"], "--config-dir needs a value after it"),
+    ],
+)
+def test_an_unknown_option_is_one_line(called, words, says):
+    done = called("train", *words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(f"genviz train: {says}")
+
+
+def test_options_may_stand_anywhere(called, tmp_path):
+    words = ["target=class:harmonica,class:zebra", "-m", *TINY, "updates=1", "logger=none"]
+    assert called("train", *words).returncode == 0
+    assert len(list(tmp_path.rglob("result.json"))) == 2
+    (tmp_path / "own/objective").mkdir(parents=True)
+    (tmp_path / "own/objective/mine.yaml").write_text("mine:\n  _target_: a.B\n  depth: 7\n")
+    done = called("train", "objective=mine", "--config-dir", "own", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "depth: 7" in done.stdout
+    assert called("train", "-m", "--help").stdout == called("train", "--help").stdout
+
+
+def test_the_version_is_genvizs(called):
+    assert called("train", "--version").stdout == f"genviz train {__version__}\n"
+
+
+def test_alone_it_shows_its_help(called):
+    words = [Path(sys.executable).with_name("genviz")]
+    alone, asked = (subprocess.run([*words, *more], capture_output=True, text=True) for more in ([], ["--help"]))
+    assert (alone.returncode, alone.stdout, alone.stderr) == (0, asked.stdout, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["layers"], "genviz layers: missing argument 'CLASSIFIER'"),
+        (["layers", "vgg16", "extra"], "genviz layers: got unexpected extra argument (extra)"),
+        (["labels", "harmnica"], "genviz: no label contains 'harmnica'; nearest: harmonica"),
+        (["labels", "qqqq"], "genviz: no label contains 'qqqq'"),
+    ],
+)
+def test_a_mistake_in_options_names_the_command(called, words, says):
+    done = called(*words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(says)
+
+
+def test_a_wrong_setting_does_not_wait_for_torch(tmp_path):
+    code = """
+import sys
+from genviz.commands.configured import program
+try:
+    program("train")(["target=class:1", "updates=-1"], prog_name="genviz train")
+finally:
+    print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=SECONDS)
+    assert (done.returncode, done.stdout) == (2, "False\n")

@@ -1,10 +1,11 @@
 import pytest
 import yaml
+from hydra.utils import get_class
 
 from genviz.commands.configured import configured
 from genviz.commands.settings_help import help_of
 
-SCHEMAS = {command.name: command.settings for command in configured()}
+SCHEMAS = {command.name: get_class(command.settings) for command in configured()}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -91,7 +91,7 @@ def test_a_run_sees_that_another_process_has_gone_on(alone, tmp_path):
     alone("class:harmonica")
     assert run.has_moved
     again = Run(config, target, classifier, None)
-    assert again.is_done
+    assert again.done is not None
     assert not again.has_moved
 
 

@@ -43,7 +43,7 @@ def collect(root: Path) -> Collection:
         UserError: there is no such folder, or it holds no finished run.
     """
     if not root.is_dir():
-        raise UserError(f"{root}: there is no such folder; give the one that train.py writes to, outputs/")
+        raise UserError(f"{root}: there is no such folder; give the one that genviz train writes to, outputs/")
     runs: list[Run] = []
     left_out: list[LeftOut] = []
     folders = sorted(_folders(root, 0), key=lambda folder: natural(str(folder)))
@@ -54,7 +54,7 @@ def collect(root: Path) -> Collection:
             left_out.append(LeftOut(one_line(str(folder.relative_to(root))), str(error)))
     if not runs:
         begun = f"; {told(left_out)}" if left_out else ""
-        raise UserError(f"{root}: no finished run in it{begun}; python train.py target=class:harmonica makes one")
+        raise UserError(f"{root}: no finished run in it{begun}; genviz train target=class:harmonica makes one")
     return Collection(runs, left_out)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -70,8 +71,9 @@ class Checkpoints(pl.Callback):
         checkpoint[KEY] = {**self.record, **ours}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for which in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[which] = signal.signal(which, self._notice)
+        if threading.current_thread() is threading.main_thread():  # only there can signals be handled
+            for which in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[which] = signal.signal(which, self._notice)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

@@ -53,7 +53,7 @@ def test_a_link_that_leads_round_is_left_in_the_end(tmp_path):
 def test_a_folder_without_anything_finished_is_an_error_of_one_line(tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         collect(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="no finished run in it; python train.py"):
+    with pytest.raises(UserError, match="no finished run in it; genviz train"):
         collect(tmp_path)
     (make_run(tmp_path) / "result.json").unlink()
     with pytest.raises(UserError, match=r"no finished run in it; 1 unfinished \(embedded/small/class-harmonica\)"):

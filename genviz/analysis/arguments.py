@@ -1,0 +1,113 @@
+"""What `genviz.analysis.visualization.visualize` is given: names become words of the command line, objects parts."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from genviz.errors import UserError
+from genviz.interfaces import Generator, Objective, Regularizer
+from genviz.training.schema import LARGEST
+
+_SEVERAL = ("objective", "regularizer", "transform")
+"""Groups of which there can be several parts."""
+_OWN = re.compile(r"[+~]*(logger|target|targets|seed|images|paths(\..*)?)=")
+"""Settings that have arguments of their own, or that a temporary folder leaves no choice about."""
+
+
+def seeds_of(images: int, seeds: int | Sequence[int]) -> list[int]:
+    """The first seed, or one for each image.
+
+    Raises:
+        UserError: one is not a seed, or there are not as many as images.
+    """
+    try:
+        found = [operator.index(seeds)]  # type: ignore[arg-type]
+    except TypeError:
+        try:
+            found = [operator.index(seed) for seed in seeds]  # type: ignore[union-attr]
+        except TypeError:
+            raise UserError(f"seeds={seeds!r} must be a whole number, or a list of them") from None
+    if any(not 0 <= seed <= LARGEST for seed in found):
+        raise UserError(f"seeds={seeds!r} must be whole numbers from 0 to {LARGEST}")
+    if not isinstance(images, int) or images < 1:
+        raise UserError(f"images={images!r} must be a whole number from 1 up")
+    if not found or (images != 1 and len(found) != 1):
+        raise UserError(f"images={images} and seeds={seeds}: give a first seed, or one for each image")
+    return found
+
+
+def settings_of(settings: str | Sequence[str]) -> list[str]:
+    """The words of the command line.
+
+    Raises:
+        UserError: one sets what an argument sets, or where files are written.
+    """
+    words = [settings] if isinstance(settings, str) else [str(word) for word in settings]
+    for word in words:
+        if (own := _OWN.match(word)) is not None:
+            instead = f"use the argument {own[1].replace('seed', 'seeds')}="
+            if own[1].startswith(("logger", "paths")):
+                instead = "the run's folder is temporary and nothing is logged; save() and video() keep what came out"
+            raise UserError(f"settings={word!r}: {'give one target' if own[1] == 'targets' else instead}")
+    return words
+
+
+def word_of(group: str, given: object) -> str | None:
+    """The word of a part that is given by name, ``generator=fourier``; None if it is given otherwise.
+
+    Raises:
+        UserError: several are given of a part of which there is one.
+    """
+    if isinstance(given, str):
+        return f"{group}={given}"
+    if not isinstance(given, Sequence) or not given or not all(isinstance(name, str) for name in given):
+        return None
+    if group not in _SEVERAL:
+        raise UserError(f"{group}={given}: there can be only one")
+    return f"{group}=[{','.join(given)}]"
+
+
+def object_of(group: str, given: Any) -> Any:
+    """A part that is given as an object, as `genviz.training.parts.Parts` takes it; None if it is not.
+
+    Raises:
+        UserError: it is not such a part.
+    """
+    if given is None or word_of(group, given) is not None:
+        return None
+    if group == "regularizer":
+        return _regularizers(given)
+    if group == "transform":
+        modules = [given] if isinstance(given, nn.Module) else given
+        if isinstance(modules, Sequence) and all(isinstance(module, nn.Module) for module in modules):
+            return list(modules)
+        raise UserError(f"transforms={given!r} must be names, or modules, not both")
+    if group == "optimizer":
+        if callable(given) and not isinstance(given, Optimizer):
+            return given
+        built = "functools.partial(torch.optim.Adam, lr=0.05)"
+        raise UserError(f"optimizer={given!r} must be a name, or a function that builds one, such as {built}")
+    kind, a = (Generator, "a Generator") if group == "generator" else (Objective, "an Objective")
+    several = group == "objective" and isinstance(given, Mapping)
+    if isinstance(given, kind) or several or (callable(given) and not isinstance(given, nn.Module)):
+        return given
+    raise UserError(f"{group}={given!r} must be a name, {a}, or a function that builds one")
+
+
+def _regularizers(given: Any) -> dict[str, Regularizer]:
+    parts = [given] if isinstance(given, Regularizer) else given
+    if isinstance(parts, Sequence) and all(isinstance(part, Regularizer) for part in parts):
+        parts = {_snake(type(part).__name__): part for part in parts}
+    if isinstance(parts, Mapping) and all(isinstance(part, Regularizer) for part in parts.values()):
+        return dict(parts)
+    raise UserError(f"regularizers={given!r} must be names, or Regularizers, not both")
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
