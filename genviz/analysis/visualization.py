@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,7 +81,8 @@ class Visualization:
     """
 
     def __init__(self, run: Run, verdicts: Sequence[tuple[str, Verdict]], folder: TemporaryDirectory[str]) -> None:
-        self._folder, self._outputs = folder, run.folders.outputs  # the folder is deleted with this object
+        self._outputs = run.folders.outputs
+        weakref.finalize(self, folder.cleanup)
         self._files = [run.folders.outputs / name for name, _ in verdicts]
         self.target = str(run.target)
         self.images: Tensor = torch.cat([read_image(file) for file in self._files])

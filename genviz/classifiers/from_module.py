@@ -83,7 +83,7 @@ def _check(network: nn.Module, size: object, mean: object, std: object, labels: 
         numbers = list(values) if isinstance(values, Iterable) else []
         if len(numbers) != 3 or not all(isinstance(number, int | float) for number in map(_plain, numbers)):
             raise UserError(f"{name}={values!r} must be three numbers, for red, green and blue")
-    words = labels if isinstance(labels, Sequence) and not isinstance(labels, str) else [None]
+    words = labels if isinstance(labels, Sequence) else [None]
     if labels is not None and not all(isinstance(label, str) for label in words):
         raise UserError("labels must be a list of words, one for each class")
 

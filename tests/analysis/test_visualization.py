@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+import threading
 import warnings
 
 import numpy as np
@@ -99,6 +100,16 @@ def test_the_process_is_left_as_it_was(network, state, tmp_path, monkeypatch):
     assert not folder.exists()
 
 
+def test_it_runs_in_any_thread(network):
+    seen = []
+    thread = threading.Thread(
+        target=lambda: seen.append(visualize(network, "class:1", input_size=20, **SPACE, **QUICK))
+    )
+    thread.start()
+    thread.join()
+    assert len(seen[0].metrics) == 3
+
+
 def test_each_image_is_what_it_would_be_alone(network):
     space = {"input_size": 16, "generator": "fourier", **SPACE, **QUICK}
     several = visualize(network, "filter:2:3", seeds=(3, 7), **space)
@@ -133,6 +144,20 @@ def test_filters_are_found_by_what_they_contribute(classifier):
     assert {unit.unit for unit in seen.verdicts[0].units} == {f"filter:relu1:{number}" for number in best}
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [({"input_size": (20, 20)}, "must be the side"), ({"input_size": 0}, "must be the side"), ({"mean": 0.5}, "three"),
+     ({"labels": [1, 2, 3, 4, 5]}, "a list of words"), ({"labels": 5}, "a list of words"),
+     ({"target": ["class:1"]}, "must be one target"), ({"target": "class:dog"}, "give a number, such as class:1"),
+     ({"network": nn.Linear}, "not the class Linear"), ({"network": 5}, "not 5")],
+)  # fmt: skip
+def test_an_argument_that_cannot_work_is_one_line(network, given, says):
+    arguments = {"network": network, "target": "class:1", "input_size": 20, **SPACE, **QUICK, **given}
+    with pytest.raises(UserError, match=says) as raised:
+        visualize(**arguments)
+    assert "\n" not in str(raised.value)
+
+
 def test_what_came_out_is_shown_and_saved(classifier, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     seen = visualize(classifier, "class:jack-o'-lantern", images=2, **QUICK)
@@ -145,6 +170,8 @@ def test_what_came_out_is_shown_and_saved(classifier, tmp_path, monkeypatch):
     sheet = seen.sheet()
     assert Image.open(sheet.save(tmp_path / "sheet.webp")).size == sheet.image.size
     assert "data:image/png" in sheet._repr_html_()
+    with pytest.raises(UserError, match="there are 2 pictures"):
+        seen.save(tmp_path / "b.png", 2)
     for save, name in ((seen.save, "a.tif"), (seen.video, "a.gif"), (sheet.save, "a")):
         with pytest.raises(UserError, match="the name must end in"):
             save(tmp_path / name)
