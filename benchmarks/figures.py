@@ -104,7 +104,7 @@ def rows_of(name: str, words: list[str]) -> list[list[tuple[str, Path]]]:
                 picture = folders.outputs / "field.png"
                 field(panel, target.units[0], folders.picture, picture)
             title = str(target).partition(":")[2]
-            title += "" if panel.tag is None else f", {panel.tag}"
+            title += "" if panel.tag is None or name in NEURONS else f", {panel.tag}"
             rows[-1].append((title, picture))
             result = json.loads((folders.outputs / "result.json").read_text())
             print(f"  {title}: {result['verdict']}, {result['explanation']}", flush=True)
