@@ -52,12 +52,12 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     return [sys.executable, "-c", code]
 
 
-def run_until(folder, rows, *words):
+def run_until(folder, rows, *words, **more):
     """Start a run and return once it has made so many updates, and not yet all of them."""
     process = subprocess.Popen(
         slow_after(rows, command(*words)),
         cwd=folder,
-        env=environment(),
+        env=environment(**more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import signal
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -222,7 +223,7 @@ def _visualize(
     target = build.target(config, classifier.outline)
     build.settle(config, target, classifier)
     run = Run(config, target, classifier, build.generator_sha256(config))
-    batch = Batch([run], parts=parts)
+    batch = Batch([run], parts=parts, ended_by=(signal.SIGINT, signal.SIGTERM))  # the others are the caller's own
     run.folders.prepare(run.config)
     batch.fit()
     if batch.signal is not None:

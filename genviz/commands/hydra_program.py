@@ -25,12 +25,14 @@ from genviz.commands.settings_help import help_of
 from genviz.errors import BAD_INPUT, INTERRUPTED, UserError
 from genviz.files import shipped_folder
 from genviz.training.configuration import explain, plain_words
+from genviz.training.signals import EndedError, ending, pass_on
 
 if TYPE_CHECKING:
     from genviz.training.schema import Settings
 
 _BAD = (UserError, HydraException, OmegaConfBaseException)
 _HELP = {"--help", "-h"}
+_SIGNALLED = 128  # plus the signal's number is the exit code of a program that it ended, for shells and schedulers
 _PATIENCE = 1.0  # seconds between two checks of the parent
 
 
@@ -45,7 +47,7 @@ class JobError(Exception):
 def run(name: str, words: Sequence[str], *, called: str, settings: str, function: str) -> None:
     """Run the command ``name`` with these words, and exit.
 
-    The exit code is what the function returns, 2 for bad input, 130 for an interrupt.
+    The exit code is what the function returns, 2 for bad input, 128 + n for signal n, such as 130 for an interrupt.
 
     Args:
         name: of its configuration, ``configs/<name>.yaml``.
@@ -66,11 +68,16 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
         if os.getpid() != program:  # in a launcher's process
             _end_with_parent()
         try:
-            code = _call(name, function, settings, config)
+            with ending():
+                code = _call(name, function, settings, config)
+        except EndedError as error:
+            code = _ended(called, error)
         except _BAD as error:  # here, as Hydra would add a line of its own
             _say(called, str(error))
             code = BAD_INPUT
         codes.append(code)
+        if code > _SIGNALLED and (os.getpid() == program or pass_on(signal.Signals(code - _SIGNALLED))):
+            sys.exit(code)  # no further job
         if code and os.getpid() != program:  # a launcher's process has its own codes
             raise JobError(code)
 
@@ -83,7 +90,8 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             print(f"{called} {__version__}", flush=True)
             sys.exit(0)
         sys.argv = [typed[0], *flags, *plain_words([*flags, *words])[len(flags) :]]  # Hydra reads it
-        hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
+        with ending():
+            hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
     except HydraException as error:
         _say(called, explain(error, name, words))
         codes.append(BAD_INPUT)
@@ -97,8 +105,15 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             raise
         _say(called, str(error))  # from Hydra, for a word that it cannot compose
         codes.append(BAD_INPUT)
+    except RuntimeError as error:
+        if not type(error).__module__.startswith("submitit"):
+            raise
+        _say(called, f"{str(error).splitlines()[0]}; its log says why, others go on; the same command continues")
+        codes.append(1)
     except BrokenPipeError:  # a reader such as head has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except EndedError as error:
+        codes.append(_ended(called, error))
     except KeyboardInterrupt:
         _say(called, "interrupted; the same command continues from the last checkpoint")
         codes.append(INTERRUPTED)
@@ -183,6 +198,11 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _ended(called: str, error: EndedError) -> int:
+    _say(called, f"{error}; the same command continues from the last checkpoint")
+    return _SIGNALLED + error.signal
 
 
 def _say(called: str, message: str) -> None:

@@ -20,6 +20,7 @@ from torchvision.transforms.v2 import functional as F
 
 from genviz.errors import UserError
 from genviz.images.pictures import UNREADABLE, read_picture
+from genviz.training.signals import ENDING
 
 
 class Damaged:
@@ -170,7 +171,7 @@ def stack(pictures: Sequence[Tensor | None]) -> Tensor:
 
 def leave_signals_to_the_parent(worker: int) -> None:  # noqa: ARG001
     """Have a worker that cuts crops ignore signals to the whole group: the training saves, and ends the workers."""
-    for which in (signal.SIGINT, signal.SIGTERM):
+    for which in ENDING:
         signal.signal(which, signal.SIG_IGN)
 
 

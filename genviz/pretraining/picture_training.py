@@ -20,7 +20,7 @@ from genviz.training.callbacks.checkpoints import Checkpoints
 from genviz.training.callbacks.monitor import Monitor
 from genviz.training.checkpoint import KEY, check_identity, read_checkpoint
 from genviz.training.loggers import WandbRun
-from genviz.training.trainer import close, make_trainer
+from genviz.training.trainer import close, fit, make_trainer
 
 
 def folder_of(config: DictConfig, program: str, root: str) -> Path:
@@ -114,7 +114,7 @@ class Training:
             self._prepare()
         timed = Timed(batches)
         try:
-            trainer.fit(module, timed, held_out, ckpt_path=None if self.found is None else str(self.checkpoint))
+            fit(trainer, module, timed, held_out, resumed=None if self.found is None else self.checkpoint)
         except BaseException as error:
             for worker in multiprocessing.active_children():  # they ignore signals, and would be waited for
                 worker.kill()

@@ -11,7 +11,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
@@ -52,13 +51,14 @@ def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> in
     """
     keep_freed_memory()
     folders = picture_folders.folders(config)
-    processes = make_trainer(build.plain(config)["trainer"], [], updates=1).world_size
+    probe = make_trainer(build.plain(config)["trainer"], [], updates=1)
+    processes = probe.world_size
     updates = _updates(config, sum(len(folder.training) for folder in folders), processes)
     module, eye_sha256 = _module(config, updates)
     size = module.decoder.image_size
     damaged = Damaged(
         (path for folder in folders for path in (*folder.training, *folder.held_out)),
-        say=getattr(rank_zero_only, "rank", 0) == 0,
+        say=probe.is_global_zero,
     )
     held_out = [path for folder in folders for path in folder.held_out]
     shown = next(batch for batch in _whole(held_out, size, damaged) if len(batch))[:_PANEL]

@@ -6,10 +6,9 @@ import signal
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import torch
 from omegaconf import DictConfig
@@ -25,6 +24,7 @@ from genviz.targets.grammar import Target
 from genviz.training import build
 from genviz.training.batch import Batch
 from genviz.training.run import Run
+from genviz.training.signals import noticing
 
 _AT_ONCE = 64  # on a GPU, or as many as its memory holds
 _SECONDS = 60.0  # at least, between two updates of the page
@@ -155,24 +155,6 @@ class Sweep:
                 console.page_failed(error)
             self._shown = time.monotonic()
             self._showing = self._shown - begun
-
-
-@contextmanager
-def noticing() -> Iterator[list[signal.Signals]]:
-    """Collect SIGINT and SIGTERM instead of acting on them; a second one interrupts."""
-    noticed: list[signal.Signals] = []
-
-    def notice(number: int, frame: Any) -> None:  # noqa: ARG001 - Python's signature
-        noticed.append(signal.Signals(number))
-        if len(noticed) > 1:
-            raise KeyboardInterrupt
-
-    before = {which: signal.signal(which, notice) for which in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield noticed
-    finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)
 
 
 def _at_once(config: DictConfig) -> int:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
+from signal import Signals
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from genviz.coupling import Coupling
 from genviz.errors import UserError
@@ -25,7 +24,8 @@ from genviz.training.callbacks.snapshots import Snapshots
 from genviz.training.checkpoint import Apart, AtomicCheckpointIO, BatchCheckpointIO
 from genviz.training.parts import Parts
 from genviz.training.run import Run
-from genviz.training.trainer import make_trainer
+from genviz.training.signals import ENDING
+from genviz.training.trainer import fit, make_trainer
 from genviz.training.verdict import Verdict
 
 
@@ -47,6 +47,7 @@ class Batch:
         title: of the progress bar; None: the target, in a bar that stays on the screen.
         position: of the bar among those of other processes.
         parts: to couple; None: the configured ones.
+        ended_by: the signals that end the training.
 
     Raises:
         UserError: a setting cannot work.
@@ -60,6 +61,7 @@ class Batch:
         title: str | None = None,
         position: int = 0,
         parts: Parts | None = None,
+        ended_by: Sequence[Signals] = ENDING,
     ) -> None:
         keep_freed_memory()
         self.runs, self.title, self.position = runs, title, position
@@ -67,7 +69,7 @@ class Batch:
         self.parts = parts or Parts(self.config)
         self.records = [run.record for run in runs]
         self.coupling = self._couple()
-        self.monitor, self.snapshots, self._checkpoints = self._callbacks()
+        self.monitor, self.snapshots, self._checkpoints = self._callbacks(ended_by)
         self.trainer = make_trainer(
             runs[0].settings["trainer"],
             [self.monitor, self.snapshots, self._checkpoints, *callbacks],
@@ -76,12 +78,12 @@ class Batch:
         )
 
     @property
-    def noticed(self) -> signal.Signals | None:
+    def noticed(self) -> Signals | None:
         """The signal that arrived during training, if any."""
         return self._checkpoints.signal
 
     @property
-    def signal(self) -> signal.Signals | None:
+    def signal(self) -> Signals | None:
         """The signal that ended the training early, if any."""
         return self.noticed if self.trainer.global_step < self.config.updates else None
 
@@ -92,9 +94,8 @@ class Batch:
             loggers: only for a batch of a single run.
         """
         self.trainer.loggers = list(loggers)
-        steps: Any = range(self.config.updates)  # a coupling needs no other data
-        resumed = str(self.runs[0].folders.checkpoint) if self.runs[0].continues else None
-        self.trainer.fit(self.coupling, DataLoader(steps, batch_size=None), ckpt_path=resumed)
+        resumed = self.runs[0].folders.checkpoint if self.runs[0].continues else None
+        fit(self.trainer, self.coupling, self.config.updates, resumed=resumed)
 
     def finish(self) -> list[Finished]:
         """Write each run's picture and measure it; return the outcomes."""
@@ -145,7 +146,7 @@ class Batch:
         objective = self.coupling.objective
         return objective[number] if isinstance(objective, PerImage) else objective
 
-    def _callbacks(self) -> tuple[Monitor, Snapshots, Checkpoints]:
+    def _callbacks(self, ended_by: Sequence[Signals]) -> tuple[Monitor, Snapshots, Checkpoints]:
         config, folders = self.config, [run.folders.outputs for run in self.runs]
         ranked = self.coupling.objective.ranked
         monitor = Monitor(
@@ -165,6 +166,7 @@ class Batch:
             updates=config.updates,
             record=self.records[0],
             monitor=monitor,
+            ended_by=ended_by,
         )
         return monitor, snapshots, checkpoints
 

@@ -250,6 +250,9 @@ def loggers(config: DictConfig, *, folder: Path, run_id: str | None, group: str,
     """The configured logger of the run ``name``, which continues the run ``run_id`` if there is one."""
     if not config.logger:
         return []
+    from pytorch_lightning.utilities import rank_zero_only
+
+    rank_zero_only.rank = 0  # type: ignore[attr-defined]  # only the first process logs, whatever LOCAL_RANK says
     return [make(config.logger, "logger", folder=folder, run_id=run_id, group=group, name=name)]
 
 

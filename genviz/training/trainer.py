@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
@@ -24,7 +27,12 @@ _HARMLESS = (
     ".*isinstance\\(treespec, LeafSpec\\).*",  # between Lightning and torch
     ".*GPU available but not used.*",
     ".*sync_dist=True.*",  # the metrics are synchronized already
+    ".*`srun` command is available.*",  # which one process does not need
 )
+
+
+class _Trainer(pl.Trainer):
+    """Lightning's; it takes its defaults from variables such as PL_TRAINER_DEVICES, by the class's name."""
 
 
 def make_trainer(
@@ -35,6 +43,9 @@ def make_trainer(
     checkpoint_io: AtomicCheckpointIO | None = None,
 ) -> pl.Trainer:
     """A trainer that runs for ``updates`` updates, writes no files and prints only errors.
+
+    One process is alone, whatever a scheduler or a launcher has left in the environment; that is read where the
+    settings ask for several.
 
     Args:
         settings: Lightning's arguments, from the configuration.
@@ -48,14 +59,15 @@ def make_trainer(
     for harmless in _HARMLESS:
         warnings.filterwarnings("ignore", harmless)
     try:
-        return pl.Trainer(
+        return _Trainer(
             **settings,
             max_steps=updates,
             min_epochs=0,
             max_epochs=-1,
             logger=False,
             callbacks=list(callbacks),
-            plugins=[checkpoint_io or AtomicCheckpointIO()],
+            plugins=[checkpoint_io or AtomicCheckpointIO(), *_environment(settings)],
+            default_root_dir=os.devnull,  # no folder: in Slurm, Lightning would load a hpc_ckpt_1.ckpt from it
             log_every_n_steps=1,
             use_distributed_sampler=False,  # the data are already divided among the processes
             enable_checkpointing=False,
@@ -68,18 +80,38 @@ def make_trainer(
         ) from error
 
 
-def fit(trainer: pl.Trainer, coupling: pl.LightningModule, updates: int) -> None:
-    """Train for ``updates`` updates, which need no data.
+def _environment(settings: Mapping[str, Any]) -> list[LightningEnvironment | SLURMEnvironment]:
+    """What tells a trainer of its processes; none if Lightning should find it itself."""
+    devices = settings.get("devices", 1)
+    one = len(devices) == 1 if isinstance(devices, list) else devices in (1, "1")
+    if one and settings.get("num_nodes", 1) == 1 and settings.get("strategy", "auto") == "auto":
+        return [LightningEnvironment()]
+    if SLURMEnvironment.detect() and not TorchElasticEnvironment.detect():
+        return [SLURMEnvironment(auto_requeue=False)]  # or it would answer signals itself
+    return []
+
+
+def fit(
+    trainer: pl.Trainer, module: pl.LightningModule, batches: Any, held_out: Any = None, *, resumed: Path | None = None
+) -> None:
+    """Run Lightning's ``fit``.
+
+    Args:
+        batches: or how many updates to make, if they need no data.
+        held_out: to validate on.
+        resumed: the checkpoint to continue from.
 
     Raises:
         KeyboardInterrupt: on an interrupt, where Lightning itself would end the process.
     """
+    if isinstance(batches, int):
+        batches = DataLoader(range(batches), batch_size=None)  # type: ignore[arg-type]
     try:
-        trainer.fit(coupling, DataLoader(range(updates), batch_size=None))  # type: ignore[arg-type]
+        trainer.fit(module, batches, held_out, ckpt_path=None if resumed is None else str(resumed))
     except SystemExit as error:
-        if trainer.interrupted:
+        if trainer.interrupted and isinstance(error.__context__, KeyboardInterrupt):
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from error
+            raise error.__context__ from None
         raise
 
 

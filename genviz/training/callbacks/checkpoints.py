@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 import signal
-import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
 
 from genviz.training.callbacks.monitor import Monitor, stop
 from genviz.training.checkpoint import FORMAT, KEY, restore_rng_states, rng_states
+from genviz.training.signals import ENDING, noticing
 
 
 class Checkpoints(pl.Callback):
     """Saves everything that the next update depends on, so that a resumed training ends with the same bits.
 
-    SIGINT and SIGTERM save and end the training after the current update; a second one ends it at once. With several
+    A signal saves and ends the training after the current update; a second SIGINT ends it at once. With several
     processes, a signal to any of them ends them all.
 
     Args:
@@ -32,6 +32,7 @@ class Checkpoints(pl.Callback):
             so that none is lost; None: no validation.
         best: another file, for the state that validated best; None: not kept.
         measure: the validation metric for ``best``; larger is better.
+        ended_by: the signals that end the training.
 
     Attributes:
         signal: the signal that ended the training, if any.
@@ -49,12 +50,13 @@ class Checkpoints(pl.Callback):
         validate_every: int | None = None,
         best: Path | None = None,
         measure: str = "",
+        ended_by: Sequence[signal.Signals] = ENDING,
     ) -> None:
         self.path, self.every, self.updates, self.record, self.monitor = path, every, updates, record, monitor
         self.validate_every, self.best, self.measure, self.most = validate_every, best, measure, -math.inf
         self.signal: signal.Signals | None = None
+        self._ended_by, self._handling, self._noticed = ended_by, ExitStack(), list[signal.Signals]()
         self._ends = False
-        self._handlers: dict[signal.Signals, Any] = {}
         self._rng: Mapping[str, Any] | None = None
 
     def on_load_checkpoint(
@@ -71,9 +73,7 @@ class Checkpoints(pl.Callback):
         checkpoint[KEY] = {**self.record, **ours}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if threading.current_thread() is threading.main_thread():  # only there can signals be handled
-            for which in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[which] = signal.signal(which, self._notice)
+        self._noticed = self._handling.enter_context(noticing(self._ended_by))
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -87,11 +87,11 @@ class Checkpoints(pl.Callback):
     ) -> None:
         if self.monitor.failure is not None:
             return
-        ends = self.signal is not None
+        ends = bool(self._noticed)
         if trainer.world_size > 1:  # decided once: a signal may arrive at any moment, and all must agree
             ends = trainer.strategy.reduce_boolean_decision(ends, all=False)
         if ends:
-            self.signal = self.signal or signal.SIGTERM
+            self.signal = self._noticed[0] if self._noticed else signal.SIGTERM
         self._ends = ends
         validates = self.validate_every is not None and trainer.global_step % self.validate_every == 0
         if validates:
@@ -115,11 +115,4 @@ class Checkpoints(pl.Callback):
             trainer.save_checkpoint(self.path)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        for which, handler in self._handlers.items():
-            signal.signal(which, handler)
-        self._handlers.clear()
-
-    def _notice(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
-            raise KeyboardInterrupt
-        self.signal = signal.Signals(number)
+        self._handling.close()

@@ -1,0 +1,83 @@
+"""The signals by which people and schedulers end a program."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
+ENDING = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
+"""Ctrl-C; the end of a job; a closed terminal; what schedulers send some time before a job's end (two of them); the end
+of its processor time."""
+_TWICE = 1.0  # seconds; sooner, the second SIGINT is the first one, passed on by a launcher
+
+
+class EndedError(KeyboardInterrupt):
+    """A signal other than SIGINT ended the program where there was nothing to save first."""
+
+    def __init__(self, which: signal.Signals) -> None:
+        super().__init__(which.name)
+        self.signal = which
+
+
+@contextmanager
+def noticing(which: Sequence[signal.Signals] = ENDING) -> Iterator[list[signal.Signals]]:
+    """Collect these signals instead of acting on them; a second SIGINT interrupts.
+
+    Others can arrive several times, from a scheduler, from its launcher, and to the whole group.
+    """
+    noticed: list[signal.Signals] = []
+    since = 0.0
+
+    def notice(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - Python's signature
+        nonlocal since
+        again = number == signal.SIGINT and signal.SIGINT in noticed and time.monotonic() - since > _TWICE
+        if not noticed or number == signal.SIGINT not in noticed:
+            since = time.monotonic()
+        noticed.append(signal.Signals(number))
+        if again:
+            raise KeyboardInterrupt
+
+    with _handling({each: notice for each in which if signal.getsignal(each) is not signal.SIG_IGN}):  # under nohup
+        yield noticed
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Raise `EndedError` where a signal would end the program without a word, or a chance to clean up."""
+
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        raise EndedError(signal.Signals(number))
+
+    with _handling({each: end for each in ENDING if signal.getsignal(each) is signal.SIG_DFL}):
+        yield
+
+
+def pass_on(which: signal.Signals) -> bool:
+    """Whether the launcher of this process has a handler of its own for the signal, which is then called.
+
+    submitit's sends its job to the queue again.
+    """
+    handler = signal.getsignal(which)
+    if not callable(handler) or handler is signal.default_int_handler:
+        return False
+    signal.raise_signal(which)
+    return True
+
+
+@contextmanager
+def _handling(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+        yield
+        return
+    before = {which: signal.signal(which, handler) for which, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, signal.SIG_DFL if handler is None else handler)
