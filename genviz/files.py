@@ -106,7 +106,7 @@ def _why_unreadable(error: Exception) -> str:
         return "it holds more than tensors and plain data"
     if isinstance(error, EOFError | pickle.UnpicklingError) or not str(error).strip():
         return "it is cut off, or not a file of torch.save"
-    return str(error).strip().splitlines()[0]
+    return str(error).strip().splitlines()[0].partition(". ")[0][:120]
 
 
 def prepare_folder(folder: Path) -> None:

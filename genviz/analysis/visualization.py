@@ -224,7 +224,7 @@ def _visualize(
     build.settle(config, target, classifier)
     run = Run(config, target, classifier, build.generator_sha256(config))
     batch = Batch([run], parts=parts, ended_by=(signal.SIGINT, signal.SIGTERM))  # the others are the caller's own
-    run.folders.prepare(run.config)
+    run.prepare()
     batch.fit()
     if batch.signal is not None:
         raise KeyboardInterrupt

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from genviz.errors import UserError
@@ -84,9 +84,20 @@ def read_image(path: Path) -> Tensor:
     try:
         with Image.open(path) as image:
             pixels = np.array(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise UserError(f"cannot read the picture {path} ({error})") from error
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+
+
+def read_sound(path: Path) -> Tensor | None:
+    """Read a picture as bytes (h, w, 3) after verifying its checksums; None if it is damaged."""
+    try:
+        with Image.open(path) as image:
+            image.verify()  # Pillow's decoder does not
+        with Image.open(path) as image:
+            return torch.from_numpy(np.array(image.convert("RGB")))
+    except UNREADABLE:
+        return None
 
 
 def read_picture(path: Path, shorter: int | None = None) -> Tensor:

@@ -95,7 +95,7 @@ class Sweep:
         try:
             batch = Batch(runs, title=title, position=log.worker)
             for run in runs:
-                run.folders.prepare(run.config)
+                run.prepare()
             batch.fit()
             if batch.signal is not None:
                 return [batch.signal]

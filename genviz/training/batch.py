@@ -159,7 +159,9 @@ class Batch:
             position=self.position,
         )
         every = self.runs[0].settings["snapshot_every"]
-        snapshots = Snapshots(folders=folders, every=every, updates=config.updates, how=config.display)
+        snapshots = Snapshots(
+            folders=folders, every=every, updates=config.updates, how=config.display, median=config.median
+        )
         checkpoints = Checkpoints(
             path=self.runs[0].folders.checkpoint,
             every=config.checkpoint_every,

@@ -85,6 +85,10 @@ class Run:
         """Whether another process has continued it since this object was created."""
         return self.folders.stamp != self._seen
 
+    def prepare(self) -> None:
+        """Create its folders, or make them ready to go on in."""
+        self.folders.prepare(self.config, self.updates)
+
     @property
     def record(self) -> dict[str, Any]:
         """What its checkpoint holds besides the state."""

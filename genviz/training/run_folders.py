@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from genviz.errors import CannotWriteError, UserError
-from genviz.files import prepare_folder, set_aside, write_text
+from genviz.files import prepare_folder, set_aside, sha256, write_text
+from genviz.images.pictures import read_sound
 from genviz.targets.grammar import Target
 from genviz.training import build
+from genviz.training.callbacks.metrics_file import MetricsFile
 from genviz.training.checkpoint import check_identity, comparable, read_checkpoint
+from genviz.training.leftovers import make_folders, make_way, put_aside
 
 _RESULT = {"target", "verdict", "explanation", "activation", "rank", "top_classes", "seed", "updates"}
+_CHECKSUM = "checksum"
 CLAIMS = ".claims"
 """The folder of lock files, next to a setting's targets."""
 
@@ -81,18 +88,29 @@ class RunFolders:
     def stamp(self) -> list[int]:
         """Changes whenever a process continues the run."""
         files = (self.checkpoint, self.result)
-        return [path.stat().st_mtime_ns if path.exists() else 0 for path in files]
+        return [path.stat().st_mtime_ns if os.access(path, os.F_OK) else 0 for path in files]
 
-    def prepare(self, config: DictConfig) -> None:
-        """Create the folders for the rest of a run, with its settings; without ``resume``, the old ones are renamed."""
+    def prepare(self, config: DictConfig, updates: int = 0) -> None:
+        """Create the folders for the rest of a run, with its settings.
+
+        Without ``resume``, the old ones are renamed; and so is what cannot be gone on with.
+
+        Args:
+            updates: of the checkpoint that it continues from.
+        """
         if not config.resume:
             for path in (self.checkpoint, self.outputs):
                 set_aside(path)
-        for folder in (self.outputs, self.checkpoint.parent, self.outputs / "snapshots"):
-            prepare_folder(folder)
+        elif updates == 0 and self._has_more(config.checkpoint_every):
+            put_aside(self.outputs, "is of a run whose checkpoint is gone")
+        make_folders((self.outputs, self.checkpoint.parent, self.outputs / "snapshots"))
+        settings, pictures = self.outputs / "config.yaml", sorted(self.outputs.glob("final*.png"))
+        others = [self.outputs / name for name in ("metrics.csv", "evolution.mp4")]
+        make_way((settings, self.result, self.error, *others, *pictures))
+        self._set_damaged_aside(settings, pictures)
         self.result.unlink(missing_ok=True)  # of fewer updates
         self.error.unlink(missing_ok=True)
-        write_text(self.outputs / "config.yaml", build.as_yaml(config))
+        write_text(settings, build.as_yaml(config))
 
     def read_checkpoint(self, identity: Mapping[str, str]) -> dict[str, Any] | None:
         """The checkpoint to continue from; None if there is none.
@@ -100,25 +118,78 @@ class RunFolders:
         Raises:
             UserError: it is damaged, or has other settings than ``identity``.
         """
-        if not self.checkpoint.exists():
+        if not os.access(self.checkpoint, os.F_OK):  # exists() raises where the folder cannot be searched
             return None
         found = read_checkpoint(self.checkpoint)
         check_identity(self.checkpoint, identity, found)
         return found
 
     def read_result(self, identity: Mapping[str, str], updates: int) -> dict[str, Any] | None:
-        """The result of these settings after at least ``updates``; None if it or its picture is missing."""
+        """The result of these settings after at least ``updates``; None if it or a picture is missing or damaged."""
+        result = self._whole_result()
         try:
-            result = json.loads(self.result.read_text(encoding="utf-8"))
-            whole = set(result) >= _RESULT
-            done = comparable(result["identity"]) == comparable(identity) and result["updates_wanted"] >= updates
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            if result is None or comparable(result["identity"]) != comparable(identity):
+                return None
+            done = result["updates_wanted"] >= updates and all(
+                self._is_as_claimed(*claimed) for claimed in _claimed(result)
+            )
+        except (LookupError, TypeError, AttributeError):
             return None
-        return result if whole and done and self.picture.exists() else None
+        return result if done else None
 
     def write_result(self, result: dict[str, Any]) -> None:
-        """Write the file that marks the run as done."""
-        write_text(self.result, json.dumps(result, indent=2) + "\n")
+        """Write the file that marks the run as done, with the hashes of its pictures and of itself."""
+        names = ["final.png", *(image["file"] for image in result.get("images", ()))]
+        result = {**result, "files": {name: sha256(self.outputs / name) for name in names}}
+        write_text(self.result, json.dumps({**result, _CHECKSUM: _checksum(result)}, indent=2) + "\n")
+
+    def _whole_result(self) -> dict[str, Any] | None:
+        """What the file says; None if it is missing or damaged."""
+        try:
+            result = json.loads(self.result.read_text(encoding="utf-8"))
+            whole = set(result) >= _RESULT and result.get(_CHECKSUM, _checksum(result)) == _checksum(result)
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            return None
+        return result if whole else None
+
+    def _is_as_claimed(self, name: str, digest: str | None) -> bool:
+        """Whether a picture has this hash; None: whether it can be read."""
+        path = self.outputs / name
+        try:
+            return read_sound(path) is not None if digest is None else sha256(path) == digest
+        except OSError:
+            return False
+
+    def _has_more(self, checkpoint_every: int) -> bool:
+        """Whether the run was once so far that it had a checkpoint."""
+        begun = MetricsFile(self.outputs / "metrics.csv").updates >= checkpoint_every
+        return begun or self.result.exists() or self.picture.exists()
+
+    def _set_damaged_aside(self, settings: Path, pictures: list[Path]) -> None:
+        result = self._whole_result()
+        if result is None and self.result.exists():
+            put_aside(self.result, "is damaged")
+        claimed = {} if result is None else dict(_claimed(result))
+        for picture in pictures:
+            if picture.exists() and not self._is_as_claimed(picture.name, claimed.get(picture.name)):
+                put_aside(picture, "is damaged or was changed")
+        try:
+            sound = not settings.exists() or isinstance(yaml.safe_load(settings.read_bytes()), dict)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            sound = False
+        if not sound:
+            put_aside(settings, "is damaged")
+
+
+def _claimed(result: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """The pictures of a result with their hashes; None in one that was written before there were any."""
+    return list(result.get("files", {"final.png": None}).items())
+
+
+def _checksum(result: Mapping[str, Any]) -> str:
+    """Of a result without its checksum, however it is laid out."""
+    rest = {key: value for key, value in result.items() if key != _CHECKSUM}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def claim(path: Path) -> AbstractContextManager[Any] | None:

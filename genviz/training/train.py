@@ -36,7 +36,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     with run.folders.claimed():
         if run.has_moved:
             raise TakenError(f"another process has continued {target} in the meantime; run the same command again")
-        run.folders.prepare(run.config)
+        run.prepare()
         console.begins(run, batch.coupling.generator)
         loggers = _loggers(batch)
         batch.fit(loggers)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 from genviz.errors import CannotWriteError
 from genviz.files import write_text
+from genviz.training.leftovers import put_aside
 
 
 class MetricsFile:
@@ -19,18 +19,42 @@ class MetricsFile:
         self.path = path
         self._file: IO[str] | None = None
 
+    @property
+    def updates(self) -> int:
+        """The update of the last row that can be read; 0 if there is none."""
+        rows = self._rows()
+        return int(rows[-1].partition(",")[0]) if len(rows) > 1 else 0
+
     def keep(self, updates: int) -> None:
-        """Drop the rows after ``updates``, where the resumed checkpoint was written."""
-        if updates == 0:
-            self.path.unlink(missing_ok=True)
+        """Drop the rows after ``updates``, where the resumed checkpoint was written; a damaged file is set aside."""
         if not self.path.exists():
             return
-        kept = io.StringIO()
-        writer = csv.writer(kept)
-        for row in csv.reader(io.StringIO(self.path.read_text(encoding="utf-8"))):
-            if row and (not row[0].isdigit() or int(row[0]) <= updates):
-                writer.writerow(row)
-        write_text(self.path, kept.getvalue())
+        rows = self._rows()
+        if self.updates < updates:
+            put_aside(self.path, f"lacks rows before update {updates}")
+        kept = [rows[0], *(row for row in rows[1:] if int(row.partition(",")[0]) <= updates)] if rows else []
+        if len(kept) > 1:
+            write_text(self.path, "".join(f"{row}\r\n" for row in kept))  # as the csv module ends them
+        else:
+            self.path.unlink(missing_ok=True)
+
+    def _rows(self) -> list[str]:
+        """The header and the rows up to the first one that is damaged or cut off; none without a header."""
+        try:
+            lines = self.path.read_bytes().decode("utf-8", errors="replace").splitlines(keepends=True)
+        except OSError:
+            return []
+        if not lines or not lines[0].startswith("update,"):
+            return []
+        rows, columns, last = [lines[0].rstrip()], lines[0].count(","), 0
+        for line in lines[1:]:
+            update, *numbers = line.rstrip().split(",")
+            whole = line.endswith("\n") and len(numbers) == columns and all(map(_is_number, numbers))
+            if not whole or not update.isdecimal() or int(update) <= last:
+                break
+            rows.append(line.rstrip())
+            last = int(update)
+        return rows
 
     def add(self, row: Mapping[str, float]) -> None:
         """Append a row, with the header before the first.
@@ -55,3 +79,11 @@ class MetricsFile:
         if self._file is not None:
             self._file.close()
         self._file = None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

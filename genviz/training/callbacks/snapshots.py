@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
-import torch
-from PIL import Image
 from torch import Tensor
 
 from genviz.coupling import Coupling
+from genviz.errors import UserError
 from genviz.images.displays import Display
-from genviz.images.pictures import display_row, write_png
-from genviz.images.video import Video
+from genviz.images.pictures import display_row, read_sound, write_png
+from genviz.images.video import Video, frames
+from genviz.training.leftovers import make_way, put_aside
 from genviz.training.loggers import log_image
 
 
@@ -30,24 +29,33 @@ class Snapshots(pl.Callback):
         every: updates between two pictures, or a list of updates.
         updates: the total number.
         how: the display, as in `genviz.images.pictures.display`.
+        median: how many of the last ones the final picture needs, if more than one.
     """
 
     def __init__(
-        self, *, folders: Sequence[Path], every: int | Sequence[int], updates: int, how: Display = "rgb"
+        self,
+        *,
+        folders: Sequence[Path],
+        every: int | Sequence[int],
+        updates: int,
+        how: Display = "rgb",
+        median: int = 1,
     ) -> None:
-        self.folders, self.updates, self.how = folders, updates, how
+        self.folders, self.updates, self.how, self.median = folders, updates, how, median
         self.moments = {*(range(0, updates, every) if isinstance(every, int) else every), updates}
         self._videos: list[Video] = []
 
     def pictures(self, which: int = 0) -> list[Path]:
         """A target's pictures so far, in order."""
-        return sorted((self.folders[which] / "snapshots").glob("[0-9]*.png"), key=lambda path: int(path.stem))
+        found = (self.folders[which] / "snapshots").glob("*.png")
+        return sorted((path for path in found if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.global_step == 0:
             for which in range(len(self.folders)):
-                for path in self.pictures(which):
-                    path.unlink()  # of a run that was killed before its first checkpoint
+                for path in self.pictures(which):  # of a run that was killed before its first checkpoint
+                    make_way([path])
+                    path.unlink(missing_ok=True)
         self._begin(trainer, pl_module)
         if trainer.global_step == 0:
             self._take(trainer, pl_module)
@@ -69,14 +77,45 @@ class Snapshots(pl.Callback):
     def _begin(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Coupling)
         rows, columns = module.generator.image_size
+        size = (rows, columns * len(module.streams) // len(self.folders), 3)
         for which, folder in enumerate(self.folders):
-            video = Video(folder / "evolution.mp4", rows, columns * len(module.streams) // len(self.folders))
+            sound = self._sound(which, size)
+            path = folder / "evolution.mp4"
+            if path.exists() and path.stat().st_size and ((count := frames(path)) is None or count > len(sound)):
+                put_aside(path, "is damaged" if count is None else "has more frames than there are snapshots")
+            video = Video(path, *size[:2])
             self._videos.append(video)
-            for path in self.pictures(which):
+            for path in sound:
                 if int(path.stem) > trainer.global_step:
                     path.unlink()  # taken after the resumed checkpoint
-                else:
-                    video.add(torch.from_numpy(np.array(Image.open(path))))
+                elif (pixels := read_sound(path)) is not None:
+                    video.add(pixels)
+            self._check_median(which, trainer.global_step)
+
+    def _sound(self, which: int, size: tuple[int, ...]) -> list[Path]:
+        """A target's pictures so far that can be read; others are set aside."""
+        sound = []
+        for path in self.pictures(which):
+            pixels = read_sound(path)
+            if pixels is None or pixels.shape != size:
+                put_aside(path, "is damaged" if pixels is None else "is not of this run")
+            else:
+                sound.append(path)
+        return sound
+
+    def _check_median(self, which: int, update: int) -> None:
+        """Check that the pictures are there of which the final one will be the median.
+
+        Raises:
+            UserError: one is not.
+        """
+        there = {int(path.stem) for path in self.pictures(which)}
+        needed = sorted(self.moments - {0})[-self.median :] if self.median > 1 else []
+        if lacking := [moment for moment in needed if moment <= update and moment not in there]:
+            raise UserError(
+                f"median={self.median} needs {self.folders[which]}/snapshots/{lacking[0]:05d}.png, which is missing or "
+                "damaged; use resume=false to start over (the old files are renamed)"
+            )
 
     def _take(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Coupling)
