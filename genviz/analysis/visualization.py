@@ -22,6 +22,7 @@ from genviz.analysis.class_setup import pictures_of
 from genviz.analysis.contributions import resolve
 from genviz.analysis.isolation import isolated
 from genviz.classifiers.from_module import from_module
+from genviz.classifiers.labels import Labels
 from genviz.classifiers.metadata import Logits, Metadata, metadata_of, required
 from genviz.errors import UserError
 from genviz.files import atomic_write
@@ -148,7 +149,7 @@ def visualize(
     input_size: int | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Labels | None = None,
     accelerator: str = "auto",
 ) -> Visualization:
     """Train a generator until ``target`` fires in ``network``, as ``genviz train`` does with the same settings.
@@ -168,7 +169,8 @@ def visualize(
         seeds: the first seed, or one for each image.
         settings: more words of the command line, such as ``"regularizer.total_variation.weight=3"``.
         input_size, mean, std, labels: of a module that does not declare them: the side of its square input in pixels,
-            the mean and standard deviation of its input with RGB in [0, 1], and the names of its classes.
+            the mean and standard deviation of its input with RGB in [0, 1], and the names of its classes, as a list, a
+            dict by number, or a file.
         accelerator: Lightning's: auto, cpu, gpu.
 
     Raises:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from genviz.classifiers import state_dict
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import input_space_of
-from genviz.classifiers.outline import check_resize, labels_of, sketch_network
+from genviz.classifiers.labels import Labels, labels_of
+from genviz.classifiers.outline import check_resize, sketch_network
 from genviz.classifiers.torchvision import fill
 from genviz.classifiers.weights import RANDOM, Weights, fingerprint
 from genviz.errors import UserError
@@ -37,7 +38,7 @@ class BuiltClassifier(FrozenClassifier):
         input_space: the arguments of `InputSpace`, or ``caffe``; None for ImageNet's mean and standard deviation.
         input_size: side of the square input, in pixels; None for ``own_size``.
         own_size: the side at which the network works best, in pixels.
-        labels: None for ImageNet's 1,000, or a text file with one label per line, one for each class.
+        labels: None for ImageNet's 1,000; a file with one label per line, a list, or a dict by number.
         resize: False: take images at their own size.
         package: the builder's package as ``pip install`` names it, for the message when it is missing.
 
@@ -54,7 +55,7 @@ class BuiltClassifier(FrozenClassifier):
         input_space: str | Mapping[str, Any] | None = None,
         input_size: int | None = None,
         own_size: int = 224,
-        labels: str | None = None,
+        labels: Labels | None = None,
         resize: bool = True,
         package: str | None = None,
     ) -> None:
@@ -88,8 +89,8 @@ class BuiltClassifier(FrozenClassifier):
 
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
-        builder, weights, file = settings["builder"], settings.get("weights"), settings.get("labels")
-        for name, value in (("builder", builder), ("weights", weights or ""), ("labels", file or "")):
+        builder, weights, named = settings["builder"], settings.get("weights"), settings.get("labels")
+        for name, value in (("builder", builder), ("weights", weights or "")):
             if not isinstance(value, str):
                 raise UserError(f"classifier.{name}={value} must be a name")
         if weights is None:
@@ -99,7 +100,7 @@ class BuiltClassifier(FrozenClassifier):
         size = settings.get("input_size") or settings.get("own_size", 224)
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise UserError(f"classifier.input_size={size} must be a number of pixels")
-        labels = labels_of("vgg16", file)
+        labels = labels_of("vgg16", named)
         build, arguments = _builder(builder, settings.get("package")), settings.get("arguments") or {}
         try:
             network = _without_weights(build, arguments)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import sketch_network
 from genviz.classifiers.weights import fingerprint
 from genviz.errors import UserError
@@ -24,7 +25,7 @@ def from_module(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
     scale: float = 1.0,
-    labels: Sequence[str] | None = None,
+    labels: Labels | None = None,
     resize: bool = True,
 ) -> FrozenClassifier:
     """A frozen copy of ``network``, which itself is not changed.
@@ -35,7 +36,7 @@ def from_module(
         network: maps RGB images (n, 3, h, w) to class scores (n, classes).
         input_size: side of the square input, in pixels.
         mean, std, scale: of its input: (scale * x - mean) / std, with x in [0, 1]; ImageNet's by default.
-        labels: of the classes; None for their numbers.
+        labels: of the classes: a list, a dict by number, or a file of them; None for their numbers.
         resize: False: take images at their own size.
 
     Raises:
@@ -47,7 +48,7 @@ def from_module(
     >>> [layer.name for layer in classifier.outline.layers]
     ['0', '1', '2', 'scores']
     """
-    _check(network, input_size, mean, std, labels)
+    _check(network, input_size, mean, std)
     frozen = _without_hooks(copy.deepcopy(network)).eval()
     parameter = next(frozen.parameters(), torch.zeros(()))
     try:
@@ -60,7 +61,7 @@ def from_module(
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise UserError(f"the network returns {shape}, not class scores (n, classes); wrap it in a module that does")
-    names = tuple(str(number) for number in range(scores.shape[1])) if labels is None else tuple(labels)
+    names = tuple(map(str, range(scores.shape[1]))) if labels is None else read_labels(labels, scores.shape[1])
     if len(names) != scores.shape[1]:
         raise UserError(f"the network has {scores.shape[1]} classes but there are {len(names)} labels")
     outline = sketch_network(frozen, names, input_size)._replace(resizes=resize)
@@ -73,8 +74,8 @@ def from_module(
     )
 
 
-def _check(network: nn.Module, size: object, mean: object, std: object, labels: object) -> None:
-    """Raise a `UserError` for what cannot be a network, its input or its labels."""
+def _check(network: nn.Module, size: object, mean: object, std: object) -> None:
+    """Raise a `UserError` for what cannot be a network or its input."""
     if isinstance(network, torch.jit.ScriptModule):
         raise UserError("a ScriptModule does not show its layers; give the module that it was made from")
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
@@ -83,9 +84,6 @@ def _check(network: nn.Module, size: object, mean: object, std: object, labels: 
         numbers = list(values) if isinstance(values, Iterable) else []
         if len(numbers) != 3 or not all(isinstance(number, int | float) for number in map(_plain, numbers)):
             raise UserError(f"{name}={values!r} must be three numbers, for red, green and blue")
-    words = labels if isinstance(labels, Sequence) else [None]
-    if labels is not None and not all(isinstance(label, str) for label in words):
-        raise UserError("labels must be a list of words, one for each class")
 
 
 def _plain(number: Any) -> Any:

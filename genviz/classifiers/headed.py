@@ -16,8 +16,9 @@ from genviz.classifiers import vgg_file
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.heads import Heads, HeadsFile, Join, Shape
 from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.labels import Labels, labels_of
 from genviz.classifiers.names import paper_names
-from genviz.classifiers.outline import build, check_resize, labels_of, sketch_network
+from genviz.classifiers.outline import build, check_resize, sketch_network
 from genviz.classifiers.torchvision import TorchvisionClassifier, drawn, fill
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, find
 from genviz.errors import UserError
@@ -40,7 +41,7 @@ class HeadedClassifier(FrozenClassifier):
         weights: of the network below: ``default``, those that the heads were trained on; a file, which may lack what
             the heads replace; or ``random``. With ``heads=default``, a complete VGG16 uses its own class scores.
         input_size: side of the square input, in pixels; None for that of the heads.
-        labels: None for ImageNet's 1,000, or a text file with one label per line, one for each class.
+        labels: None for ImageNet's 1,000; a file with one label per line, a list, or a dict by number.
         resize: False: take images at their own size.
 
     Raises:
@@ -53,7 +54,7 @@ class HeadedClassifier(FrozenClassifier):
         heads: str = DEFAULT,
         weights: str = DEFAULT,
         input_size: int | None = None,
-        labels: str | None = None,
+        labels: Labels | None = None,
         resize: bool = True,
     ) -> None:
         settings: dict[str, Any] = {"weights": weights, "input_size": input_size, "labels": labels, "resize": resize}
@@ -73,8 +74,8 @@ class HeadedClassifier(FrozenClassifier):
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
         heads, weights = settings.get("heads", DEFAULT), settings.get("weights", DEFAULT)
-        size, file = settings.get("input_size"), settings.get("labels")
-        for name, value in (("heads", heads), ("weights", weights), ("labels", file or "")):
+        size, named = settings.get("input_size"), settings.get("labels")
+        for name, value in (("heads", heads), ("weights", weights)):
             if not isinstance(value, str):
                 raise UserError(f"classifier.{name}={value} must be a name")
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
@@ -83,7 +84,7 @@ class HeadedClassifier(FrozenClassifier):
             given = {name: value for name, value in settings.items() if name != "heads"}
             return TorchvisionClassifier.sketch(architecture=_known(heads).architecture, **given)
         known = _known(heads)
-        labels = labels_of(known.architecture, file)
+        labels = labels_of(known.architecture, named)
         if (classes := known.shapes[0].classes) != len(labels):
             raise UserError(
                 f"the heads have {classes} classes but there are {len(labels)} labels; "

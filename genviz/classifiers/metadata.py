@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import torchvision
 from torch import Tensor, nn
 
-from genviz.classifiers.outline import architectures, labels_of, without_weights
+from genviz.classifiers.labels import Labels, labels_of
+from genviz.classifiers.outline import architectures, without_weights
 from genviz.errors import UserError
 
 _SUCH = {
@@ -24,7 +25,7 @@ class Metadata(NamedTuple):
     input_size: int | None = None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
-    labels: Sequence[str] | None = None
+    labels: Labels | None = None
 
 
 class Logits(nn.Module):

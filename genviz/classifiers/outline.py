@@ -8,13 +8,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
 import torchvision
 from torch import nn
 
+from genviz.classifiers.labels import labels_of
 from genviz.classifiers.names import paper_names
 from genviz.classifiers.taps import INPUT, trace
 from genviz.classifiers.weights import DEFAULT, entry, has_entries
@@ -33,7 +33,11 @@ def architectures() -> list[str]:
 
 @lru_cache
 def sketch(
-    architecture: str, *, weights: str = DEFAULT, input_size: int | None = None, labels: str | None = None
+    architecture: str,
+    *,
+    weights: str = DEFAULT,
+    input_size: int | None = None,
+    labels: str | tuple[str, ...] | None = None,
 ) -> Outline:
     """The outline of torchvision's ``architecture``, traced on the meta device, which costs no arithmetic.
 
@@ -41,7 +45,7 @@ def sketch(
         architecture: torchvision's name, ``vgg16``.
         weights: as for `TorchvisionClassifier`; only their input size matters here.
         input_size: in pixels; None for that of the weights, or of torchvision's default weights.
-        labels: None for ImageNet's 1,000, or a text file with one label per line.
+        labels: None for ImageNet's 1,000, a file of them, or the labels.
 
     Raises:
         UserError: there is no such model or labels file, or the model cannot take that size.
@@ -175,28 +179,6 @@ def check_resize(settings: Mapping[str, Any]) -> bool:
     if not isinstance(given, bool):
         raise UserError(f"classifier.resize={given} must be true or false")
     return given
-
-
-def labels_of(architecture: str, file: str | None) -> tuple[str, ...]:
-    """Labels from ``file``, one per line; None: those of torchvision's weights for ``architecture`` (ImageNet's 1,000).
-
-    Raises:
-        UserError: there is no such file, or it has fewer than two labels.
-    """
-    if file is None:
-        entries = torchvision.models.get_model_weights(architecture)
-        donor = entries.DEFAULT if len(entries) else torchvision.models.VGG16_Weights.DEFAULT
-        return tuple(donor.meta["categories"])
-    path = Path(file).expanduser()
-    try:
-        labels = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"cannot read the labels in {path} ({error}); give a text file with one label per line"
-        ) from error
-    if len(labels) < 2:
-        raise UserError(f"{path} holds {len(labels)} labels; it needs one per line, as many as the network has classes")
-    return labels
 
 
 def _head(traced: list[tuple[str, nn.Module, tuple[int, ...]]]) -> str:

@@ -14,7 +14,8 @@ from torch import nn
 
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
-from genviz.classifiers.outline import check_resize, labels_of, sketch_network
+from genviz.classifiers.labels import Labels, labels_of
+from genviz.classifiers.outline import check_resize, sketch_network
 from genviz.classifiers.plain import WIDTHS, PlainNetwork
 from genviz.classifiers.weights import DEFAULT, RANDOM, fingerprint
 from genviz.errors import UserError
@@ -42,7 +43,7 @@ class SmallClassifier(FrozenClassifier):
     Args:
         weights: ``default``, those shipped with genviz; a ``.safetensors`` file from ``genviz distill``; or ``random``.
         input_size: side of the square input, in pixels; None for that of the weights.
-        labels: None for ImageNet's 1,000, or a text file with one label per line, one for each class.
+        labels: None for ImageNet's 1,000; a file with one label per line, a list, or a dict by number.
         resize: False: take images at their own size. Layers that need the network's own size then cannot be read.
 
     Raises:
@@ -54,7 +55,7 @@ class SmallClassifier(FrozenClassifier):
         *,
         weights: str = DEFAULT,
         input_size: int | None = None,
-        labels: str | None = None,
+        labels: Labels | None = None,
         resize: bool = True,
     ) -> None:
         outline = self.sketch(weights=weights, input_size=input_size, labels=labels, resize=resize)
@@ -72,14 +73,12 @@ class SmallClassifier(FrozenClassifier):
 
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
-        weights, size, file = settings.get("weights", DEFAULT), settings.get("input_size"), settings.get("labels")
+        weights, size, named = settings.get("weights", DEFAULT), settings.get("input_size"), settings.get("labels")
         if not isinstance(weights, str):
             raise UserError(f"classifier.weights={weights} must be a name")
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
             raise UserError(f"classifier.input_size={size} must be a number of pixels")
-        if file is not None and not isinstance(file, str):
-            raise UserError(f"classifier.labels={file} must be a name")
-        labels = labels_of("vgg16", file)
+        labels = labels_of("vgg16", named)
         facts = Facts(WIDTHS, len(labels), INPUT_SIZE) if weights == RANDOM else read_facts(_path(weights))
         if facts.classes != len(labels):
             raise UserError(

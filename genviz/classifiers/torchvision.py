@@ -10,6 +10,7 @@ from torch import nn
 
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import AUTO, OXFORD_MEAN, InputSpace, caffe, input_space_of
+from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import build, check_resize, sketch, without_weights
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries
 from genviz.errors import UserError
@@ -31,7 +32,7 @@ class TorchvisionClassifier(FrozenClassifier):
             weights, otherwise torchvision's.
         input_size: side of the square input, in pixels; None for that of torchvision's weights. Images of another size
             are resized to it (bilinear, antialiased).
-        labels: None for ImageNet's 1,000, or a text file with one label per line, one for each class.
+        labels: None for ImageNet's 1,000; a file with one label per line, a list, or a dict by number.
         resize: False: take images at their own size. Layers that need the network's own size then cannot be read.
 
     Raises:
@@ -45,7 +46,7 @@ class TorchvisionClassifier(FrozenClassifier):
         weights: str = DEFAULT,
         input_space: str | Mapping[str, Any] = AUTO,
         input_size: int | None = None,
-        labels: str | None = None,
+        labels: Labels | None = None,
         resize: bool = True,
     ) -> None:
         settings = {"weights": weights, "input_size": input_size, "labels": labels, "resize": resize}
@@ -65,13 +66,14 @@ class TorchvisionClassifier(FrozenClassifier):
     def sketch(cls, **settings: Any) -> Outline:
         architecture, weights = settings.get("architecture"), settings.get("weights", DEFAULT)
         input_size, labels = settings.get("input_size"), settings.get("labels")
-        names = {"architecture": architecture, "weights": weights, "labels": "" if labels is None else labels}
+        names = {"architecture": architecture, "weights": weights}
         for name, value in names.items():
             if not isinstance(value, str):
                 raise UserError(f"classifier.{name}={value} must be a name")
         if input_size is not None and (not isinstance(input_size, int) or isinstance(input_size, bool)):
             raise UserError(f"classifier.input_size={input_size} must be a number of pixels")
-        outline = sketch(architecture, weights=weights, input_size=input_size, labels=labels)
+        named = None if labels is None else read_labels(labels)
+        outline = sketch(architecture, weights=weights, input_size=input_size, labels=named)
         return outline._replace(resizes=check_resize(settings))
 
 

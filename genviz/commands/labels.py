@@ -9,18 +9,25 @@ import click
 @click.argument("containing", default="")
 @click.option("--labels", metavar="FILE", help="File with one label per line, instead of ImageNet's.")
 def command(containing: str, labels: str | None) -> None:
-    """List the classes that a target can name.
+    """List the classes that a target can name, each with WordNet's number and other words for it.
 
-    With CONTAINING, only those whose label contains it.
+    With CONTAINING, only those that one of these contains.
     """
-    from genviz.classifiers.outline import sketch
+    from genviz.classifiers.labels import labels_of
     from genviz.errors import UserError
-    from genviz.targets.labels import nearest, slug
+    from genviz.targets.labels import nearest, slug, words_of
 
-    known = sketch("vgg16", labels=labels).labels
-    found = [(index, label) for index, label in enumerate(known) if slug(containing) in slug(label)]
+    known = labels_of("vgg16", labels)
+    others = words_of(known)
+    wanted = slug(containing)
+    found = [
+        index
+        for index, (label, words) in enumerate(zip(known, others, strict=True))
+        if any(wanted in slug(word) for word in (label, *words) if not (wanted.isdigit() and word in words))
+    ]
     if not found:
-        likely = ", ".join(nearest(containing, known))
+        likely = ", ".join(nearest(containing, [*known, *(word for words in others for word in words)]))
         raise UserError(f"no label contains '{containing}'" + (f"; nearest: {likely}" if likely else ""))
-    for index, label in found:
-        click.echo(f"{index:4d}  {label}")
+    for index in found:
+        also = f" ({', '.join(others[index])})" if others[index] else ""
+        click.echo(f"{index:4d}  {known[index]}{also}")

@@ -27,7 +27,7 @@ from typing import Literal, get_args
 
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer
-from genviz.targets.labels import find_class, nearest, slug
+from genviz.targets.labels import find_class, nearest, slug, spelt
 from genviz.targets.spelling import EXAMPLES, check_spelling
 
 Kind = Literal["class", "filter", "neuron", "layer"]
@@ -220,6 +220,6 @@ def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
 
 def _class_piece(index: int, labels: Sequence[str]) -> str:
     """The label as written in a target, or the number if the label is ambiguous."""
-    piece = re.sub(r"[^\w]+", "-", re.sub(r"['’]", "", labels[index].casefold())).strip("-")
+    piece = spelt(labels[index])
     unique = sum(slug(label) == slug(piece) for label in labels) == 1
     return piece if piece and unique and not piece.isdigit() and "_" not in piece else str(index)

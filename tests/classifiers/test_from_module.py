@@ -74,3 +74,15 @@ def test_what_is_no_classifier_is_one_line(network, settings, says):
     with pytest.raises(UserError, match=says) as caught:
         from_module(network, **{"input_size": 12, **settings})
     assert "\n" not in str(caught.value)
+
+
+def test_labels_may_be_a_dict_that_names_only_some_of_the_classes():
+    classifier = from_module(Network(), input_size=12, labels={0: "cat", 6: "dog"})
+    assert classifier.outline.labels == ("cat", "1", "2", "3", "4", "5", "dog")
+
+
+def test_a_string_is_a_file_of_labels_and_not_its_letters(tmp_path):
+    with pytest.raises(UserError, match="cannot read the labels"):
+        from_module(Network(), input_size=12, labels="abcdefg")
+    (tmp_path / "labels.txt").write_text("\n".join("abcdefg"))
+    assert from_module(Network(), input_size=12, labels=tmp_path / "labels.txt").outline.labels == tuple("abcdefg")

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genviz.classifiers.labels import labels_of
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer
 from genviz.targets.grammar import Target, check_spelling, parse_target
@@ -134,3 +135,9 @@ def test_any_string_is_a_target_or_one_clear_line(text):
         assert "\n" not in str(error)
     else:
         assert parse(str(target)) == target
+
+
+def test_a_class_by_another_word_is_the_target_by_its_label():
+    labels = labels_of("vgg16", None)
+    targets = {parse_target(f"class:{name}", labels, ()) for name in ("beacon", "lighthouse", "n02814860", "437")}
+    assert [(str(target), target.folder) for target in targets] == [("class:beacon", "class-beacon")]

@@ -72,10 +72,12 @@ def labels_of(run: Run) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8)
 def _labels(file: str) -> tuple[str, ...]:
-    from genviz.classifiers import outline  # imports torchvision, which takes seconds, and only classes need it
+    from genviz.classifiers.labels import (
+        labels_of,
+    )  # imports torchvision, which takes seconds, and only classes need it
 
     try:
-        return outline.labels_of("vgg16", None if file == "null" else file)
+        return labels_of("vgg16", None if file == "null" else file)
     except UserError:
         return ()
 
