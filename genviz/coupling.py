@@ -96,7 +96,7 @@ class Coupling(pl.LightningModule):
             own = {name: value.detach().chunk(count)[number] for name, value in values.items()}
             found = {name: value.sum() if name == "loss" else value.mean() for name, value in own.items()}
             found["activation"] = weighted(target, reading.activations).mean()
-            found["rank"] = reading.ranks[:, [unit.weight > 0 for unit in target.units]].max().float()
+            found["rank"] = reading.ranks[:, list(target.decisive)].max().float()
             if len(target.units) > 1:
                 activations = reading.activations.mean(0)
                 found |= {f"activation/{u.name}": a for u, a in zip(target.units, activations, strict=True)}

@@ -14,6 +14,7 @@ from genviz.analysis.feature_cache import Gallery, pooled, readable
 from genviz.analysis.nearest import nearest_pictures
 from genviz.images.pictures import read_image
 from genviz.interfaces import SCORES, Classifier
+from genviz.targets.probabilities import ending_of, probabilities
 
 _OTHERS = 10
 
@@ -22,7 +23,7 @@ _OTHERS = 10
 def about_picture(picture: Path, classifier: Classifier, number: int, gallery: Gallery | None = None) -> dict[str, Any]:
     """How strongly the PNG ``picture`` excites class ``number``, and which other classes it excites most.
 
-    Each class has its score, its softmax probability and, with a ``gallery``, the highest score of any picture in it.
+    Each class has its score, its probability and, with a ``gallery``, the highest score of any picture in it.
     """
     device = next(classifier.parameters()).device
     scores = classifier(read_image(picture).to(device), [SCORES])[SCORES][0].cpu()
@@ -38,7 +39,7 @@ def about_picture(picture: Path, classifier: Classifier, number: int, gallery: G
 def _class(number: int, scores: Tensor, classifier: Classifier, gallery: Gallery | None) -> dict[str, Any]:
     score = scores[number].item()
     told = {"number": number, "label": classifier.outline.labels[number], "score": score}
-    told["probability"] = scores.softmax(0)[number].item()
+    told["probability"] = _chances(scores, classifier)[number].item()
     if gallery is not None:
         told["highest_in_folder"] = gallery.scores[:, number].max().item()
     return told
@@ -75,7 +76,7 @@ def about_folder(
         "pictures": len(gallery.names),
         "damaged": [readable(name) for name in gallery.damaged],
         "features": layer,
-        "nearest": [_entry(gallery, n.row, number, labels) | {"similarity": n.similarity} for n in neighbours],
+        "nearest": [_entry(gallery, n.row, number, classifier) | {"similarity": n.similarity} for n in neighbours],
         "classes": [
             {
                 "number": found,
@@ -86,14 +87,18 @@ def about_folder(
             }
             for found, times in among.most_common()
         ],
-        "highest": [_entry(gallery, rows[name], number, labels) for name in best],
+        "highest": [_entry(gallery, rows[name], number, classifier) for name in best],
     }
 
 
-def _entry(gallery: Gallery, row: int, number: int, labels: Sequence[str]) -> dict[str, Any]:
+def _chances(scores: Tensor, classifier: Classifier) -> Tensor:
+    return probabilities(scores[None], ending_of(classifier))[0]
+
+
+def _entry(gallery: Gallery, row: int, number: int, classifier: Classifier) -> dict[str, Any]:
     """A real picture: what the network classifies it as, and how strongly it excites the class ``number``."""
-    scores = gallery.scores[row]
-    chances = scores.softmax(0)
+    scores, labels = gallery.scores[row], classifier.outline.labels
+    chances = _chances(scores, classifier)
     best = int(scores.argmax())
     return {
         "file": str(gallery.root / gallery.names[row]),

@@ -69,7 +69,7 @@ def one_class(config: DictConfig, outline: Outline) -> tuple[Target, int]:
         UserError: the target is not a single class, or there is no such class.
     """
     target = build.target(config, outline)
-    if len(target.units) != 1 or target.units[0].kind != "class":
+    if len(target.units) != 1 or target.units[0].kind != "class" or target.silences:
         raise UserError(f"target={config.target}: give a single class, such as target=class:harmonica")
     return target, target.units[0].index[0]
 

@@ -13,7 +13,7 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import sketch_network
-from genviz.classifiers.weights import fingerprint
+from genviz.classifiers.weights import fingerprint, not_finite
 from genviz.errors import UserError
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 
@@ -61,6 +61,8 @@ def from_module(
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise UserError(f"the network returns {shape}, not class scores (n, classes); wrap it in a module that does")
+    if scores.isnan().any() and (odd := not_finite(frozen)):
+        raise UserError(f"the network holds weights that are not finite, and answers with nan: {', '.join(odd[:3])}")
     names = tuple(map(str, range(scores.shape[1]))) if labels is None else read_labels(labels, scores.shape[1])
     if len(names) != scores.shape[1]:
         raise UserError(f"the network has {scores.shape[1]} classes but there are {len(names)} labels")

@@ -17,7 +17,7 @@ from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.labels import Labels, labels_of
 from genviz.classifiers.outline import check_resize, sketch_network
 from genviz.classifiers.plain import WIDTHS, PlainNetwork
-from genviz.classifiers.weights import DEFAULT, RANDOM, fingerprint
+from genviz.classifiers.weights import DEFAULT, RANDOM, fingerprint, not_finite
 from genviz.errors import UserError
 from genviz.files import atomic_write, intact, sha256
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
@@ -147,8 +147,8 @@ def _load(path: Path) -> nn.Module:
         network.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
         raise UserError(f"{path} is damaged ({str(error).splitlines()[0][:120]}); get it again") from error
-    if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
-        raise UserError(f"{path} holds weights that are not finite, which cannot classify")
+    if names := not_finite(network):
+        raise UserError(f"{path} holds weights that are not finite, which cannot classify: {names[0]}")
     return network
 
 

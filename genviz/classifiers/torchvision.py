@@ -12,7 +12,7 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import AUTO, OXFORD_MEAN, InputSpace, caffe, input_space_of
 from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import build, check_resize, sketch, without_weights
-from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries
+from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries, not_finite
 from genviz.errors import UserError
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Outline
@@ -133,8 +133,8 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
         key: (value.float() if value.is_floating_point() else value) for key, value in given.items() if key in wanted
     }
     network.load_state_dict(counts | given, strict=False, assign=True)
-    if not all(parameter.sum().isfinite() for key, parameter in network.named_parameters() if key in given):
-        raise UserError(f"{found.source} holds weights that are not finite, which cannot classify")
+    if names := not_finite(network):
+        raise UserError(f"{found.source} holds weights that are not finite, which cannot classify: {names[0]}")
 
 
 def _asked(space: str | Mapping[str, Any], architecture: str, weights: str) -> InputSpace | None:

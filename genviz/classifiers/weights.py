@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 
 import torch
 import torchvision
-from torch import Tensor
+from torch import Tensor, nn
 
 from genviz.classifiers import caffe_file, keras_file, state_dict, vgg_file
 from genviz.classifiers.input_space import InputSpace
@@ -183,6 +183,20 @@ def _load(architecture: str, path: Path, whole: bool) -> tuple[dict[str, Tensor]
             f"for {architecture} give a {_forms(architecture)} file"
         )
     return state_dict.read(path), None
+
+
+def not_finite(network: nn.Module) -> list[str]:
+    """The names of the weights of ``network`` that are not finite, with which it cannot classify.
+
+    Buffers are only checked for NaN: an attention mask is infinite.
+    """
+    found, buffers = [], {name for name, _ in network.named_buffers()}
+    for name, value in (*network.named_parameters(), *network.named_buffers()):
+        if value.is_floating_point() and not value.is_meta:
+            total = value.detach().sum(dtype=torch.float32)  # of half precision, where its own might overflow
+            if not (total.isfinite() or (total.isinf() and name in buffers and not value.isnan().any())):
+                found.append(name)
+    return found
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:

@@ -20,7 +20,8 @@ class Activation(Objective):
 
     A dead target, a = 0, has no gradient. So the first ``warm_up`` updates maximize the weighted sum of the
     pre-activations and ignore the other units; later, a dead unit is replaced by its pre-activation. Where the target
-    fires, this is Eq. 2, with the same optimum.
+    fires, this is Eq. 2, with the same optimum. Where nothing should fire, the other units do not count, and the same
+    holds of a unit that is silent already.
 
     Args:
         target: T and its weights w.
@@ -68,7 +69,7 @@ class Activation(Objective):
     def _fire(self, unit: Unit, seen: Mapping[str, Tensor], warming: bool) -> Tensor:
         response = _response(unit, seen[unit.layer])
         activation = response.relu() if unit.kind == "class" else response
-        if not self.warm_up or unit.weight < 0:
+        if not self.warm_up or (unit.weight < 0 and not self.target.silences):
             return activation
         before = _response(unit, seen[self.preactivations.get(unit.layer, unit.layer)])
         return before if warming else torch.where(activation == 0, before, activation)
@@ -76,6 +77,8 @@ class Activation(Objective):
     def _others(self, seen: Mapping[str, Tensor]) -> Tensor:
         """lambda times the sum over the units that are not targets, (n,), for each layer and kind."""
         penalty = torch.zeros(())
+        if self.target.silences:
+            return penalty
         for layer, kind in dict.fromkeys((unit.layer, unit.kind) for unit in self.target.units):
             everything = responses(seen[layer], kind)
             weight = 10 / everything.shape[1] if self.lambda_others is None else self.lambda_others

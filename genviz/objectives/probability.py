@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.interfaces import SCORES, Objective, Outline
+from genviz.interfaces import SCORES, Classifier, Objective, Outline
 from genviz.targets.grammar import Target
+from genviz.targets.probabilities import Ending, ending_of, probabilities
 from genviz.targets.responses import weighted
 
 
 class Probability(Objective):
     """sum_t w_t softmax(scores)_t (Gerretsen & Grinsztajn, section 2.2 and Figure 2).
 
-    Included to show that it fails: the probability rises most easily by pushing the other classes down.
+    Included to show that it fails: the probability rises most easily by pushing the other classes down. Scores that are
+    probabilities already are taken as they are.
 
     Raises:
         UserError: the target names something other than classes.
@@ -29,6 +31,10 @@ class Probability(Objective):
         if any(unit.kind != "class" for unit in target.units):
             raise UserError(f"objective=probability takes classes, such as class:harmonica, not {target}")
         self.target = target
+        self.ending: Ending = ""
+
+    def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:  # noqa: ARG002
+        self.ending = ending_of(classifier)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -36,4 +42,4 @@ class Probability(Objective):
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         chosen = [unit.index[0] for unit in self.target.units]
-        return weighted(self.target, seen[SCORES].softmax(1)[:, chosen])
+        return weighted(self.target, probabilities(seen[SCORES], self.ending)[:, chosen])

@@ -7,6 +7,7 @@
     filter:relu5_1:3                a filter: the mean of a channel over its positions
     neuron:relu5_1:12:3:4           one neuron: channel, row, column
     layer:relu4_3                   a layer: the mean of all of its units
+    filter:relu5_1:3@-1             what silences a filter; the other class, ``class:0@-1``, of a network with one score
 
     filter:fire8:top5:harmonica     the five filters of a layer that contribute most to a class; ``bottom5``: least
 
@@ -81,6 +82,16 @@ class Target:
         """The layers of the units, each once."""
         return tuple(dict.fromkeys(unit.layer for unit in self.units))
 
+    @property
+    def silences(self) -> bool:
+        """Whether nothing should fire: all weights are negative."""
+        return all(unit.weight < 0 for unit in self.units)
+
+    @property
+    def decisive(self) -> tuple[bool, ...]:
+        """For each unit, whether the target is reached only with it: those that should fire, or if none should, all."""
+        return tuple(unit.weight > 0 or self.silences for unit in self.units)
+
     def __str__(self) -> str:
         """The target in its shortest spelling, which parses to the same target."""
         pieces, before = [], ""
@@ -120,8 +131,6 @@ def parse_target(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> T
                 f"target {text!r} names {unit.name} twice; give it a weight instead, such as {unit.piece}@2"
             )
         units.append(unit)
-    if all(unit.weight < 0 for unit in units):
-        raise UserError(f"target {text!r} has no unit that should fire; give one of them a weight above 0")
     return Target(tuple(units))
 
 

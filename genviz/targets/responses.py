@@ -19,7 +19,10 @@ class Reading(NamedTuple):
     """(n, units), as computed by the layers."""
 
     ranks: Tensor
-    """(n, units): 1 is the strongest of its layer; ties take the last rank, so that a dead unit is last."""
+    """(n, units): 1 is the strongest of its layer; ties take the last rank, so that a dead unit is last.
+
+    Where nothing should fire, 1 is the weakest, and ties take the first rank.
+    """
 
 
 def responses(activation: Tensor, kind: Kind) -> Tensor:
@@ -63,7 +66,8 @@ def read(target: Target, seen: Mapping[str, Tensor]) -> Reading:
         everything = responses(seen[unit.layer], unit.kind)
         own = everything[:, position(unit, seen[unit.layer]), None]
         activations.append(own[:, 0])
-        ranks.append((everything >= own).sum(1))
+        weaker = everything < own  # never true of what is not a number, whose rank is then the last
+        ranks.append(1 + weaker.sum(1) if target.silences and not own.isnan().any() else (~weaker).sum(1))
     return Reading(torch.stack(activations, 1), torch.stack(ranks, 1))
 
 

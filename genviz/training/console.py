@@ -6,6 +6,7 @@ import signal
 from collections.abc import Sequence
 
 from genviz.interfaces import Generator
+from genviz.targets.probabilities import ending_of
 from genviz.training.build import Names
 from genviz.training.run import Run
 from genviz.training.verdict import Verdict
@@ -20,6 +21,8 @@ def begins(run: Run, generator: Generator) -> None:
     )
     print(f"({run.classifier.weights_source})")
     warn(names.note)
+    if (ending := ending_of(run.classifier)) in ("softmax", "sigmoid"):
+        print(f"the scores are probabilities: the network ends in a {ending}, and is easier to look into without it")
     made, seen = generator.image_size, outline.input_size
     if made != seen and outline.resizes:
         sizes = f"{made[0]} x {made[1]} picture is resized to the {seen[0]} x {seen[1]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,10 +10,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from genviz.classifiers.weights import not_finite
 from genviz.images.notebook import table_html
 from genviz.images.pictures import read_image
 from genviz.interfaces import SCORES, Classifier, Objective
-from genviz.targets.grammar import Target
+from genviz.targets.grammar import Target, Unit
+from genviz.targets.probabilities import Ending, device_of, ending_of, probabilities
 from genviz.targets.responses import read, responses, weighted
 
 _TOP = 5
@@ -27,7 +30,7 @@ class UnitVerdict(NamedTuple):
     weight: float
     activation: float
     rank: int
-    """1 is the strongest."""
+    """1 is the strongest; where nothing should fire, the weakest."""
     of: int
     """The number of units of its kind: classes, or filters or neurons of the layer."""
 
@@ -38,7 +41,7 @@ class ClassScore(NamedTuple):
     number: int
     label: str
     probability: float
-    """Softmax over the class scores."""
+    """Softmax over the class scores, or the score itself if that is a probability; sigmoid of a single score."""
 
 
 class Verdict(NamedTuple):
@@ -59,7 +62,7 @@ class Verdict(NamedTuple):
     activation: float
     """The weighted sum over the target's units."""
     rank: int
-    """The worst rank of the units that should fire."""
+    """The worst rank of the units that should fire, or, if none should, of all."""
     units: tuple[UnitVerdict, ...]
     top_classes: tuple[ClassScore, ...]
     measures: dict[str, float]
@@ -119,8 +122,7 @@ def judge_image(
     failure: str | None = None,
 ) -> Verdict:
     """`judge` of an image as it would be written, RGB in [0, 1], (1, 3, h, w)."""
-    device = next(classifier.parameters()).device
-    image = image.to(device)
+    image = image.to(device_of(classifier))
     layers = tuple(dict.fromkeys((*target.layers, *(() if objective is None else objective.layers), SCORES)))
     seen = classifier(image, layers)
     reading = read(target, seen)
@@ -130,20 +132,20 @@ def judge_image(
             target.units, reading.activations[0].tolist(), reading.ranks[0].tolist(), strict=True
         )
     )
-    labels = classifier.outline.labels
-    best = seen[SCORES][0].softmax(0).topk(min(_TOP, len(labels)))
+    ending, labels = ending_of(classifier), classifier.outline.labels
+    chances = probabilities(seen[SCORES], ending)[0]
+    best = chances.topk(min(_TOP, len(labels)))
     top = tuple(ClassScore(i, labels[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True))
-    extremes = ((image == 0) | (image == 1)).float().mean().item()
     ranked = objective is None or objective.ranked
     own = objective is None or "activation" in getattr(objective, "parts", ())  # the advice can then name its settings
-    contrast = image.std(dim=(2, 3)).max().item()
-    word, explanation = _words(units, contrast, extremes, failure, ranked=ranked, own=own)
+    found = _Found(target, classifier, seen, units, ending, chances[0].item() if len(chances) == 1 else None, own)
+    word, explanation = _fault(found, image, failure, ranked=ranked) or _place(found)
     measures = {} if objective is None else {name: value.item() for name, value in objective.measure(seen).items()}
     if objective is not None and not ranked and word not in ("diverged", "flat", "saturated"):
-        before = None if first is None else classifier(first.to(device), layers)
+        before = None if first is None else classifier(first.to(image), layers)
         word, explanation = _progress(objective, seen, before)
     activation = weighted(target, reading.activations)[0].item()
-    rank = max(unit.rank for unit in units if unit.weight > 0)
+    rank = max(unit.rank for unit, decides in zip(units, target.decisive, strict=True) if decides)
     return Verdict(word, explanation, activation, rank, units, top, measures)
 
 
@@ -159,25 +161,104 @@ def _progress(objective: Objective, seen: Mapping[str, Tensor], before: Mapping[
     return "not improved", f"{told}; try more updates, another optimizer.lr, or less weight of the regularizers"
 
 
-def _words(
-    units: tuple[UnitVerdict, ...], contrast: float, extremes: float, failure: str | None, *, ranked: bool, own: bool
-) -> tuple[str, str]:
-    wanted = [unit for unit in units if unit.weight > 0]
-    worst = max(wanted, key=lambda unit: unit.rank)
-    place = f"{worst.unit} is at rank {worst.rank} of {worst.of}"
-    if failure is not None:
-        return "diverged", f"{failure}; the picture is the last sound one; try a smaller optimizer.lr, or seed=1"
-    if ranked and (dead := [unit.unit for unit in wanted if unit.activation <= 0]):
-        wake = "objective.activation.warm_up=200, " if own else ""
+class _Found(NamedTuple):
+    """What a verdict goes by."""
+
+    target: Target
+    classifier: Classifier
+    seen: Mapping[str, Tensor]
+    units: tuple[UnitVerdict, ...]
+    ending: Ending
+    chance: float | None
+    """The probability of the one class of a network with a single score."""
+    own: bool
+    """Whether the advice can name the settings of ``objective=activation``."""
+
+    @property
+    def worst(self) -> UnitVerdict:
+        """The unit that decides."""
+        wanted = [unit for unit, decides in zip(self.units, self.target.decisive, strict=True) if decides]
+        return max(wanted, key=lambda unit: unit.rank)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the target is the one class of a network with a single score, or the other."""
+        return self.chance is not None and self.worst.unit.startswith("class:")
+
+    @property
+    def place(self) -> str:
+        """Where the unit that decides is."""
+        unit = self.worst
+        if self.is_binary:
+            return f"{unit.unit} has a probability of {self.chance:.1%}, its score is {unit.activation:.3g}"
+        return f"{unit.unit} is at rank {unit.rank} of {unit.of}{' from the weakest' * self.target.silences}"
+
+    @property
+    def dead(self) -> list[str]:
+        """The units that should fire and that a ReLU keeps at 0."""
+        units = zip(self.target.units, self.units, strict=True)
+        return [told.unit for unit, told in units if unit.weight > 0 and told.activation == 0 and self._rectified(unit)]
+
+    def _rectified(self, unit: Unit) -> bool:
+        """Whether a ReLU makes the unit's layer: one that was seen, or that shows by zeros and nothing below."""
+        values = self.seen[unit.layer]
+        shows = values.min() == 0 and values.max() > 0 and not (unit.layer == SCORES and self.ending)
+        return unit.layer in self.classifier.outline.preactivations or bool(shows)
+
+
+def _fault(found: _Found, image: Tensor, failure: str | None, *, ranked: bool) -> tuple[str, str] | None:
+    """What is wrong with the network or the picture, whatever its rank."""
+    numbers = all(math.isfinite(unit.activation) for unit in found.units)
+    answers = numbers and not any(bool(values.isnan().any()) for values in found.seen.values())
+    if failure is not None or not answers:
+        return "diverged", _why_not_finite(found.classifier, failure, answers=answers)
+    if ranked and (dead := found.dead):
+        wake = "objective.activation.warm_up=200, " if found.own else ""
         return "dead", f"{', '.join(dead)} does not fire at all; try {wake}more updates, or seed=1"
-    if contrast < _FLAT:
-        return "flat", f"the picture shows nothing ({place}); try a smaller weight of the regularizers, or seed=1"
+    if image.std(dim=(2, 3)).max() < _FLAT:
+        ways = "try a smaller weight of the regularizers, or seed=1"
+        return "flat", f"the picture shows nothing ({found.place}); {ways}"
+    extremes = ((image == 0) | (image == 1)).float().mean().item()
     if extremes > _SATURATED:
         ways = "try fewer updates, a smaller optimizer.lr, or more weight of the regularizers"
-        return "saturated", f"{extremes:.0%} of the values are at the ends of the range ({place}); {ways}"
-    if worst.rank == 1:
-        return "recognised", place
-    if worst.rank <= _TOP:
-        return "top five", place
-    alone = "objective.activation.lambda_others=0, " if own else ""
-    return "not reached", f"{place}; try more updates, {alone}or seed=1"
+        return "saturated", f"{extremes:.0%} of the values are at the ends of the range ({found.place}); {ways}"
+    return None
+
+
+def _why_not_finite(classifier: Classifier, failure: str | None, *, answers: bool) -> str:
+    told = "" if failure is None else f"{failure}; "
+    if names := not_finite(classifier):
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        weights = f"{names[0].removeprefix('network.')}{more}"
+        return f"{told}the network has weights that are not finite ({weights}); give it sound ones"
+    if not answers:
+        ways = "it may divide by 0, or overflow in half precision"
+        return f"{told}the network answers a sound picture with numbers that are not finite: {ways}"
+    return f"{told}the picture is the last sound one; try a smaller optimizer.lr, or seed=1"
+
+
+def _place(found: _Found) -> tuple[str, str]:
+    """How far the target was reached."""
+    told = found.place
+    if found.ending in ("softmax", "sigmoid"):
+        told += f" (the network ends in a {found.ending}: its scores are probabilities)"
+    if _is_reached(found):
+        return "recognised", told
+    if not found.is_binary and found.worst.rank <= _TOP:
+        return "top five", told
+    below = found.worst.unit.startswith("class:") and found.worst.activation <= 0 and not found.target.silences
+    wake = "objective.activation.warm_up=200, " if found.own and below else ""
+    alone = (
+        "objective.activation.lambda_others=0, "
+        if found.own and found.worst.of > 1 and not found.target.silences
+        else ""
+    )
+    bare = "the network without it, " if found.ending else ""
+    return "not reached", f"{told}; try {bare}more updates, {wake}{alone}or seed=1"
+
+
+def _is_reached(found: _Found) -> bool:
+    if not found.is_binary:
+        return found.worst.rank == 1
+    assert found.chance is not None
+    return found.chance < 0.5 if found.target.silences else found.chance > 0.5

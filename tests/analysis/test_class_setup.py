@@ -40,7 +40,6 @@ def test_the_filters_take_their_place_in_the_configuration(compose, folder, tmp_
         (["target=filter:relu5_1:top999:zebra"], "relu5_1 has 192 filters, not 999"),
         (["target=filter:relu8:top1:zebra"], "relu8 has no filters"),
         (["target=filter:relu5_1:top1:zebar"], "no class is called 'zebar'"),
-        (["target=filter:relu5_1:top1:zebra@-1"], "'filter:relu5_1:top1:zebra@-1' has no unit that should fire"),
         (["target=filter:relu5_1:top1:zebra", "pictures=/nowhere"], "pictures=/nowhere: there is no such folder"),
     ],
 )

@@ -86,3 +86,11 @@ def test_a_string_is_a_file_of_labels_and_not_its_letters(tmp_path):
         from_module(Network(), input_size=12, labels="abcdefg")
     (tmp_path / "labels.txt").write_text("\n".join("abcdefg"))
     assert from_module(Network(), input_size=12, labels=tmp_path / "labels.txt").outline.labels == tuple("abcdefg")
+
+
+def test_weights_that_are_not_finite_are_named():
+    network = Network()
+    with torch.no_grad():
+        network.first[0].weight[1, 0, 0, 0] = float("nan")
+    with pytest.raises(UserError, match=r"not finite.*first\.0\.weight"):
+        from_module(network, input_size=12)

@@ -141,3 +141,15 @@ def test_each_image_is_as_if_alone(seen):
     objective = Activation(target("filter:conv:1+class:a"), OUTLINE)
     alone = [objective({k: v[n : n + 1] for k, v in seen.items()}) for n in range(2)]
     torch.testing.assert_close(objective(seen), torch.cat(alone))
+
+
+@pytest.mark.parametrize("text", ["class:b@-1", "filter:relu:2@-1", "neuron:relu:2:1:1@-2+2:0:0@-1", "layer:relu@-1"])
+def test_what_should_be_silent_is_pushed_down_alone_and_also_below_a_relu(text):
+    for update in (0, 100):
+        conv, head, seen = dead()
+        objective = Activation(target(text), OUTLINE, lambda_others=3.0, warm_up=10)
+        objective.update = update
+        objective(seen).sum().backward()
+        grad = (head if "class" in text else conv).grad
+        assert grad.sum() < 0
+        assert not (grad > 0).any()

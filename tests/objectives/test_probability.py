@@ -2,7 +2,9 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
+from genviz.classifiers.from_module import from_module
 from genviz.errors import UserError
 from genviz.objectives.probability import Probability
 from genviz.targets.grammar import Target, Unit
@@ -23,3 +25,13 @@ def test_a_picture_is_judged_by_the_place_of_its_classes():
 def test_it_is_of_classes_alone():
     with pytest.raises(UserError, match="takes classes"):
         Probability(Target((Unit("layer", "relu1", (), 1.0, "relu1"),)))
+
+
+@pytest.mark.parametrize("head", [nn.Softmax(1), nn.Sigmoid()])
+def test_scores_that_are_probabilities_are_taken_as_they_are(head):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(48, 4), head)
+    classifier = from_module(network, input_size=4)
+    objective = Probability(Target((Unit("class", "scores", (1,), 1.0, "1"),)))
+    objective.remember(classifier, (4, 4))
+    seen = classifier(torch.rand(2, 3, 4, 4), ["scores"])
+    torch.testing.assert_close(objective(seen), seen["scores"][:, 1])

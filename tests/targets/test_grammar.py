@@ -80,7 +80,7 @@ def test_every_spelling_has_one_folder_and_no_folder_two_targets():
         ("klass:ostrich", "no kind is called 'klass'"), ("class:", "a piece is empty"), ("class:ostrich+", "empty"),
         ("+class:ostrich", "kind"), ("class:ostrich@", "not a weight"), ("class:ostrich@x", "not a weight"),
         ("class:ostrich@0", "other than 0"), ("class:ostrich@1e999", "finite"), ("class:ostrich@nan", "not a weight"),
-        ("class:ostrich@1@2", "not a weight"), ("class:0@-1", "above 0"),
+        ("class:ostrich@1@2", "not a weight"),
         ("class:ostrich+ostrich", "twice"), ("class:0+ostrich", "twice"),
         ("class:cardigan", "class:2"), ("class:6", "0 to 5"), ("class:emu", "no class"), ("class:-1", "no class"),
         ("filter:relu5_1", "needs a layer and a unit"), ("filter:relu5_1:", "empty"),
@@ -141,3 +141,11 @@ def test_a_class_by_another_word_is_the_target_by_its_label():
     labels = labels_of("vgg16", None)
     targets = {parse_target(f"class:{name}", labels, ()) for name in ("beacon", "lighthouse", "n02814860", "437")}
     assert [(str(target), target.folder) for target in targets] == [("class:beacon", "class-beacon")]
+
+
+def test_a_target_of_negative_weights_alone_silences_all_of_its_units():
+    silent, mixed = parse("filter:relu5_1:3@-1+5@-0.5"), parse("class:ostrich+bullfrog@-1")
+    assert (silent.silences, silent.decisive) == (True, (True, True))
+    assert (mixed.silences, mixed.decisive) == (False, (True, False))
+    assert parse(str(silent)) == silent
+    assert silent.folder == "filter-relu5_1-3@-1.0+5@-0.5"

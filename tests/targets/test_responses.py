@@ -62,3 +62,15 @@ def test_a_neuron_beyond_a_smaller_pictures_map_is_no_other_one(index):
     unit = Unit("neuron", "a", index, 1.0, ":".join(map(str, index)))
     with pytest.raises(UserError, match=unit.name):
         position(unit, torch.zeros(1, 5, 48, 48))
+
+
+def test_where_nothing_should_fire_the_weakest_is_first_and_ties_take_the_first_rank(seen):
+    assert read(target("class:a@-1"), seen).ranks[0].tolist() == [1]
+    assert read(target("class:b@-1+d@-1"), seen).ranks[0].tolist() == [3, 3]
+    assert read(target("class:a+b@-1"), seen).ranks[0].tolist() == [4, 2]  # not alone: from the strongest
+
+
+@pytest.mark.parametrize("text", ["class:a", "class:a@-1"])
+def test_what_is_not_a_number_is_last(seen, text):
+    seen[SCORES][0, 0] = float("nan")
+    assert read(target(text), seen).ranks[0].tolist() == [4]

@@ -1,6 +1,8 @@
 import pytest
 import torch
+from torch import nn
 
+from genviz.classifiers.from_module import from_module
 from genviz.images.pictures import read_image, write_png
 from genviz.objectives.activation import Activation
 from genviz.objectives.content import Content
@@ -58,11 +60,97 @@ def test_the_place_decides(classifier, noise, order, word):
     assert "try" in verdict.explanation or word != "not reached"
 
 
-def test_a_dead_target(classifier, noise):
-    aim(classifier, 0)
-    verdict = judge(noise, classifier, target(classifier, "class:harmonica"))
+def test_a_unit_that_a_relu_keeps_at_0_is_dead(classifier, noise):
+    with torch.no_grad():
+        classifier.conv.bias[2] = -100.0
+    verdict = judge(noise, classifier, target(classifier, "filter:relu1:2"))
     assert verdict.verdict == "dead"
     assert "objective.activation.warm_up" in verdict.explanation
+    with torch.no_grad():
+        classifier.conv.bias.fill_(-100.0)  # all of them
+    assert judge(noise, classifier, target(classifier, "filter:relu1:2")).verdict == "dead"
+    below = judge(noise, classifier, target(classifier, "filter:conv1:2"))
+    assert below.verdict != "dead"
+    assert below.activation < -90
+
+
+@pytest.mark.parametrize(("order", "word"), [((1, 0), "recognised"), ((0, 1), "top five"), ((0, 2, 3, 4, 5, 1), "not")])
+def test_scores_below_0_are_ranked_like_any(classifier, noise, order, word):
+    aim(classifier, *order)
+    with torch.no_grad():
+        classifier.head.bias -= 30
+    verdict = judge(noise, classifier, target(classifier, "class:harmonica"))
+    assert verdict.verdict.startswith(word)
+    assert ("objective.activation.warm_up" in verdict.explanation) is (word == "not")
+
+
+class Scores(nn.Module):
+    """Scores that do not depend on the picture, through an activation."""
+
+    def __init__(self, scores, end=None):
+        super().__init__()
+        self.mean, self.scores = nn.AdaptiveAvgPool2d(1), nn.Parameter(torch.tensor(scores))
+        self.end = end or nn.Identity()
+
+    def forward(self, images):
+        return self.end(self.mean(images).flatten(1).mean(1, keepdim=True) * 0 + self.scores)
+
+
+@pytest.mark.parametrize("end", [nn.Softmax(1), nn.LogSoftmax(1), None, lambda scores: scores - 50])
+def test_probabilities_are_the_same_wherever_the_softmax_is_and_none_is_dead(noise, end):
+    classifier = from_module(Scores([3.0, 1.0, -2.0], end), input_size=12, labels=["a", "b", "c"])
+    verdict = judge(noise, classifier, target(classifier, "class:a"))
+    expected = torch.tensor([3.0, 1.0, -2.0]).softmax(0).tolist()
+    assert [score.probability for score in verdict.top_classes] == pytest.approx(expected, abs=1e-5)
+    assert verdict.verdict == "recognised"
+    assert ("ends in a softmax: its scores are probabilities" in verdict.explanation) is isinstance(end, nn.Softmax)
+    last = judge(noise, classifier, target(classifier, "class:c"))
+    assert (last.verdict, last.rank) == ("top five", 3)
+
+
+@pytest.mark.parametrize("end", [None, nn.Sigmoid(), nn.LogSigmoid()])
+@pytest.mark.parametrize("score", [2.0, -2.0])
+def test_one_score_is_judged_by_its_sign_and_probability(noise, end, score):
+    classifier = from_module(Scores([score], end), input_size=12, labels=["cat"])
+    itself, other = (judge(noise, classifier, target(classifier, text)) for text in ("class:cat", "class:cat@-1"))
+    words = ("recognised", "not reached")
+    assert (itself.verdict, other.verdict) == (words if score > 0 else words[::-1])
+    chance = torch.tensor(score).sigmoid().item()
+    assert itself.top_classes[0].probability == pytest.approx(chance)
+    assert f"probability of {chance:.1%}" in itself.explanation
+    assert "rank" not in itself.explanation
+    assert "rank" not in other.explanation
+
+
+def test_what_should_be_silent_is_reached_by_the_weakest(classifier, noise):
+    aim(classifier, 1, 0)
+    reached = judge(noise, classifier, target(classifier, "class:lesser-panda@-1"))
+    assert (reached.verdict, reached.rank) == ("recognised", 1)
+    assert "rank 1 of 6 from the weakest" in reached.explanation
+    strongest = judge(noise, classifier, target(classifier, "class:harmonica@-1"))
+    assert (strongest.verdict, strongest.rank) == ("not reached", 6)
+    with torch.no_grad():
+        classifier.conv.bias.fill_(-100.0)
+    assert judge(noise, classifier, target(classifier, "filter:relu1:2@-1")).verdict == "recognised"  # silent, as all
+
+
+@pytest.mark.parametrize("failure", [None, "the loss became nan at update 1"])
+def test_weights_that_are_not_finite_are_named_as_the_fault(classifier, noise, failure):
+    with torch.no_grad():
+        classifier.head.weight[3, 1] = float("nan")
+    broken = judge(noise, classifier, target(classifier, "class:3"), failure=failure)
+    assert broken.verdict == "diverged"
+    assert "weights that are not finite (head.weight)" in broken.explanation
+    assert "optimizer.lr" not in broken.explanation
+    assert broken.rank == 6
+
+
+def test_a_network_that_divides_by_0_is_not_told_to_learn_slower(noise):
+    classifier = from_module(Scores([1.0, 2.0], lambda scores: scores / (scores - scores)), input_size=12)
+    verdict = judge(noise, classifier, target(classifier, "class:0"))
+    assert verdict.verdict == "diverged"
+    assert "divide by 0" in verdict.explanation
+    assert "optimizer.lr" not in verdict.explanation
 
 
 def test_a_mixture_is_as_good_as_its_worst(classifier, noise):
