@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from genviz.images.notebook import table_html
@@ -31,7 +33,16 @@ class Layer(NamedTuple):
     """The module's name, ``features.25``."""
 
     shape: tuple[int, ...]
-    """Without the batch: (c,), (c, h, w), or (c, tokens) for transformers."""
+    """Without the batch: (c,), (c, h, w), or (c, tokens) for transformers; as the module has it if ``axis`` is None."""
+
+    axis: int | None = 1
+    """Which dimension of the module's output counts the channels, the batch being 0; None if that cannot be told."""
+
+    batch: int = 0
+    """Which one counts the pictures, if the module does not put them first."""
+
+    aliases: tuple[str, ...] = ()
+    """Other names of the module, if the network has it in several places."""
 
 
 class Sample(NamedTuple):
@@ -126,6 +137,9 @@ class Classifier(nn.Module, ABC):
 
     outline: Outline
 
+    at_once: int | None = None
+    """How many images the network takes in one pass; None: any number."""
+
     weights_source: str
     """Where the weights come from: ``VGG16_Weights.IMAGENET1K_V1``, or a file name."""
 
@@ -138,6 +152,11 @@ class Classifier(nn.Module, ABC):
         Needed only by classifiers that a configuration can name.
         """
         raise NotImplementedError(f"{cls.__name__} cannot be built from a configuration")
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(chain(self.parameters(), self.buffers()), torch.zeros(())).device
 
     @abstractmethod
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ def about_picture(picture: Path, classifier: Classifier, number: int, gallery: G
 
     Each class has its score, its probability and, with a ``gallery``, the highest score of any picture in it.
     """
-    device = next(classifier.parameters()).device
+    device = classifier.device
     scores = classifier(read_image(picture).to(device), [SCORES])[SCORES][0].cpu()
     order = scores.argsort(descending=True, stable=True).tolist()
     others = [other for other in order if other != number][:_OTHERS]
@@ -63,7 +63,7 @@ def about_folder(
         count: how many to return.
         best: the names of those that score highest for the class.
     """
-    device = next(classifier.parameters()).device
+    device = classifier.device
     features = pooled(classifier(read_image(picture).to(device), [layer])[layer])[0].cpu()
     neighbours = nearest_pictures(gallery, features, count)
     called = gallery.scores.argmax(1).tolist()

@@ -22,7 +22,8 @@ from genviz.images.pictures import read_picture, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Classifier, Outline
 from genviz.reports.class_page import page
-from genviz.targets.grammar import Target, find_layer, parse_target
+from genviz.targets.grammar import Target, parse_target
+from genviz.targets.layers import find_filters
 from genviz.targets.selections import check_filters, usual_layer
 from genviz.training import build
 from genviz.training.allocator import keep_freed_memory
@@ -42,7 +43,7 @@ def bias(config: DictConfig) -> int:
     keep_freed_memory()
     outline = build.sketch(config.classifier)
     target, number = one_class(config, outline)
-    layer = usual_layer(outline) if config.layer is None else find_layer(config.layer, outline.layers)
+    layer = usual_layer(outline) if config.layer is None else find_filters(config.layer, outline.layers)
     check_filters(layer, outline)
     if config.filters > layer.shape[0]:
         raise UserError(f"filters={config.filters}: {layer.name} has only {layer.shape[0]}")

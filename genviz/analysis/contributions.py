@@ -111,7 +111,7 @@ def contributions(
         attribute = integral(scores, place).attribute
     chunk_size = at_once if method == "gradient" else max(1, at_once // 2)  # an integral evaluates each at two points
     settings = {} if method == "gradient" else {"n_steps": _STEPS, "internal_batch_size": 2 * chunk_size}
-    device = next(classifier.parameters()).device
+    device = classifier.device
     total: Tensor | None = None
     for chunk in tqdm(images.split(chunk_size), f"contributions of {layer}", delay=_PATIENCE, dynamic_ncols=True):
         made = attribute(chunk.to(device), target=number, **settings).detach().float()  # (n, c, ...)

@@ -14,7 +14,7 @@ from genviz.analysis.contributions import contributions as measure
 from genviz.files import prepare_folder, write_text
 from genviz.images.pictures import display, write_png
 from genviz.images.sheet import write_sheet
-from genviz.targets.grammar import find_layer
+from genviz.targets.layers import find_filters
 from genviz.targets.selections import check_filters, usual_layer
 from genviz.training import build, console
 from genviz.training.allocator import keep_freed_memory
@@ -29,7 +29,7 @@ def contributions(config: DictConfig) -> int:
     keep_freed_memory()
     outline = build.sketch(config.classifier)
     target, number = one_class(config, outline)
-    layer = usual_layer(outline) if config.layer is None else find_layer(config.layer, outline.layers)
+    layer = usual_layer(outline) if config.layer is None else find_filters(config.layer, outline.layers)
     check_filters(layer, outline)
     check_method(config.method)
     check_folder(config)

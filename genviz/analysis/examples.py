@@ -80,7 +80,7 @@ def drawn(classifier: Classifier, number: int, *, cache: Path | None = None, acc
 
     label = classifier.outline.labels[number]
     print(f"generating {len(_SEEDS)} pictures of {label}, {_UPDATES} updates each", flush=True)
-    device = next(classifier.parameters()).device
+    device = classifier.device
     target = parse_target(f"class:{number}", classifier.outline.labels, classifier.outline.layers)
     made = draw(classifier, target, updates=_UPDATES, seeds=_SEEDS, accelerator=accelerator).images
     classifier.to(device)  # Lightning leaves it on the CPU

@@ -22,7 +22,7 @@ from genviz.files import atomic_write
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import UNREADABLE, read_picture, resize
 from genviz.interfaces import SCORES, Classifier, Outline
-from genviz.targets.grammar import find_layer
+from genviz.targets.layers import find_filters
 
 _AT_ONCE = 16
 _PATIENCE = 2.0  # seconds before a progress bar is shown
@@ -58,7 +58,7 @@ def feature_layer(outline: Outline, name: str | None = None) -> str:
         UserError: there is no such layer.
     """
     if name is not None:
-        return find_layer(name, outline.layers).name
+        return find_filters(name, outline.layers).name
     return outline.head + INPUT if outline.head else outline.layers[-2:][0].name
 
 
@@ -106,7 +106,7 @@ def look_through(
         None if cache is None else cache / f"{_seen_by(classifier, layer)}-{_digest(str(root.resolve()))}.safetensors"
     )
     seen = {} if file is None else _read(file, set(keys))
-    device = next(classifier.parameters()).device
+    device = classifier.device
     missing = [key for key in keys if key not in seen]
     damaged: list[str] = []
     kept = time.monotonic()

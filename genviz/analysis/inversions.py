@@ -94,7 +94,7 @@ def _invert(
         write_png(folder / "pictures" / cell.file, display(image), quick=True)
     written = torch.cat([read_image(folder / "pictures" / cell.file) for cell in cells])
     with torch.no_grad():
-        seen = classifier(written.to(next(classifier.parameters()).device), objective.layers)
+        seen = classifier(written.to(classifier.device), objective.layers)
     return objective.errors(seen)[:, 0].tolist()
 
 

@@ -21,9 +21,11 @@ from genviz.analysis.arguments import object_of, seeds_of, settings_of, word_of
 from genviz.analysis.class_setup import pictures_of
 from genviz.analysis.contributions import resolve
 from genviz.analysis.isolation import isolated
+from genviz.classifiers.copies import unwrapped
 from genviz.classifiers.from_module import from_module
 from genviz.classifiers.labels import Labels
-from genviz.classifiers.metadata import Logits, Metadata, metadata_of, required
+from genviz.classifiers.metadata import Metadata, metadata_of, required
+from genviz.classifiers.sizes import Size
 from genviz.errors import UserError
 from genviz.files import atomic_write
 from genviz.images.notebook import pictures_html
@@ -146,7 +148,7 @@ def visualize(
     images: int = 1,
     seeds: int | Sequence[int] = 0,
     settings: str | Sequence[str] = (),
-    input_size: int | None = None,
+    input_size: Size | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     labels: Labels | None = None,
@@ -168,9 +170,9 @@ def visualize(
         images: how many, with the seeds ``seeds``, ``seeds + 1``, ...; each is what it would be alone.
         seeds: the first seed, or one for each image.
         settings: more words of the command line, such as ``"regularizer.total_variation.weight=3"``.
-        input_size, mean, std, labels: of a module that does not declare them: the side of its square input in pixels,
-            the mean and standard deviation of its input with RGB in [0, 1], and the names of its classes, as a list, a
-            dict by number, or a file.
+        input_size, mean, std, labels: of a module that does not declare them: the side of its square input, or rows and
+            columns, in pixels, the mean and standard deviation of its input with RGB in [0, 1], and the names of its
+            classes, as a list, a dict by number, or a file.
         accelerator: Lightning's: auto, cpu, gpu.
 
     Raises:
@@ -242,10 +244,10 @@ def _classifier(network: Any, own: Metadata) -> Classifier:
     if not isinstance(network, nn.Module):
         what = f"the class {network.__name__}" if isinstance(network, type) else repr(network)
         raise UserError(f"the network must be a classifier's name or a module, not {what}")
+    network = unwrapped(network)
     known = metadata_of(network)
     said = {name: value for name, value in own._asdict().items() if value is not None}
-    wrapped = Logits(network) if hasattr(getattr(network, "config", None), "id2label") else network
-    return from_module(wrapped, **required(known._replace(**said))._asdict())
+    return from_module(network, **required(known._replace(**said))._asdict())
 
 
 def _checked(path: str | Path, suffixes: Sequence[str]) -> Path:

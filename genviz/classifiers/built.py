@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from genviz.classifiers import state_dict
+from genviz.classifiers.calling import Calling, Probe, probe
+from genviz.classifiers.class_scores import said
+from genviz.classifiers.copies import unwrapped
+from genviz.classifiers.from_module import likely_picture
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import input_space_of
 from genviz.classifiers.labels import Labels, labels_of
-from genviz.classifiers.outline import check_resize, sketch_network
+from genviz.classifiers.outline import check_resize, outline_of
+from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.torchvision import fill
 from genviz.classifiers.weights import RANDOM, Weights, fingerprint
 from genviz.errors import UserError
@@ -36,7 +41,7 @@ class BuiltClassifier(FrozenClassifier):
         arguments: of the builder, by name.
         weights: a ``.pth`` or ``.safetensors`` file with its state dict; or ``random``.
         input_space: the arguments of `InputSpace`, or ``caffe``; None for ImageNet's mean and standard deviation.
-        input_size: side of the square input, in pixels; None for ``own_size``.
+        input_size: side of the square input, or rows and columns, in pixels; None for ``own_size``.
         own_size: the side at which the network works best, in pixels.
         labels: None for ImageNet's 1,000; a file with one label per line, a list, or a dict by number.
         resize: False: take images at their own size.
@@ -53,13 +58,13 @@ class BuiltClassifier(FrozenClassifier):
         weights: str | None = None,
         arguments: Mapping[str, Any] | None = None,
         input_space: str | Mapping[str, Any] | None = None,
-        input_size: int | None = None,
+        input_size: Size | None = None,
         own_size: int = 224,
         labels: Labels | None = None,
         resize: bool = True,
         package: str | None = None,
     ) -> None:
-        outline = self.sketch(
+        outline, calling = _plan(
             builder=builder,
             weights=weights,
             arguments=arguments,
@@ -73,7 +78,7 @@ class BuiltClassifier(FrozenClassifier):
         build = _builder(builder, package)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_RANDOM_SEED)
-            network = build(**(arguments or {})).eval()
+            network = unwrapped(build(**(arguments or {}))).eval()
         if weights == RANDOM:
             found = Weights(network.state_dict(), RANDOM, fingerprint(network.state_dict()))
         else:
@@ -85,30 +90,48 @@ class BuiltClassifier(FrozenClassifier):
             found = Weights(state_dict.read(path), path.name, sha256(path))
             fill(network, found, builder)
         space = input_space_of({"mean": IMAGENET_MEAN, "std": IMAGENET_STD} if input_space is None else input_space)
-        super().__init__(network, outline, space, weights_source=found.source, weights_sha256=found.sha256)
+        network.to(calling.dtype)
+        source, part = found.source, said(calling.scores)
+        super().__init__(
+            network,
+            outline,
+            space,
+            weights_source=source + (f", class scores: its output's {part}" if part else ""),
+            weights_sha256=found.sha256,
+            calling=calling,
+        )
 
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
-        builder, weights, named = settings["builder"], settings.get("weights"), settings.get("labels")
-        for name, value in (("builder", builder), ("weights", weights or "")):
-            if not isinstance(value, str):
-                raise UserError(f"classifier.{name}={value} must be a name")
-        if weights is None:
-            raise UserError(
-                f"{builder} comes without weights; give classifier.weights=FILE.safetensors, FILE.pth or random"
-            )
-        size = settings.get("input_size") or settings.get("own_size", 224)
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise UserError(f"classifier.input_size={size} must be a number of pixels")
-        labels = labels_of("vgg16", named)
-        build, arguments = _builder(builder, settings.get("package")), settings.get("arguments") or {}
-        try:
-            network = _without_weights(build, arguments)
-        except (TypeError, ValueError, LookupError) as error:
-            why = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UserError(f"classifier.builder={builder} does not take {dict(arguments)}: {why}") from error
-        _check_classes(network, builder, size, len(labels))
-        return sketch_network(network, labels, size)._replace(resizes=check_resize(settings))
+        return _plan(**settings)[0]
+
+
+def _plan(**settings: Any) -> tuple[Outline, Calling]:
+    """The outline of the network, and how it is called."""
+    builder, weights, named = settings["builder"], settings.get("weights"), settings.get("labels")
+    for name, value in (("builder", builder), ("weights", weights or "")):
+        if not isinstance(value, str):
+            raise UserError(f"classifier.{name}={value} must be a name")
+    if weights is None:
+        raise UserError(
+            f"{builder} comes without weights; give classifier.weights=FILE.safetensors, FILE.pth or random"
+        )
+    size = size_of(settings.get("input_size") or settings.get("own_size", 224))
+    labels = labels_of("vgg16", named)
+    build, arguments = _builder(builder, settings.get("package")), settings.get("arguments") or {}
+    try:
+        network = _without_weights(build, arguments)
+    except (TypeError, ValueError, LookupError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"classifier.builder={builder} does not take {dict(arguments)}: {why}") from error
+    found = _probe(network, build, arguments, builder, size, len(labels))
+    if found.classes != len(labels):
+        raise UserError(
+            f"the network has {found.classes} classes but there are {len(labels)} labels; "
+            "name them with classifier.labels=FILE, one label per line"
+        )
+    outline = outline_of(network, found.trace.layers, labels, size)
+    return outline._replace(resizes=check_resize(settings)), found.calling
 
 
 def _builder(name: str, package: str | None) -> Callable[..., nn.Module]:
@@ -140,22 +163,26 @@ def _without_weights(build: Callable[..., nn.Module], arguments: Mapping[str, An
             network = build(**arguments)
     except (NotImplementedError, RuntimeError):  # it computes with the values it draws
         network = build(**arguments)
+    network = unwrapped(network)
     if not isinstance(network, nn.Module):
         raise TypeError(f"it returns a {type(network).__name__}, not a module")
     return network.to("meta").eval()
 
 
-def _check_classes(network: nn.Module, builder: str, size: int, labels: int) -> None:
+def _probe(
+    network: nn.Module,
+    build: Callable[..., nn.Module],
+    arguments: Mapping[str, Any],
+    builder: str,
+    size: tuple[int, int],
+    classes: int,
+) -> Probe:
+    """How the ``network``, on the meta device, is called; of one that needs values, by building it again."""
     try:
-        with torch.no_grad():
-            scores = network(torch.empty(1, 3, size, size, device="meta"))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0][:100]
-        raise UserError(f"the network of {builder} cannot take {size} x {size} pixels ({why})") from error
-    if not isinstance(scores, Tensor) or scores.ndim != 2:
-        raise UserError(f"the network of {builder} does not return class scores (n, classes)")
-    if scores.shape[1] != labels:
-        raise UserError(
-            f"the network has {scores.shape[1]} classes but there are {labels} labels; "
-            "name them with classifier.labels=FILE, one label per line"
-        )
+        return probe(network, torch.empty(1, 3, *size, device="meta"), classes)
+    except UserError as error:
+        with torch.random.fork_rng(devices=[]):
+            try:
+                return probe(unwrapped(build(**arguments)).eval().requires_grad_(False), likely_picture(size), classes)
+            except UserError:
+                raise UserError(f"classifier.builder={builder}: {error}") from error

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from genviz.classifiers.calling import Calling, to_channels_last
+from genviz.classifiers.class_scores import take_scores
 from genviz.classifiers.input_space import InputSpace
-from genviz.classifiers.outline import channels_last
+from genviz.classifiers.places import Place, input_place, place_of
 from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
-from genviz.classifiers.taps import INPUT, look, module_of
+from genviz.classifiers.taps import INPUT, OUTPUT, look, module_of
 from genviz.classifiers.winograd import quicken
 from genviz.errors import UserError
 from genviz.images.pictures import resize
 from genviz.interfaces import SCORES, Classifier, Outline
+
+_AXIS = re.compile(r"(.+)/(\d+)", re.DOTALL)
+"""``features.1.0/2``: the channels are counted by this dimension of the layer; see `genviz.targets.layers`."""
 
 
 class FrozenClassifier(Classifier):
@@ -26,7 +33,8 @@ class FrozenClassifier(Classifier):
         outline: the network's; says whether images are resized.
         input_space: the network's.
         weights_source, weights_sha256: as in `Classifier`.
-        architecture: torchvision's name, if the order of some layers' dimensions depends on it.
+        architecture: torchvision's name; '' for other networks.
+        calling: how the network is called.
 
     Attributes:
         trunk_sha256: of the weights below the class scores, if those have weights of their own.
@@ -41,36 +49,47 @@ class FrozenClassifier(Classifier):
         weights_source: str,
         weights_sha256: str,
         architecture: str = "",
+        calling: Calling = Calling(),  # noqa: B008 - immutable
     ) -> None:
         super().__init__()
+        self.calling, self.at_once = calling, calling.at_once
         self.network, self.outline, self.input_space, self.architecture = network, outline, input_space, architecture
         self.weights_source, self.weights_sha256 = weights_source, weights_sha256
         self.trunk_sha256 = weights_sha256
         self.requires_grad_(False)
         self.eval()
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # on a CPU, a step takes 0.6 of the time
+        if calling.channels_last:
+            to_channels_last(network)
         quicken(network)
-        self._tap_of = {layer.name: layer.module for layer in outline.layers}
+        self._layers = {layer.module: layer for layer in outline.layers} | {
+            known.name: known for known in outline.layers
+        }
 
     def train(self, mode: bool = True) -> FrozenClassifier:  # noqa: ARG002
         """Stay in eval mode: a frozen network has no dropout and no batch statistics."""
         return super().train(False)
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        inputs = self._inputs(images)
-        taps = {layer: self._tap_of.get(layer, layer) for layer in layers if layer != SCORES}
-        seen = look(self.network, inputs, list(taps.values()), output=SCORES if SCORES in layers else None)
-        found = {SCORES: seen[SCORES]} if SCORES in layers else {}
-        return found | {layer: self._channels_second(tap, seen[tap]) for layer, tap in taps.items()}
+        places = {layer: self._place(layer) for layer in layers if layer != SCORES}
+        taps = list(dict.fromkeys(place.tap for place in places.values()))
+        passes = []
+        for inputs, count in self.calling.passes(self._inputs(images)):
+            seen = look(self.network, inputs, taps, output=SCORES in layers)
+            found = {SCORES: self._scores(seen[OUTPUT], inputs)} if SCORES in layers else {}
+            found |= {layer: place.ordered(seen[place.tap], len(inputs)) for layer, place in places.items()}
+            passes.append(found if count == len(inputs) else {layer: value[:count] for layer, value in found.items()})
+        return passes[0] if len(passes) == 1 else {key: torch.cat([one[key] for one in passes]) for key in passes[0]}
 
     def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
-        tap = self._tap_of.get(layer, layer)
+        place = self._place(layer)
+        (inputs, count), *more = self.calling.passes(self._inputs(images))
+        if more or count < len(inputs):
+            raise UserError(f"the network takes {len(inputs)} pictures at a time, not {len(images)}")
 
         def changed(activation: Tensor) -> Tensor:
-            second = self._channels_second(tap, activation)
-            return part(second) if second is activation else part(second).movedim(1, -1)
+            return place.restored(part(place.ordered(activation, len(inputs))), activation)
 
-        return look(self.network, self._inputs(images), [], output=SCORES, parts={tap: changed})[SCORES]
+        return self._scores(look(self.network, inputs, [], output=True, parts={place.tap: changed})[OUTPUT], inputs)
 
     def receptive_field(self, layer: str) -> ReceptiveField:
         """The receptive field of ``layer``, or of its input, in the network's input pixels.
@@ -78,17 +97,17 @@ class FrozenClassifier(Classifier):
         Raises:
             UserError: the layer has no positions, or the network cannot be traced.
         """
-        module = self._module(layer)
+        module = self._place(layer).module
         if module not in self._fields:
             raise UserError(f"{layer} has no receptive field: each of its values depends on the whole image")
         return self._fields[module]
 
     def receptive_side(self, layer: str) -> int | None:
-        field = self._fields.get(self._module(layer))
+        field = self._fields.get(self._place(layer).module)
         return None if field is None else field.size
 
     def stride(self, layers: Sequence[str]) -> int:
-        own = [self._fields.get(self._module(layer)) for layer in layers]
+        own = [self._fields.get(self._place(layer).module) for layer in layers]
         known = [field.stride for field in own if field is not None]
         if len(known) < len(own) or not known:
             known = [field.stride for field in self._fields.values()]
@@ -98,16 +117,22 @@ class FrozenClassifier(Classifier):
         """``images``, resized and in the network's input space."""
         if self.outline.resizes:
             images = resize(images, self.outline.input_size)
-        return self.input_space(images).contiguous(memory_format=torch.channels_last)
+        return self.input_space(images)
 
-    def _module(self, layer: str) -> str:
-        return self._tap_of.get(layer, layer).removesuffix(INPUT)
+    def _scores(self, output: Any, inputs: Tensor) -> Tensor:
+        return take_scores(output, self.calling.scores, len(inputs))
+
+    def _place(self, layer: str) -> Place:
+        """Where the activation of ``layer`` is, or of its input."""
+        known, axis = self._layers.get(layer), _AXIS.fullmatch(layer)
+        if known is None and axis is not None and axis[1] in self._layers:
+            return place_of(self._layers[axis[1]])._replace(axis=int(axis[2]))
+        if known is not None:
+            return place_of(known)
+        if (known := self._layers.get(layer.removesuffix(INPUT))) is not None:
+            return input_place(known, module_of(self.network, known.module))
+        return Place(layer)
 
     @cached_property
     def _fields(self) -> dict[str, ReceptiveField]:
         return receptive_fields(self.network)
-
-    def _channels_second(self, tap: str, activation: Tensor) -> Tensor:
-        module = module_of(self.network, tap)
-        last = channels_last(self.architecture, module, activation.ndim - 1)
-        return activation.movedim(-1, 1) if last else activation

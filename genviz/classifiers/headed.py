@@ -19,6 +19,7 @@ from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.labels import Labels, labels_of
 from genviz.classifiers.names import paper_names
 from genviz.classifiers.outline import build, check_resize, sketch_network
+from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.torchvision import TorchvisionClassifier, drawn, fill
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, find
 from genviz.errors import UserError
@@ -40,7 +41,7 @@ class HeadedClassifier(FrozenClassifier):
         heads: ``default``, those shipped with genviz, or a ``.safetensors`` file from ``genviz distill``.
         weights: of the network below: ``default``, those that the heads were trained on; a file, which may lack what
             the heads replace; or ``random``. With ``heads=default``, a complete VGG16 uses its own class scores.
-        input_size: side of the square input, in pixels; None for that of the heads.
+        input_size: side of the square input, or rows and columns, in pixels; None for that of the heads.
         labels: None for ImageNet's 1,000; a file with one label per line, a list, or a dict by number.
         resize: False: take images at their own size.
 
@@ -53,7 +54,7 @@ class HeadedClassifier(FrozenClassifier):
         *,
         heads: str = DEFAULT,
         weights: str = DEFAULT,
-        input_size: int | None = None,
+        input_size: Size | None = None,
         labels: Labels | None = None,
         resize: bool = True,
     ) -> None:
@@ -78,8 +79,8 @@ class HeadedClassifier(FrozenClassifier):
         for name, value in (("heads", heads), ("weights", weights)):
             if not isinstance(value, str):
                 raise UserError(f"classifier.{name}={value} must be a name")
-        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
-            raise UserError(f"classifier.input_size={size} must be a number of pixels")
+        if size is not None:
+            size = size_of(size)
         if _is_whole(heads, weights):
             given = {name: value for name, value in settings.items() if name != "heads"}
             return TorchvisionClassifier.sketch(architecture=_known(heads).architecture, **given)
@@ -90,7 +91,7 @@ class HeadedClassifier(FrozenClassifier):
                 f"the heads have {classes} classes but there are {len(labels)} labels; "
                 "name them with classifier.labels=FILE, one label per line"
             )
-        outline = _sketch(known.architecture, known.layers, known.shapes, labels, size or known.input_size)
+        outline = _sketch(known.architecture, known.layers, known.shapes, labels, size_of(size or known.input_size))
         return outline._replace(resizes=check_resize(settings))
 
 
@@ -142,10 +143,14 @@ class _Tracer(fx.Tracer):
 
 @lru_cache
 def _sketch(
-    architecture: str, layers: tuple[str, ...], shapes: tuple[Shape, ...], labels: tuple[str, ...], size: int
+    architecture: str,
+    layers: tuple[str, ...],
+    shapes: tuple[Shape, ...],
+    labels: tuple[str, ...],
+    size: tuple[int, int],
 ) -> Outline:
     network, named = cut(architecture, layers, shapes)
-    outline = sketch_network(network, labels, size, architecture=architecture, named=named)
+    outline = sketch_network(network, labels, size, named=named)
     modules = dict(network.named_modules())
     unlisted = {name for name in modules if name.startswith("heads") and not isinstance(modules[name], _LISTED)}
     listed = tuple(layer for layer in outline.layers if layer.module not in unlisted)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torchvision
-from torch import Tensor, nn
+from torch import nn
 
 from genviz.classifiers.labels import Labels, labels_of
 from genviz.classifiers.outline import architectures, without_weights
+from genviz.classifiers.sizes import Size
 from genviz.errors import UserError
 
 _SUCH = {
@@ -22,22 +23,10 @@ _SUCH = {
 class Metadata(NamedTuple):
     """What `genviz.classifiers.from_module.from_module` needs to know; None for what the network does not say."""
 
-    input_size: int | None = None
+    input_size: Size | None = None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
     labels: Labels | None = None
-
-
-class Logits(nn.Module):
-    """Wraps a network of transformers to return its class scores."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Maps (n, 3, h, w) to (n, classes)."""
-        return self.network(images).logits
 
 
 def metadata_of(network: nn.Module) -> Metadata:
@@ -72,7 +61,7 @@ def _of_timm(network: nn.Module, config: dict[str, Any]) -> Metadata:
     of_imagenet = own == 1000 and str(config.get("tag")).endswith("in1k")  # its configuration names no classes
     if labels is None and of_imagenet and getattr(network, "num_classes", own) == own:
         labels = labels_of("resnet18", None)
-    return Metadata(max(config["input_size"][1:]), tuple(config["mean"]), tuple(config["std"]), labels)
+    return Metadata(_size(*config["input_size"][1:]), tuple(config["mean"]), tuple(config["std"]), labels)
 
 
 def _of_transformers(network: nn.Module) -> Metadata:
@@ -84,10 +73,16 @@ def _of_transformers(network: nn.Module) -> Metadata:
 
         processor = AutoImageProcessor.from_pretrained(config.name_or_path, local_files_only=True)
         wanted = dict(processor.crop_size if getattr(processor, "do_center_crop", False) else processor.size)
-        size = int(wanted.get("height") or wanted["shortest_edge"])
+        rows = int(wanted.get("height") or wanted["shortest_edge"])
+        size = _size(rows, int(wanted.get("width") or rows))
         return Metadata(size, tuple(processor.image_mean), tuple(processor.image_std), labels)
     except (ImportError, OSError, ValueError, LookupError, AttributeError, TypeError):  # no processor on this machine
-        return Metadata(size if isinstance(size, int) else None, labels=labels)
+        sides = [size, size] if isinstance(size, int) else list(size or ())
+        return Metadata(_size(*sides) if len(sides) == 2 else None, labels=labels)
+
+
+def _size(rows: int, columns: int) -> Size:
+    return rows if rows == columns else (rows, columns)
 
 
 def _of_torchvision(network: nn.Module) -> Metadata:

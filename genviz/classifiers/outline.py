@@ -5,6 +5,7 @@ It is enough to reject a wrong target before anything is downloaded or loaded.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
@@ -16,12 +17,15 @@ from torch import nn
 
 from genviz.classifiers.labels import labels_of
 from genviz.classifiers.names import paper_names
-from genviz.classifiers.taps import INPUT, trace
+from genviz.classifiers.sizes import Size, size_of
+from genviz.classifiers.taps import INPUT
+from genviz.classifiers.trace import Traced, trace
 from genviz.classifiers.weights import DEFAULT, entry, has_entries
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer, Outline
 from genviz.targets.labels import nearest
 
+_UNSPEAKABLE = re.compile(r"[^\w \-'’.&()]")  # in a target; see `genviz.targets.spelling`
 _WEIGHING = (nn.Linear, nn.Conv2d)
 _PASSIVE = (nn.AdaptiveAvgPool2d, nn.AvgPool2d, nn.Dropout, nn.Flatten, nn.Identity)
 
@@ -36,7 +40,7 @@ def sketch(
     architecture: str,
     *,
     weights: str = DEFAULT,
-    input_size: int | None = None,
+    input_size: Size | None = None,
     labels: str | tuple[str, ...] | None = None,
 ) -> Outline:
     """The outline of torchvision's ``architecture``, traced on the meta device, which costs no arithmetic.
@@ -44,7 +48,8 @@ def sketch(
     Args:
         architecture: torchvision's name, ``vgg16``.
         weights: as for `TorchvisionClassifier`; only their input size matters here.
-        input_size: in pixels; None for that of the weights, or of torchvision's default weights.
+        input_size: side of the square input, or rows and columns, in pixels; None for that of the weights, or of
+            torchvision's default weights.
         labels: None for ImageNet's 1,000, a file of them, or the labels.
 
     Raises:
@@ -58,86 +63,98 @@ def sketch(
             + "; all of them: genviz classifiers"
         )
     names_of_classes = labels_of(architecture, labels)
-    size = _size_of(architecture, weights) if input_size is None else input_size
-    if size < 1:
-        raise UserError(f"classifier.input_size={size} must be a number of pixels")
+    size = size_of(_size_of(architecture, weights) if input_size is None else input_size)
     try:
         network = without_weights(architecture, len(names_of_classes), size)
-        traced = trace(network, size)
+        traced = trace(network, torch.empty(1, 3, *size, device="meta")).layers
     except (RuntimeError, AssertionError, ValueError) as error:
         why = str(error).splitlines()[0][:100]
         raise UserError(
-            f"{architecture} cannot take {size} x {size} pixels ({why}); classifier.input_size=null uses its own size"
+            f"{architecture} cannot take {size[0]} x {size[1]} pixels ({why}); "
+            "classifier.input_size=null uses its own size"
         ) from error
-    return _outline(architecture, traced, paper_names(architecture, network), names_of_classes, size)
+    named = paper_names(architecture, network)
+    return outline_of(network, traced, names_of_classes, size, named=named)
 
 
 def sketch_network(
-    network: nn.Module,
-    labels: tuple[str, ...],
-    size: int,
-    *,
-    architecture: str = "",
-    named: Mapping[str, str] | None = None,
+    network: nn.Module, labels: tuple[str, ...], size: tuple[int, int], *, named: Mapping[str, str] | None = None
 ) -> Outline:
     """The outline of a ``network`` on the meta device.
 
     Args:
-        size: side of its input, in pixels.
-        architecture: torchvision's name, if the order of some layers' dimensions depends on it.
+        size: rows and columns of its input.
         named: the papers' layer names by module name; None if the modules already have them.
 
     Raises:
-        UserError: it cannot take pictures of ``size`` by ``size`` pixels.
+        UserError: it cannot take pictures of this size.
     """
     try:
-        traced = trace(network, size)
+        traced = trace(network, torch.empty(1, 3, *size, device="meta")).layers
     except RuntimeError as error:
         why = str(error).splitlines()[0][:100]
         raise UserError(
-            f"classifier.input_size={size} is too small for the network ({why}); null uses its own size"
+            f"classifier.input_size={size[0]}x{size[1]} is too small for the network ({why}); null uses its own size"
         ) from error
-    return _outline(architecture, traced, named or {}, labels, size)
+    return outline_of(network, traced, labels, size, named=named)
 
 
-def _outline(
-    architecture: str,
-    traced: list[tuple[str, nn.Module, tuple[int, ...]]],
-    named: Mapping[str, str],
+def outline_of(
+    network: nn.Module,
+    traced: list[Traced],
     labels: tuple[str, ...],
-    size: int,
+    size: tuple[int, int],
+    *,
+    named: Mapping[str, str] | None = None,
 ) -> Outline:
-    """The outline of a ``traced`` network.
+    """The outline of a ``network``.
 
     Args:
-        architecture: torchvision's name; '' for other networks.
-        traced: by `genviz.classifiers.taps.trace`.
+        traced: its layers.
+        size: rows and columns of the traced input.
         named: the papers' layer names by module name.
-        size: side of the traced input, in pixels.
     """
+    aliases = _aliases(network)
+    names = _names(traced, len(labels), named or {})
     layers, preactivations = [], {}
-    for name, module, (_, *shape) in traced:
-        last = channels_last(architecture, module, len(shape))
-        layer = Layer(named.get(name, name), name, (shape[-1], *shape[:-1]) if last else tuple(shape))
-        if layer.name == SCORES:
+    for layer in traced:
+        if (name := names[layer.name]) == SCORES:
             continue
-        layers.append(layer)
-        if isinstance(module, nn.ReLU):
-            preactivations[layer.name] = name + INPUT
+        axis, shape = layer.axis, layer.shape
+        shape = shape if axis is None else (shape[axis - 1], *shape[: axis - 1], *shape[axis:])
+        layers.append(Layer(name, layer.name, shape, axis, layer.batch, aliases.get(id(layer.module), ())))
+        if isinstance(layer.module, nn.ReLU):
+            preactivations[name] = layer.name + INPUT
     if (relu := _last_relu(traced)) is not None:
         preactivations[SCORES] = relu + INPUT
     layers.append(Layer(SCORES, SCORES, (len(labels),)))
-    return Outline(labels, tuple(layers), preactivations, (size, size), head=_head(traced))
+    return Outline(labels, tuple(layers), preactivations, size, head=_head(traced))
 
 
-def channels_last(architecture: str, module: nn.Module, dimensions: int) -> bool:
-    """Whether ``module`` returns (n, ..., c) instead of (n, c, ...): transformers' tokens, Swin's maps."""
-    return dimensions == 2 or (
-        dimensions == 3 and (architecture.startswith("swin") or isinstance(module, nn.Linear | nn.LayerNorm))
-    )
+def _names(traced: list[Traced], classes: int, named: Mapping[str, str]) -> dict[str, str]:
+    """Each layer's name in a target, by its module's: the papers' if it has one, without what no target can hold."""
+    found: dict[str, str] = {}
+    for layer in traced:
+        name = named.get(layer.name) or _UNSPEAKABLE.sub("_", layer.name).strip()
+        if name == SCORES and (layer is not traced[-1] or layer.shape != (classes,)):  # they are another layer
+            name += "_0"
+        while name in found.values() or (name != layer.name and any(name == other.name for other in traced)):
+            name += "_"
+        found[layer.name] = name
+    return found
 
 
-def build(architecture: str, classes: int, size: int, *, initialize: bool) -> nn.Module:
+def _aliases(network: nn.Module) -> dict[int, tuple[str, ...]]:
+    """For each module that the network has in several places, by its id: the names of all but the first."""
+    found: dict[int, tuple[str, ...]] = {}
+    first = {id(module): name for name, module in network.named_modules()}
+    for name, module in network.named_modules(remove_duplicate=False):
+        if name != first[id(module)]:
+            found[id(module)] = (*found.get(id(module), ()), name)
+    return found
+
+
+def build(architecture: str, classes: int, size: Size, *, initialize: bool) -> nn.Module:
     """Torchvision's model in eval mode, without auxiliary classifiers; ``initialize`` draws its weights at random."""
     builder = torchvision.models.get_model_builder(architecture)
     arguments: dict[str, Any] = {"num_classes": classes}
@@ -146,13 +163,20 @@ def build(architecture: str, classes: int, size: int, *, initialize: bool) -> nn
     elif architecture.startswith("vgg"):
         arguments |= {"init_weights": initialize}
     elif architecture.startswith("vit"):
-        arguments |= {"image_size": size}
+        arguments |= {"image_size": _side(architecture, size)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return builder(weights=None, **arguments).eval()
 
 
-def without_weights(architecture: str, classes: int, size: int) -> nn.Module:
+def _side(architecture: str, size: Size) -> int:
+    rows, columns = size_of(size)
+    if rows != columns:
+        raise UserError(f"{architecture} takes square pictures alone, not classifier.input_size=[{rows},{columns}]")
+    return rows
+
+
+def without_weights(architecture: str, classes: int, size: Size) -> nn.Module:
     """Torchvision's model in eval mode on the meta device, where it costs neither time nor memory."""
     try:
         with torch.device("meta"):
@@ -181,17 +205,18 @@ def check_resize(settings: Mapping[str, Any]) -> bool:
     return given
 
 
-def _head(traced: list[tuple[str, nn.Module, tuple[int, ...]]]) -> str:
+def _head(traced: list[Traced]) -> str:
     """The last dense or convolutional layer; '' if there is none."""
-    return next((name for name, module, _ in reversed(traced) if isinstance(module, _WEIGHING)), "")
+    return next((layer.name for layer in reversed(traced) if isinstance(layer.module, _WEIGHING)), "")
 
 
-def _last_relu(traced: list[tuple[str, nn.Module, tuple[int, ...]]]) -> str | None:
+def _last_relu(traced: list[Traced]) -> str | None:
     """The ReLU of the class scores, followed by nothing but pooling (SqueezeNet); None for other networks."""
-    leaves = [(name, module) for name, module, _ in traced if not list(module.children())]
-    for name, module in reversed(leaves):
-        if isinstance(module, nn.ReLU):
-            return name
-        if not isinstance(module, _PASSIVE):
+    for layer in reversed(traced):
+        if list(layer.module.children()):
+            continue
+        if isinstance(layer.module, nn.ReLU):
+            return layer.name
+        if not isinstance(layer.module, _PASSIVE):
             return None
     return None

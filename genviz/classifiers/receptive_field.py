@@ -41,7 +41,7 @@ def receptive_fields(network: nn.Module) -> dict[str, ReceptiveField]:
     """
     try:
         graph = _Tracer().trace(network)
-    except (fx.proxy.TraceError, TypeError, RuntimeError):
+    except Exception:  # whatever a network does with what is not a tensor
         return {}
     modules = dict(network.named_modules())
     at: dict[fx.Node, ReceptiveField | None] = {}
@@ -51,7 +51,7 @@ def receptive_fields(network: nn.Module) -> dict[str, ReceptiveField]:
         if node.op == "placeholder":
             at[node] = ReceptiveField(1, 1, 0.0)
         elif node.op == "call_module":
-            at[node] = _through(modules[str(node.target)], before[0])
+            at[node] = _through(modules[str(node.target)], before[0]) if before else None
         elif node.op in ("call_function", "call_method"):
             at[node] = _join(before) if _keeps_positions(node.target) else None
         else:

@@ -17,6 +17,7 @@ from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.labels import Labels, labels_of
 from genviz.classifiers.outline import check_resize, sketch_network
 from genviz.classifiers.plain import WIDTHS, PlainNetwork
+from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.weights import DEFAULT, RANDOM, fingerprint, not_finite
 from genviz.errors import UserError
 from genviz.files import atomic_write, intact, sha256
@@ -42,7 +43,7 @@ class SmallClassifier(FrozenClassifier):
 
     Args:
         weights: ``default``, those shipped with genviz; a ``.safetensors`` file from ``genviz distill``; or ``random``.
-        input_size: side of the square input, in pixels; None for that of the weights.
+        input_size: side of the square input, or rows and columns, in pixels; None for that of the weights.
         labels: None for ImageNet's 1,000; a file with one label per line, a list, or a dict by number.
         resize: False: take images at their own size. Layers that need the network's own size then cannot be read.
 
@@ -54,7 +55,7 @@ class SmallClassifier(FrozenClassifier):
         self,
         *,
         weights: str = DEFAULT,
-        input_size: int | None = None,
+        input_size: Size | None = None,
         labels: Labels | None = None,
         resize: bool = True,
     ) -> None:
@@ -76,8 +77,8 @@ class SmallClassifier(FrozenClassifier):
         weights, size, named = settings.get("weights", DEFAULT), settings.get("input_size"), settings.get("labels")
         if not isinstance(weights, str):
             raise UserError(f"classifier.weights={weights} must be a name")
-        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
-            raise UserError(f"classifier.input_size={size} must be a number of pixels")
+        if size is not None:
+            size = size_of(size)
         labels = labels_of("vgg16", named)
         facts = Facts(WIDTHS, len(labels), INPUT_SIZE) if weights == RANDOM else read_facts(_path(weights))
         if facts.classes != len(labels):
@@ -87,7 +88,7 @@ class SmallClassifier(FrozenClassifier):
             )
         with torch.device("meta"):
             network = PlainNetwork(facts.widths, facts.classes)
-        outline = sketch_network(network, labels, size or facts.input_size)
+        outline = sketch_network(network, labels, size or size_of(facts.input_size))
         return outline._replace(resizes=check_resize(settings))
 
 

@@ -2,54 +2,131 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+from genviz.errors import UserError
 
 INPUT = ".input"
 """``relu5_1.input`` is the input of ``relu5_1``: its pre-activation."""
 
+OUTPUT = ""
+"""The name of the network itself, as in `torch.nn.Module.named_modules`."""
 
-_CALL = re.compile(r"_\d+$")
+_CALL = re.compile(r"(?:_|-+)(\d+)")
 
 
-class _EnoughSeen(Exception):  # noqa: N818 - not an error
+class _EnoughSeen(BaseException):  # no ``except Exception`` in a network may stop it
     """Every requested layer has been computed."""
 
 
-def call_name(module: str, call: int) -> str:
-    """The name of a module's ``call``-th output, counted from 0, as in torchvision's feature extraction."""
-    return module if call == 0 else f"{module}_{call}"
+class Tap(NamedTuple):
+    """A place in a network."""
+
+    module: str
+    """The module's name."""
+    call: int
+    """Which of its calls, counted from 0."""
+    input: bool
+    """Whether it is the module's input instead of its output."""
+
+
+def module_names(network: nn.Module) -> set[str]:
+    """Every name of every module; a module that is used in two places has two."""
+    return {name for name, _ in network.named_modules(remove_duplicate=False)}
+
+
+def call_name(module: str, call: int, names: Collection[str] = ()) -> str:
+    """The name of a module's ``call``-th output, counted from 0: ``relu``, ``relu_1``, as in torchvision's extraction.
+
+    If ``relu_1`` is another of the network's module ``names``, it is ``relu-1``.
+    """
+    if call == 0:
+        return module
+    name, dashes = f"{module}_{call}", ""
+    while name in names:
+        dashes += "-"
+        name = f"{module}{dashes}{call}"
+    return name
+
+
+def find_tap(name: str, names: Collection[str]) -> Tap:
+    """The place that ``name`` means in a network with the module ``names``.
+
+    Raises:
+        UserError: there is none.
+    """
+    for given, is_input in ((name, False), (name.removesuffix(INPUT), True)):
+        if given in names:
+            return Tap(given, 0, is_input)
+        for module in names:
+            called = _CALL.fullmatch(given[len(module) :]) if module and given.startswith(module) else None
+            if called is not None and call_name(module, int(called[1]), names) == given:
+                return Tap(module, int(called[1]), is_input)
+    raise UserError(f"the network has no layer {name}")
 
 
 def module_of(network: nn.Module, tap: str) -> nn.Module:
     """The module that ``tap`` belongs to: ``layer1.0.relu`` for ``layer1.0.relu_1.input``."""
-    name = tap.removesuffix(INPUT)
-    try:
-        return network.get_submodule(name)
-    except AttributeError:
-        return network.get_submodule(_CALL.sub("", name))
+    return network.get_submodule(find_tap(tap, module_names(network)).module)
+
+
+def main_tensor(result: Any) -> Tensor | None:
+    """A module's output, or the first part of it, as attention returns its weights too; None if that is no tensor."""
+    if isinstance(result, Mapping):
+        result = next(iter(result.values()), None)
+    elif isinstance(result, tuple | list) and result:
+        result = result[0]
+    return result if isinstance(result, Tensor) else None
+
+
+def _with_main(result: Any, value: Tensor) -> Any:
+    """``result`` with ``value`` in place of its `main_tensor`."""
+    if isinstance(result, Mapping):
+        changed: Any = copy.copy(result)
+        changed[next(iter(result))] = value
+        return changed
+    if isinstance(result, tuple | list):
+        parts = (value, *result[1:])
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    return value
 
 
 @contextmanager
-def _hooks(network: nn.Module, hook: Any, pre_hook: Any = None, names: Collection[str] | None = None) -> Iterator[None]:
+def hooks(network: nn.Module, after: Any, before: Any, names: Collection[str] | None = None) -> Iterator[None]:
+    """While the block runs, call ``before(name, args, kwargs)`` and ``after(name, args, kwargs, result)`` of modules.
+
+    What they return, if not None, replaces the arguments or the result.
+
+    Args:
+        names: of the modules; None: all.
+    """
     handles = []
     try:
         for name, module in network.named_modules():
             if name and (names is None or name in names):
-                handles.append(module.register_forward_hook(partial(hook, name)))
-                if pre_hook is not None:
-                    handles.append(module.register_forward_pre_hook(partial(pre_hook, name)))
+                handles.append(module.register_forward_hook(partial(_after, after, name), with_kwargs=True))
+                handles.append(module.register_forward_pre_hook(partial(_before, before, name), with_kwargs=True))
         yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _before(call: Any, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return call(name, args, kwargs)
+
+
+def _after(call: Any, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
+    return call(name, args, kwargs, result)
 
 
 def look(
@@ -57,9 +134,9 @@ def look(
     inputs: Tensor,
     taps: Sequence[str],
     *,
-    output: str | None = None,
+    output: bool = False,
     parts: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
-) -> dict[str, Tensor]:
+) -> dict[str, Any]:
     """Run ``network`` until all of ``taps`` are computed, and return them.
 
     Each is the layer's own output: the network continues with a copy, so that an in-place ReLU after it, as in VGG,
@@ -69,55 +146,43 @@ def look(
         network: run in its current mode.
         inputs: (n, 3, h, w), in the network's input space.
         taps: module names; ``NAME_1`` for a module's second call, ``NAME.input`` for its input.
-        output: the key for the network's output, (n, classes), if that is wanted too.
+        output: return the network's own output too, as `OUTPUT`.
         parts: by tap, a function applied to the layer's output before the network continues.
+
+    Raises:
+        UserError: there is no such layer, or the network did not compute it.
     """
     parts = parts or {}
-    seen: dict[str, Tensor] = {}
+    names = module_names(network)
+    missing = {find_tap(name, names): name for name in (*taps, *parts)}
+    modules = {tap.module for tap in missing}
+    seen: dict[str, Any] = {}
     calls: Counter[str] = Counter()
-    missing = {*taps, *parts}
-    modules = {tap.removesuffix(INPUT) for tap in missing} | {_CALL.sub("", tap.removesuffix(INPUT)) for tap in missing}
 
-    def record(tap: str, value: Tensor) -> Tensor | None:
-        if tap not in missing:
+    def record(tap: Tap, value: Tensor | None) -> Tensor | None:
+        if value is None or (name := missing.pop(tap, None)) is None:
             return None
-        seen[tap] = value
-        missing.discard(tap)
-        if not missing and output is None:
+        seen[name] = value
+        if not missing and not output:
             raise _EnoughSeen
         value = value.clone()
-        return parts[tap](value) if tap in parts else value
+        return parts[name](value) if name in parts else value
 
-    def before(name: str, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        value = record(call_name(name, calls[name]) + INPUT, args[0])
-        return None if value is None else (value, *args[1:])
+    def before(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = next((value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)), None)
+        value = record(Tap(name, calls[name], input=True), given)
+        return None if value is None else tree_map(lambda own: value if own is given else own, (args, kwargs))
 
-    def after(name: str, module: nn.Module, args: tuple[Any, ...], result: Any) -> Tensor | None:
+    def after(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
         calls[name] += 1
-        return record(call_name(name, calls[name] - 1), result)
+        value = record(Tap(name, calls[name] - 1, input=False), main_tensor(result))
+        return None if value is None else _with_main(result, value)
 
-    with _hooks(network, after, before, modules):
+    with hooks(network, after, before, modules):
         try:
             result = network(inputs)
         except _EnoughSeen:
             return seen
-    return seen if output is None else seen | {output: result}
-
-
-def trace(network: nn.Module, size: int) -> list[tuple[str, nn.Module, tuple[int, ...]]]:
-    """Every layer of ``network`` in the order of completion: its name, module and output shape, (1, ...).
-
-    On the meta device this costs no arithmetic.
-    """
-    found: list[tuple[str, nn.Module, tuple[int, ...]]] = []
-    calls: Counter[str] = Counter()
-
-    def after(name: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim in (2, 3, 4):
-            found.append((call_name(name, calls[name]), module, tuple(output.shape)))
-        calls[name] += 1
-
-    device = next(network.parameters()).device
-    with torch.no_grad(), _hooks(network, after):
-        network(torch.empty(1, 3, size, size, device=device))
-    return found
+    if missing:
+        raise UserError(f"the network did not compute {', '.join(missing.values())} of this picture")
+    return seen | {OUTPUT: result} if output else seen

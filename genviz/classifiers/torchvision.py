@@ -12,6 +12,7 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import AUTO, OXFORD_MEAN, InputSpace, caffe, input_space_of
 from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import build, check_resize, sketch, without_weights
+from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries, not_finite
 from genviz.errors import UserError
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
@@ -30,8 +31,8 @@ class TorchvisionClassifier(FrozenClassifier):
         input_space: ``torchvision`` (RGB, the normalization of torchvision's weights), ``caffe`` (BGR, 0-255 minus the
             mean), the arguments of `InputSpace`, or ``auto``: Caffe's for a VGG's Keras or Caffe file and for Oxford's
             weights, otherwise torchvision's.
-        input_size: side of the square input, in pixels; None for that of torchvision's weights. Images of another size
-            are resized to it (bilinear, antialiased).
+        input_size: side of the square input, or rows and columns, in pixels; None for that of torchvision's weights.
+            Images of another size are resized to it (bilinear, antialiased).
         labels: None for ImageNet's 1,000; a file with one label per line, a list, or a dict by number.
         resize: False: take images at their own size. Layers that need the network's own size then cannot be read.
 
@@ -45,7 +46,7 @@ class TorchvisionClassifier(FrozenClassifier):
         architecture: str,
         weights: str = DEFAULT,
         input_space: str | Mapping[str, Any] = AUTO,
-        input_size: int | None = None,
+        input_size: Size | None = None,
         labels: Labels | None = None,
         resize: bool = True,
     ) -> None:
@@ -70,15 +71,15 @@ class TorchvisionClassifier(FrozenClassifier):
         for name, value in names.items():
             if not isinstance(value, str):
                 raise UserError(f"classifier.{name}={value} must be a name")
-        if input_size is not None and (not isinstance(input_size, int) or isinstance(input_size, bool)):
-            raise UserError(f"classifier.input_size={input_size} must be a number of pixels")
+        if input_size is not None:
+            input_size = size_of(input_size)
         named = None if labels is None else read_labels(labels)
         outline = sketch(architecture, weights=weights, input_size=input_size, labels=named)
         return outline._replace(resizes=check_resize(settings))
 
 
 def _network(architecture: str, outline: Outline, name: str) -> tuple[nn.Module, Weights]:
-    classes, size = len(outline.labels), outline.input_size[0]
+    classes, size = len(outline.labels), outline.input_size
     found = drawn(architecture, classes, size) if name == RANDOM else find(architecture, name)
     network = without_weights(architecture, classes, size)
     fill(network, found, architecture)
@@ -88,7 +89,7 @@ def _network(architecture: str, outline: Outline, name: str) -> tuple[nn.Module,
     return network, found
 
 
-def drawn(architecture: str, classes: int, size: int) -> Weights:
+def drawn(architecture: str, classes: int, size: Size) -> Weights:
     """Random weights, the same for every run."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_RANDOM_SEED)

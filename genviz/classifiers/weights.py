@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlparse
 
 import torch
@@ -199,10 +199,28 @@ def not_finite(network: nn.Module) -> list[str]:
     return found
 
 
-def fingerprint(state: Mapping[str, Tensor]) -> str:
+def fingerprint(state: Mapping[str, Any]) -> str:
     """SHA-256 over the names and bytes of a state dict, for weights that have no file."""
     digest = hashlib.sha256()
     for name, value in state.items():
         digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().flatten().numpy().data)
+        digest.update(_bytes(value))
     return digest.hexdigest()
+
+
+def _bytes(value: Any) -> Any:
+    """The bytes of a tensor; of what else a state dict holds, such as quantized modules' settings, the text."""
+    if isinstance(value, Tensor):
+        value = value.detach().cpu()
+        value = (
+            value.dequantize()
+            if value.is_quantized
+            else value.to_dense()
+            if value.layout is not torch.strided
+            else value
+        )
+        return value.contiguous().flatten().view(torch.uint8).numpy().data
+    if isinstance(value, tuple | list):
+        return b"".join(bytes(_bytes(part)) for part in value)
+    plain = isinstance(value, int | float | str | bytes | torch.dtype | None)
+    return repr(value if plain else type(value)).encode()

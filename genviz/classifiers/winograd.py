@@ -22,7 +22,7 @@ def quicken(network: nn.Module) -> None:
     Only their class changes, as in `torch.nn.utils.parametrize`: names, weights and hooks stay.
     """
     for module in network.modules():
-        if type(module) is nn.Conv2d and _fits(module):
+        if type(module) is nn.Conv2d and _fits(module) and isinstance(module.weight, nn.Parameter):
             module.__class__ = WinogradConvolution
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from genviz.commands.classifiers import OWN
+from genviz.errors import UserError
 
 
 @click.command("layers")
 @click.argument("classifier")
 @click.option(
-    "--input-size", type=click.IntRange(min=1), metavar="PIXELS", help="Input size, if not the classifier's own."
+    "--input-size", metavar="PIXELS", help="Input size, if not the classifier's own: a number, or ROWSxCOLUMNS."
 )
-def command(classifier: str, input_size: int | None) -> None:
+def command(classifier: str, input_size: str | None) -> None:
     """List the layers that a target can name in CLASSIFIER.
 
-    Each with its name in the papers, its name in torchvision, and its output shape.
+    Each with its name in the papers, its name in torchvision, and its output shape, channels first.
     """
     from genviz.classifiers.headed import HeadedClassifier
     from genviz.classifiers.outline import sketch
@@ -24,9 +27,21 @@ def command(classifier: str, input_size: int | None) -> None:
 
     own: dict[str, type[Classifier]] = dict(zip(OWN, (HeadedClassifier, SmallClassifier), strict=True))
     kind = own.get(classifier)
-    outline = sketch(classifier, input_size=input_size) if kind is None else kind.sketch(input_size=input_size)
+    size = None if input_size is None else _size(input_size)
+    outline = sketch(classifier, input_size=size) if kind is None else kind.sketch(input_size=size)
     layers = outline.layers
     width = max(len(layer.name) for layer in layers)
     modules = max(len(layer.module) for layer in layers)
     for layer in layers:
-        click.echo(f"{layer.name:{width}}  {layer.module:{modules}}  {' x '.join(map(str, layer.shape))}")
+        unknown = "" if layer.axis is not None else f"  (say which counts the channels: {layer.name}/1, ...)"
+        click.echo(f"{layer.name:{width}}  {layer.module:{modules}}  {' x '.join(map(str, layer.shape))}{unknown}")
+
+
+def _size(given: str) -> tuple[int, int]:
+    from genviz.classifiers.sizes import size_of
+
+    sides = re.split(r"[x,]", given.strip("[]"))
+    numbers = [int(side) if side.strip().isdecimal() else 0 for side in sides]
+    if 0 in numbers or len(numbers) > 2:
+        raise UserError(f"--input-size {given} must be a number of pixels, such as 224, or two, such as 224x160")
+    return size_of(numbers[0] if len(numbers) == 1 else numbers)

@@ -165,7 +165,7 @@ def _look(
     """The activations for the centre crop, at ``size`` pixels, of each picture that can be decoded."""
     for path in tqdm(paths, desc="reading pictures", unit="picture", delay=_PATIENCE, dynamic_ncols=True):
         if (picture := _middle(path, size)) is not None:
-            yield path, see(classifier, picture.to(next(classifier.parameters()).device), layers)
+            yield path, see(classifier, picture.to(classifier.device), layers)
 
 
 def _middle(path: Path, size: tuple[int, int]) -> Tensor | None:

@@ -120,7 +120,7 @@ def _largest(folder: str | None, classifier: Classifier, objective: InnerProduct
     assert folder is not None
     pictures, _ = find_pictures(folder, "pictures")
     largest = torch.full((len(objective.sides),), -math.inf)
-    device = next(classifier.parameters()).device
+    device = classifier.device
     for path in pictures:
         try:
             picture = read_upright(path)

@@ -57,7 +57,7 @@ class Reference(Remembering, ABC):
         return self.target.layers
 
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
-        picture = self.picture.to(next(classifier.parameters()).device)
+        picture = self.picture.to(classifier.device)
         if not classifier.outline.resizes:
             picture = resize(picture, self.fit(size))
         with torch.no_grad():

@@ -16,7 +16,7 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.plain import PlainNetwork
 from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
-from genviz.classifiers.taps import look
+from genviz.classifiers.taps import OUTPUT, look
 from genviz.errors import UserError
 from genviz.images.pictures import resize
 from genviz.interfaces import SCORES, Outline
@@ -125,7 +125,7 @@ class Distillation(pl.LightningModule):
             sigma = self.noise * torch.rand(len(inputs), 1, 1, 1, device=inputs.device)
             inputs = inputs + sigma * torch.randn_like(inputs)
         inputs = self.input_space(inputs).contiguous(memory_format=torch.channels_last)
-        seen = look(self.student, inputs, [*self.hints, CLASS_MAPS], output=SCORES)
+        seen = look(self.student, inputs, [*self.hints, CLASS_MAPS], output=True)
         metrics: dict[str, Tensor] = {}
         loss = torch.zeros((), device=self.device)
         for own, layer in self.hints.items():
@@ -142,7 +142,7 @@ class Distillation(pl.LightningModule):
         rows, columns = (torch.arange(extent, device=self.device) for extent in seen[CLASS_MAPS].shape[-2:])
         target = self._at(taught[self.teacher_maps], self.teacher_maps, CLASS_MAPS, rows, columns)
         maps = F.mse_loss(_channels_last(seen[CLASS_MAPS]).float(), target) / target.var((0, 1, 2)).mean()
-        scores = self._divergence(seen[SCORES].float(), taught[SCORES].float())
+        scores = self._divergence(seen[OUTPUT].float(), taught[SCORES].float())
         loss = loss + self.weight_maps * maps + self.weight_scores * scores
         metrics |= {"explained/maps": 1 - maps, "divergence": scores, "loss": loss}
         return {"loss": loss, "metrics": {name: value.detach() for name, value in metrics.items()}}

@@ -28,7 +28,8 @@ from typing import Literal, get_args
 
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer
-from genviz.targets.labels import find_class, nearest, slug, spelt
+from genviz.targets.labels import find_class, slug, spelt
+from genviz.targets.layers import find_filters, find_layer
 from genviz.targets.spelling import EXAMPLES, check_spelling
 
 Kind = Literal["class", "filter", "neuron", "layer"]
@@ -37,6 +38,12 @@ SELECTION = re.compile(r"(top|bottom)(\d*)(?::(.*))?", re.IGNORECASE | re.ASCII 
 """Filters by their contribution to a class: ``top5:harmonica``; see `genviz.targets.selections`."""
 
 _WEIGHT = re.compile(r"-?(\d+\.?\d*|\.\d+)(e-?\d+)?", re.IGNORECASE | re.ASCII)
+_AXES = {
+    1: ("channel",),
+    2: ("channel", "token"),
+    3: ("channel", "row", "column"),
+    4: ("channel", "frame", "row", "column"),
+}
 _LONGEST_FOLDER = 120  # bytes; file systems stop at 255
 
 
@@ -145,10 +152,10 @@ def _parse_piece(piece: str, text: str, before: Unit | None, labels: Sequence[st
             layer_name, colon, unit = rest.partition(":")
             if not colon:
                 raise UserError(f"target {text!r}: '{body}' needs a layer and a unit: {_example(kind)}")
-            layer = find_layer(layer_name.strip(), layers)
+            layer = find_filters(layer_name.strip(), layers)
     elif before is not None:
         kind, unit = before.kind, body
-        layer = find_layer(before.layer, layers) if kind in ("filter", "neuron") else None
+        layer = find_filters(before.layer, layers) if kind in ("filter", "neuron") else None
     elif colon:
         raise UserError(f"target {text!r}: no kind is called '{first}'; the kinds are class, filter, neuron and layer")
     else:
@@ -193,7 +200,7 @@ def parse_weight(weight: str, text: str) -> float:
 
 def _parse_index(kind: Kind, unit: str, layer: Layer, text: str) -> tuple[int, ...]:
     shape = layer.shape[:1] if kind == "filter" else layer.shape
-    axes = ("channel", "row", "column")[: len(shape)] if len(shape) != 2 else ("channel", "token")
+    axes = _AXES.get(len(shape)) or ("channel", *(f"place{number}" for number in range(1, len(shape))))
     numbers = [number.strip() for number in unit.split(":")]
     if kind == "filter" and SELECTION.fullmatch(unit):
         raise UserError(
@@ -208,23 +215,6 @@ def _parse_index(kind: Kind, unit: str, layer: Layer, text: str) -> tuple[int, .
                 f"target {text!r}: {layer.name} has {size} {axis}s, numbered 0 to {size - 1}, but no {axis} {number}"
             )
     return tuple(map(int, numbers))
-
-
-def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
-    """The layer called ``name``, by either of its names.
-
-    Raises:
-        UserError: there is none.
-    """
-    for layer in layers:
-        if name.casefold() in (layer.name.casefold(), layer.module.casefold()):
-            return layer
-    likely = nearest(name, [layer.name for layer in layers] + [layer.module for layer in layers])
-    raise UserError(
-        f"no layer is called '{name}'"
-        + (f"; nearest: {', '.join(likely)}" if likely else "")
-        + "; genviz layers CLASSIFIER lists them all"
-    )
 
 
 def _class_piece(index: int, labels: Sequence[str]) -> str:

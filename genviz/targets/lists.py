@@ -21,7 +21,8 @@ from pathlib import Path
 
 from genviz.errors import UserError
 from genviz.interfaces import Layer
-from genviz.targets.grammar import Target, find_layer, parse_target
+from genviz.targets.grammar import Target, parse_target
+from genviz.targets.layers import find_filters
 from genviz.targets.selections import find_selections
 from genviz.targets.spelling import LISTS
 
@@ -95,7 +96,7 @@ def _singles(entry: str, labels: Sequence[str], layers: Sequence[Layer]) -> list
     if kind == "layer" and selection == "all" and not layer_name:
         return [f"layer:{layer.name}" for layer in layers]
     if kind == "filter" and layer_name and (selection == "all" or _RANGE.fullmatch(selection)):
-        layer = find_layer(layer_name.strip(), layers)
+        layer = find_filters(layer_name.strip(), layers)
         return [f"filter:{layer.name}:{n}" for n in _numbers(entry, selection, layer.shape[0], "filters")]
     return [entry]
 

@@ -51,7 +51,7 @@ def ending_of(classifier: Classifier) -> Ending:
 def _ending_of(classifier: Classifier) -> Ending:
     noise = torch.rand(1, 3, *classifier.outline.input_size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode(False), torch.enable_grad():
-        noise = noise.clone().to(device_of(classifier)).requires_grad_()
+        noise = noise.clone().to(classifier.device).requires_grad_()
         try:
             scores = classifier(noise, (SCORES,))[SCORES]
         except RuntimeError:  # it computes no gradients
@@ -66,9 +66,3 @@ def _ending_of(classifier: Classifier) -> Ending:
     sums = scores.detach().float().sum(1)
     alike = scores.shape[1] > 1 and bool((scores >= 0).all()) and bool(((sums - 1).abs() < _SUM).all())
     return "softmax" if alike else ""
-
-
-def device_of(classifier: Classifier) -> torch.device:
-    """Where ``classifier`` computes."""
-    tensors = (*classifier.parameters(), *classifier.buffers(), torch.empty(0))
-    return tensors[0].device

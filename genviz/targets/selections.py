@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from genviz.errors import UserError
 from genviz.interfaces import Layer, Outline
-from genviz.targets.grammar import KINDS, SELECTION, find_layer, parse_weight
+from genviz.targets.grammar import KINDS, SELECTION, parse_weight
 from genviz.targets.labels import find_class
+from genviz.targets.layers import find_filters
 from genviz.targets.spelling import check_spelling
 
 _USUAL = re.compile(r"(conv|relu|fire)[\d_]+")
@@ -61,7 +62,7 @@ def check_selections(text: str, outline: Outline) -> list[tuple[Layer, int]]:
     """
     found = []
     for selection in find_selections(text):
-        layer = find_layer(selection.layer, outline.layers)
+        layer = find_filters(selection.layer, outline.layers)
         check_filters(layer, outline)
         if not 0 < selection.filters <= layer.shape[0]:
             raise UserError(
@@ -77,7 +78,7 @@ def check_filters(layer: Layer, outline: Outline) -> None:
     Raises:
         UserError: it comes after the features: its channels are the classes.
     """
-    if layer not in _made_of(outline):
+    if layer.module not in [known.module for known in _made_of(outline)]:
         raise UserError(
             f"{layer.name} has no filters that contribute to a class: its channels are the classes; "
             f"name a layer before it, such as {usual_layer(outline).name}"

@@ -15,7 +15,7 @@ from genviz.images.notebook import table_html
 from genviz.images.pictures import read_image
 from genviz.interfaces import SCORES, Classifier, Objective
 from genviz.targets.grammar import Target, Unit
-from genviz.targets.probabilities import Ending, device_of, ending_of, probabilities
+from genviz.targets.probabilities import Ending, ending_of, probabilities
 from genviz.targets.responses import read, responses, weighted
 
 _TOP = 5
@@ -122,7 +122,7 @@ def judge_image(
     failure: str | None = None,
 ) -> Verdict:
     """`judge` of an image as it would be written, RGB in [0, 1], (1, 3, h, w)."""
-    image = image.to(device_of(classifier))
+    image = image.to(classifier.device)
     layers = tuple(dict.fromkeys((*target.layers, *(() if objective is None else objective.layers), SCORES)))
     seen = classifier(image, layers)
     reading = read(target, seen)

@@ -146,7 +146,8 @@ def test_filters_are_found_by_what_they_contribute(classifier):
 
 @pytest.mark.parametrize(
     ("given", "says"),
-    [({"input_size": (20, 20)}, "must be the side"), ({"input_size": 0}, "must be the side"), ({"mean": 0.5}, "three"),
+    [({"input_size": (20, 0)}, "a number of pixels, or two"), ({"input_size": 0}, "a number of pixels"),
+     ({"mean": 0.5}, "three"),
      ({"labels": [1, 2, 3, 4, 5]}, "a list of words"), ({"labels": 5}, "a list of words"),
      ({"target": ["class:1"]}, "must be one target"), ({"target": "class:dog"}, "give a number, such as class:1"),
      ({"network": nn.Linear}, "not the class Linear"), ({"network": 5}, "not 5")],

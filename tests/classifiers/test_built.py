@@ -84,7 +84,7 @@ def test_without_a_size_it_sees_its_own(settings):
         ({"builder": "math:pi"}, "cannot be called"),
         ({"builder": 3}, "classifier.builder=3 must be a name"),
         ({"builder": f"{__name__}:numbers"}, "returns a int, not a module"),
-        ({"builder": f"{__name__}:maps"}, "does not return class scores"),
+        ({"builder": f"{__name__}:maps"}, "not class scores"),
         ({"arguments": {"depth": 3}}, "does not take {'depth': 3}"),
         ({"arguments": {"channels": 1}}, "cannot take 12 x 12 pixels"),
         ({"arguments": {"classes": 9}}, "has 9 classes but there are 5 labels"),

@@ -4,6 +4,7 @@ from torch import nn
 
 from genviz.classifiers.from_module import from_module
 from genviz.errors import UserError
+from genviz.targets.grammar import parse_target
 
 
 class Network(nn.Module):
@@ -94,3 +95,47 @@ def test_weights_that_are_not_finite_are_named():
         network.first[0].weight[1, 0, 0, 0] = float("nan")
     with pytest.raises(UserError, match=r"not finite.*first\.0\.weight"):
         from_module(network, input_size=12)
+
+
+class Named(nn.Module):
+    """Names that collide, that no target can hold, and one module in two places."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.conv_1 = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 4, 1)
+        self.s = nn.Module()
+        self.s.a, self.s.A = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 5, 1)
+        self.scores = nn.Conv2d(5, 6, 1)
+        self.act = nn.ReLU()
+        self.block = nn.Sequential(self.act, nn.Conv2d(6, 7, 1))
+        self.add_module("odd:name,1@", nn.Conv2d(7, 8, 1))
+        self.once = nn.Conv2d(8, 8, 1)
+        self.alias = self.once
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        x = self.s.A(self.s.a(self.conv_1(self.conv(self.conv(x)))))
+        x = self.act(self.block(self.scores(x)))
+        return self.head(self.alias(getattr(self, "odd:name,1@")(x)).mean((2, 3)))
+
+
+def test_every_layer_can_be_named_and_is_the_one_that_was_named():
+    network, images = Named(), torch.rand(1, 3, 4, 4)
+    classifier = from_module(network, input_size=4, mean=(0, 0, 0), std=(1, 1, 1))
+    outline = classifier.outline
+    for layer in outline.layers:
+        target = parse_target(f"filter:{layer.name}:1", outline.labels, outline.layers)
+        assert [unit.layer for unit in target.units] == [layer.name]
+    shapes = {layer.name: layer.shape[0] for layer in outline.layers}
+    own = {"conv": 3, "conv-1": 3, "conv_1": 4, "s.a": 4, "s.A": 5, "scores_0": 6, "odd_name_1_": 8, "scores": 2}
+    assert {name: shapes[name] for name in own} == own
+    seen = classifier(images, list(shapes))
+    torch.testing.assert_close(seen["conv-1"], network.conv(network.conv(images)))
+    torch.testing.assert_close(seen["conv_1"], network.conv_1(seen["conv-1"]))
+    torch.testing.assert_close(seen["s.A"], network.s.A(seen["s.a"]))
+    torch.testing.assert_close(seen["scores_0"], network.scores(seen["s.A"]))
+    torch.testing.assert_close(seen["scores"], network(images))
+    assert parse_target("filter:alias:1", outline.labels, outline.layers).layers == ("once",)
+    with pytest.raises(UserError, match="may be any of 2 layers: act, act_1"):
+        parse_target("filter:block.0:1", outline.labels, outline.layers)

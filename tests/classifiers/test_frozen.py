@@ -85,7 +85,7 @@ def test_without_resizing_an_image_is_seen_in_its_own_size(make):
     layer = own.outline.layers[2].name
     seen = own(image, [layer, "scores"])
     assert seen[layer].shape[2:] != resized(image, [layer])[layer].shape[2:]
-    module = own.network.get_submodule(own._tap_of[layer])
+    module = own.network.get_submodule(own._place(layer).tap)
     kept = []
     handle = module.register_forward_hook(lambda module, given, output: kept.append(output))
     scores = own.network(own.input_space(image))

@@ -32,7 +32,16 @@ def test_tokens_and_swins_maps_have_their_channels_first():
     vit = {layer.name: layer.shape for layer in sketch("vit_b_16").layers}
     assert vit["encoder.ln"] == (768, 197)
     swin = {layer.name: layer.shape for layer in sketch("swin_t").layers}
-    assert swin["features.1.0"] == (96, 56, 56)
+    stem = ("features.0.0", "features.0.1", "features.0.2", "features.0", "features.1.0.attn", "features.1.0")
+    assert {swin[name] for name in stem} == {(96, 56, 56)}
+    assert (swin["norm"], swin["permute"], swin["avgpool"]) == ((768, 7, 7), (768, 7, 7), (768, 1, 1))
+
+
+def test_of_every_layer_of_torchvisions_that_depends_on_the_picture_the_channels_are_known():
+    for architecture in ("swin_v2_t", "maxvit_t", "convnext_tiny", "shufflenet_v2_x0_5"):
+        assert all(layer.axis is not None for layer in sketch(architecture).layers)
+    names = [layer.name for layer in sketch("swin_v2_t").layers]
+    assert not any(".cpb_mlp" in name for name in names)  # positions alone
 
 
 def test_squeezenets_scores_come_out_of_a_relu_and_vggs_do_not():
