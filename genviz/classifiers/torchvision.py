@@ -13,6 +13,7 @@ from genviz.classifiers.input_space import AUTO, OXFORD_MEAN, InputSpace, caffe,
 from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import build, check_resize, sketch, without_weights
 from genviz.classifiers.sizes import Size, size_of
+from genviz.classifiers.state_dict import fitted
 from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries, not_finite
 from genviz.errors import UserError
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
@@ -108,8 +109,9 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
         UserError: the weights are another network's.
     """
     auxiliary = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's auxiliary heads, for training only
-    given = {key: value for key, value in found.state.items() if not key.startswith(auxiliary)}
     wanted = {key: value for key, value in network.state_dict().items() if not key.startswith(without or "\0")}
+    state = fitted(found.state, [key for key in wanted if not key.endswith("num_batches_tracked")], found.source)
+    given = {key: value for key, value in state.items() if not key.startswith(auxiliary)}
     missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
     unexpected = [] if without else [key for key in given if key not in wanted]
     misshapen = [

@@ -50,7 +50,7 @@ def load(path: Path) -> VggFile:
     elif path.suffix.lower() in caffe_file.SUFFIXES:
         state = _by_torchvisions_names(caffe_file.read(path), path)
     else:
-        state = _current(state_dict.read(path))
+        state = _current(state_dict.read(path), path)
         return VggFile(state, _recognised(state))
     return VggFile(state, _recognised(state) or caffe(OXFORD_MEAN))
 
@@ -66,7 +66,7 @@ def has_dense_layers(path: Path) -> bool:
         return any(name.startswith(tuple(_DENSE)) for name in keras_file.names(path))
     if path.suffix.lower() in caffe_file.SUFFIXES:
         return load(path).has_dense_layers
-    return VggFile(_current(state_dict.read(path, mapped=True)), None).has_dense_layers
+    return VggFile(_current(state_dict.read(path, mapped=True), path), None).has_dense_layers
 
 
 def _check_there(path: Path) -> None:
@@ -79,8 +79,9 @@ def _recognised(state: dict[str, Tensor]) -> InputSpace | None:
     return None if first is None else oxford.recognise(first)
 
 
-def _current(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _current(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     """``state`` by torchvision's current names, without NaN dense layers."""
+    state = state_dict.fitted(state, ("features.0.weight", "features.0.bias"), str(path))
     if "classifier.0.weight" not in state:
         for before, now in _EARLIER.items():
             state = {name.replace(f"{before}.", f"{now}."): value for name, value in state.items()}

@@ -75,8 +75,12 @@ def _entries(text: str, depth: int) -> list[tuple[str, str]]:
 
 
 def _lines(name: str) -> list[str]:
-    path = Path(name).expanduser()
-    if not path.is_file():
+    try:
+        path = Path(name).expanduser()
+        found = path.is_file()
+    except (OSError, RuntimeError):  # a name that is too long, or the home of nobody
+        found = False
+    if not found:
         raise UserError(f"targets={name}: there is no such file, and it names no target; examples: {LISTS}")
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -24,8 +25,12 @@ _CLASSIFIERS = {
 }
 """The settings that name a classifier, and Hydra's names for them."""
 _CHOICES = ("classifier", "generator", "objective", "regularizer", "transform", "optimizer", "experiment", "student")
-_PATHS = ("image", "style", "pictures", "generator.start")
-"""Settings whose value may contain characters with a meaning to Hydra: spaces, commas, brackets."""
+_PATHS = {
+    *("image", "style", "pictures", "start", "direction", "weights", "heads", "labels", "root", "bank"),
+    *("outputs", "checkpoints"),
+}
+"""The last part of settings that name a file or a folder, with any characters: ``=``, spaces, commas, parentheses."""
+_LONGEST = 255  # bytes of a name, on all file systems
 _NAME = re.compile(r"[\w.+-]+")
 
 
@@ -71,9 +76,7 @@ def explain(error: Exception, name: str, words: Sequence[str]) -> str:
         return []
 
     for word in plain_words(words):
-        try:
-            OverridesParser.create().parse_override(word)
-        except HydraException:
+        if not _is_readable(word):
             return unread(word)
     return explained(error, name, words, settings)
 
@@ -87,7 +90,8 @@ def _names(config: DictConfig, prefix: str = "") -> Iterator[str]:
 
 
 def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    """``value`` in quotes, in which Hydra reads a backslash as it is, but before a quote."""
+    escaped = re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), value)
     return f'"{escaped}"'
 
 
@@ -106,14 +110,56 @@ def plain_words(words: Sequence[str]) -> list[str]:
             plain.append(f'target="{check_spelling(_unquoted(value))}"')
         elif key == "targets" and equals and value != "null":  # in a multirun, too, each job gets the whole list
             plain.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")
-        elif key in _PATHS and value and value != "null" and value[0] not in "'\"" and not multirun:
-            plain.append(f"{key}={_quoted(value)}")
+        elif _names_a_path(key) and _is_plain(value):
+            separate = value.split(",") if multirun else [value]  # there, a comma separates jobs
+            plain.append(f"{key}={','.join(_quoted(_checked(word, part)) for part in separate)}")
         elif key == "name" and _NAME.fullmatch(value):
             plain.append(f"name='{value}'")  # it may look like a number
         elif key in _CLASSIFIERS and equals and value.isidentifier():
             known = (configs / "classifier" / f"{value}.yaml").exists()
             plain.append(f"{_CLASSIFIERS[key]}={value if known else 'torchvision'}")
             plain += [] if known else [f"{key}.architecture={value}"]
+        elif equals and not set(value) & set("[]{}()") and not _is_readable(word):
+            plain.append(f"{key}={_quoted(value)}")
         else:
             plain.append(word)
     return plain
+
+
+def _names_a_path(key: str) -> bool:
+    """Whether a setting names a file or a folder; the key may begin with ``+`` or ``++``."""
+    return key.lstrip("+").partition("@")[0].rpartition(".")[2] in _PATHS
+
+
+def _is_plain(value: str) -> bool:
+    """Whether a path is as the file system has it, rather than quoted, a list, a dict, or a sweep of Hydra's."""
+    if value in ("", "null", "???") or _unquoted(value) != value:
+        return False
+    return value[0] + value[-1] not in ("[]", "{}") and not re.fullmatch(
+        r"(choice|glob|range|shuffle|sort)\(.*\)", value
+    )
+
+
+def _checked(word: str, path: str) -> str:
+    """Return ``path``, one of those that ``word`` names, if there could be such a file.
+
+    Raises:
+        UserError: a name in it is too long, or its home folder is unknown.
+    """
+    if any(len(part.encode(errors="surrogateescape")) > _LONGEST for part in path.split("/")):
+        raise UserError(f"{word}: the name of a file or folder has at most {_LONGEST} bytes")
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(
+            f"{word}: the home folder of {path.partition('/')[0]} is unknown; write the whole path"
+        ) from None
+    return path
+
+
+def _is_readable(word: str) -> bool:
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return False
+    return True

@@ -1,3 +1,5 @@
+import argparse
+
 import pytest
 import torch
 import torchvision
@@ -9,6 +11,7 @@ from genviz.classifiers.oxford import FIRST_FILTERS
 from genviz.classifiers.torchvision import TorchvisionClassifier
 from genviz.errors import UserError
 from genviz.interfaces import SCORES
+from genviz.training.loading import load_classifier
 
 
 def classifier(architecture="squeezenet1_1", **settings):
@@ -241,3 +244,18 @@ def test_a_vggs_file_of_another_layout_says_which_layer_and_both_shapes(tmp_path
         with pytest.raises(UserError, match=says) as caught:
             made(file)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["model.", "net._orig_mod.", "module."])
+def test_a_checkpoint_of_lightning_with_a_name_as_lightning_gives_it(tmp_path, prefix):
+    donor = classifier()
+    state = {prefix + name: value for name, value in donor.network.state_dict().items()}
+    state["loss.weight"] = torch.ones(3)
+    path = tmp_path / "epoch=3-step=100 (ä).ckpt"
+    settings = argparse.Namespace(rate=0.1)
+    torch.save(
+        {"state_dict": state, "hyper_parameters": settings, "epoch": 3, "pytorch-lightning_version": "2.6"}, path
+    )
+    loaded = load_classifier("squeezenet1_1", weights=path, input_size=64)
+    images = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(loaded(images, [SCORES])[SCORES], donor(images, [SCORES])[SCORES])

@@ -22,3 +22,12 @@ def test_what_cannot_be_loaded_is_one_line():
     ):  # fmt: skip
         with pytest.raises(UserError, match=says):
             load_classifier(name, **settings)
+
+
+def test_labels_may_be_a_list_or_a_dict(tmp_path):
+    labels = [str(number) for number in range(1000)]
+    labels[7] = "cat"
+    assert load_classifier("small", labels=labels).outline.labels[7] == "cat"
+    assert load_classifier("small", labels={7: "cat", 999: "dog"}).outline.labels == (*labels[:999], "dog")
+    with pytest.raises(UserError, match="no such setting"):
+        load_classifier("small", lables=labels)
