@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -45,15 +46,16 @@ class InputSpace(nn.Module):
         super().__init__()
         self.factor: Tensor
         self.offset: Tensor
-        if channels not in ("RGB", "BGR") or len(mean) != 3 or len(std) != 3 or not all(std):
+        means, stds, scales = _numbers(mean), _numbers(std), _numbers([scale])
+        if channels not in ("RGB", "BGR") or (len(means), len(stds), len(scales)) != (3, 3, 1) or not all(stds):
             raise UserError(
-                "an input space has channels RGB or BGR, a scale, and three numbers each for mean and std, no std 0; "
-                f"not channels={channels}, mean={list(mean)}, std={list(std)}"
+                "an input space has channels RGB or BGR, a scale, and three finite numbers each for mean and std, no "
+                f"std 0; not channels={channels}, scale={scale}, mean={mean}, std={std}"
             )
         self.channels = channels
-        self.settings = {"channels": channels, "scale": scale, "mean": list(mean), "std": list(std)}
-        offset = [-m / s for m, s in zip(mean, std, strict=True)]
-        factor = [scale / s for s in std]
+        self.settings = {"channels": channels, "scale": scales[0], "mean": means, "std": stds}
+        offset = [-m / s for m, s in zip(means, stds, strict=True)]
+        factor = [scales[0] / s for s in stds]
         self.register_buffer("factor", torch.tensor(factor).view(3, 1, 1), persistent=False)
         self.register_buffer("offset", torch.tensor(offset).view(3, 1, 1), persistent=False)
 
@@ -62,6 +64,16 @@ class InputSpace(nn.Module):
         if self.channels == "BGR":
             images = images.flip(1)
         return torch.addcmul(self.offset, images, self.factor)
+
+
+def _numbers(values: Any) -> list[float]:
+    """``values``, which may be NumPy's or torch's, as Python's own numbers; empty if one is none, or not finite."""
+    try:
+        numbers = [value.item() if hasattr(value, "item") else value for value in values]
+    except (TypeError, ValueError, RuntimeError):
+        return []
+    usable = all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers)
+    return numbers if usable else []
 
 
 def caffe(mean: Sequence[float] = CAFFE_MEAN) -> InputSpace:

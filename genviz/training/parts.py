@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,11 +64,16 @@ class Parts:
         """The objectives for this target."""
         if self.given_objective is None:
             return build.objective(self.config, target, outline)
-        return made_objective(self.given_objective, target, outline)
+        made = made_objective(self.given_objective, target, outline)
+        _check_weights("objective", made.parts)
+        return made
 
     def regularizers(self) -> dict[str, Regularizer]:
         """The regularizers, by name."""
-        return build.regularizers(self.config) if self.given_regularizers is None else dict(self.given_regularizers)
+        if self.given_regularizers is None:
+            return build.regularizers(self.config)
+        _check_weights("regularizers", self.given_regularizers)
+        return dict(self.given_regularizers)
 
     def transforms(self) -> list[Any]:
         """The transforms, in order."""
@@ -76,6 +82,13 @@ class Parts:
     def optimizer(self) -> MakesOptimizer:
         """A function that builds the optimizer for given parameters."""
         return build.optimizer(self.config) if self.given_optimizer is None else self.given_optimizer
+
+
+def _check_weights(what: str, parts: Any) -> None:
+    """Raise a `UserError` for a part whose weight is not finite."""
+    for name, part in parts.items():
+        if not math.isfinite(weight := float(part.weight)):
+            raise UserError(f"{what}: {name}.weight={weight} must be a finite number")
 
 
 def made_generator(given: MakesGenerator, streams: Streams) -> Generator:

@@ -5,6 +5,7 @@ The command line's checks, its ``--help`` and the reference pages come from it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
@@ -64,7 +65,7 @@ class Settings(BaseModel):
 
     @classmethod
     def check(cls, config: DictConfig) -> None:
-        """Check that each setting in ``config`` is valid.
+        """Check that each setting in ``config`` is valid, and every other number in it finite.
 
         Raises:
             UserError: one is missing or invalid.
@@ -80,6 +81,9 @@ class Settings(BaseModel):
             cls.model_validate(given)
         except ValidationError as error:
             raise UserError(cls._told(error, config)) from None
+        for name, value in _numbers(OmegaConf.to_container(config)):
+            if not math.isfinite(value):
+                raise UserError(f"{name}={value} must be a finite number")
 
     @classmethod
     def _told(cls, error: ValidationError, config: DictConfig) -> str:
@@ -108,6 +112,15 @@ class Settings(BaseModel):
                 yield from inner.listed(f"{prefix}{name}.")
             else:
                 yield Setting(prefix + name, kind_of(field), field.description or "")
+
+
+def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Every number in a configuration, with its name."""
+    if isinstance(value, float):
+        yield name, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from _numbers(inner, f"{name}[{key}]" if isinstance(value, list) else f"{name}.{key}".lstrip("."))
 
 
 def _is_settings(annotation: Any) -> bool:

@@ -5,7 +5,9 @@ from omegaconf import OmegaConf
 from pydantic import Field
 
 from genviz.errors import UserError
+from genviz.training import configuration
 from genviz.training.schema import Ask, Count, Flag, Folder, Group, Index, Kind, RunName, Settings, Share
+from genviz.training.settings import TrainSettings
 
 
 class Inner(Settings):
@@ -77,3 +79,16 @@ def test_the_settings_are_listed_with_those_of_their_groups():
     ]
     assert listed["data.workers"].help == "how many"
     assert listed["share"].kind == "a number from 0 to 1"
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "NaN", "1e999", "-1e999"])
+@pytest.mark.parametrize(
+    "setting",
+    ["regularizer.total_variation.weight", "optimizer.lr", "objective.activation.lambda_others", "generator.sigma",
+     "transform.views.rotate", "optimizer.betas", "lr_end", "objective.activation.weight", "++anything.at.all"],
+)  # fmt: skip
+def test_no_number_of_a_configuration_may_be_infinite_or_none(setting, number):
+    value = f"[0.9,{number}]" if setting.endswith("betas") else number
+    config = configuration.compose("train", ["target=class:0", f"++{setting.lstrip('+')}={value}"])
+    with pytest.raises(UserError, match=f"^{setting.lstrip('+')}.*must be a (finite )?number"):
+        TrainSettings.check(config)
