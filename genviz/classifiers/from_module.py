@@ -64,9 +64,7 @@ def from_module(
         found = probe(frozen, space(likely_picture(size).to(device)), known)
         scores = take_scores(found.trace.output, found.calling.scores, found.trace.images)
         if scores.isnan().any() and (odd := not_finite(frozen)):
-            raise UserError(
-                f"the network answers with nan; weights that are not finite: {', '.join(odd[:3])}"
-            )
+            raise UserError(f"the network answers with nan; weights that are not finite: {', '.join(odd[:3])}")
         names = tuple(map(str, range(found.classes))) if given is None else read_labels(given, found.classes)
         if len(names) != found.classes:
             raise UserError(f"the network has {found.classes} classes but there are {len(names)} labels")
