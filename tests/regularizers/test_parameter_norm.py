@@ -23,6 +23,14 @@ def test_l2_of_the_gains_by_hand():
     torch.testing.assert_close(penalty(sample(gains=gains)), torch.tensor([5.0, 2.0]))
 
 
+def test_within_the_radius_nothing_is_penalized():
+    gains = torch.tensor([[3.0, 4.0], [0.0, 2.0]], requires_grad=True)
+    penalty = ParameterNorm(weight=10, parameter="gains", order=2, radius=3)(sample(gains=gains))
+    torch.testing.assert_close(penalty, torch.tensor([2.0, 0.0]))
+    penalty.sum().backward()
+    torch.testing.assert_close(gains.grad, torch.tensor([[0.6, 0.8], [0.0, 0.0]]))
+
+
 def test_the_gradient_is_right():
     gains = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
     penalty = ParameterNorm(weight=0.1, parameter="gains", order=2)
