@@ -192,7 +192,7 @@ def _finish(
     loggers = training.trainer.loggers
     for logger in loggers:
         if isinstance(logger, WandbRun):
-            logger.experiment.summary.update(facts)
+            logger.summarize(facts)
     close(loggers)
     write_text(
         training.result,

@@ -51,7 +51,7 @@ def tell(training: Training, path: Path, facts: Mapping[str, Any]) -> None:
     loggers = training.trainer.loggers
     for logger in loggers:
         if isinstance(logger, WandbRun):
-            logger.experiment.summary.update(dict(facts))
+            logger.summarize(facts)
     close(loggers)
     result = {"weights": path.name, "sha256": sha256(path), **facts}
     write_text(training.result, json.dumps(result, indent=2) + "\n")

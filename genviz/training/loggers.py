@@ -6,21 +6,27 @@ import json
 import netrc
 import os
 import secrets
+import shlex
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 import wandb
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from tqdm.auto import tqdm
 
-from genviz.classifiers.server import why_unreachable
+from genviz.classifiers.server import why_useless
 from genviz.errors import UserError
 from genviz.images.pictures import read_image
+from genviz.training.leftovers import make_folders
 
 _WANDB = "api.wandb.ai"
-_ROUTE_SECONDS = 3.0
+_ROUTE_SECONDS, _INIT_SECONDS = 3.0, 4.5  # together, a run waits for a server for less than ten
+_FINISH_SECONDS = 120.0  # for the uploads that are left at the end
+_LONGEST = 100  # characters of another program's message
 _COLUMNS = ("target", "verdict", "rank", "activation", "explanation", "updates", "seed", "seconds_per_update")
 """The columns of a table of many targets, by their names in a result."""
 
@@ -28,46 +34,95 @@ _COLUMNS = ("target", "verdict", "rank", "activation", "explanation", "updates",
 class WandbRun(WandbLogger):
     """A W&B run whose step is the update; a resumed training continues it.
 
-    Offline unless the user is logged in and the server answers, so that it needs no account and never blocks.
+    Offline unless the user is logged in and the server answers, so that it needs no account and blocks for seconds at
+    most. A run that has begun offline goes on offline until it has been uploaded. Whatever happens to W&B, the training
+    goes on.
 
     Args:
         folder: the target's outputs; the run lies in ``folder/wandb``.
         run_id: the run to continue; None: a new one.
         project, group, name: as shown by W&B.
+
+    Raises:
+        UserError: W&B does not accept the user's settings.
     """
 
     def __init__(self, *, folder: Path, run_id: str | None, project: str, group: str, name: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders([folder])
+        make_folders([folder / "wandb"])
+        self.folder = folder / "wandb"
+        self._first: int | None = None
+        self._lost: str | None = None
+        version = run_id or secrets.token_hex(4)
+        mode, why = _mode(self.folder, version)
         try:
             super().__init__(
                 name=name,
                 save_dir=folder,
-                version=run_id or secrets.token_hex(4),
+                version=version,
                 project=project,
                 group=group,
                 resume="allow",
-                mode=_mode(),
+                mode=mode,
                 settings=wandb.Settings(
                     silent=True,
                     console="off",
                     disable_git=True,
                     x_disable_stats=True,
-                    init_timeout=20,
+                    init_timeout=_INIT_SECONDS,
+                    finish_timeout=float(os.environ.get("WANDB_FINISH_TIMEOUT", _FINISH_SECONDS)),
                     x_transaction_log_flush_interval=1.0,  # seconds of records that a SIGKILL can lose
                 ),
             )
             self._wandb_init.pop("anonymous", None)  # Lightning passes it, W&B warns about it
-            self._first: int | None = None
-            _ = self.experiment  # starts the run
+            try:
+                _ = self.experiment  # starts the run
+            except wandb.errors.CommError as error:
+                why = str(error).splitlines()[0]
+                self._wandb_init["mode"] = "offline"
+                wandb.teardown()  # or the run's id would be in use
+                _ = self.experiment
         except (wandb.Error, ValueError) as error:
             raise UserError(f"W&B: {error}; WANDB_MODE=offline needs no account, logger=none no W&B") from error
+        if why is not None:
+            _say(f"W&B: {why[:_LONGEST]}; logged offline, to upload it later: {self._upload}")
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        if self._first is None:
-            self._first = self.experiment.step  # where a resumed online run continues
-            self.experiment.define_metric("*", step_metric="update", step_sync=False)
-        if step is None or step >= self._first:
-            self.experiment.log({**metrics, "update": step}, step=step)
+        def log() -> None:
+            if self._first is None:
+                self._first = self.experiment.step  # where a resumed online run continues
+                self.experiment.define_metric("*", step_metric="update", step_sync=False)
+            if step is None or step >= self._first:
+                self.experiment.log({**metrics, "update": step}, step=step)
+
+        self.attempt(log)
+
+    def log_hyperparams(self, params: Any) -> None:
+        self.attempt(lambda: super(WandbRun, self).log_hyperparams(params))
+
+    def summarize(self, values: Mapping[str, Any]) -> None:
+        """Set the run's summary."""
+        self.attempt(lambda: self.experiment.summary.update(dict(values)))
+
+    def end(self) -> None:
+        """End the run; what has not been uploaded by then stays on disk."""
+        self.attempt(self.experiment.finish)
+        if self._lost is not None:
+            self.attempt(wandb.teardown)  # or Python would try at its end
+        elif getattr(self.experiment, "_finish_timed_out", False):
+            _say(f"W&B has not taken all of the run; to upload the rest: {self._upload}")
+
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Do something in W&B; if that fails, say so, and do nothing more there."""
+        if self._lost is not None and action is not wandb.teardown:
+            return
+        try:
+            action()
+        except Exception as error:  # its service can end at any moment, in many ways
+            if self._lost is None:
+                self._lost = str(error) or type(error).__name__
+                why = self._lost.splitlines()[0][:_LONGEST]
+                _say(f"W&B failed ({why}); the run goes on without, to upload what it has: {self._upload}")
 
     @property
     def run_id(self) -> str:
@@ -79,9 +134,14 @@ class WandbRun(WandbLogger):
         run = self.experiment
         if run.disabled:
             return "not logged: WANDB_MODE=disabled"
-        if run.offline:
-            return f"{Path(run.dir).parent}  (view it: wandb leet; upload it: wandb sync; both with this path)"
+        if run.offline or self._lost is not None:
+            return f"{Path(run.dir).parent}  (view it: wandb leet with this path; upload it: {self._upload})"
         return str(run.url)
+
+    @property
+    def _upload(self) -> str:
+        """The command that uploads every part of the run, in order."""
+        return f"wandb sync {shlex.quote(str(self.folder))}/*run-*-{self.run_id}"
 
 
 class TensorBoardRun(TensorBoardLogger):
@@ -108,8 +168,8 @@ def log_result(logger: Logger, result: Mapping[str, Any], picture: Path, step: i
     """Log the final picture and the verdict."""
     log_image(logger, "final", picture, step)
     if isinstance(logger, WandbRun):
-        logger.experiment.log({}, step=step, commit=True)  # or the last update's would replace the verdict's numbers
-        logger.experiment.summary.update(dict(result))
+        logger.attempt(lambda: logger.experiment.log({}, step=step, commit=True))  # or the last update's would
+        logger.summarize(result)  # replace the verdict's numbers
     elif isinstance(logger, TensorBoardLogger):
         logger.experiment.add_text("result", f"```\n{json.dumps(result, indent=2)}\n```", step)
 
@@ -137,17 +197,26 @@ def log_table(logger: Logger, rows: Sequence[tuple[Mapping[str, Any], Path]]) ->
         best = result["top_classes"][0]
         values = [result[name] for name in _COLUMNS]
         table.add_data(*values, best["label"], best["probability"], wandb.Image(str(picture)))
-    logger.experiment.log({"targets": table})
+    logger.attempt(lambda: logger.experiment.log({"targets": table}))
     verdicts = Counter(str(result["verdict"]) for result, _ in rows)
-    logger.experiment.summary.update({"done": len(rows), **{f"count/{verdict}": n for verdict, n in verdicts.items()}})
+    logger.summarize({"done": len(rows), **{f"count/{verdict}": n for verdict, n in verdicts.items()}})
 
 
-def _mode() -> str:
-    if chosen := os.environ.get("WANDB_MODE"):
-        return chosen
+def _mode(folder: Path, run_id: str) -> tuple[str, str | None]:
+    """W&B's mode, and why it is offline where it was meant to be online."""
+    chosen = os.environ.get("WANDB_MODE")
     server = os.environ.get("WANDB_BASE_URL") or str(wandb.Settings().base_url)
-    logged_in = _logged_in({urlparse(server).hostname or "", _WANDB})
-    return "online" if logged_in and why_unreachable(server, _ROUTE_SECONDS) is None else "offline"
+    wanted = chosen or ("online" if _logged_in({urlparse(server).hostname or "", _WANDB}) else "offline")
+    if wanted != "online":
+        return wanted, None
+    if any(not list(part.glob("*.synced")) for part in folder.glob(f"offline-run-*-{run_id}")):
+        return "offline", "an earlier part of the run has not been uploaded"
+    why = why_useless(f"{server.rstrip('/')}/graphql", _ROUTE_SECONDS)
+    return ("online", None) if why is None else ("offline", f"{server}: {why}")
+
+
+def _say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)
 
 
 def _logged_in(hosts: set[str]) -> bool:

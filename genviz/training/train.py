@@ -47,8 +47,8 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
         (finished,) = batch.finish()
         for logger in loggers:
             log_result(logger, finished.result, run.folders.picture, batch.trainer.global_step)
-        where = next((logger.where for logger in loggers if isinstance(logger, WandbRun)), None)
         close(loggers)
+        where = next((logger.where for logger in loggers if isinstance(logger, WandbRun)), None)
         run.folders.write_result(finished.result)
     where = where or ("logged" if loggers else "not logged")
     console.ends(run, finished.verdicts, where)

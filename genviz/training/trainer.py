@@ -118,6 +118,7 @@ def fit(
 def close(loggers: Sequence[Logger]) -> None:
     """End the loggers' runs, with everything written to disk."""
     for logger in loggers:
-        logger.finalize("success")
         if isinstance(logger, WandbRun):
-            logger.experiment.finish()
+            logger.end()
+        else:
+            logger.finalize("success")

@@ -1,14 +1,23 @@
 """What a run logs, read back from the files."""
 
+import contextlib
 import csv
 import json
+import os
+import re
+import signal
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from conftest import TINY
-from user import RUN, run_until, train
+from user import RUN, SECONDS, environment, run_until, train
+from wandb_server import FAULTS, failing
+
+from genviz.training import loggers
 
 WORDS = ["target=class:harmonica", *TINY, "updates=20", "snapshot_every=10", "checkpoint_every=5"]
 
@@ -110,13 +119,24 @@ def test_a_resumed_run_is_the_same_wandb_run_with_one_step(tmp_path):
         time.sleep(0.05)
     process.kill()
     process.communicate()
-    assert train(tmp_path, *words).returncode == 0
+    done = train(tmp_path, *words)
+    assert done.returncode == 0
     first, second = offline_runs(tmp_path)
     assert run_of(first).run_id == run_of(second).run_id
     steps = [step for step, _ in history(second)]
     assert steps == sorted(set(steps))
     assert steps[0] > 10  # it goes on after its checkpoint
     assert steps[-1] == 60
+    assert len(synced(tmp_path, done.stdout)) == 2
+
+
+def synced(folder, said):
+    """The parts that the printed command uploads."""
+    command = re.search(r"wandb sync [^)\n]+", said)[0].replace("wandb", f"{sys.executable} -m wandb", 1)
+    words = f"{command} --dry-run"
+    done = subprocess.run(words, shell=True, cwd=folder, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(re.findall(r"run-\d+_\d+-\w+", done.stdout + done.stderr))
 
 
 @pytest.mark.parametrize("name", ["csv", "none", "tensorboard"])
@@ -156,15 +176,14 @@ def test_a_resume_without_wandb_keeps_the_run_for_later(tmp_path, called):
 
 
 @pytest.mark.parametrize(
-    ("environment", "says"),
+    ("variables", "says"),
     [
-        ({"WANDB_MODE": "online", "WANDB_API_KEY": ""}, "WANDB_MODE=offline"),
         ({"WANDB_MODE": "nonsense"}, "WANDB_MODE=offline"),
     ],
 )
 @pytest.mark.slow
-def test_a_wandb_that_cannot_begin_is_one_line(tmp_path, environment, says):
-    done = train(tmp_path, *WORDS, **environment)
+def test_a_wandb_that_cannot_begin_is_one_line(tmp_path, variables, says):
+    done = train(tmp_path, *WORDS, **variables)
     assert done.returncode == 2
     assert says in done.stderr.strip().splitlines()[-1]
 
@@ -177,3 +196,50 @@ def test_wandb_off_and_a_key_without_a_network_run(tmp_path):
     alone = train(tmp_path, *WORDS, "updates=2", "tag=key", **key)
     assert alone.returncode == 0
     assert "wandb sync" in alone.stdout
+
+
+@pytest.mark.parametrize(
+    "fault", [each if each == "500 later" else pytest.param(each, marks=pytest.mark.slow) for each in FAULTS]
+)
+def test_a_server_that_fails_costs_seconds_and_no_run(tmp_path, fault):
+    with failing(fault) as variables:
+        done = train(tmp_path, *WORDS, "updates=2", **variables)
+    assert done.returncode == 0, done.stderr
+    assert loggers._ROUTE_SECONDS + loggers._INIT_SECONDS < 8  # the rest of ten is W&B's own start
+    upload = re.search(r"wandb sync \S+", done.stderr)[0]
+    assert upload in done.stdout.strip().splitlines()[-1]
+    if "nonsense" not in fault:  # then W&B's own program crashes on the way
+        assert "logged offline" in done.stderr
+        assert len(offline_runs(tmp_path)) == 1
+        assert synced(tmp_path, done.stdout)
+
+
+def test_a_run_that_began_offline_goes_on_offline_until_it_is_uploaded(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setattr(loggers, "why_useless", lambda *asked: None)
+    (tmp_path / "offline-run-20260101_000000-abc").mkdir()
+    assert loggers._mode(tmp_path, "abc") == ("offline", "an earlier part of the run has not been uploaded")
+    assert loggers._mode(tmp_path, "other") == ("online", None)
+    (tmp_path / "offline-run-20260101_000000-abc" / "run-abc.wandb.synced").touch()
+    assert loggers._mode(tmp_path, "abc") == ("online", None)
+
+
+def test_a_wandb_that_ends_on_the_way_ends_no_run(tmp_path):
+    process = run_until(tmp_path, 3, *WORDS)
+    own = [child for child in children(process.pid) if "wandb" in Path(f"/proc/{child}/cmdline").read_text()]
+    for child in own:
+        os.kill(child, signal.SIGKILL)
+    said, failed = process.communicate(timeout=SECONDS)
+    assert own
+    assert process.returncode == 0, failed
+    assert "W&B failed" in failed
+    assert "wandb sync" in said.strip().splitlines()[-1]
+
+
+def children(number):
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) == number:
+                found.append(int(status.parent.name))
+    return found
