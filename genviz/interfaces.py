@@ -122,6 +122,9 @@ class Outline(NamedTuple):
     head: str = ""
     """The module that maps features, its input ``HEAD.input``, to class scores; '' if unknown."""
 
+    hidden: str = ""
+    """Why some of its modules are not among the layers; '' if all are."""
+
 
 class Classifier(nn.Module, ABC):
     """A frozen network. It alone knows its input space, input size, labels and layer names.

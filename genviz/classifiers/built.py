@@ -13,7 +13,7 @@ from torch import nn
 from genviz.classifiers import state_dict
 from genviz.classifiers.calling import Calling, Probe, probe
 from genviz.classifiers.class_scores import said
-from genviz.classifiers.copies import unwrapped
+from genviz.classifiers.copies import freeze, unwrapped
 from genviz.classifiers.from_module import likely_picture
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import input_space_of
@@ -183,6 +183,6 @@ def _probe(
     except UserError as error:
         with torch.random.fork_rng(devices=[]):
             try:
-                return probe(unwrapped(build(**arguments)).eval().requires_grad_(False), likely_picture(size), classes)
+                return probe(freeze(unwrapped(build(**arguments))), likely_picture(size), classes)
             except UserError:
                 raise UserError(f"classifier.builder={builder}: {error}") from error

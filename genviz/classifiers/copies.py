@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import MethodType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from genviz.classifiers.scripted import opened
 from genviz.errors import UserError
 
 _TRAINERS = ("_trainer", "_fabric")  # Lightning's, of a module at work
@@ -44,14 +47,15 @@ def copied(network: nn.Module) -> nn.Module:
             ):  # such as the weight of weight_norm, and whatever was kept of a forward pass
                 memo[id(tensor)] = tensor.detach().clone()
     try:
-        for module in reversed(modules):
-            if (inner := unwrapped(module)) is not module:
-                memo[id(module)] = copy.deepcopy(inner, memo)
-        made = copy.deepcopy(network, memo)
+        with torch.no_grad():
+            for module in reversed(modules):
+                if (inner := unwrapped(module)) is not module:
+                    memo[id(module)] = copy.deepcopy(inner, memo)
+            made = copy.deepcopy(network, memo)
     except Exception as error:
         why = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(f"the network cannot be copied ({why})") from error
-    return _without_hooks(_own_forward(network, made))
+    return opened(_without_hooks(_own_forward(network, made)))
 
 
 def _computed(value: Any, depth: int = 0) -> Iterator[Tensor]:
@@ -67,16 +71,30 @@ def _computed(value: Any, depth: int = 0) -> Iterator[Tensor]:
 
 def _own_forward(network: nn.Module, made: nn.Module) -> nn.Module:
     """``made`` with its own forward where ``network.forward = torch.compile(network.forward)``."""
-    for original, module in zip(network.modules(), made.modules(), strict=False):
-        forward = getattr(vars(original).get("forward"), "_torchdynamo_orig_callable", None)
-        if isinstance(forward, MethodType) and forward.__self__ is original:
-            module.forward = MethodType(forward.__func__, module)
+    copies = dict(made.named_modules())
+    for name, original in network.named_modules():
+        forward = vars(original).get("forward")
+        if hasattr(forward, "_torchdynamo_orig_callable") and name in copies:
+            while not isinstance(forward, MethodType) and hasattr(forward, "__wrapped__"):
+                forward = forward.__wrapped__
+            if isinstance(forward, MethodType):
+                copies[name].forward = MethodType(forward.__func__, copies[name])
     return made
+
+
+def freeze(network: nn.Module) -> nn.Module:
+    """Put ``network``, which may be scripted, in eval mode with weights that take no gradient; return it."""
+    for value in (*network.parameters(), *network.buffers()):
+        if value.is_leaf:
+            value.requires_grad_(False)
+    with suppress(RuntimeError, AttributeError):  # of torch.jit.freeze, which is in eval mode for ever
+        network.eval()
+    return network
 
 
 def _without_hooks(network: nn.Module) -> nn.Module:
     for module in network.modules():
-        for hooks in _hooks_of(module):
+        for hooks in () if isinstance(module, torch.jit.ScriptModule) else _hooks_of(module):
             for number, hook in list(hooks.items()):
                 if not type(hook).__module__.startswith("torch."):
                     del hooks[number]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from genviz.classifiers.calling import probe
 from genviz.classifiers.class_scores import said, take_scores
-from genviz.classifiers.copies import copied, unwrapped
+from genviz.classifiers.copies import copied, freeze, unwrapped
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.labels import Labels, read_labels
@@ -56,7 +56,7 @@ def from_module(
     network = unwrapped(network)
     size = _check(network, input_size, mean, std)
     with torch.inference_mode(False):  # whose tensors cannot be trained through
-        frozen = copied(network).eval().requires_grad_(False)
+        frozen = freeze(copied(network))
         device = next(chain(frozen.parameters(), frozen.buffers()), torch.zeros(())).device
         space = InputSpace(scale=scale, mean=mean, std=std).to(device)
         given = labels if labels is None or isinstance(labels, Mapping) else read_labels(labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from genviz.classifiers.calling import Calling, to_channels_last
 from genviz.classifiers.class_scores import take_scores
+from genviz.classifiers.copies import freeze
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.places import Place, input_place, place_of
 from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
@@ -56,8 +58,8 @@ class FrozenClassifier(Classifier):
         self.network, self.outline, self.input_space, self.architecture = network, outline, input_space, architecture
         self.weights_source, self.weights_sha256 = weights_source, weights_sha256
         self.trunk_sha256 = weights_sha256
-        self.requires_grad_(False)
-        self.eval()
+        freeze(network)
+        self.train()
         if calling.channels_last:
             to_channels_last(network)
         quicken(network)
@@ -67,7 +69,9 @@ class FrozenClassifier(Classifier):
 
     def train(self, mode: bool = True) -> FrozenClassifier:  # noqa: ARG002
         """Stay in eval mode: a frozen network has no dropout and no batch statistics."""
-        return super().train(False)
+        with suppress(RuntimeError, AttributeError):  # of torch.jit.freeze, which is in eval mode for ever
+            super().train(False)
+        return self
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         places = {layer: self._place(layer) for layer in layers if layer != SCORES}

@@ -17,6 +17,7 @@ from torch import nn
 
 from genviz.classifiers.labels import labels_of
 from genviz.classifiers.names import paper_names
+from genviz.classifiers.scripted import hidden_in
 from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.taps import INPUT
 from genviz.classifiers.trace import Traced, trace
@@ -128,7 +129,7 @@ def outline_of(
     if (relu := _last_relu(traced)) is not None:
         preactivations[SCORES] = relu + INPUT
     layers.append(Layer(SCORES, SCORES, (len(labels),)))
-    return Outline(labels, tuple(layers), preactivations, size, head=_head(traced))
+    return Outline(labels, tuple(layers), preactivations, size, head=_head(traced), hidden=hidden_in(network))
 
 
 def _names(traced: list[Traced], classes: int, named: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+from torch.jit import ScriptModule
 from torch.utils._pytree import tree_leaves, tree_map
 
 from genviz.errors import UserError
@@ -112,7 +113,7 @@ def hooks(network: nn.Module, after: Any, before: Any, names: Collection[str] | 
     handles = []
     try:
         for name, module in network.named_modules():
-            if name and (names is None or name in names):
+            if name and (names is None or name in names) and not isinstance(module, ScriptModule):
                 handles.append(module.register_forward_hook(partial(_after, after, name), with_kwargs=True))
                 handles.append(module.register_forward_pre_hook(partial(_before, before, name), with_kwargs=True))
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from torch.utils._pytree import tree_leaves
 from genviz.classifiers.channels import Channels, Dims
 from genviz.classifiers.taps import call_name, hooks, main_tensor, module_names
 
+_SPATIAL = re.compile(r"(?:Conv|ConvTranspose|ConvReLU|.*Pool|BatchNorm|InstanceNorm)(\d)d")
+_DENSE = re.compile(r"(?:Dynamic)?Linear(?:ReLU)?")
 _DECLARED = ("out_channels", "out_features", "num_features")
 
 
@@ -128,9 +131,15 @@ def _guess(
 ) -> Dims | None:
     """Where the channels are if they could not be followed; None if that cannot be told.
 
-    In order: a dimension as large as the module says its output is; the place that they have in an input of the same
-    shape; that of the last layer inside, if the shape is the same, or only one dimension is as large.
+    In order: the place of a module of this name (quantized and scripted ones are not torch.nn's); a dimension as large
+    as the module says its output is; the place that they have in an input of the same shape; that of the last layer
+    inside, if the shape is the same, or only one dimension is as large.
     """
+    kind = str(getattr(module, "original_name", type(module).__name__))
+    if (spatial := _SPATIAL.fullmatch(kind)) is not None and len(shape) > int(spatial[1]) + 1:
+        return frozenset({len(shape) - 1 - int(spatial[1])})
+    if _DENSE.fullmatch(kind):
+        return frozenset({len(shape) - 1})
     declared = next((size for key in _DECLARED if isinstance(size := getattr(module, key, None), int)), None)
     if (own := _only(shape, declared)) is not None:
         return own

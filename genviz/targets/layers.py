@@ -13,6 +13,10 @@ _STATED = re.compile(r"(.+)/(\d{1,2})", re.DOTALL | re.ASCII)
 """A layer with the dimension that counts its channels: ``features.1.0/3``."""
 
 
+class NoSuchLayerError(UserError):
+    """A layer that the classifier does not have."""
+
+
 def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
     """The layer called ``name``, by any of its names; ``NAME/2`` counts its channels by its output's dimension 2.
 
@@ -25,7 +29,7 @@ def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
     if stated is not None and (found := _named(stated[1].strip(), layers)) is not None:
         return _counted(found, int(stated[2]))
     likely = nearest(name, [layer.name for layer in layers] + [layer.module for layer in layers])
-    raise UserError(
+    raise NoSuchLayerError(
         f"no layer is called '{name}'"
         + (f"; nearest: {', '.join(likely)}" if likely else "")
         + "; genviz layers CLASSIFIER lists them all"

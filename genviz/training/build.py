@@ -18,6 +18,7 @@ from genviz.images.randomness import Streams
 from genviz.interfaces import Classifier, Generator, Outline, Regularizer
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import Target, parse_target
+from genviz.targets.layers import NoSuchLayerError
 from genviz.targets.lists import Choose, parse_targets
 from genviz.targets.selections import stand_in
 
@@ -141,7 +142,10 @@ def sketch(settings: DictConfig) -> Outline:
 
 def target(config: DictConfig, outline: Outline) -> Target:
     """The configured target, for a classifier with this outline."""
-    return parse_target(config.target, outline.labels, outline.layers)
+    try:
+        return parse_target(config.target, outline.labels, outline.layers)
+    except NoSuchLayerError as error:
+        raise UserError(f"{error}; {outline.hidden}" if outline.hidden else str(error)) from None
 
 
 def targets(config: DictConfig, outline: Outline, choose: Choose) -> list[Target]:

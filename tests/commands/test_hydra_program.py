@@ -194,7 +194,7 @@ def test_a_sweep_goes_on_after_a_bad_target(tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        ["classifier.weights=5"], ["classifier.weights=null"], ["classifier.input_size=[64,64]"],
+        ["classifier.weights=5"], ["classifier.weights=null"], ["classifier.input_size=[64,0]"],
         ["classifier.labels=5"],
         ["trainer=null"], ["optimizer=null"], ["paths.outputs=null"], ["transform.views.rotate=-5"],
         ["trainer.devices=2"], ["trainer.precision=bf16-true"], ["generator=pixels", "generator.size=[-1,5]"],
