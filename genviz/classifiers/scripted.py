@@ -45,8 +45,11 @@ def opened(network: nn.Module) -> nn.Module:
 
 def hidden_in(network: nn.Module) -> str:
     """Why some modules cannot be named; '' if all can."""
-    names = [name for name, module in network.named_modules() if isinstance(module, Scripted)]
-    closed = [name for name in names if any(True for _ in network.get_submodule(name).script.children())]
+    closed = [
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, Scripted) and next(iter(module.script.children()), None) is not None
+    ]
     if not closed:
         return ""
     return f"{', '.join(name or 'the network' for name in closed[:3])} is scripted, and what is inside cannot be read"
