@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from genviz.errors import CannotWriteError, UserError
+from genviz.errors import CannotWriteError, UserError, shown
 
 SHIPPED = {
     "vgg16.safetensors": "4519bf03b9db12067d6d07d6a2260ae90b80fbb203c5edc2bb833fadc83efddf",
@@ -106,7 +106,7 @@ def _why_unreadable(error: Exception) -> str:
         return "it holds more than tensors and plain data"
     if isinstance(error, EOFError | pickle.UnpicklingError) or not str(error).strip():
         return "it is cut off, or not a file of torch.save"
-    return str(error).strip().splitlines()[0].partition(". ")[0][:120]
+    return shown(str(error).strip().splitlines()[0].partition(". ")[0], 100)
 
 
 def prepare_folder(folder: Path) -> None:

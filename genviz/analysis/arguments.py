@@ -35,11 +35,18 @@ def seeds_of(images: int, seeds: int | Sequence[int]) -> list[int]:
             raise UserError(f"seeds={seeds!r} must be a whole number, or a list of them") from None
     if any(not 0 <= seed <= LARGEST for seed in found):
         raise UserError(f"seeds={seeds!r} must be whole numbers from 0 to {LARGEST}")
-    if not isinstance(images, int) or images < 1:
+    if not _is_count(images):
         raise UserError(f"images={images!r} must be a whole number from 1 up")
     if not found or (images != 1 and len(found) != 1):
         raise UserError(f"images={images} and seeds={seeds}: give a first seed, or one for each image")
     return found
+
+
+def _is_count(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and operator.index(value) >= 1
+    except TypeError:
+        return False
 
 
 def settings_of(settings: str | Sequence[str]) -> list[str]:

@@ -21,12 +21,13 @@ from torch import Tensor, nn
 from genviz.classifiers import caffe_file, keras_file, state_dict, vgg_file
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.server import why_unreachable
-from genviz.errors import UserError
+from genviz.errors import UserError, shown
 from genviz.files import sha256
 
 DEFAULT, RANDOM = "default", "random"
 _ROUTE_SECONDS = 5.0  # to detect that there is no network
 _STALL_SECONDS = 30.0  # without a byte, during a download
+_WHY = 70  # characters of a reason in a message
 _ABANDONED_SECONDS = 600.0  # since the last byte of a killed download
 
 
@@ -71,8 +72,8 @@ class CannotFetchError(UserError):
         remedy: how to get them.
     """
 
-    def __init__(self, why: str, remedy: str, instead: str) -> None:
-        super().__init__(f"{why}; either {remedy}, or {instead}")
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(f"{why}; {remedy}; to try the program: classifier.weights=random")
         self.why, self.remedy = why, remedy
 
 
@@ -87,31 +88,23 @@ def fetch(entry: torchvision.models.WeightsEnum, architecture: str) -> Path:
     """
     path = cached(entry)
     size = f"{entry.meta['_file_size']:.0f} MB"
-    command = f"genviz train target=class:harmonica classifier={architecture} classifier.weights="
-    remedy = (
-        f"put {path.name} ({size}, from {entry.url}) into {path.parent}, or give a file you have: "
-        f"classifier={architecture} classifier.weights=FILE"
-    )
-    instead = f"{command}random tries the program (its pictures will mean nothing)"
+    remedy = f"put {entry.url} ({size}) into {path.parent}, or give classifier={architecture} classifier.weights=FILE"
     try:
         _clear_abandoned(path)
         if path.exists():
             return path
     except OSError as error:
-        raise CannotFetchError(f"torch's cache cannot be read ({error})", remedy, instead) from error
+        raise CannotFetchError(f"torch's cache cannot be read ({error.strerror or error})", remedy) from error
     if (why := why_unreachable(entry.url, _ROUTE_SECONDS)) is not None:
-        raise CannotFetchError(
-            f"the weights of {architecture} are not on this machine and cannot be fetched ({why})", remedy, instead
-        )
+        raise CannotFetchError(f"{architecture}'s weights cannot be fetched ({why})", remedy)
     print(f"fetching {architecture}'s weights, {size}, once: {entry.url} -> {path}", file=sys.stderr, flush=True)
     stall = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_STALL_SECONDS)
     try:
         torch.hub.load_state_dict_from_url(entry.url, progress=True, check_hash=True, weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, HTTPException) as error:
-        raise CannotFetchError(
-            f"fetching {entry.url} failed ({error}); the same command tries again", remedy, instead
-        ) from error
+        why = shown(str(error), _WHY)
+        raise CannotFetchError(f"fetching {path.name} failed ({why}); the same command tries again", remedy) from error
     finally:
         socket.setdefaulttimeout(stall)
     return path
@@ -148,8 +141,8 @@ def find(architecture: str, name: str, *, whole: bool = True) -> Weights:
         )
     if whole and known is not None and known.meta["categories"] is None:
         raise UserError(
-            f"{known} has no class scores: it lacks the dense layers; classifier.weights=default has them, or download "
-            f"{known.url} and put genviz's own on it: classifier=embedded classifier.weights=FILE"
+            f"{known} has no class scores: it lacks the dense layers; classifier.weights=default has them, or put "
+            f"genviz's own on {known.url}: classifier=embedded classifier.weights=FILE"
         )
     path = Path(name).expanduser() if known is None else fetch(known, architecture)
     try:
@@ -171,7 +164,9 @@ def _load(architecture: str, path: Path, whole: bool) -> tuple[dict[str, Tensor]
     if architecture in vgg_file.ARCHITECTURES:
         found = vgg_file.load(path)
         if whole and not found.has_dense_layers:
-            embedded = f", or classifier=embedded classifier.weights={path} puts genviz's own on its convolutions"
+            embedded = (
+                ", or put genviz's own on its convolutions: classifier=embedded, with the same classifier.weights"
+            )
             raise UserError(
                 f"{path} has no class scores: it lacks the dense layers fc6, fc7 and fc8; give a file with them"
                 + (embedded if architecture == "vgg16" else "")

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from genviz import __version__
 from genviz.commands.settings_help import help_of
-from genviz.errors import BAD_INPUT, INTERRUPTED, UserError
+from genviz.errors import BAD_INPUT, INTERRUPTED, UserError, one_line
 from genviz.files import shipped_folder
 from genviz.training.configuration import explain, plain_words
 from genviz.training.signals import EndedError, ending, pass_on
@@ -206,4 +206,4 @@ def _ended(called: str, error: EndedError) -> int:
 
 
 def _say(called: str, message: str) -> None:
-    print(f"{called}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    print(one_line(f"{called}: {message}"), file=sys.stderr, flush=True)

@@ -16,7 +16,7 @@ from genviz.commands.labels import command as labels
 from genviz.commands.layers import command as layers
 from genviz.commands.review import command as review
 from genviz.commands.spectrum import command as spectrum
-from genviz.errors import BAD_INPUT, INTERRUPTED, UserError
+from genviz.errors import BAD_INPUT, INTERRUPTED, UserError, one_line
 
 _ORDER = (
     *("train", "review", "labels", "layers", "classifiers"),
@@ -85,5 +85,5 @@ def main() -> None:
 
 
 def _say(message: str, code: int, called: str = "genviz") -> int:
-    print(f"{called}: {' '.join(message.split())}", file=sys.stderr)
+    print(one_line(f"{called}: {message}"), file=sys.stderr)
     return code

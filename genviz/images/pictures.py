@@ -82,7 +82,7 @@ def read_image(path: Path) -> Tensor:
         UserError: the file is missing or not a picture.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(Path(path).expanduser()) as image:
             pixels = np.array(image.convert("RGB"))
     except UNREADABLE as error:
         raise UserError(f"cannot read the picture {path} ({error})") from error
@@ -112,8 +112,8 @@ def read_picture(path: Path, shorter: int | None = None) -> Tensor:
         if shorter is not None:
             opened.draft("RGB", (shorter, shorter))  # JPEG: decode no larger than needed
         image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I;16"):  # Pillow would clip values above 255
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.mode.startswith(("I", "F")):  # Pillow would clip values above 255
+            image = Image.fromarray(_bytes(np.asarray(image), wide=image.mode.startswith("I;16")))
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -123,6 +123,21 @@ def read_picture(path: Path, shorter: int | None = None) -> Tensor:
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
+def _bytes(values: np.ndarray, *, wide: bool) -> np.ndarray:
+    """Grey values as bytes: of 16 bits; or of more, or floating, in [0, 1], 0-255 or 0-65535.
+
+    Raises:
+        ValueError: they are in none of these ranges.
+    """
+    if wide:
+        return (values >> 8).astype(np.uint8)
+    low, high = values.min(), values.max()
+    if not (np.isfinite(values).all() and 0 <= low <= high < 65536):
+        raise ValueError(f"its values are from {low:.4g} to {high:.4g}, not in 0-1, 0-255 or 0-65535")
+    scale = 1 / 256 if high > 255 else 255 if high <= 1 and values.dtype.kind == "f" else 1
+    return (values * scale + (0.5 if scale == 255 else 0)).astype(np.uint8)
 
 
 def read_upright(path: Path) -> Tensor:

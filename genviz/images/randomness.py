@@ -23,7 +23,7 @@ class Streams:
 
     def __init__(self, seeds: Sequence[int] | None = None) -> None:
         self._streams: list[torch.Generator | None] = (
-            [None] if seeds is None else [torch.Generator().manual_seed(seed) for seed in seeds]
+            [None] if seeds is None else [torch.Generator().manual_seed(int(seed)) for seed in seeds]
         )
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genviz.errors import UserError
+from genviz.errors import UserError, shown
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import UNREADABLE, read_upright, resize
 from genviz.interfaces import Classifier, Objective, Outline
@@ -104,8 +104,9 @@ def _direction(given: str | Tensor, target: Target, outline: Outline) -> Tensor:
         try:
             numbers = torch.from_numpy(np.load(Path(given).expanduser(), allow_pickle=False)).float()
         except (OSError, ValueError, TypeError, EOFError) as error:
+            why = "there is no such file" if isinstance(error, FileNotFoundError) else shown(str(error))
             raise UserError(
-                f"objective.inner_product.direction={given} cannot be read ({error}); give a .npy file"
+                f"objective.inner_product.direction={given} cannot be read ({why}); give a .npy file"
             ) from error
     shape = next(layer.shape for layer in outline.layers if layer.name == target.layers[0])
     if tuple(numbers.shape) not in (shape, shape[:1]):

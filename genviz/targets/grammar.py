@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from genviz.errors import UserError
+from genviz.errors import UserError, shown
 from genviz.interfaces import SCORES, Layer
 from genviz.targets.labels import find_class, slug, spelt
 from genviz.targets.layers import find_filters, find_layer
@@ -135,7 +135,7 @@ def parse_target(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> T
         unit = _parse_piece(piece.strip(), text, units[-1] if units else None, labels, layers)
         if any((unit.kind, unit.layer, unit.index) == (other.kind, other.layer, other.index) for other in units):
             raise UserError(
-                f"target {text!r} names {unit.name} twice; give it a weight instead, such as {unit.piece}@2"
+                f"target {shown(text)!r} names {unit.name} twice; give it a weight instead, such as {unit.piece}@2"
             )
         units.append(unit)
     return Target(tuple(units))
@@ -151,19 +151,21 @@ def _parse_piece(piece: str, text: str, before: Unit | None, labels: Sequence[st
         if kind in ("filter", "neuron"):
             layer_name, colon, unit = rest.partition(":")
             if not colon:
-                raise UserError(f"target {text!r}: '{body}' needs a layer and a unit: {_example(kind)}")
+                raise UserError(f"target {shown(text)!r}: '{shown(body)}' needs a layer and a unit: {_example(kind)}")
             layer = find_filters(layer_name.strip(), layers)
     elif before is not None:
         kind, unit = before.kind, body
         layer = find_filters(before.layer, layers) if kind in ("filter", "neuron") else None
     elif colon:
-        raise UserError(f"target {text!r}: no kind is called '{first}'; the kinds are class, filter, neuron and layer")
+        raise UserError(
+            f"target {shown(text)!r}: no kind is called '{shown(first)}'; the kinds are class, filter, neuron and layer"
+        )
     else:
-        raise UserError(f"target {text!r} has no kind; write class:{body}, or {EXAMPLES}")
+        raise UserError(f"target {shown(text)!r} has no kind; write class:{shown(body)}, or {EXAMPLES}")
     weight = parse_weight(weight_text, text) if at else 1.0
     unit = unit.strip()
     if not unit:
-        raise UserError(f"target {text!r}: a piece is empty; example: {_example(kind)}")
+        raise UserError(f"target {shown(text)!r}: a piece is empty; example: {_example(kind)}")
     if kind == "class":
         index = find_class(unit, labels)
         return Unit(kind, SCORES, (index,), weight, _class_piece(index, labels))
@@ -191,10 +193,12 @@ def parse_weight(weight: str, text: str) -> float:
         UserError: it is not a number, or is 0 or infinite.
     """
     if not _WEIGHT.fullmatch(weight.strip()):
-        raise UserError(f"target {text!r}: '@{weight}' is not a weight; write a number, such as class:ostrich@0.7")
+        raise UserError(
+            f"target {shown(text)!r}: '@{shown(weight)}' is not a weight; write a number, such as class:ostrich@0.7"
+        )
     value = float(weight)
     if value == 0 or not math.isfinite(value):
-        raise UserError(f"target {text!r}: a weight must be a finite number other than 0, not {weight}")
+        raise UserError(f"target {shown(text)!r}: a weight must be a finite number other than 0, not {shown(weight)}")
     return value
 
 
@@ -204,15 +208,19 @@ def _parse_index(kind: Kind, unit: str, layer: Layer, text: str) -> tuple[int, .
     numbers = [number.strip() for number in unit.split(":")]
     if kind == "filter" and SELECTION.fullmatch(unit):
         raise UserError(
-            f"target {text!r}: '{unit}' is only found during training; here name the filters, filter:{layer.name}:3+7"
+            f"target {shown(text)!r}: '{shown(unit)}' is only found during training; "
+            f"here name the filters, filter:{layer.name}:3+7"
         )
     if len(numbers) != len(shape) or not all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers):
         wanted = f"{kind}:{layer.name}:" + ":".join(axis.upper() for axis in axes)
-        raise UserError(f"target {text!r}: '{unit}' is not a {kind} of {layer.name}; write {wanted}, in whole numbers")
+        raise UserError(
+            f"target {shown(text)!r}: '{shown(unit)}' is not a {kind} of {layer.name}; write {wanted}, in whole numbers"
+        )
     for axis, number, size in zip(axes, numbers, shape, strict=True):
         if int(number) >= size:
             raise UserError(
-                f"target {text!r}: {layer.name} has {size} {axis}s, numbered 0 to {size - 1}, but no {axis} {number}"
+                f"target {shown(text)!r}: {layer.name} has {size} {axis}s, numbered 0 to {size - 1}, "
+                f"but no {axis} {shown(number)}"
             )
     return tuple(map(int, numbers))
 

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache, lru_cache
 
-from genviz.errors import UserError
+from genviz.errors import UserError, shown
 from genviz.targets.wordnet import synsets
 
 _LONGEST = 100  # characters of a name that is still compared with others
@@ -50,28 +50,32 @@ def find_class(name: str, labels: Sequence[str]) -> int:
     """
     if name.isascii() and name.isdigit():
         if len(name) > 9 or int(name) >= len(labels):
-            raise UserError(f"there is no class {name}: the {len(labels)} classes are numbered 0 to {len(labels) - 1}")
+            raise UserError(
+                f"there is no class {shown(name)}: the {len(labels)} classes are numbered 0 to {len(labels) - 1}"
+            )
         return int(name)
     if name.startswith("-") and slug(name) and name not in labels:
         numbered = f": they are numbered 0 to {len(labels) - 1}" if slug(name).isdigit() else ""
-        instead = f"class:{name.lstrip('- ')}@-1"
-        raise UserError(f"'{name}' is no class{numbered}; what should not fire has a negative weight, {instead}")
+        instead = f"class:{shown(name.lstrip('- '))}@-1"
+        raise UserError(f"'{shown(name)}' is no class{numbered}; what should not fire has a negative weight, {instead}")
     words = _classes_by_word(tuple(labels))
     found = _labelled(name, labels) or words.get(slug(name), ())
     if len(found) == 1:
         return found[0]
     if found:
-        candidates = ", ".join(f"class:{index} ({labels[index]})" for index in found)
+        candidates = ", ".join(f"class:{index} ({shown(labels[index])})" for index in found)
         raise UserError(f"'{name}' is the name of {len(found)} classes; choose one by number: {candidates}")
     if list(labels) == [str(number) for number in range(len(labels))]:
         raise UserError(
-            f"'{name}': the network does not name its classes; "
+            f"'{shown(name)}': the network does not name its classes; "
             f"give a number, such as class:{min(1, len(labels) - 1)}, or its labels"
         )
     likely = nearest(name, [*labels, *(word for word, classes in words.items() if len(classes) == 1)])
-    told = ", ".join(f"{word} (class:{(_labelled(word, labels) or words[word])[0]})" for word in likely)
+    told = ", ".join(f"{shown(word)} (class:{(_labelled(word, labels) or words[word])[0]})" for word in likely)
     raise UserError(
-        f"no class is called '{name}'" + (f"; nearest: {told}" if told else "") + "; genviz labels lists them all"
+        f"no class is called '{shown(name)}'"
+        + (f"; nearest: {told}" if told else "")
+        + "; genviz labels lists them all"
     )
 
 

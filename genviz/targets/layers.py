@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from genviz.errors import UserError
+from genviz.errors import UserError, shown
 from genviz.interfaces import Layer
 from genviz.targets.labels import nearest
 
@@ -30,7 +30,7 @@ def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
         return _counted(found, int(stated[2]))
     likely = nearest(name, [layer.name for layer in layers] + [layer.module for layer in layers])
     raise NoSuchLayerError(
-        f"no layer is called '{name}'"
+        f"no layer is called '{shown(name)}'"
         + (f"; nearest: {', '.join(likely)}" if likely else "")
         + "; genviz layers CLASSIFIER lists them all"
     )
@@ -66,7 +66,7 @@ def _named(name: str, layers: Sequence[Layer]) -> Layer | None:
             return found[0]
         if found:
             raise UserError(
-                f"'{name}' may be any of {len(found)} layers: {', '.join(layer.name for layer in found[:6])}"
+                f"'{shown(name)}' may be any of {len(found)} layers: {', '.join(layer.name for layer in found[:6])}"
             )
     return None
 

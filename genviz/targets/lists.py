@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from genviz.errors import UserError
+from genviz.errors import UserError, shown
 from genviz.interfaces import Layer
 from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import find_filters
@@ -43,7 +43,7 @@ def parse_targets(text: str, labels: Sequence[str], layers: Sequence[Layer], cho
     """
     entries = _entries(text, depth=0)
     if not entries:
-        raise UserError(f"targets={text} names no target; examples: {LISTS}")
+        raise UserError(f"targets={shown(text)} names no target; examples: {LISTS}")
     found: dict[str, Target] = {}
     for entry, where in entries:
         try:
@@ -68,7 +68,7 @@ def _entries(text: str, depth: int) -> list[tuple[str, str]]:
                 except UserError as error:
                     raise UserError(f"{where}{error}") from None
         elif entry and ":" not in entry and entry != "all":
-            raise UserError(f"'{entry}' in a file names no target; examples: {LISTS.partition(', or')[0]}")
+            raise UserError(f"'{shown(entry)}' in a file names no target; examples: {LISTS.partition(', or')[0]}")
         elif entry:
             entries.append((entry, ""))
     return entries
@@ -78,14 +78,14 @@ def _lines(name: str) -> list[str]:
     try:
         path = Path(name).expanduser()
         found = path.is_file()
-    except (OSError, RuntimeError):  # a name that is too long, or the home of nobody
+    except (OSError, RuntimeError, ValueError):  # a name that is too long, the home of nobody, or a zero byte
         found = False
     if not found:
-        raise UserError(f"targets={name}: there is no such file, and it names no target; examples: {LISTS}")
+        raise UserError(f"targets={shown(name)}: there is no such file, and it names no target; examples: {LISTS}")
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"targets={name}: the file cannot be read as text ({error})") from error
+        raise UserError(f"targets={shown(name)}: the file cannot be read as text ({error})") from error
 
 
 def _singles(entry: str, labels: Sequence[str], layers: Sequence[Layer]) -> list[str]:
@@ -114,6 +114,7 @@ def _numbers(entry: str, selection: str, count: int, what: str) -> Sequence[int]
     first, last = int(given[1]), int(given[2])
     if not first <= last < count:
         raise UserError(
-            f"targets={entry}: there are {count} {what}, numbered 0 to {count - 1}; write the smaller number first"
+            f"targets={shown(entry)}: there are {count} {what}, numbered 0 to {count - 1}; "
+            "write the smaller number first"
         )
     return range(first, last + 1)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from genviz.errors import UserError
+from genviz.errors import UserError, shown
 from genviz.interfaces import Layer, Outline
 from genviz.targets.grammar import KINDS, SELECTION, parse_weight
 from genviz.targets.labels import find_class
@@ -66,7 +66,8 @@ def check_selections(text: str, outline: Outline) -> list[tuple[Layer, int]]:
         check_filters(layer, outline)
         if not 0 < selection.filters <= layer.shape[0]:
             raise UserError(
-                f"target {text!r}: {layer.name} has {layer.shape[0]} filters, not {selection.filters} to choose from"
+                f"target {shown(text)!r}: {layer.name} has {layer.shape[0]} filters, "
+                f"not {selection.filters} to choose from"
             )
         found.append((layer, find_class(selection.label, outline.labels)))
     return found
@@ -147,7 +148,7 @@ def replace_selections(text: str, found: Sequence[tuple[str, Sequence[int]]]) ->
             spelled.setdefault(key, _Piece(piece.kind, layer, name, "").text)
             weights[key] = round(weights.get(key, 0.0) + weight, 12)
     if not any(weights.values()):
-        raise UserError(f"target {text!r}: its weights cancel")
+        raise UserError(f"target {shown(text)!r}: its weights cancel")
     return "+".join(
         spelled[key] + ("" if weight == 1 else "@" + repr(weight).replace("e+", "e"))
         for key, weight in weights.items()
@@ -179,5 +180,8 @@ def _selection(piece: _Piece, text: str) -> Selection | None:
     which, count, label = found.groups()
     if not count or len(count) > 9 or not label:
         example = f"filter:{piece.layer or 'relu5_1'}:{which}5:harmonica"
-        raise UserError(f"target {text!r}: '{piece.unit}' does not say how many filters, or for which class: {example}")
+        raise UserError(
+            f"target {shown(text)!r}: '{shown(piece.unit)}' does not say how many filters, "
+            f"or for which class: {example}"
+        )
     return Selection(piece.layer, which.casefold() == "top", int(count), label.strip(), piece.text)

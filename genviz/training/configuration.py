@@ -14,7 +14,7 @@ from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from genviz.errors import UserError
+from genviz.errors import UserError, shown
 from genviz.files import shipped_folder
 from genviz.targets.spelling import check_spelling
 from genviz.training.hydra_errors import explained, unread
@@ -119,11 +119,27 @@ def plain_words(words: Sequence[str]) -> list[str]:
             known = (configs / "classifier" / f"{value}.yaml").exists()
             plain.append(f"{_CLASSIFIERS[key]}={value if known else 'torchvision'}")
             plain += [] if known else [f"{key}.architecture={value}"]
+        elif (configs / key).is_dir() and not _names_choices(word):
+            raise UserError(f"{word} must be a name, or a list of names, such as {key}={_a_choice(configs / key)}")
         elif equals and not set(value) & set("[]{}()") and not _is_readable(word):
             plain.append(f"{key}={_quoted(value)}")
         else:
             plain.append(word)
     return plain
+
+
+def _names_choices(word: str) -> bool:
+    """Whether a word that chooses among configurations has names, or what only Hydra can tell; ``null`` is none."""
+    try:
+        value = OverridesParser.create().parse_override(word).value()
+    except HydraException:
+        return True
+    chosen = value if isinstance(value, list) else [value]
+    return not any(isinstance(choice, bool | int | float | list | dict) for choice in chosen)
+
+
+def _a_choice(group: Path) -> str:
+    return min(path.stem for path in group.glob("*.yaml"))
 
 
 def _names_a_path(key: str) -> bool:
@@ -147,10 +163,10 @@ def _checked(word: str, path: str) -> str:
         UserError: a name in it is too long, or its home folder is unknown.
     """
     if any(len(part.encode(errors="surrogateescape")) > _LONGEST for part in path.split("/")):
-        raise UserError(f"{word}: the name of a file or folder has at most {_LONGEST} bytes")
+        raise UserError(f"{shown(word)}: the name of a file or folder has at most {_LONGEST} bytes")
     try:
         Path(path).expanduser()
-    except RuntimeError:
+    except (RuntimeError, ValueError):  # ValueError: a zero byte
         raise UserError(
             f"{word}: the home folder of {path.partition('/')[0]} is unknown; write the whole path"
         ) from None

@@ -49,7 +49,7 @@ def choose(config: DictConfig) -> None:
         else:
             return
     if against_other is not None:
-        raise UserError(f"{against_other}. That is the embedded network's answer; {FIRST} is not available: {because}")
+        raise UserError(f"{against_other}. That is the embedded network's answer; {because}")
     config.classifier = otherwise
     _record(config, classifier=OTHER, instead_of=FIRST, because=because)
 

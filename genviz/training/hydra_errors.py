@@ -9,6 +9,7 @@ from genviz.files import shipped_folder
 from genviz.targets.labels import nearest
 
 _NO_SETTING = re.compile(r"Could not (?:override|append to config\.?|delete from config\.) '([^']+)'")
+_FEW = 15  # choices that a message can list
 _NO_CHOICE = re.compile(r"Could not (?:find|load) '([\w/@.]+)/([^'/]+)'")
 
 
@@ -37,6 +38,11 @@ def explained(error: Exception, command: str, words: Sequence[str], settings: Ca
         group, choice = found[1].partition("@")[0], found[2]
         known = sorted(path.stem for path in (shipped_folder("configs") / group).glob("*.yaml"))
         if known:
+            if len(known) > _FEW:
+                near = nearest(choice, known) or known[:5]
+                return (
+                    f"{group}={choice}: there is no such {group}; there are {', '.join(near)} and others, in the manual"
+                )
             likely = _likely(nearest(choice, known, 1))
             return f"{group}={choice}: there is no such {group}{likely}; there are {', '.join(known)}"
     return said.partition("See https://")[0].partition("Config search path")[0]

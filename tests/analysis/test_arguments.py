@@ -81,3 +81,9 @@ def test_what_builds_a_part_is_taken():
     built = functools.partial(Pixels, size=(4, 4))
     assert object_of("generator", built) is built
     assert object_of("optimizer", torch.optim.Adam) is torch.optim.Adam
+
+
+@pytest.mark.parametrize("seeds", [np.int64(3), np.array(3), torch.tensor(3), np.uint8(3)])
+def test_a_seed_and_a_count_may_be_numpys_or_torchs(seeds):
+    assert seeds_of(np.int64(2), seeds) == [3]
+    assert [type(seed) for seed in seeds_of(1, np.array([1, 2]))] == [int, int]

@@ -90,7 +90,7 @@ def test_no_route_is_one_line_with_both_ways_on_within_seconds(cache):
         weights.fetch(Entry("http://127.0.0.1:9/vgg16-397923af.pth"), "vgg16")
     assert time.monotonic() - begin < 10
     line = str(caught.value)
-    assert all(part in line for part in ("vgg16-397923af.pth", str(cache), "classifier.weights=random"))
+    assert all(part in line for part in ("vgg16-397923af.pth", str(cache)[-16:], "classifier.weights=random"))
     assert "\n" not in line
 
 
@@ -125,7 +125,7 @@ def test_a_vgg_without_its_dense_layers_says_what_takes_it(tmp_path, architectur
     torch.save({"features.0.weight": torch.ones(64, 3, 3, 3)}, path)
     with pytest.raises(UserError, match="lacks the dense layers fc6, fc7 and fc8") as caught:
         weights.find(architecture, str(path))
-    assert (f"classifier=embedded classifier.weights={path}" in str(caught.value)) == embedded
+    assert ("classifier=embedded, with the same classifier.weights" in str(caught.value)) == embedded
 
 
 def test_entries_go_by_their_names():

@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from genviz.errors import UserError
-from genviz.images.pictures import display, display_row, read_image, write_png
+from genviz.images.pictures import display, display_row, read_image, read_picture, read_upright, write_png
 
 
 def test_what_was_written_is_read_back(tmp_path):
@@ -47,3 +48,23 @@ def test_each_image_of_a_row_is_displayed_by_itself():
         assert torch.equal(row[:, 4:], display(images[1], how))
     assert display(images[1], "stretch").min() == 0
     assert display(images[1], "stretch").max() == 255
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [(np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]), (np.array([[0, 100.0, 255]], np.float32), [0, 100, 255]),
+     (np.array([[0, 25600.0, 65535]], np.float32), [0, 100, 255]), (np.array([[0, 100, 255]], np.int32), [0, 100, 255]),
+     (np.array([[0, 25600, 65535]], np.int32), [0, 100, 255]), (np.zeros((1, 3), np.float32), [0, 0, 0]),
+     (np.array([[0, 25600, 65535]], np.uint16), [0, 100, 255])],
+)  # fmt: skip
+def test_a_tiff_of_floats_or_many_bits_keeps_its_greys(tmp_path, values, expected):
+    Image.fromarray(values).save(tmp_path / "a.tiff")
+    assert read_picture(tmp_path / "a.tiff")[0, 0].tolist() == expected
+    assert (read_upright(tmp_path / "a.tiff")[0, 2, 0] * 255).round().tolist() == expected
+
+
+@pytest.mark.parametrize("odd", [-1.0, 1e9, float("nan"), float("inf")])
+def test_a_tiff_of_values_in_no_known_range_is_refused(tmp_path, odd):
+    Image.fromarray(np.array([[0.0, odd]], np.float32)).save(tmp_path / "a.tiff")
+    with pytest.raises(UserError, match="its values are from .* not in 0-1, 0-255 or 0-65535"):
+        read_upright(tmp_path / "a.tiff")

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -96,3 +97,9 @@ def test_what_each_makes_is_what_it_would_have_made_alone():
     assert torch.equal(
         Streams().each(lambda: torch.randn(3))[0], torch.randn(3, generator=torch.Generator().manual_seed(6))
     )
+
+
+def test_seeds_may_be_numpys():
+    seeds = np.array([3, 5])
+    assert torch.equal(Streams(seeds).normal(4), Streams([3, 5]).normal(4))
+    assert torch.equal(Streams(list(seeds)).normal(4), Streams([3, 5]).normal(4))

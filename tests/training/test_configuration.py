@@ -1,4 +1,5 @@
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from genviz.errors import UserError
 from genviz.training.configuration import compose, plain_words
@@ -11,23 +12,26 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_path_may_have_any_characters_without_quotes(name):
-    settings = ["classifier.weights", "classifier.labels", "paths.outputs", "paths.checkpoints", "image", "style"]
-    settings += ["pictures", "generator.start"]
-    words = [f"{setting}={name}" for setting in settings]
-    config = compose("train", ["target=class:0", "classifier=vgg16", "generator=pixels", *words])
-    got = [config.classifier.weights, config.classifier.labels, *config.paths.values(), config.image, config.style]
-    assert {*got, config.pictures, config.generator.start} == {name}
-    forced = compose("train", ["target=class:0", "classifier=vgg16", f"++classifier.weights={name}"])
-    assert forced.classifier.weights == name
+@pytest.mark.parametrize(
+    "setting",
+    ["classifier.weights", "classifier.labels", "classifier.heads", "paths.outputs", "paths.checkpoints", "image",
+     "style", "pictures", "generator.start", "generator.weights", "objective.inner_product.direction",
+     "data.root", "data.bank", "teacher.weights", "student.trunk.weights", "eye.labels", "+classifier.weights",
+     "++objective.style.image"],
+)  # fmt: skip
+def test_a_path_may_have_any_characters_without_quotes(setting, name):
+    (word,) = plain_words([f"{setting}={name}"])
+    override = OverridesParser.create().parse_override(word)
+    assert (override.get_key_element().lstrip("+"), override.value()) == (setting.lstrip("+"), name)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_so_may_those_of_the_other_commands(name):
-    config = compose("distill", ["student=heads", f"data.root={name}", f"data.bank={name}", f"teacher.weights={name}"])
-    assert {config.data.root, config.data.bank, config.teacher.weights} == {name}
-    assert compose("pretrain", [f"data.root={name}"]).data.root == name
-    assert compose("contributions", ["target=class:0", f"pictures={name}"]).pictures == name
+def test_the_command_gets_it_as_it_is():
+    name = "a=b (ä), c's.ckpt"
+    config = compose(
+        "train", ["target=class:0", "classifier=vgg16", f"classifier.weights={name}", f"paths.outputs={name}"]
+    )
+    assert config.classifier.weights == config.paths.outputs == name
+    assert compose("distill", ["student=heads", f"data.root={name}"]).data.root == name
 
 
 def test_what_is_quoted_or_a_list_or_null_stays_what_it_was():
@@ -53,3 +57,10 @@ def test_other_words_that_hydra_cannot_read_are_quoted():
 def test_a_path_that_no_file_can_have_is_one_line(word, says):
     with pytest.raises(UserError, match=says):
         compose("train", ["target=class:0", "classifier=vgg16", word])
+
+
+@pytest.mark.parametrize("value", ["[-1,2]", "[1.5]", "{a: 1}", "3", "true", "[blur,[blur]]", "[{a: 1}]"])
+@pytest.mark.parametrize("group", ["generator", "regularizer", "experiment", "optimizer", "logger", "transform"])
+def test_a_choice_that_is_no_name_is_one_line(group, value):
+    with pytest.raises(UserError, match=f"{group}=.* must be a name, or a list of names, such as {group}="):
+        compose("train", ["target=class:0", f"{group}={value}"])

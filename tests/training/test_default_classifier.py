@@ -13,7 +13,7 @@ def unreachable(monkeypatch):
 
     def fetch(entry, architecture):
         asked.append(architecture)
-        raise CannotFetchError("there is no network", "put vgg16.pth somewhere", "do without")
+        raise CannotFetchError("there is no network", "put vgg16.pth somewhere")
 
     monkeypatch.setattr(default_classifier, "fetch", fetch)
     return asked
