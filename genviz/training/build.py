@@ -231,8 +231,19 @@ def objective(config: DictConfig, target: Target, outline: Outline) -> Sum:
 
 
 def _parts(config: DictConfig, group: str) -> dict[str, DictConfig]:
-    """The parts of a group that may have several, without leftover settings of parts that were replaced."""
-    return {str(name): part for name, part in (config.get(group) or {}).items() if "_target_" in part}
+    """The parts of a group that may have several, without leftover settings of parts that were replaced.
+
+    Raises:
+        UserError: one is not a group of settings.
+    """
+    parts = {f"{name}": part for name, part in (config.get(group) or {}).items() if part is not None}
+    for name, part in parts.items():
+        if not isinstance(part, DictConfig):
+            raise UserError(
+                f"{group}.{name}={part} must be a group of settings, {group}.{name}.SETTING=VALUE; "
+                f"~{group}.{name} leaves it out"
+            )
+    return {name: part for name, part in parts.items() if "_target_" in part}
 
 
 def regularizers(config: DictConfig) -> dict[str, Regularizer]:

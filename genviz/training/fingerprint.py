@@ -133,7 +133,7 @@ def _of_networks(settings: dict[str, Any], weights_sha256: Mapping[str, str]) ->
 def _settings(config: DictConfig, groups: Sequence[str]) -> dict[str, Any]:
     settings = plain(config)
     trainer = {key: value for key, value in settings["trainer"].items() if key not in ("accelerator", "devices")}
-    return {**{key: settings[key] for key in groups}, "trainer": trainer}
+    return {**{key: settings.get(key) or {} for key in groups}, "trainer": trainer}
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

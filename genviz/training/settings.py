@@ -119,8 +119,12 @@ class TrainSettings(Settings):
     @classmethod
     def check(cls, config: DictConfig) -> None:
         """Check the settings; those of a figure are checked panel by panel."""
-        if not is_figure(config):
-            super().check(config)
+        if is_figure(config):
+            return
+        for group in ("classifier", "generator", "objective", "optimizer"):
+            if not isinstance(config.get(group), DictConfig):
+                raise UserError(f"there is no {group}; choose one: {group}=NAME, from those in the manual")
+        super().check(config)
 
 
 def is_figure(config: DictConfig) -> bool:

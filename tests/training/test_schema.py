@@ -92,3 +92,10 @@ def test_no_number_of_a_configuration_may_be_infinite_or_none(setting, number):
     config = configuration.compose("train", ["target=class:0", f"++{setting.lstrip('+')}={value}"])
     with pytest.raises(UserError, match=f"^{setting.lstrip('+')}.*must be a (finite )?number"):
         TrainSettings.check(config)
+
+
+@pytest.mark.parametrize("group", ["classifier", "generator", "objective", "optimizer"])
+def test_a_training_without_one_of_its_parts_is_one_line(group):
+    config = configuration.compose("train", ["target=class:0", f"~{group}"])
+    with pytest.raises(UserError, match=f"there is no {group}; choose one"):
+        TrainSettings.check(config)

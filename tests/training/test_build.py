@@ -1,0 +1,21 @@
+import pytest
+
+from genviz.errors import UserError
+from genviz.targets.grammar import parse_target
+from genviz.training import build, fingerprint
+
+
+@pytest.mark.parametrize("value", ["1.5", "abc", "true"])
+def test_a_part_that_is_no_group_of_settings_is_one_line(compose, value):
+    config = compose("target=class:harmonica", f"transform.views={value}", f"regularizer.total_variation={value}")
+    for make, name in ((build.transforms, "transform.views"), (build.regularizers, "regularizer.total_variation")):
+        with pytest.raises(UserError, match=f"{name}=.* must be a group of settings.*~{name} leaves it out"):
+            make(config)
+
+
+def test_a_part_that_is_null_and_a_group_that_is_left_out_are_none(compose, classifier):
+    config = compose("target=class:harmonica", "transform.views=null", "~regularizer")
+    assert len(build.transforms(config)) == 2
+    assert build.regularizers(config) == {}
+    target = parse_target("class:harmonica", classifier.outline.labels, classifier.outline.layers)
+    assert fingerprint.of_training(config, target, "0" * 64, None)
