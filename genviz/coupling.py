@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from genviz.errors import UserError
 from genviz.images.randomness import Streams
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
 from genviz.objectives.per_image import PerImage
@@ -68,11 +69,22 @@ class Coupling(pl.LightningModule):
         sample = self.generator()
         seen = self._look(self.transforms(sample.images))
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
+        if not score.requires_grad:
+            self._explain_no_gradient(seen)
         penalties = {name: part.weight * part(sample) for name, part in self.regularizers.items()}
         losses = sum(penalties.values()) - score
         loss = losses.sum()  # a sum, so that an image's gradient does not depend on n
         values = {"loss": losses, "score": score} | {f"penalty/{name}": value for name, value in penalties.items()}
         return {"loss": loss, "metrics": self._metrics(values, seen)}
+
+    def _explain_no_gradient(self, seen: Mapping[str, Tensor]) -> None:
+        """Raise an error if the score has no gradient, so that training could not change it."""
+        cut = [layer for layer in self.objective.layers if layer in seen and not seen[layer].requires_grad]
+        if cut and any(parameter.requires_grad for parameter in self.generator.parameters()):
+            raise UserError(
+                f"no gradient reaches the picture from {', '.join(cut[:3])}: the network computes it under "
+                "torch.no_grad, detaches it, or rounds it (argmax, quantized weights); name a layer before that"
+            )
 
     def _look(self, views: Tensor) -> dict[str, Tensor]:
         """The views' activations; on a CPU, which one image keeps busy, image by image."""

@@ -19,7 +19,7 @@ _LOGGERS = ("pytorch_lightning", "lightning_fabric", "lightning.fabric")
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    """Run the block with gradients enabled, and restore what it changes.
+    """Run the block with gradients enabled, in float32, without autocast; restore what it changes.
 
     Restored are the random state of Python, NumPy and torch, the grad mode, the warning filters, the levels of
     Lightning's loggers, the environment variables and the signal handlers.
@@ -31,6 +31,11 @@ def isolated() -> Iterator[None]:
     with ExitStack() as kept:
         kept.enter_context(torch.inference_mode(False))
         kept.enter_context(torch.enable_grad())
+        kept.enter_context(torch.device("cpu"))  # whatever device the caller creates tensors on
+        kept.callback(torch.set_default_dtype, torch.get_default_dtype())
+        torch.set_default_dtype(torch.float32)
+        for device in {"cpu", *(["cuda"] if torch.cuda.is_available() else [])}:
+            kept.enter_context(torch.autocast(device, enabled=False))
         kept.enter_context(torch.random.fork_rng(devices=range(torch.cuda.device_count())))
         kept.enter_context(warnings.catch_warnings())
         try:

@@ -91,8 +91,9 @@ class Visualization:
         self.target = str(run.target)
         self.images: Tensor = torch.cat([read_image(file) for file in self._files])
         self.verdicts = [verdict for _, verdict in verdicts]
-        with (run.folders.outputs / "metrics.csv").open() as file:
-            self.metrics = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        metrics = run.folders.outputs / "metrics.csv"
+        rows = csv.DictReader(metrics.read_text().splitlines() if metrics.exists() else [])  # none was finite
+        self.metrics = [{name: float(value) for name, value in row.items()} for row in rows]
 
     def save(self, path: str | Path, which: int = 0) -> Path:
         """Write a picture to ``path``, a .png, .jpg or .webp file; return the path.

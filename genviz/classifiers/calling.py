@@ -70,6 +70,8 @@ def probe(network: nn.Module, image: Tensor, classes: int | None = None) -> Prob
     count = traced.images
     path = find_scores(traced.output, count, classes)
     scores = take_scores(traced.output, path, count)
+    if not (scores.is_meta or scores.isfinite().all()):
+        raise UserError("the network's class scores are not finite: its weights are damaged, or mean and std wrong")
     at_once: int | None = count
     with suppress(UserError):
         if traced.output_of_twice is not None:

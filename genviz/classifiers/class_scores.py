@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,13 @@ def find_scores(output: Any, count: int, classes: int | None = None) -> Path:
         )
     fitting = [path for path, rows in floats.items() if classes in (None, rows.shape[1])] or list(floats)
     usual = [path for name in _USUAL for path in fitting if path and path[-1] == name]
+    if not usual and len(fitting) > 1:
+        shapes = ", ".join(f"{said(path)} (n, {floats[path].shape[1]})" for path in fitting[:4])
+        warnings.warn(
+            f"of the network's output, {said(fitting[0])} is taken for the class scores; it has {shapes}; "
+            "labels= as many as there are classes, or a module that returns the scores alone, chooses another",
+            stacklevel=2,
+        )
     return (usual or fitting)[0]
 
 

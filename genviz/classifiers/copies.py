@@ -47,15 +47,34 @@ def copied(network: nn.Module) -> nn.Module:
             ):  # such as the weight of weight_norm, and whatever was kept of a forward pass
                 memo[id(tensor)] = tensor.detach().clone()
     try:
-        with torch.no_grad():
-            for module in reversed(modules):
-                if (inner := unwrapped(module)) is not module:
-                    memo[id(module)] = copy.deepcopy(inner, memo)
-            made = copy.deepcopy(network, memo)
-    except Exception as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise UserError(f"the network cannot be copied ({why})") from error
+        made = _deep(network, modules, dict(memo))
+    except Exception:
+        memo |= {id(value): value for module in modules for value in vars(module).values() if _cannot_be_copied(value)}
+        try:
+            made = _deep(network, modules, memo)
+        except Exception as error:
+            why = (str(error).splitlines() or [type(error).__name__])[0][:120]
+            raise UserError(f"the network cannot be copied ({why})") from error
     return opened(_without_hooks(_own_forward(network, made)))
+
+
+def _deep(network: nn.Module, modules: list[nn.Module], memo: dict[int, Any]) -> nn.Module:
+    with torch.no_grad():
+        for module in reversed(modules):
+            if (inner := unwrapped(module)) is not module:
+                memo[id(module)] = copy.deepcopy(inner, memo)
+        return copy.deepcopy(network, memo)
+
+
+def _cannot_be_copied(value: Any) -> bool:
+    """Whether ``value`` is neither a tensor nor a module, and cannot be copied, as a lock; a copy then shares it."""
+    if isinstance(value, Tensor | nn.Module | dict):
+        return False
+    try:
+        copy.deepcopy(value)
+    except Exception:
+        return True
+    return False
 
 
 def _computed(value: Any, depth: int = 0) -> Iterator[Tensor]:

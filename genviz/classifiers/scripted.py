@@ -45,11 +45,8 @@ def opened(network: nn.Module) -> nn.Module:
 
 def hidden_in(network: nn.Module) -> str:
     """Why some modules cannot be named; '' if all can."""
-    closed = [
-        name
-        for name, module in network.named_modules()
-        if isinstance(module, Scripted) and next(iter(module.script.children()), None) is not None
-    ]
+    scripted = [(name, module.script) for name, module in network.named_modules() if isinstance(module, Scripted)]
+    closed = [name for name, script in scripted if list(script.children())]
     if not closed:
         return ""
     return f"{', '.join(name or 'the network' for name in closed[:3])} is scripted, and what is inside cannot be read"

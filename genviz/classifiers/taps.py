@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.jit import ScriptModule
 from torch.utils._pytree import tree_leaves, tree_map
 
+from genviz.classifiers.checkpointing import not_recomputed
 from genviz.errors import UserError
 
 INPUT = ".input"
@@ -179,11 +180,14 @@ def look(
         value = record(Tap(name, calls[name] - 1, input=False), main_tensor(result))
         return None if value is None else _with_main(result, value)
 
-    with hooks(network, after, before, modules):
+    with hooks(network, after, before, modules), not_recomputed():
         try:
             result = network(inputs)
         except _EnoughSeen:
             return seen
+        except AssertionError as error:
+            why = (str(error).splitlines() or ["an assertion fails"])[0][:150]
+            raise UserError(f"the network does not take this picture: {why}") from error
     if missing:
         raise UserError(f"the network did not compute {', '.join(missing.values())} of this picture")
     return seen | {OUTPUT: result} if output else seen

@@ -1,0 +1,112 @@
+import pytest
+import torch
+from odd_networks import Odd, plain
+from torch import nn
+
+from genviz.analysis.visualization import visualize
+from genviz.classifiers.from_module import from_module
+from genviz.errors import UserError
+
+SPACE = {"mean": (0, 0, 0), "std": (1, 1, 1)}
+IMAGES = torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+def only(count):
+    def does(net, x):
+        assert len(x) == count, f"only {count}"
+        return net.net(x)
+
+    return does
+
+
+def asserting(net, x):
+    assert 0 <= x.min() < x.max() <= 1
+    assert not x.isnan().any()
+    return net.net(x)
+
+
+NETWORKS = {
+    "view": lambda: Odd(lambda net, x: net.head(net.conv(x).view(len(x), -1)), conv=nn.Conv2d(3, 4, 3, padding=1),
+                        head=nn.Linear(256, 4)),
+    "strides": lambda: Odd(lambda net, x: net.head(torch.as_strided(net.conv(x), (len(x), 256), (256, 1))),
+                           conv=nn.Conv2d(3, 4, 3, padding=1), head=nn.Linear(256, 4)),
+    "keywords": lambda: Odd(lambda net, x: net.head(input=net.conv(input=x).mean((2, 3))), conv=nn.Conv2d(3, 4, 3),
+                            head=nn.Linear(4, 4)),
+    "one picture": lambda: Odd(only(1), net=plain()),
+    "one picture, squeezed": lambda: Odd(lambda net, x: net.net(x.view(1, 3, 8, 8))[0], net=plain()),
+    "four pictures": lambda: Odd(only(4), net=plain()),
+    "asserts": lambda: Odd(asserting, net=plain()),
+    "no parameters": lambda: Odd(lambda net, x: x.mean((2, 3))),
+    "three dimensions": lambda: Odd(lambda net, x: net.conv(x[:, :, None]).mean((2, 3, 4)),
+                                    conv=nn.Conv3d(3, 4, 3, padding=1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_networks_are_called_as_they_can_be(kind):
+    torch.manual_seed(0)
+    network = NETWORKS[kind]().eval()
+    classifier = from_module(network, input_size=8, **SPACE)
+    names = [layer.name for layer in classifier.outline.layers]
+    seen = classifier(IMAGES, names)
+    size = {"one picture": 1, "one picture, squeezed": 1, "four pictures": 4}.get(kind)
+    assert classifier.at_once == size
+    alone = [network(image.expand(size or 1, -1, -1, -1)) for image in IMAGES.split(1)]
+    expected = torch.cat([scores[None] if scores.ndim == 1 else scores[:1] for scores in alone])
+    torch.testing.assert_close(seen["scores"], expected, rtol=1e-4, atol=1e-5)
+    assert all(len(seen[name]) == 5 for name in names)
+    images = IMAGES.clone().requires_grad_()
+    classifier(images, names[:1])[names[0]].sum().backward()
+    assert images.grad.abs().sum((1, 2, 3)).gt(0).all()
+
+
+@pytest.mark.parametrize("kind", ["one picture", "four pictures", "no parameters", "view"])
+def test_they_can_be_visualized(kind):
+    torch.manual_seed(0)
+    seen = visualize(NETWORKS[kind](), "class:1", input_size=8, updates=1, images=2, generator="fourier",
+                     accelerator="cpu", **SPACE)  # fmt: skip
+    assert len(seen.verdicts) == 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_number_formats_become_float32(dtype):
+    network = plain().to(dtype)
+    classifier = from_module(network, input_size=8, **SPACE)
+    assert classifier(IMAGES, ["0"])["0"].dtype == torch.float32
+    torch.testing.assert_close(classifier(IMAGES, ["scores"])["scores"], network.float()(IMAGES), rtol=1e-4, atol=1e-5)
+
+
+def test_one_that_insists_on_its_format_gets_it():
+    network = Odd(lambda net, x: net.net(x.bfloat16()), net=plain().bfloat16())
+    classifier = from_module(network, input_size=8, **SPACE)
+    assert classifier.calling.dtype == torch.bfloat16
+    torch.testing.assert_close(classifier(IMAGES, ["scores"])["scores"], network(IMAGES), rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [(lambda net, x: net.net(x).argmax(1), r"whole numbers \(int64\)"),
+     (lambda net, x: net.net(x) > 0, "whole numbers"),
+     (lambda net, x: {}["key"], "cannot take 8 x 8 pixels"), (lambda net, x: None, "returns a NoneType"),
+     (lambda net, x: net.net(x) * float("nan"), "not finite"), (lambda net, x: net.net[:3](x), "not class scores")],
+)  # fmt: skip
+def test_what_is_no_classifier_is_one_line(does, says):
+    with pytest.raises(UserError, match=says) as caught:
+        from_module(Odd(does, net=plain()), input_size=8)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("does", "target"),
+    [(lambda net, x: net.net(x).detach(), "class:1"), (lambda net, x: torch.no_grad()(net.net)(x), "filter:net.0:1"),
+     (lambda net, x: torch.inference_mode()(net.net)(x), "class:1")],
+)  # fmt: skip
+def test_without_a_gradient_there_is_one_line_instead_of_a_picture(does, target):
+    with pytest.raises(UserError, match="no gradient reaches the picture from (scores|net.0): the network"):
+        visualize(Odd(does, net=plain()), target, input_size=8, updates=2, accelerator="cpu", **SPACE)
+
+
+def test_a_layer_before_the_end_of_the_gradient_can_be_visualized():
+    network = Odd(lambda net, x: net.net(x).detach(), net=plain())
+    seen = visualize(network, "filter:net.2:1", input_size=8, updates=1, accelerator="cpu", **SPACE)
+    assert len(seen.metrics) == 1
