@@ -26,7 +26,8 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.taps import look, module_of
 from genviz.interfaces import SCORES, Layer
 from genviz.targets.grammar import parse_target
-from genviz.targets.responses import read, weighted
+from genviz.targets.layers import find_layer
+from genviz.targets.responses import read, responses, weighted
 
 TORCHVISION = {
     **dict.fromkeys(
@@ -115,13 +116,12 @@ def _lively(network: nn.Module) -> nn.Module:
 
 
 def _faults_of(classifier: FrozenClassifier, layer: Layer, name: str, side: int) -> Iterator[str]:
-    outline = classifier.outline
-    shape = layer.shape
-    channel = int(torch.randint(shape[0], ()))
+    outline, images = classifier.outline, torch.rand(1, 3, side, side, requires_grad=True)
+    shape = find_layer(name, outline.layers).shape
+    channel = _alive(classifier, name, images, shape[0])
     target = parse_target(f"filter:{name}:{channel}", outline.labels, outline.layers)
     if target.layers != (name,):
         yield f"is named {target.layers}"
-    images = torch.rand(1, 3, side, side, requires_grad=True)
     optimizer = torch.optim.SGD([images], 1.0)
     before = images.detach().clone()
     for _ in range(UPDATES):
@@ -129,11 +129,21 @@ def _faults_of(classifier: FrozenClassifier, layer: Layer, name: str, side: int)
         (gradient,) = torch.autograd.grad(score, images)
         images.grad = gradient / gradient.abs().max().clamp(min=1e-30)
         optimizer.step()
-    if torch.equal(images.detach(), before) and score.item() != 0:
+    if torch.equal(images.detach(), before):
         yield "the picture does not change"
     if name != SCORES:
         yield from _elsewhere(classifier, name, images, channel, shape)
         yield from _by_bias(classifier, layer, name, images.detach(), channel)
+
+
+def _alive(classifier: FrozenClassifier, name: str, images: Tensor, channels: int) -> int:
+    """A channel that the picture can change, if one of some is: random ReLUs are often dead."""
+    means = responses(classifier(images, [name])[name], "filter")[0]
+    for channel in torch.randperm(channels)[:30].tolist():
+        (gradient,) = torch.autograd.grad(means[channel], images, retain_graph=True)
+        if gradient.any():
+            return int(channel)
+    return 0
 
 
 def _elsewhere(
