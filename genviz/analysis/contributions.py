@@ -109,6 +109,7 @@ def contributions(
     else:
         integral = LayerConductance if method == "conductance" else LayerIntegratedGradients
         attribute = integral(scores, place).attribute
+    at_once = min(at_once, classifier.at_once or at_once)
     chunk_size = at_once if method == "gradient" else max(1, at_once // 2)  # an integral evaluates each at two points
     settings = {} if method == "gradient" else {"n_steps": _STEPS, "internal_batch_size": 2 * chunk_size}
     device = classifier.device
