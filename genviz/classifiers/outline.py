@@ -79,17 +79,18 @@ def sketch(
 
 
 def sketch_network(
-    network: nn.Module, labels: tuple[str, ...], size: tuple[int, int], *, named: Mapping[str, str] | None = None
+    network: nn.Module, labels: tuple[str, ...], size: Size, *, named: Mapping[str, str] | None = None
 ) -> Outline:
     """The outline of a ``network`` on the meta device.
 
     Args:
-        size: rows and columns of its input.
+        size: of its input: the side of a square, or rows and columns.
         named: the papers' layer names by module name; None if the modules already have them.
 
     Raises:
         UserError: it cannot take pictures of this size.
     """
+    size = size_of(size)
     try:
         traced = trace(network, torch.empty(1, 3, *size, device="meta")).layers
     except RuntimeError as error:
