@@ -51,7 +51,7 @@ def distill(config: DictConfig) -> int:
         shown=_SHOWN,
     )
     path = training.outputs / f"{config.name}.safetensors"
-    if training.is_done and path.exists():
+    if training.is_done(path):
         print(f"{config.name} is done, {training.updates:,} updates: {path} (resume=false starts over)")
         return 0
     module = _module(config, teachers, trunk, [folder.name for folder in folders])

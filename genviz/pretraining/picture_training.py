@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,13 @@ from torch.utils.data import DataLoader
 
 import genviz
 from genviz.errors import UserError
-from genviz.files import prepare_folder, set_aside, write_text
+from genviz.files import set_aside, sha256, write_text
 from genviz.pretraining.data import Timed
 from genviz.training import build
 from genviz.training.callbacks.checkpoints import Checkpoints
 from genviz.training.callbacks.monitor import Monitor
 from genviz.training.checkpoint import KEY, check_identity, read_checkpoint
+from genviz.training.leftovers import make_folders, make_way, put_aside
 from genviz.training.loggers import WandbRun
 from genviz.training.trainer import close, fit, make_trainer
 
@@ -63,7 +66,8 @@ class Training:
         self.outputs, folder = (folder_of(config, program, root) for root in ("outputs", "checkpoints"))
         self.checkpoint, self.best, self.waited = folder / "last.ckpt", folder / "best.ckpt", 0.0
         self.result = self.outputs / "result.json"
-        self.found = read_checkpoint(self.checkpoint) if config.resume and self.checkpoint.exists() else None
+        begun = config.resume and os.access(self.checkpoint, os.F_OK)
+        self.found = read_checkpoint(self.checkpoint) if begun else None
         if self.found is not None:
             check_identity(self.checkpoint, identity, self.found, apart="name=NAME")
         self.updates = 0 if self.found is None else int(self.found["global_step"])
@@ -98,10 +102,13 @@ class Training:
         settings = build.plain(config)["trainer"] | validation
         self.trainer = make_trainer(settings, [self.monitor, *callbacks, self._checkpoints], updates=updates)
 
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.updates >= self.to_make and self.result.exists()
+    def is_done(self, path: Path) -> bool:
+        """Whether nothing is left to do, and ``path`` is the file that the result tells of."""
+        try:
+            said = json.loads(self.result.read_text(encoding="utf-8"))
+            return self.updates >= self.to_make and (said["weights"], said["sha256"]) == (path.name, sha256(path))
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return False
 
     def run(self, module: pl.LightningModule, batches: DataLoader[Any], held_out: Any) -> int | None:
         """Run the remaining updates; return None, or the exit code of a signal that ended them early.
@@ -155,10 +162,12 @@ class Training:
         if not config.resume:  # only now that everything else has worked
             for path in (self.checkpoint.parent, self.outputs):
                 set_aside(path)
-        for folder in (self.outputs, self.checkpoint.parent):
-            prepare_folder(folder)
+        make_folders((self.outputs, self.checkpoint.parent))
+        written = [self.outputs / name for name in ("config.yaml", "metrics.csv", f"{config.name}.safetensors")]
+        make_way((*written, self.result))
+        self._set_damaged_aside(written[-1])
         self.result.unlink(missing_ok=True)
-        write_text(self.outputs / "config.yaml", build.as_yaml(config))
+        write_text(written[0], build.as_yaml(config))
         if 0 < self.updates < self.to_make:
             print(f"continuing after update {self.updates} of {self.to_make} (resume=false starts over)", flush=True)
         run_id = None if self.found is None else self.found[KEY]["wandb_run_id"]
@@ -170,3 +179,15 @@ class Training:
         )
         for logger in trainer.loggers:
             logger.log_hyperparams(self._record["config"])
+
+    def _set_damaged_aside(self, weights: Path) -> None:
+        """Set aside a file of weights that is not the one of which the result tells, and a result that says nothing."""
+        if not self.result.exists():
+            return
+        try:
+            claimed = json.loads(self.result.read_text(encoding="utf-8"))["sha256"]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            put_aside(self.result, "is damaged")
+            return
+        if weights.exists() and sha256(weights) != claimed:
+            put_aside(weights, "is damaged or was changed")

@@ -73,7 +73,7 @@ def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> in
         callbacks=[panels, *callbacks],
     )
     path = training.outputs / f"{config.name}.safetensors"
-    if training.is_done and path.exists():
+    if training.is_done(path):
         print(f"{config.name} is done, {updates:,} updates: {path} (resume=false starts over)")
         return 0
     trainer = training.trainer

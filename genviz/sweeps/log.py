@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from genviz.files import prepare_folder, write_text
 from genviz.targets.grammar import Target
 from genviz.training import build
+from genviz.training.leftovers import make_way
 from genviz.training.loggers import WandbRun, log_table, log_target
 from genviz.training.run_folders import CLAIMS, claim
 from genviz.training.trainer import close
@@ -39,6 +40,7 @@ class SweepLog:
         self._claim = ExitStack()
         self.worker = self._number(int(config.worker))
         known, listed = self.folder / f"sweep-{self.worker}.json", _digest(targets)
+        make_way([known])
         run_id = _known(known, listed)
         group = f"{names.classifier}/{names.generator}"
         asked = textwrap.shorten(config.targets.replace(",", ", "), _NAME, placeholder=" …")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY
+from damage import damage, everything
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -174,6 +175,25 @@ def test_a_full_disk_is_one_line_from_two_processes_too(photos, tmp_path):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "free some space" in done.stderr
+
+
+@pytest.mark.parametrize("way", ["flipped", pytest.param("folder", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("file", ["tiny.safetensors", "result.json", "metrics.csv", "best.ckpt"])
+def test_a_damaged_file_is_set_aside_and_gone_on_without(finished, photos, tmp_path, called, file, way):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    words = command(photos, "logger=none")[2:]
+    outputs = tmp_path / "outputs/pretrain/tiny"
+    path = tmp_path / "checkpoints/pretrain/tiny" / file if file == "best.ckpt" else outputs / file
+    kept = damage(path, way)
+    if file in ("metrics.csv", "best.ckpt"):
+        (outputs / "result.json").unlink()  # as long as it is there, nothing else is looked at
+    done = called("pretrain", *words)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert "it is kept as" in done.stderr or file == "metrics.csv"  # with no update left, nothing is added to it
+    assert kept in everything(tmp_path)
+    made, again = (load_file(folder / DECODER) for folder in (finished[0], tmp_path))
+    assert file == "best.ckpt" or all(made[name].equal(value) for name, value in again.items())
+    assert "tiny is done" in called("pretrain", *words).stdout
 
 
 def test_what_is_done_is_not_done_again(finished, photos, tmp_path, called):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from tqdm.auto import tqdm
 
+from genviz.errors import UserError
 from genviz.training.callbacks.monitor import Monitor, stop
-from genviz.training.checkpoint import FORMAT, KEY, restore_rng_states, rng_states
+from genviz.training.checkpoint import FORMAT, KEY, read_checkpoint, restore_rng_states, rng_states
+from genviz.training.leftovers import put_aside
 from genviz.training.signals import ENDING, noticing
 
 
@@ -65,6 +69,11 @@ class Checkpoints(pl.Callback):
         self._rng = checkpoint[KEY]["rng"]
         self.monitor.seconds = checkpoint[KEY]["seconds"]
         self.most = checkpoint[KEY].get("best", -math.inf)
+        if self.best is not None and self.most > -math.inf and not self._best_is_sound(self.best):
+            if trainer.is_global_zero:
+                put_aside(self.best, "is damaged")
+                tqdm.write("the best state so far is lost; the best from here on counts", file=sys.stderr)
+            self.most = -math.inf
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -108,6 +117,12 @@ class Checkpoints(pl.Callback):
             self.most = measured
             trainer.save_checkpoint(self.best)
         self._save(trainer, due=self._ends)
+
+    def _best_is_sound(self, path: Path) -> bool:
+        try:
+            return path.exists() and bool(read_checkpoint(path))
+        except UserError:
+            return False
 
     def _save(self, trainer: pl.Trainer, *, due: bool) -> None:
         update = trainer.global_step
