@@ -11,6 +11,7 @@ from statistics import mean, stdev
 from typing import NamedTuple
 
 from genviz.files import write_text
+from genviz.training.leftovers import make_way, put_aside
 
 _FIELDS = ("layer", "C", "picture", "sha256", "error", "seconds")
 
@@ -39,18 +40,28 @@ class ErrorsTable:
         self.path = path
         self.errors: dict[Cell, float] = {}
         self._seconds: dict[Cell, str] = {}
+        make_way([path])
         if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                for row in csv.DictReader(file):
-                    if all(row.get(name) for name in _FIELDS):  # skips half a row
-                        cell = Cell(row["layer"], float(row["C"]), row["picture"], row["sha256"])
-                        self.errors[cell] = float(row["error"])
-                        self._seconds[cell] = row["seconds"]
+            try:
+                self._read()
+            except (ValueError, csv.Error):
+                put_aside(path, "is damaged")
+                self._write()  # what could be read
 
     def add(self, cells: Sequence[Cell], errors: Sequence[float], seconds: float) -> None:
         """Add inversions, which took ``seconds`` each, and rewrite the table."""
         for cell, error in zip(cells, errors, strict=True):
             self.errors[cell], self._seconds[cell] = error, f"{seconds:.2f}"
+        self._write()
+
+    def _read(self) -> None:
+        with self.path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if all(row.get(name) for name in _FIELDS):  # skips half a row
+                    cell = Cell(row["layer"], float(row["C"]), row["picture"], row["sha256"])
+                    self.errors[cell], self._seconds[cell] = float(row["error"]), row["seconds"]
+
+    def _write(self) -> None:
         rows = io.StringIO()
         writer = csv.writer(rows, lineterminator="\n")
         writer.writerow(_FIELDS)

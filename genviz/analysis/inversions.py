@@ -16,9 +16,9 @@ from tqdm import tqdm
 from genviz.analysis.inversion_table import Cell, ErrorsTable
 from genviz.coupling import Coupling
 from genviz.errors import UserError
-from genviz.files import prepare_folder, set_aside, sha256, write_text
+from genviz.files import set_aside, sha256, write_text
 from genviz.images.folders import find_pictures
-from genviz.images.pictures import display, read_image, read_upright, resize, write_png
+from genviz.images.pictures import display, read_image, read_sound, read_upright, resize, write_png
 from genviz.images.randomness import Streams
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Classifier, Outline
@@ -27,6 +27,7 @@ from genviz.objectives.sum import Sum
 from genviz.targets.grammar import Target, parse_target
 from genviz.training import build, fingerprint
 from genviz.training.allocator import keep_freed_memory
+from genviz.training.leftovers import make_folders, make_way, put_aside
 from genviz.training.trainer import fit, make_trainer
 
 _AT_ONCE = 8  # on a GPU
@@ -56,7 +57,7 @@ def invert(config: DictConfig) -> int:
         for layer in layers
         for strength in strengths
     }
-    left = {place: [cell for cell in row if cell not in table.errors] for place, row in cells.items()}
+    left = {place: [cell for cell in row if not _is_done(cell, table, folder)] for place, row in cells.items()}
     count = sum(len(row) for row in cells.values())
     done = count - sum(len(row) for row in left.values())
     with tqdm(total=count, initial=done, unit="picture", dynamic_ncols=True) as bar:
@@ -71,6 +72,16 @@ def invert(config: DictConfig) -> int:
                 bar.update(len(chunk))
     _end(folder, layers, strengths, cells, table)
     return 0
+
+
+def _is_done(cell: Cell, table: ErrorsTable, folder: Path) -> bool:
+    path = folder / "pictures" / cell.file
+    if cell not in table.errors or not path.exists():
+        return False
+    if read_sound(path) is None:
+        put_aside(path, "is damaged")
+        return False
+    return True
 
 
 def _invert(
@@ -120,16 +131,33 @@ def _begin(config: DictConfig, folder: Path, classifier: Classifier) -> ErrorsTa
     known, path = folder / "identity.json", folder / "errors.csv"
     if not config.resume:
         set_aside(folder)
-    if path.exists() and known.exists() and (made := json.loads(known.read_text(encoding="utf-8"))) != alike:
+    if path.exists() and (made := _identity(known, alike)) != alike:
         changed = [key for key in {**made, **alike} if made.get(key) != alike.get(key)]
         raise UserError(
             f"{folder} holds a table made with other settings ({', '.join(changed[:3])}); "
             "name=NAME keeps both, resume=false starts over (the old files are renamed)"
         )
-    for place in (folder, folder / "pictures"):
-        prepare_folder(place)
+    make_folders((folder, folder / "pictures"))
+    make_way([known])
     write_text(known, json.dumps(alike, indent=2) + "\n")
     return ErrorsTable(path)
+
+
+def _identity(known: Path, alike: dict[str, str]) -> dict[str, str]:
+    """The settings of the table that is there; ``alike`` if nothing tells them.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not known.exists():
+        return alike
+    try:
+        made = json.loads(known.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        made = None
+    if not isinstance(made, dict):
+        raise UserError(f"{known} is damaged; resume=false starts over (the old files are renamed)")
+    return made
 
 
 def _end(

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from damage import damage, everything
 from PIL import Image
 
 from genviz.analysis import inversions as program
@@ -79,6 +80,25 @@ def test_what_is_there_is_not_made_again(run, tmp_path, monkeypatch):
     run()
     assert len(made) == len(whole) - 2
     assert rows(tmp_path) == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("way", ["flipped", "folder"])
+@pytest.mark.parametrize("file", ["errors.csv", "picture"])
+def test_a_damaged_file_is_made_again(run, tmp_path, file, way):
+    run()
+    whole, folder = rows(tmp_path), tmp_path / "outputs/invert/small"
+    kept = damage(folder / file if file == "errors.csv" else sorted(folder.glob("pictures/*.png"))[0], way)
+    assert run() == 0
+    assert rows(tmp_path) == pytest.approx(whole)
+    assert kept in everything(folder)
+    assert len([*folder.glob("pictures/*.png")]) == len(whole)
+
+
+def test_a_table_of_which_nobody_knows_the_settings_is_one_line(run, tmp_path):
+    run()
+    (tmp_path / "outputs/invert/small/identity.json").write_text("{")
+    with pytest.raises(UserError, match="is damaged; resume=false"):
+        run()
 
 
 def test_a_batch_gives_what_each_picture_gives_alone(run, tmp_path):
