@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 import genviz  # before torchvision, where torch is a CPU build
 from genviz.classifiers.frozen import FrozenClassifier
-from genviz.classifiers.taps import look, module_of
+from genviz.classifiers.tracing.taps import look, module_of
 from genviz.interfaces import SCORES, Layer
 from genviz.targets.grammar import parse_target
 from genviz.targets.layers import find_layer

@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from genviz.classifiers.taps import INPUT
+from genviz.classifiers.tracing.taps import INPUT
 from genviz.errors import UserError
 from genviz.files import atomic_write
 from genviz.images.folders import find_pictures

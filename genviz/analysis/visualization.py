@@ -21,11 +21,11 @@ from genviz.analysis.arguments import object_of, seeds_of, settings_of, word_of
 from genviz.analysis.class_setup import pictures_of
 from genviz.analysis.contributions import resolve
 from genviz.analysis.isolation import isolated
-from genviz.classifiers.copies import unwrapped
 from genviz.classifiers.from_module import from_module
 from genviz.classifiers.labels import Labels
 from genviz.classifiers.metadata import Metadata, metadata_of, required
 from genviz.classifiers.sizes import Size
+from genviz.classifiers.tracing.copies import unwrapped
 from genviz.errors import UserError
 from genviz.files import atomic_write
 from genviz.images.notebook import pictures_html

@@ -10,10 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from genviz.classifiers import state_dict
-from genviz.classifiers.calling import Calling, Probe, probe
-from genviz.classifiers.class_scores import said
-from genviz.classifiers.copies import freeze, unwrapped
 from genviz.classifiers.from_module import likely_picture
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import input_space_of
@@ -21,7 +17,11 @@ from genviz.classifiers.labels import Labels, labels_of
 from genviz.classifiers.outline import check_resize, outline_of
 from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.torchvision import fill
-from genviz.classifiers.weights import RANDOM, Weights, fingerprint
+from genviz.classifiers.tracing.calling import Calling, Probe, probe
+from genviz.classifiers.tracing.class_scores import said
+from genviz.classifiers.tracing.copies import freeze, unwrapped
+from genviz.classifiers.weight_files import state_dict
+from genviz.classifiers.weight_files.weights import RANDOM, Weights, fingerprint
 from genviz.errors import UserError
 from genviz.files import sha256
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD

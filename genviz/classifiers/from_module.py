@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genviz.classifiers.calling import probe
-from genviz.classifiers.class_scores import said, take_scores
-from genviz.classifiers.copies import copied, freeze, unwrapped
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import outline_of
 from genviz.classifiers.sizes import Size, size_of
-from genviz.classifiers.weights import fingerprint, not_finite
+from genviz.classifiers.tracing.calling import probe
+from genviz.classifiers.tracing.class_scores import said, take_scores
+from genviz.classifiers.tracing.copies import copied, freeze, unwrapped
+from genviz.classifiers.weight_files.weights import fingerprint, not_finite
 from genviz.errors import UserError
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 

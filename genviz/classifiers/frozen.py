@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genviz.classifiers.calling import Calling, to_channels_last
-from genviz.classifiers.class_scores import take_scores
-from genviz.classifiers.copies import freeze
 from genviz.classifiers.input_space import InputSpace
-from genviz.classifiers.places import Place, input_place, place_of
-from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
-from genviz.classifiers.taps import INPUT, OUTPUT, look, module_of
+from genviz.classifiers.tracing.calling import Calling, to_channels_last
+from genviz.classifiers.tracing.class_scores import take_scores
+from genviz.classifiers.tracing.copies import freeze
+from genviz.classifiers.tracing.places import Place, input_place, place_of
+from genviz.classifiers.tracing.receptive_field import ReceptiveField, receptive_fields
+from genviz.classifiers.tracing.taps import INPUT, OUTPUT, look, module_of
 from genviz.classifiers.winograd import quicken
 from genviz.errors import UserError
 from genviz.images.pictures import resize

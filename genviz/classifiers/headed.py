@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file
 from torch import fx, nn
 
-from genviz.classifiers import vgg_file
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.heads import Heads, HeadsFile, Join, Shape
 from genviz.classifiers.input_space import InputSpace
@@ -21,7 +20,8 @@ from genviz.classifiers.names import paper_names
 from genviz.classifiers.outline import build, check_resize, sketch_network
 from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.torchvision import TorchvisionClassifier, drawn, fill
-from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, find
+from genviz.classifiers.weight_files import vgg_file
+from genviz.classifiers.weight_files.weights import DEFAULT, RANDOM, Weights, find
 from genviz.errors import UserError
 from genviz.files import SHIPPED, intact, sha256, shipped
 from genviz.interfaces import Outline

@@ -17,11 +17,11 @@ from torch import nn
 
 from genviz.classifiers.labels import labels_of
 from genviz.classifiers.names import paper_names
-from genviz.classifiers.scripted import hidden_in
 from genviz.classifiers.sizes import Size, size_of
-from genviz.classifiers.taps import INPUT
-from genviz.classifiers.trace import Traced, trace
-from genviz.classifiers.weights import DEFAULT, entry, has_entries
+from genviz.classifiers.tracing.scripted import hidden_in
+from genviz.classifiers.tracing.taps import INPUT
+from genviz.classifiers.tracing.trace import Traced, trace
+from genviz.classifiers.weight_files.weights import DEFAULT, entry, has_entries
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Layer, Outline
 from genviz.targets.labels import nearest

@@ -18,7 +18,7 @@ from genviz.classifiers.labels import Labels, labels_of
 from genviz.classifiers.outline import check_resize, sketch_network
 from genviz.classifiers.plain import WIDTHS, PlainNetwork
 from genviz.classifiers.sizes import Size, size_of
-from genviz.classifiers.weights import DEFAULT, RANDOM, fingerprint, not_finite
+from genviz.classifiers.weight_files.weights import DEFAULT, RANDOM, fingerprint, not_finite
 from genviz.errors import UserError
 from genviz.files import atomic_write, intact, sha256
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD

@@ -13,8 +13,17 @@ from genviz.classifiers.input_space import AUTO, OXFORD_MEAN, InputSpace, caffe,
 from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import build, check_resize, sketch, without_weights
 from genviz.classifiers.sizes import Size, size_of
-from genviz.classifiers.state_dict import fitted
-from genviz.classifiers.weights import DEFAULT, RANDOM, Weights, entry, find, fingerprint, has_entries, not_finite
+from genviz.classifiers.weight_files.state_dict import fitted
+from genviz.classifiers.weight_files.weights import (
+    DEFAULT,
+    RANDOM,
+    Weights,
+    entry,
+    find,
+    fingerprint,
+    has_entries,
+    not_finite,
+)
 from genviz.errors import UserError
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Outline

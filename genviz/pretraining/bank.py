@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from genviz.classifiers.weights import fingerprint
+from genviz.classifiers.weight_files.weights import fingerprint
 from genviz.errors import UserError
 from genviz.files import atomic_write
 from genviz.pretraining.lessons import Lesson

@@ -15,8 +15,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.plain import PlainNetwork
-from genviz.classifiers.receptive_field import ReceptiveField, receptive_fields
-from genviz.classifiers.taps import OUTPUT, look
+from genviz.classifiers.tracing.receptive_field import ReceptiveField, receptive_fields
+from genviz.classifiers.tracing.taps import OUTPUT, look
 from genviz.errors import UserError
 from genviz.images.pictures import resize
 from genviz.interfaces import SCORES, Outline

@@ -12,7 +12,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz.classifiers.frozen import FrozenClassifier
-from genviz.classifiers.weights import DEFAULT
+from genviz.classifiers.weight_files.weights import DEFAULT
 from genviz.errors import UserError
 from genviz.images.randomness import Streams
 from genviz.interfaces import Classifier, Generator, Outline, Regularizer

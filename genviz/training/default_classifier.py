@@ -5,7 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from genviz.classifiers import input_space
-from genviz.classifiers.weights import DEFAULT, CannotFetchError, entry, fetch
+from genviz.classifiers.weight_files.weights import DEFAULT, CannotFetchError, entry, fetch
 from genviz.errors import UserError
 from genviz.training import build
 

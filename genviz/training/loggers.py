@@ -18,7 +18,7 @@ import wandb
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from tqdm.auto import tqdm
 
-from genviz.classifiers.server import why_useless
+from genviz.classifiers.weight_files.server import why_useless
 from genviz.errors import UserError
 from genviz.images.pictures import read_image
 from genviz.training.leftovers import make_folders

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genviz.classifiers.weights import not_finite
+from genviz.classifiers.weight_files.weights import not_finite
 from genviz.images.notebook import table_html
 from genviz.images.pictures import read_image
 from genviz.interfaces import SCORES, Classifier, Objective

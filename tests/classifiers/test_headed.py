@@ -15,8 +15,8 @@ from genviz.classifiers import headed
 from genviz.classifiers.headed import HEADS, TRUNK, HeadedClassifier
 from genviz.classifiers.heads import Heads, HeadsFile, Join, Shape
 from genviz.classifiers.outline import build
-from genviz.classifiers.taps import look
 from genviz.classifiers.torchvision import TorchvisionClassifier, drawn
+from genviz.classifiers.tracing.taps import look
 from genviz.errors import UserError
 from genviz.files import SHIPPED, intact, shipped
 from genviz.images.pictures import read_image

@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 from vgg_files import CLASSES, by_layer, keras_arrays, narrow, write_caffe, write_keras
 
 from genviz.classifiers import torchvision as module
-from genviz.classifiers.oxford import FIRST_FILTERS
 from genviz.classifiers.torchvision import TorchvisionClassifier
+from genviz.classifiers.weight_files.oxford import FIRST_FILTERS
 from genviz.errors import UserError
 from genviz.interfaces import SCORES
 from genviz.training.loading import load_classifier

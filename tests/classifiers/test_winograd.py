@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from genviz.classifiers import winograd
-from genviz.classifiers.receptive_field import receptive_fields
+from genviz.classifiers.tracing.receptive_field import receptive_fields
 from genviz.classifiers.winograd import WinogradConvolution, quicken
 
 

@@ -5,8 +5,8 @@ from torch import nn
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.outline import sketch_network
 from genviz.classifiers.plain import PlainNetwork
-from genviz.classifiers.receptive_field import receptive_fields
 from genviz.classifiers.small import input_space
+from genviz.classifiers.tracing.receptive_field import receptive_fields
 from genviz.errors import UserError
 from genviz.pretraining.distillation import Distillation
 

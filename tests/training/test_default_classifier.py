@@ -2,7 +2,7 @@
 
 import pytest
 
-from genviz.classifiers.weights import CannotFetchError
+from genviz.classifiers.weight_files.weights import CannotFetchError
 from genviz.errors import UserError
 from genviz.training import build, default_classifier
 

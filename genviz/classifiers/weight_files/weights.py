@@ -18,9 +18,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from genviz.classifiers import caffe_file, keras_file, state_dict, vgg_file
 from genviz.classifiers.input_space import InputSpace
-from genviz.classifiers.server import why_unreachable
+from genviz.classifiers.weight_files import caffe_file, keras_file, state_dict, vgg_file
+from genviz.classifiers.weight_files.server import why_unreachable
 from genviz.errors import UserError, shown
 from genviz.files import sha256
 

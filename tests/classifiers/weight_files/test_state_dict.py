@@ -3,8 +3,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from genviz.classifiers import state_dict
-from genviz.classifiers.state_dict import fitted
+from genviz.classifiers.weight_files import state_dict
+from genviz.classifiers.weight_files.state_dict import fitted
 from genviz.errors import UserError
 
 

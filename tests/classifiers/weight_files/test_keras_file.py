@@ -6,8 +6,8 @@ import pytest
 import torch
 from vgg_files import by_layer, keras_arrays, narrow, write_keras
 
-from genviz.classifiers import keras_file
-from genviz.classifiers.oxford import FIRST_FILTERS
+from genviz.classifiers.weight_files import keras_file
+from genviz.classifiers.weight_files.oxford import FIRST_FILTERS
 from genviz.errors import UserError
 
 LAYOUTS = {

@@ -14,8 +14,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from genviz.classifiers import foreign_file, state_dict
-from genviz.classifiers.foreign_file import StandIn
+from genviz.classifiers.weight_files import foreign_file, state_dict
+from genviz.classifiers.weight_files.foreign_file import StandIn
 from genviz.errors import UserError
 
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from genviz.classifiers.names import paper_names
 from genviz.classifiers.plain import PlainNetwork
-from genviz.classifiers.receptive_field import receptive_fields
+from genviz.classifiers.tracing.receptive_field import receptive_fields
 
 
 def named(architecture):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from vgg_files import blob, by_layer, field, narrow, write_caffe
 
-from genviz.classifiers import caffe_file
+from genviz.classifiers.weight_files import caffe_file
 from genviz.errors import UserError
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.jit import ScriptModule
 from torch.utils._pytree import tree_leaves, tree_map
 
-from genviz.classifiers.checkpointing import not_recomputed
+from genviz.classifiers.tracing.checkpointing import not_recomputed
 from genviz.errors import UserError
 
 INPUT = ".input"

@@ -4,7 +4,7 @@ from safetensors import safe_open
 from torch.nn.functional import conv2d
 
 from genviz.classifiers.input_space import OXFORD_MEAN
-from genviz.classifiers.oxford import FIRST_FILTERS, recognise
+from genviz.classifiers.weight_files.oxford import FIRST_FILTERS, recognise
 
 
 def first(name, dtype=torch.float32):

@@ -1,7 +1,7 @@
 import socket
 import time
 
-from genviz.classifiers.server import why_unreachable
+from genviz.classifiers.weight_files.server import why_unreachable
 
 
 def test_nobody_there_is_told_at_once():

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from genviz.classifiers.class_scores import Path, find_scores, take_scores
-from genviz.classifiers.trace import Trace, trace
+from genviz.classifiers.tracing.class_scores import Path, find_scores, take_scores
+from genviz.classifiers.tracing.trace import Trace, trace
 from genviz.errors import UserError
 
 _BATCHES = (1, 2, 3, 4, 8, 16, 32)

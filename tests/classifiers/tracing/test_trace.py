@@ -2,7 +2,7 @@ import torch
 from odd_networks import Odd, plain
 from torch import nn
 
-from genviz.classifiers.trace import pictures_first, trace
+from genviz.classifiers.tracing.trace import pictures_first, trace
 
 IMAGES = torch.rand(1, 3, 8, 8)
 

@@ -6,8 +6,8 @@ from odd_networks import Odd, plain
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
-from genviz.classifiers.copies import copied
 from genviz.classifiers.from_module import from_module
+from genviz.classifiers.tracing.copies import copied
 
 IMAGES = torch.rand(2, 3, 8, 8)
 

@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.ops import Permute
 
-from genviz.classifiers.channels import Channels
 from genviz.classifiers.from_module import from_module
+from genviz.classifiers.tracing.channels import Channels
 from genviz.interfaces import SCORES
 
 SIDE = 8

@@ -9,7 +9,7 @@ import torch
 import torchvision
 from torchvision.models import SqueezeNet1_1_Weights
 
-from genviz.classifiers import weights
+from genviz.classifiers.weight_files import weights
 from genviz.errors import UserError
 
 

@@ -5,8 +5,8 @@ import torchvision
 from safetensors.torch import save_file
 from vgg_files import by_layer, keras_arrays, narrow, write_caffe, write_keras
 
-from genviz.classifiers import vgg_file
-from genviz.classifiers.oxford import FIRST_FILTERS
+from genviz.classifiers.weight_files import vgg_file
+from genviz.classifiers.weight_files.oxford import FIRST_FILTERS
 from genviz.errors import UserError
 
 

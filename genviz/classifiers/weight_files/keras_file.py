@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genviz.classifiers import oxford
 from genviz.classifiers.names import vgg_convolutions
+from genviz.classifiers.weight_files import oxford
 from genviz.errors import UserError
 
 SUFFIXES = (".h5", ".hdf5", ".keras")

@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-from genviz.classifiers.taps import OUTPUT, look
+from genviz.classifiers.tracing.taps import OUTPUT, look
 from genviz.errors import UserError
 
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from genviz.classifiers import foreign_file
+from genviz.classifiers.weight_files import foreign_file
 from genviz.errors import UserError
 from genviz.files import load_torch_file
 

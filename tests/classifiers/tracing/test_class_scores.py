@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from genviz.classifiers.class_scores import find_scores, said, take_scores
+from genviz.classifiers.tracing.class_scores import find_scores, said, take_scores
 from genviz.errors import UserError
 
 FEATURES, SCORES = torch.rand(2, 9), torch.rand(2, 4)

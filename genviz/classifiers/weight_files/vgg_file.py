@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from genviz.classifiers import caffe_file, keras_file, oxford, state_dict
 from genviz.classifiers.input_space import OXFORD_MEAN, InputSpace, caffe
 from genviz.classifiers.names import vgg_convolutions
+from genviz.classifiers.weight_files import caffe_file, keras_file, oxford, state_dict
 from genviz.errors import UserError
 
 ARCHITECTURES = ("vgg11", "vgg13", "vgg16", "vgg19")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from genviz.classifiers.scripted import opened
+from genviz.classifiers.tracing.scripted import opened
 from genviz.errors import UserError
 
 _TRAINERS = ("_trainer", "_fabric")  # Lightning's, of a module at work

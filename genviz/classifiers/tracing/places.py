@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from genviz.classifiers.taps import INPUT
-from genviz.classifiers.trace import pictures_first
+from genviz.classifiers.tracing.taps import INPUT
+from genviz.classifiers.tracing.trace import pictures_first
 from genviz.interfaces import Layer
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from genviz.classifiers.channels import Channels, Dims
-from genviz.classifiers.taps import call_name, hooks, main_tensor, module_names
+from genviz.classifiers.tracing.channels import Channels, Dims
+from genviz.classifiers.tracing.taps import call_name, hooks, main_tensor, module_names
 
 _SPATIAL = re.compile(r"(?:Conv|ConvTranspose|ConvReLU|.*Pool|BatchNorm|InstanceNorm)(\d)d")
 _DENSE = re.compile(r"(?:Dynamic)?Linear(?:ReLU)?")

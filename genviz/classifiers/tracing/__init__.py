@@ -1,0 +1,1 @@
+"""What runs inside a network: its layers, their channels, and how it is called."""
