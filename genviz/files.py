@@ -163,11 +163,10 @@ def intact(name: str) -> Path:
         UserError: it is missing or damaged.
     """
     path, wanted = shipped(name), SHIPPED[name]
-    found = sha256(path) if path.is_file() else None
-    if found == wanted:
+    if path.is_file() and sha256(path) == wanted:
         return path
-    what = "is missing" if found is None else f"is damaged (its sha256 is {found})"
     raise UserError(
-        f"{path}, which comes with genviz, {what}; expected sha256 {wanted}. Restore it with "
-        f"pip install --force-reinstall --no-deps genviz, or, in a checkout, git checkout -- checkpoints/{name}"
+        f"{name}, which comes with genviz, is {'damaged' if path.is_file() else 'missing'}; expected sha256 {wanted}. "
+        "Restore it: pip install --force-reinstall --no-deps genviz, or, in a checkout, "
+        f"git checkout -- checkpoints/{name}"
     )

@@ -10,7 +10,7 @@ from genviz.pretraining.teachers import Teachers
 
 def teacher(seed, size=16, classes="abcde"):
     torch.manual_seed(seed)
-    return from_module(PlainNetwork([[4]], len(classes)), input_size=size, labels=classes)
+    return from_module(PlainNetwork([[4]], len(classes)), input_size=size, labels=list(classes))
 
 
 def lessons(**settings):

@@ -15,9 +15,9 @@ from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import outline_of
 from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.tracing.calling import probe
-from genviz.classifiers.tracing.class_scores import said, take_scores
+from genviz.classifiers.tracing.class_scores import said
 from genviz.classifiers.tracing.copies import copied, freeze, unwrapped
-from genviz.classifiers.weight_files.weights import fingerprint, not_finite
+from genviz.classifiers.weight_files.weights import fingerprint
 from genviz.errors import UserError
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 
@@ -62,9 +62,6 @@ def from_module(
         given = labels if labels is None or isinstance(labels, Mapping) else read_labels(labels)
         known = len(given) if isinstance(given, tuple) else None
         found = probe(frozen, space(likely_picture(size).to(device)), known)
-        scores = take_scores(found.trace.output, found.calling.scores, found.trace.images)
-        if scores.isnan().any() and (odd := not_finite(frozen)):
-            raise UserError(f"the network answers with nan; weights that are not finite: {', '.join(odd[:3])}")
         names = tuple(map(str, range(found.classes))) if given is None else read_labels(given, found.classes)
         if len(names) != found.classes:
             raise UserError(f"the network has {found.classes} classes but there are {len(names)} labels")

@@ -227,7 +227,7 @@ def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
         (["distillation.hints={relu3_2: fire4}"], "hints"),
         (["data.crops=0"], "crops=0 must be null or a whole number from 1"),
         (["data.chunk=none"], "chunk=none must be a whole number"),
-        (["data.bank=3"], "data.bank=3 must be a folder"),
+        (["data.bank=[3]"], "data.bank=[3] must be a folder"),
         (["teacher=efficientnet_lite0", "teacher.weights=null"], "comes without weights"),
         (["teacher=module", "teacher.builder=nowhere:f", "teacher.weights=random"], "pip install nowhere"),
     ],

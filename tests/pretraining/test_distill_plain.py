@@ -157,7 +157,7 @@ def test_other_settings_do_not_continue_it(finished, photos):
         (["distillation.hints={relu3_2: nothing}"], "nothing"),
         (["student.widths=[[4],[0]]"], "widths"),
         (["teacher=resnet18"], "class maps"),
-        (["data.root=2020"], "data.root=FOLDER"),
+        (["data.root=2020"], "data.root=2020: there is no such folder"),
         (["data.shares=[1,2]"], "shares"),
         (["data.memory=much"], "data.memory"),
         (["data.hold_out=1000"], "too few"),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from genviz.classifiers.tracing.class_scores import Path, find_scores, take_scores
 from genviz.classifiers.tracing.trace import Trace, trace
+from genviz.classifiers.weight_files.weights import not_finite
 from genviz.errors import UserError
 
 _BATCHES = (1, 2, 3, 4, 8, 16, 32)
@@ -71,7 +72,9 @@ def probe(network: nn.Module, image: Tensor, classes: int | None = None) -> Prob
     path = find_scores(traced.output, count, classes)
     scores = take_scores(traced.output, path, count)
     if not (scores.is_meta or scores.isfinite().all()):
-        raise UserError("the network's class scores are not finite: its weights are damaged, or mean and std wrong")
+        odd = not_finite(network)
+        why = f"nor are its weights {', '.join(odd[:3])}" if odd else "it divides by 0, or mean and std are wrong"
+        raise UserError(f"the network's class scores are not finite; {why}")
     at_once: int | None = count
     with suppress(UserError):
         if traced.output_of_twice is not None:

@@ -84,10 +84,19 @@ def read(path: Path, *, mapped: bool = False) -> Any:
     Raises:
         ValueError: it is not a file of `torch.save`.
     """
+    archived = zipfile.is_zipfile(path)
+    if archived and _is_program(path):
+        raise ValueError("it is a TorchScript program")
+    mapped = mapped and archived
     try:
-        mapped = mapped and zipfile.is_zipfile(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the source differs
             return torch.load(path, map_location="cpu", weights_only=False, pickle_module=_Pickle, mmap=mapped)
     except Exception as error:  # a damaged pickle can raise anything
         raise ValueError("it holds more than tensors and plain data") from error
+
+
+def _is_program(path: Path) -> bool:
+    """Whether `torch.load` would hand the file to `torch.jit.load`, which runs code in it."""
+    with zipfile.ZipFile(path) as archive:
+        return any(name.rpartition("/")[2] == "constants.pkl" for name in archive.namelist())

@@ -96,3 +96,11 @@ def test_a_whole_network_is_no_state_dict(tmp_path):
 def test_only_what_makes_tensors_and_dicts_is_not_replaced():
     for thing in (os.system, eval, getattr, print, torch.load, nn.Linear, torch.hub.load, Path, StandIn):
         assert foreign_file.load(io.BytesIO(pickle.dumps(thing))) is StandIn
+
+
+def test_a_torchscript_program_is_not_loaded(tmp_path):
+    torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "network.pt")
+    with pytest.raises(ValueError, match="TorchScript"):
+        foreign_file.read(tmp_path / "network.pt")
+    with pytest.raises(UserError, match=r"TorchScript"):
+        state_dict.read(tmp_path / "network.pt")
