@@ -29,19 +29,17 @@ def check(called, *words):
         assert len(line) <= LONGEST, words
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_an_odd_setting_is_one_line(called, seed):
-    for word in odd.settings(list(names(compose("train", WORDS))), 100, seed):
+BOUNDED = [3, pytest.param(20, marks=pytest.mark.slow), pytest.param(300, marks=pytest.mark.campaign)]
+
+
+@pytest.mark.parametrize("count", BOUNDED)
+def test_an_odd_setting_is_one_line(called, count):
+    for word in odd.settings(list(names(compose("train", WORDS))), count, count):
         check(called, word)
 
 
-def test_some_of_each_kind(called):
-    for word in odd.settings(list(names(compose("train", WORDS))), 6, 9):
-        check(called, word)
-
-
-def test_odd_targets_on_the_command_line_are_one_line(called):
-    for text in odd.targets(12, 20):
+@pytest.mark.parametrize("count", BOUNDED)
+def test_an_odd_target_is_one_line(called, count):
+    for text in odd.targets(count, count):
         if "\x00" not in text:  # which no word of a command line has
             check(called, f"target={text}")

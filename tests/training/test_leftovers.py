@@ -20,7 +20,8 @@ CASES = [
     for way in WAYS
     if state != "unfinished" or file not in ("result.json", "final.png")
 ]
-SAMPLE = random.Random(3).sample(CASES, 10)
+ORDER = random.Random(3).sample(CASES, len(CASES))
+MARKS = dict.fromkeys(ORDER[4:16], pytest.mark.slow) | dict.fromkeys(ORDER[16:], pytest.mark.campaign)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def run_of(runs, called, updates):
 
 @pytest.mark.parametrize(
     ("state", "file", "way"),
-    [case if case in SAMPLE else pytest.param(*case, marks=pytest.mark.slow) for case in CASES],
+    [pytest.param(*case, marks=MARKS.get(case, ())) for case in CASES],
 )
 def test_the_same_command_goes_on_or_says_why(runs, tmp_path, called, state, file, way):
     made, wanted = {"unfinished": (8, 12), "finished": (12, 12), "more": (8, 12)}[state]
