@@ -42,9 +42,7 @@ def copied(network: nn.Module) -> nn.Module:
         for name, value in vars(module).items():
             if name in _TRAINERS:
                 memo[id(value)] = None
-            for tensor in _computed(
-                value
-            ):  # such as the weight of weight_norm, and whatever was kept of a forward pass
+            for tensor in _computed(value):  # the weight of weight_norm, whatever was kept of a forward pass
                 memo[id(tensor)] = tensor.detach().clone()
     try:
         made = _deep(network, modules, dict(memo))
