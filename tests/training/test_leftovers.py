@@ -21,7 +21,7 @@ CASES = [
     if state != "unfinished" or file not in ("result.json", "final.png")
 ]
 ORDER = random.Random(3).sample(CASES, len(CASES))
-MARKS = dict.fromkeys(ORDER[4:16], pytest.mark.slow) | dict.fromkeys(ORDER[16:], pytest.mark.campaign)
+MARKS = dict.fromkeys(ORDER[4:10], pytest.mark.slow) | dict.fromkeys(ORDER[10:], pytest.mark.campaign)
 
 
 @pytest.fixture(scope="module")

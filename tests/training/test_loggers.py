@@ -199,7 +199,8 @@ def test_wandb_off_and_a_key_without_a_network_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "fault", [each if each == "500 later" else pytest.param(each, marks=pytest.mark.slow) for each in FAULTS]
+    "fault",
+    [pytest.param(e, marks=pytest.mark.slow if e in ("500 later", "silent") else pytest.mark.campaign) for e in FAULTS],
 )
 def test_a_server_that_fails_costs_seconds_and_no_run(tmp_path, fault):
     with failing(fault) as variables:
@@ -224,6 +225,7 @@ def test_a_run_that_began_offline_goes_on_offline_until_it_is_uploaded(tmp_path,
     assert loggers._mode(tmp_path, "abc") == ("online", None)
 
 
+@pytest.mark.slow
 def test_a_wandb_that_ends_on_the_way_ends_no_run(tmp_path):
     process = run_until(tmp_path, 3, *WORDS)
     own = [child for child in children(process.pid) if "wandb" in Path(f"/proc/{child}/cmdline").read_text()]
