@@ -80,7 +80,9 @@ def _compared(path: Path) -> bytes:
     if path.name != "result.json":
         return path.read_bytes()
     told = json.loads(path.read_text())
-    kept = {key: value for key, value in told.items() if key not in ("versions", "seconds_per_update", "checksum")}
+    kept = {
+        key: value for key, value in told.items() if key not in ("versions", "seconds_per_update", "checksum", "files")
+    }
     kept["identity"] = {key: value for key, value in told["identity"].items() if "_target_" not in key}
     return json.dumps(kept, sort_keys=True).encode()
 
