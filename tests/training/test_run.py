@@ -132,33 +132,6 @@ def test_killed_and_run_again_it_ends_in_the_same_bits(finished, tmp_path, rows)
         assert (finished[0] / path).read_bytes() == (tmp_path / path).read_bytes(), name
 
 
-SLURM = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "x", "SLURM_NTASKS": "4", "SLURM_PROCID": "1", "SLURM_LOCALID": "1"}
-
-
-@pytest.mark.parametrize(
-    "which",
-    [
-        signal.SIGINT,
-        signal.SIGUSR1,
-        *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGTERM, signal.SIGUSR2, signal.SIGHUP)),
-    ],
-)
-def test_a_signal_saves_first(finished, tmp_path, called, which):
-    words = [*WORDS, "logger=none", "checkpoint_every=1000"]
-    process = run_until(tmp_path, 3, *words, **SLURM)
-    for _ in range(3):  # from the scheduler, from its launcher, and to the group
-        process.send_signal(which)
-    stdout, stderr = process.communicate(timeout=SECONDS)
-    assert process.returncode == 128 + which, stderr
-    assert "Traceback" not in stderr
-    assert f"{which.name} after update" in stdout
-    assert (tmp_path / "checkpoints" / RUN / "last.ckpt").exists()
-    assert {path.name for path in tmp_path.iterdir()} == {"outputs", "checkpoints"}
-    done = called("train", *words)
-    assert "continuing after update" in done.stdout
-    assert same_picture(finished[0], tmp_path)
-
-
 def test_more_updates_go_on_from_the_end(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     done = called("train", *WORDS, "logger=none", "updates=14")
