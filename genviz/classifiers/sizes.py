@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from genviz.errors import UserError
@@ -17,8 +18,9 @@ def size_of(given: Any, name: str = "classifier.input_size") -> tuple[int, int]:
     Raises:
         UserError: it is neither.
     """
-    sides = (given, given) if isinstance(given, int) else given
-    pair = tuple(sides) if isinstance(sides, Sequence) and not isinstance(sides, str) else ()
-    if len(pair) != 2 or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in pair):
+    sides = (given, given) if isinstance(given, Integral) else given
+    listed = sides if isinstance(sides, Sequence) and not isinstance(sides, str) else ()
+    pair = [int(side) for side in listed if not isinstance(side, bool) and isinstance(side, Integral)]  # NumPy's, too
+    if len(listed) != 2 or len(pair) != 2 or min(pair) < 1:
         raise UserError(f"{name}={given} must be a number of pixels, or two: [rows,columns]")
-    return pair
+    return pair[0], pair[1]

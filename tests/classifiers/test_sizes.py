@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from odd_networks import plain
@@ -11,6 +12,7 @@ from genviz.errors import UserError
 
 def test_a_size_is_a_side_or_rows_and_columns():
     assert (size_of(5), size_of([5, 7]), size_of((5, 7))) == ((5, 5), (5, 7), (5, 7))
+    assert (size_of(np.int64(5)), size_of((np.int32(5), 7))) == ((5, 5), (5, 7))
     for wrong in (0, True, "7", [5], [5, 7, 9], [5, -7], [5, 7.0], None):
         with pytest.raises(UserError, match="a number of pixels, or two"):
             size_of(wrong)
