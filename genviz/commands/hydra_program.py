@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -21,11 +19,12 @@ from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from genviz import __version__
+from genviz.commands import worker_processes
 from genviz.commands.settings_help import help_of
-from genviz.errors import BAD_INPUT, INTERRUPTED, UserError, one_line
+from genviz.errors import BAD_INPUT, UserError, one_line
 from genviz.files import shipped_folder
 from genviz.training.configuration import explain, plain_words
-from genviz.training.signals import EndedError, ending, pass_on
+from genviz.training.signals import EndedError, ending
 
 if TYPE_CHECKING:
     from genviz.training.schema import Settings
@@ -33,15 +32,6 @@ if TYPE_CHECKING:
 _BAD = (UserError, HydraException, OmegaConfBaseException)
 _HELP = {"--help", "-h"}
 _SIGNALLED = 128  # plus the signal's number is the exit code of a program that it ended, for shells and schedulers
-_PATIENCE = 1.0  # seconds between two checks of the parent
-
-
-class JobError(Exception):
-    """A job in a launcher's process ended with an exit code other than 0, having printed why."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 def run(name: str, words: Sequence[str], *, called: str, settings: str, function: str) -> None:
@@ -66,20 +56,20 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
         begun.append(True)
         sys.argv = typed  # Lightning starts other processes with it
         if os.getpid() != program:  # in a launcher's process
-            _end_with_parent()
+            worker_processes.begin()
         try:
             with ending():
                 code = _call(name, function, settings, config)
         except EndedError as error:
-            code = _ended(called, error)
+            code = _ended(called, error.signal)
         except _BAD as error:  # here, as Hydra would add a line of its own
             _say(called, str(error))
             code = BAD_INPUT
+        if os.getpid() != program:
+            worker_processes.end(code)
         codes.append(code)
-        if code > _SIGNALLED and (os.getpid() == program or pass_on(signal.Signals(code - _SIGNALLED))):
+        if code > _SIGNALLED:
             sys.exit(code)  # no further job
-        if code and os.getpid() != program:  # a launcher's process has its own codes
-            raise JobError(code)
 
     try:
         flags, words = sorted_out(words)
@@ -90,7 +80,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             print(f"{called} {__version__}", flush=True)
             sys.exit(0)
         sys.argv = [typed[0], *flags, *plain_words([*flags, *words])[len(flags) :]]  # Hydra reads it
-        with ending():
+        with ending(), worker_processes.ending_first(lambda: bool(begun)):
             hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
     except HydraException as error:
         _say(called, explain(error, name, words))
@@ -98,7 +88,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
     except _BAD as error:
         _say(called, str(error))
         codes.append(BAD_INPUT)
-    except JobError as error:
+    except worker_processes.JobError as error:
         codes.append(error.code)
     except ValueError as error:
         if begun:
@@ -113,10 +103,9 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
     except BrokenPipeError:  # a reader such as head has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except EndedError as error:
-        codes.append(_ended(called, error))
+        codes.append(_ended(called, error.signal))
     except KeyboardInterrupt:
-        _say(called, "interrupted; the same command continues from the last checkpoint")
-        codes.append(INTERRUPTED)
+        codes.append(_ended(called, signal.SIGINT))
     sys.exit(max(codes, default=0))
 
 
@@ -188,21 +177,10 @@ def completions(name: str, word: str) -> list[str]:
     return [word for word in found if not word.startswith("command")]
 
 
-def _end_with_parent() -> None:
-    """End this process, as by SIGTERM, once its parent has ended; launchers do not see to that."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_PATIENCE)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _ended(called: str, error: EndedError) -> int:
-    _say(called, f"{error}; the same command continues from the last checkpoint")
-    return _SIGNALLED + error.signal
+def _ended(called: str, which: signal.Signals) -> int:
+    how = "interrupted" if which == signal.SIGINT else which.name
+    _say(called, f"{how}; the same command continues from the last checkpoint")
+    return _SIGNALLED + which
 
 
 def _say(called: str, message: str) -> None:

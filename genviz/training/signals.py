@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -18,7 +18,7 @@ _TWICE = 1.0  # seconds; sooner, the second SIGINT is the first one, passed on b
 
 
 class EndedError(KeyboardInterrupt):
-    """A signal other than SIGINT ended the program where there was nothing to save first."""
+    """A signal ended the program where there was nothing to save first."""
 
     def __init__(self, which: signal.Signals) -> None:
         super().__init__(which.name)
@@ -43,7 +43,7 @@ def noticing(which: Sequence[signal.Signals] = ENDING) -> Iterator[list[signal.S
         if again:
             raise KeyboardInterrupt
 
-    with _handling({each: notice for each in which if signal.getsignal(each) is not signal.SIG_IGN}):  # under nohup
+    with handling({each: notice for each in which if signal.getsignal(each) is not signal.SIG_IGN}):  # under nohup
         yield noticed
 
 
@@ -54,7 +54,7 @@ def ending() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         raise EndedError(signal.Signals(number))
 
-    with _handling({each: end for each in ENDING if signal.getsignal(each) is signal.SIG_DFL}):
+    with handling({each: end for each in ENDING if signal.getsignal(each) is signal.SIG_DFL}):
         yield
 
 
@@ -71,8 +71,9 @@ def pass_on(which: signal.Signals) -> bool:
 
 
 @contextmanager
-def _handling(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+def handling(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
+    """Handle these signals so, in the main thread; Python can handle them only there."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {which: signal.signal(which, handler) for which, handler in handlers.items()}

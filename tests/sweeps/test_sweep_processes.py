@@ -1,12 +1,14 @@
 """Sweeps in processes of their own: killed, started again, and side by side."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+import torch
 from conftest import ROOT
 from user import SECONDS, environment
 from user_sweeps import FOLDERS, SMALL, TARGETS, WORDS, swept
@@ -68,18 +70,26 @@ def test_a_workers_failure_is_the_programs(tmp_path):
     assert len([*(tmp_path / "one/outputs").glob("*/*/*/result.json")]) == 2
 
 
-def test_workers_end_with_the_program_that_started_them(tmp_path):
+@pytest.mark.parametrize(("which", "end"), [("SIGTERM", os.kill), ("SIGINT", os.killpg), ("SIGKILL", os.kill)])
+def test_workers_save_and_end_with_the_program_that_started_them(tmp_path, which, end):
     words = [*command(tmp_path / "one", "-m", "worker=0,1", "hydra/launcher=joblib"), "updates=100000"]
-    process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
+    with (tmp_path / "err").open("w") as err:
+        process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stderr=err, start_new_session=True)
     deadline = time.monotonic() + SECONDS
     while len(rows := [*tmp_path.glob("one/outputs/*/*/*/metrics.csv")]) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.terminate()
-    process.wait()
-    while True:  # they save, and stand still
-        before = [path.stat().st_size for path in rows]
+    number = signal.Signals[which]
+    end(process.pid, number)
+    assert process.wait() == (-number if which == "SIGKILL" else 128 + number)
+    saved = [
+        tmp_path / "one/checkpoints" / path.relative_to(tmp_path / "one/outputs").with_name("last.ckpt")
+        for path in rows
+    ]
+    while True:  # after SIGKILL, the workers take a second to see it
+        updates = [len(path.read_text().splitlines()) - 1 for path in rows]
         time.sleep(2.5)
-        if before == [path.stat().st_size for path in rows] or time.monotonic() > deadline:
+        steps = [torch.load(path, weights_only=True)["global_step"] if path.exists() else None for path in saved]
+        if steps == updates or time.monotonic() > deadline:
             break
-    assert before == [path.stat().st_size for path in rows]
-    assert len([*tmp_path.glob("one/checkpoints/*/*/*/last.ckpt")]) == 2
+    assert steps == updates
+    assert "Traceback" not in (tmp_path / "err").read_text()
