@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -55,6 +56,8 @@ class Coupling(pl.LightningModule):
         self.targets = (target,) if isinstance(target, Target) else tuple(target)
         self.optimizer, self.streams = optimizer, streams or Streams()
         self.schedule = schedule
+        self._first: tuple[Tensor, Tensor] | None = None
+        self._is_checked = False
         for part in transforms:
             if isinstance(part, Transform):
                 part.streams = self.streams
@@ -67,19 +70,46 @@ class Coupling(pl.LightningModule):
             if isinstance(part, Transform):
                 part.update = self.global_step
         sample = self.generator()
-        seen = self._look(self.transforms(sample.images))
+        views = self.transforms(sample.images)
+        if views.requires_grad and not self._is_checked:
+            views.register_hook(partial(self._keep_first, views.detach()))
+        seen = self._look(views)
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
         if not score.requires_grad:
-            self._explain_no_gradient(seen)
+            self._refuse([layer for layer in self.objective.layers if not seen[layer].requires_grad])
         penalties = {name: part.weight * part(sample) for name, part in self.regularizers.items()}
         losses = sum(penalties.values()) - score
         loss = losses.sum()  # a sum, so that an image's gradient does not depend on n
         values = {"loss": losses, "score": score} | {f"penalty/{name}": value for name, value in penalties.items()}
         return {"loss": loss, "metrics": self._metrics(values, seen)}
 
-    def _explain_no_gradient(self, seen: Mapping[str, Tensor]) -> None:
-        """Raise an error if the score has no gradient, so that training could not change it."""
-        cut = [layer for layer in self.objective.layers if layer in seen and not seen[layer].requires_grad]
+    def _keep_first(self, views: Tensor, gradient: Tensor) -> None:
+        if not self._is_checked:
+            self._first, self._is_checked = (views, gradient), True
+
+    def on_after_backward(self) -> None:
+        """Check the first gradient that reaches the picture.
+
+        Raises:
+            UserError: it is 0, and so is that of everything in the layers. That of a dead unit alone may be.
+        """
+        if self._first is not None and not self._first[1].any():
+            self._refuse(self._constant(self._first[0]))
+        self._first = None
+
+    @torch.enable_grad()
+    def _constant(self, views: Tensor) -> list[str]:
+        """The objective's layers, if all of them that fire are constant where the views are."""
+        seen = self._look(views.requires_grad_())
+        firing = [layer for layer in self.objective.layers if seen[layer].any()]
+        for layer in firing:
+            (gradient,) = torch.autograd.grad(seen[layer].square().sum(), views, retain_graph=True)
+            if gradient.any():
+                return []
+        return firing
+
+    def _refuse(self, cut: Sequence[str]) -> None:
+        """Raise an error if these layers could be trained through but for the network, which cuts the gradient."""
         if cut and any(parameter.requires_grad for parameter in self.generator.parameters()):
             raise UserError(
                 f"no gradient reaches the picture from {', '.join(cut[:3])}: the network computes it under "

@@ -110,8 +110,10 @@ def contributions(
         integral = LayerConductance if method == "conductance" else LayerIntegratedGradients
         attribute = integral(scores, place).attribute
     at_once = min(at_once, classifier.at_once or at_once)
+    if method == "conductance" and at_once == 1:
+        raise UserError("method=conductance needs two pictures in one pass; choose gradient or integrated_gradients")
     chunk_size = at_once if method == "gradient" else max(1, at_once // 2)  # an integral evaluates each at two points
-    settings = {} if method == "gradient" else {"n_steps": _STEPS, "internal_batch_size": 2 * chunk_size}
+    settings = {} if method == "gradient" else {"n_steps": _STEPS, "internal_batch_size": at_once}
     device = classifier.device
     total: Tensor | None = None
     for chunk in tqdm(images.split(chunk_size), f"contributions of {layer}", delay=_PATIENCE, dynamic_ncols=True):

@@ -87,13 +87,16 @@ class FrozenClassifier(Classifier):
     def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
         place = self._place(layer)
         (inputs, count), *more = self.calling.passes(self._inputs(images))
-        if more or count < len(inputs):
-            raise UserError(f"the network takes {len(inputs)} pictures at a time, not {len(images)}")
+        if more:
+            raise UserError(f"the network takes only {len(inputs)} of the {len(images)} pictures in one pass")
 
         def changed(activation: Tensor) -> Tensor:
-            return place.restored(part(place.ordered(activation, len(inputs))), activation)
+            values = place.ordered(activation, len(inputs))
+            own = part(values[:count])
+            return place.restored(own if count == len(values) else torch.cat([own, values[count:]]), activation)
 
-        return self._scores(look(self.network, inputs, [], output=True, parts={place.tap: changed})[OUTPUT], inputs)
+        seen = look(self.network, inputs, [], output=True, parts={place.tap: changed})
+        return self._scores(seen[OUTPUT], inputs)[:count]
 
     def receptive_field(self, layer: str) -> ReceptiveField:
         """The receptive field of ``layer``, or of its input, in the network's input pixels.

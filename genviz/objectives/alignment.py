@@ -19,6 +19,7 @@ from genviz.images.pictures import UNREADABLE, read_upright, resize
 from genviz.interfaces import SCORES, Classifier, Outline
 from genviz.objectives.reference import Remembering, see
 from genviz.targets.grammar import Target, parse_target
+from genviz.targets.layers import find_filters
 from genviz.targets.responses import read, weighted
 
 _BLOCKS = (
@@ -85,6 +86,7 @@ class Alignment(Remembering):
                 raise UserError(
                     f"objective.alignment.layers must be layers, as in layer:relu1_1+relu2_1, not {unit.name}"
                 )
+            find_filters(unit.layer, outline.layers)  # raises if its channels are unknown
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -130,7 +132,7 @@ def _layers(outline: Outline) -> str:
             return f"layer:{block}"
     modules = [layer.module for layer in outline.layers]
     before = outline.layers[: modules.index(outline.head) if outline.head in modules else -1]
-    maps = [layer for layer in before if math.prod(layer.shape[1:]) > 1]
+    maps = [layer for layer in before if layer.axis is not None and math.prod(layer.shape[1:]) > 1]
     for depth in range(max((layer.name.count(".") for layer in maps), default=0) + 1):
         last = {layer.shape[1:]: layer.name for layer in maps if layer.name.count(".") <= depth}
         if len(last) >= _BLOCKS_AT_LEAST:

@@ -16,6 +16,7 @@ from genviz.images.folders import find_pictures
 from genviz.images.pictures import UNREADABLE, read_upright, resize
 from genviz.interfaces import Classifier, Objective, Outline
 from genviz.targets.grammar import Target
+from genviz.targets.layers import find_filters, find_layer
 from genviz.targets.responses import position, responses, weighted
 
 
@@ -108,7 +109,8 @@ def _direction(given: str | Tensor, target: Target, outline: Outline) -> Tensor:
             raise UserError(
                 f"objective.inner_product.direction={given} cannot be read ({why}); give a .npy file"
             ) from error
-    shape = next(layer.shape for layer in outline.layers if layer.name == target.layers[0])
+    find = find_filters if numbers.ndim == 1 else find_layer  # the former raises if the channels are unknown
+    shape = find(target.layers[0], outline.layers).shape
     if tuple(numbers.shape) not in (shape, shape[:1]):
         raise UserError(
             f"the direction has shape {tuple(numbers.shape)}; {target.layers[0]} takes {shape[:1]} or {shape}"

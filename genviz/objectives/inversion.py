@@ -12,6 +12,7 @@ from genviz.errors import UserError
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
 from genviz.targets.grammar import Target, Unit
+from genviz.targets.layers import find_filters
 from genviz.targets.responses import select, weighted
 
 
@@ -33,7 +34,7 @@ class Inversion(Reference):
     def __init__(
         self,
         target: Target,
-        outline: Outline | None = None,  # noqa: ARG002
+        outline: Outline | None = None,
         *,
         image: str | Tensor | None = None,
         weight: float = 1.0,
@@ -49,6 +50,9 @@ class Inversion(Reference):
             raise UserError(
                 f"objective.inversion.channels={channels} must be the first channel and the one past the last, or null"
             )
+        if channels is not None and outline is not None:
+            for unit in target.units:
+                find_filters(unit.layer, outline.layers)  # raises if its channels are unknown
         self.target, self.weight, self.window, self.channels = target, float(weight), window, channels
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:

@@ -12,6 +12,7 @@ from genviz.errors import UserError
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
 from genviz.targets.grammar import Target, parse_target
+from genviz.targets.layers import find_filters
 from genviz.targets.responses import weighted
 
 
@@ -47,9 +48,8 @@ class Style(Reference):
         super().__init__(image, "style=FILE, or objective.style.image=FILE")
         self.target = target if at is None else parse_target(at, outline.labels, outline.layers)
         self.weight, self.relative = float(weight), bool(relative)
-        shapes = {layer.name: layer.shape for layer in outline.layers}
         for unit in self.target.units:
-            if unit.kind != "layer" or len(shapes[unit.layer]) < 2:
+            if unit.kind != "layer" or len(find_filters(unit.layer, outline.layers).shape) < 2:
                 raise UserError(f"a style needs convolutional layers, such as layer:relu1_1, not {unit.name}")
 
     def fit(self, size: tuple[int, int]) -> tuple[int, int]:

@@ -1,8 +1,10 @@
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 
-from genviz.analysis.contributions import contributions, resolve
+from genviz.analysis.contributions import Method, contributions, resolve
 from genviz.analysis.examples import Examples
 from genviz.classifiers.from_module import from_module
 from genviz.classifiers.small import SmallClassifier
@@ -98,6 +100,33 @@ def test_an_integral_adds_up_to_what_the_score_gained(classifier, images, method
     black = classifier(torch.zeros(1, 3, 12, 12), [SCORES])[SCORES][:, HARMONICA]
     gained = (classifier(images, [SCORES])[SCORES][:, HARMONICA] - black).mean()
     torch.testing.assert_close(found.values.sum(), gained, rtol=0.02, atol=1e-4)
+
+
+class Fixed(nn.Module):
+    """It takes a fixed number of pictures."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.count, self.conv, self.head = count, nn.Conv2d(3, 5, 3), nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.head(self.conv(x).relu().view(self.count, 5, 100).mean(2))
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("method", get_args(Method))
+def test_of_a_network_that_takes_a_fixed_number_of_pictures(images, method, count):
+    torch.manual_seed(0)
+    free = Fixed(-1)
+    fixed = Fixed(count)
+    fixed.load_state_dict(free.state_dict())
+    wanted = contributions(from_module(free, input_size=12), 2, "conv", images, method=method)
+    classifier = from_module(fixed, input_size=12)
+    if (method, count) == ("conductance", 1):
+        with pytest.raises(UserError, match=r"conductance needs two pictures"):
+            contributions(classifier, 2, "conv", images, method=method)
+        return
+    torch.testing.assert_close(contributions(classifier, 2, "conv", images, method=method).values, wanted.values)
 
 
 def test_nothing_stays_in_the_network(classifier, images):

@@ -6,6 +6,7 @@ from PIL import Image
 from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
 from genviz.images.pictures import read_upright
+from genviz.interfaces import Layer, Outline
 from genviz.objectives.inner_product import InnerProduct
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import parse_target
@@ -183,3 +184,15 @@ def test_a_unit_that_no_picture_moves_says_what_to_do(network, folder):
     objective = made(network, "layer:relu2_1", direction=-torch.ones(48), pictures=str(folder))
     with pytest.raises(UserError, match="give others, or objective.inner_product.largest="):
         objective.remember(network, (32, 32))
+
+
+def test_a_direction_in_channels_that_are_unknown_has_to_state_them():
+    outline = Outline((), (Layer("a", "0", (6, 4, 6), axis=None),), {}, (8, 8))
+
+    def direction(text, *shape):
+        return InnerProduct(parse_target(text, (), outline.layers), outline, direction=torch.ones(shape))
+
+    direction("layer:a", 6, 4, 6)
+    with pytest.raises(UserError, match=r"say it: a/1 or a/2 or a/3"):
+        direction("layer:a", 6)
+    assert direction("layer:a/2", 4).layers == ("a/2",)

@@ -4,6 +4,7 @@ from conftest import TinyClassifier
 from PIL import Image
 
 from genviz.errors import UserError
+from genviz.interfaces import Layer, Outline
 from genviz.objectives.inversion import Inversion
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import Target, Unit
@@ -103,3 +104,12 @@ def test_a_mask_that_holds_nothing_is_refused(tmp_path):
         classifier.conv.bias.fill_(-1)
     with pytest.raises(UserError, match="is all 0"):
         Inversion(layer("relu1"), image=str(tmp_path / "a.png")).remember(classifier, (12, 12))
+
+
+def test_channels_of_a_layer_where_they_are_unknown_have_to_be_stated():
+    outline = Outline((), (Layer("conv1", "0", (6, 7, 7), axis=None),), {}, (8, 8))
+    picture = torch.rand(1, 3, 8, 8)
+    Inversion(layer(), outline, image=picture)  # all of them
+    with pytest.raises(UserError, match=r"say it: conv1/1 or conv1/2 or conv1/3"):
+        Inversion(layer(), outline, image=picture, channels=(0, 3))
+    Inversion(layer("conv1/2"), outline, image=picture, channels=(0, 3))

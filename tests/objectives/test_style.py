@@ -84,3 +84,15 @@ def test_a_file_is_a_picture_too(tmp_path):
     picture = torch.tensor([200.0, 100.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 9, 14) / 255
     assert objective(classifier(picture, objective.layers)).abs().item() < 1e-6
     assert not objective.ranked
+
+
+def test_layers_whose_channels_are_unknown_have_to_state_them():
+    layers = (*LAYERS, Layer("c", "2", (3, 4, 5), axis=None))
+    outline = OUTLINE._replace(layers=layers)
+
+    def style(text):
+        return Style(parse_target(text, outline.labels, layers), outline, image=torch.rand(1, 3, 8, 8))
+
+    with pytest.raises(UserError, match=r"say it: c/1 or c/2 or c/3"):
+        style("layer:c")
+    assert style("layer:c/2+a").layers == ("c/2", "a")
