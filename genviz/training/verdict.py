@@ -56,8 +56,9 @@ class Verdict(NamedTuple):
     """
 
     verdict: str
-    """``recognised``, ``top five``, ``not reached`` or ``dead``; for objectives without a rank, ``improved`` or
-    ``not improved``; ``flat``, ``saturated`` or ``diverged``."""
+    """``recognised``, ``top five``, ``not reached`` or ``dead``; where there is no rank, as of a whole layer or a
+    reconstruction, ``improved`` or ``not improved``, ``done`` if the first picture is unknown; ``flat``,
+    ``saturated`` or ``diverged``."""
     explanation: str
     activation: float
     """The weighted sum over the target's units."""
@@ -136,27 +137,44 @@ def judge_image(
     chances = probabilities(seen[SCORES], ending)[0]
     best = chances.topk(min(_TOP, len(labels)))
     top = tuple(ClassScore(i, labels[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True))
-    ranked = objective is None or objective.ranked
     own = objective is None or "activation" in getattr(objective, "parts", ())  # the advice can then name its settings
     found = _Found(target, classifier, seen, units, ending, chances[0].item() if len(chances) == 1 else None, own)
-    word, explanation = _fault(found, image, failure, ranked=ranked) or _place(found)
+    ranked = objective is None or objective.ranked
+    fault = _fault(found, image, failure, ranked=ranked)
+    word, explanation = fault or _place(found)
     measures = {} if objective is None else {name: value.item() for name, value in objective.measure(seen).items()}
-    if objective is not None and not ranked and word not in ("diverged", "flat", "saturated"):
-        before = None if first is None else classifier(first.to(image), layers)
-        word, explanation = _progress(objective, seen, before)
+    alone = all(unit.of == 1 for unit in units) and not found.is_binary
+    if fault is None and (alone or not ranked):
+        before = None if first is None else _Reached.of(target, objective, classifier(first.to(image), layers))
+        word, explanation = _progress(_Reached.of(target, objective, seen), before)
     activation = weighted(target, reading.activations)[0].item()
     rank = max(unit.rank for unit, decides in zip(units, target.decisive, strict=True) if decides)
     return Verdict(word, explanation, activation, rank, units, top, measures)
 
 
-def _progress(objective: Objective, seen: Mapping[str, Tensor], before: Mapping[str, Tensor] | None) -> tuple[str, str]:
-    """Whether, and by how much, a picture improved on the initial one for an objective."""
-    now = {name: value.item() for name, value in objective.measure(seen).items()}
-    if before is None:
-        return "done", ", ".join(f"{name} {value:.4g}" for name, value in now.items())
-    was = {name: value.item() for name, value in objective.measure(before).items()}
-    told = ", ".join(f"{name} {value:.4g} (at first {was[name]:.4g})" for name, value in now.items())
-    if objective(seen).item() > objective(before).item():
+class _Reached(NamedTuple):
+    """How far a picture is, where there is no rank."""
+
+    score: float
+    measures: Mapping[str, float]
+
+    @classmethod
+    def of(cls, target: Target, objective: Objective | None, seen: Mapping[str, Tensor]) -> _Reached:
+        """By the objective; of one that asks for the strongest unit where there is only one, by its activation."""
+        if objective is None or objective.ranked:
+            activation = weighted(target, read(target, seen).activations)[0].item()
+            return cls(activation, {"activation": activation})
+        return cls(objective(seen).item(), {name: value.item() for name, value in objective.measure(seen).items()})
+
+
+def _progress(now: _Reached, first: _Reached | None) -> tuple[str, str]:
+    """Whether, and by how much, a picture improved on the initial one."""
+    if first is None:
+        return "done", ", ".join(f"{name} {value:.4g}" for name, value in now.measures.items())
+    told = ", ".join(
+        f"{name} {value:.4g} (at first {first.measures[name]:.4g})" for name, value in now.measures.items()
+    )
+    if now.score > first.score:
         return "improved", told
     return "not improved", f"{told}; try more updates, another optimizer.lr, or less weight of the regularizers"
 

@@ -9,7 +9,7 @@ from genviz.objectives.content import Content
 from genviz.objectives.inversion import Inversion
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import parse_target
-from genviz.training.verdict import judge
+from genviz.training.verdict import judge, judge_image
 
 
 def picture(path, image):
@@ -181,6 +181,20 @@ def test_filters_and_layers_are_ranked_in_their_layer(classifier, noise):
     verdict = judge(noise, classifier, target(classifier, "filter:relu1:2"))
     assert verdict.units[0].of == 4
     assert judge(noise, classifier, target(classifier, "layer:relu1")).units[0].of == 1
+
+
+@pytest.mark.parametrize("objective", [None, "activation"])
+def test_what_is_alone_in_its_layer_has_no_rank(classifier, noise, objective):
+    wanted = target(classifier, "layer:conv1")
+    objective = objective and Activation(wanted, classifier.outline)
+    alone = judge(noise, classifier, wanted, objective)
+    assert (alone.verdict, alone.explanation) == ("done", f"activation {alone.activation:.4g}")
+    first = torch.zeros(1, 3, 12, 12)
+    before = judge_image(first, classifier, wanted).activation
+    better = judge(noise, classifier, wanted, objective, first=first)
+    assert better.verdict == ("improved" if alone.activation > before else "not improved")
+    assert f"(at first {before:.4g})" in better.explanation
+    assert judge(noise, classifier, target(classifier, "layer:conv1+class:1")).verdict not in ("done", "improved")
 
 
 WANTED = 0.3 + 0.4 * torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(1))

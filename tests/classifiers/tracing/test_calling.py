@@ -99,7 +99,8 @@ def test_what_is_no_classifier_is_one_line(does, says):
 @pytest.mark.parametrize(
     ("does", "target"),
     [(lambda net, x: net.net(x).detach(), "class:1"), (lambda net, x: torch.no_grad()(net.net)(x), "filter:net.0:1"),
-     (lambda net, x: torch.inference_mode()(net.net)(x), "class:1"), (lambda net, x: (100 * net.net(x)).round(), "class:1"),
+     (lambda net, x: torch.inference_mode()(net.net)(x), "class:1"),
+     (lambda net, x: (100 * net.net(x)).round(), "class:1"),
      (lambda net, x: (5 * net.net(x)).floor(), "class:0"), (lambda net, x: net.net(x).sign(), "class:1@-1"),
      (lambda net, x: net.net(x.sign()), "filter:net.0:1"), (lambda net, x: net.net(x) * 0 + 1, "layer:scores")],
 )  # fmt: skip
