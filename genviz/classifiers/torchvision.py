@@ -117,12 +117,13 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
     Raises:
         UserError: the weights are another network's.
     """
-    auxiliary = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's auxiliary heads, for training only
     wanted = {key: value for key, value in network.state_dict().items() if not key.startswith(without or "\0")}
-    state = fitted(found.state, [key for key in wanted if not key.endswith("num_batches_tracked")], found.source)
-    given = {key: value for key, value in state.items() if not key.startswith(auxiliary)}
+    given = fitted(found.state, [key for key in wanted if not key.endswith("num_batches_tracked")], found.source)
     missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
-    unexpected = [] if without else [key for key in given if key not in wanted]
+    parts = {key.partition(".")[0] for key in wanted}  # others may lie beside it: a loss, heads for training only
+    unexpected = [
+        key for key in given if key not in wanted and not without and (missing or key.partition(".")[0] in parts)
+    ]
     misshapen = [
         f"{key} is {tuple(given[key].shape)}, not {tuple(wanted[key].shape)}"
         for key in wanted

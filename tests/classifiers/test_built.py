@@ -108,6 +108,22 @@ def test_weights_of_another_network_say_what_is_wrong(settings, tmp_path):
         BuiltClassifier(**{**settings, "weights": str(tmp_path / "w.safetensors")})
 
 
+@pytest.mark.parametrize("beside", ["loss.weight", "metric.total", "ema_head.0.bias"])
+def test_what_lies_beside_the_network_in_a_checkpoint_is_left_out(settings, tmp_path, beside):
+    torch.manual_seed(3)
+    network = Network().eval()
+    torch.save({"state_dict": {**network.state_dict(), beside: torch.ones(7)}, "epoch": 2}, tmp_path / "run.ckpt")
+    made = BuiltClassifier(**{**settings, "weights": str(tmp_path / "run.ckpt")})
+    assert torch.equal(made.network.head.weight, network.head.weight)
+
+
+@pytest.mark.parametrize("more", ["head.1.weight", "conv.weight_g"])
+def test_more_layers_inside_its_parts_are_another_network(settings, tmp_path, more):
+    save_file({**Network().state_dict(), more: torch.ones(7)}, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match=rf"does not fit.*unexpected 1: {more}"):
+        BuiltClassifier(**{**settings, "weights": str(tmp_path / "w.safetensors")})
+
+
 def test_nothing_in_a_file_of_weights_is_run(settings, tmp_path):
     path = tmp_path / "w.pth"
     torch.save(Trap(tmp_path / "sprung"), path)
