@@ -70,6 +70,13 @@ def test_a_workers_failure_is_the_programs(tmp_path):
     assert len([*(tmp_path / "one/outputs").glob("*/*/*/result.json")]) == 2
 
 
+def group_of(leader):
+    """The processes that are left of a group; what launchers start besides their workers ends with those."""
+    table = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [row.split(maxsplit=2) for row in table.splitlines()]
+    return [row for row in rows if int(row[0]) == leader and not row[1].startswith("Z")]
+
+
 @pytest.mark.parametrize(("which", "end"), [("SIGTERM", os.kill), ("SIGINT", os.killpg), ("SIGKILL", os.kill)])
 def test_workers_save_and_end_with_the_program_that_started_them(tmp_path, which, end):
     words = [*command(tmp_path / "one", "-m", "worker=0,1", "hydra/launcher=joblib"), "updates=100000"]
@@ -92,4 +99,7 @@ def test_workers_save_and_end_with_the_program_that_started_them(tmp_path, which
         if steps == updates or time.monotonic() > deadline:
             break
     assert steps == updates
+    while group_of(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not group_of(process.pid)
     assert "Traceback" not in (tmp_path / "err").read_text()
