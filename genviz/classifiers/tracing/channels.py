@@ -18,6 +18,7 @@ Dims = frozenset[int]
 _CONVOLUTION = re.compile(r"conv(?:_transpose)?(\d)d")
 _LAST = ("linear", "bilinear", "embedding", "addmm", "multi_head_attention_forward", "native_multi_head_attention")
 _SECOND = ("batch_norm", "instance_norm", "group_norm", "local_response_norm", "pixel_shuffle", "pixel_unshuffle")
+_RECURRENT = re.compile(r"(?:lstm|gru|rnn_(?:tanh|relu))(?:_cell)?")
 _PRODUCTS = ("matmul", "bmm", "mm", "rmatmul")
 _JOINED = ("cat", "concat", "concatenate")
 _RESIZED = ("pad", "interpolate", "upsample", "grid_sample")
@@ -99,6 +100,8 @@ def _places(
         return [frozenset({first.ndim - 1 - int(convolution[1])})]
     if name in _LAST or (name in ("layer_norm", "rms_norm") and _of_last(args, kwargs)):
         return [frozenset({first.ndim - 1}), *(frozenset[int]() for _ in outputs[1:])]
+    if _RECURRENT.fullmatch(name):  # and their states
+        return [frozenset({value.ndim - 1}) for value in outputs]
     if name in _SECOND:
         return [frozenset({1}) for _ in outputs]
     if name in _PRODUCTS:
