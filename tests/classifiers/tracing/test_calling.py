@@ -35,6 +35,7 @@ NETWORKS = {
     "one picture": lambda: Odd(only(1), net=plain()),
     "one picture, squeezed": lambda: Odd(lambda net, x: net.net(x.view(1, 3, 8, 8))[0], net=plain()),
     "four pictures": lambda: Odd(only(4), net=plain()),
+    "one score, squeezed": lambda: Odd(lambda net, x: net.net(x)[:, :1].squeeze(), net=plain()),
     "asserts": lambda: Odd(asserting, net=plain()),
     "no parameters": lambda: Odd(lambda net, x: x.mean((2, 3))),
     "three dimensions": lambda: Odd(lambda net, x: net.conv(x[:, :, None]).mean((2, 3, 4)),
@@ -52,7 +53,7 @@ def test_networks_are_called_as_they_can_be(kind):
     size = {"one picture": 1, "one picture, squeezed": 1, "four pictures": 4}.get(kind)
     assert classifier.at_once == size
     alone = [network(image.expand(size or 1, -1, -1, -1)) for image in IMAGES.split(1)]
-    expected = torch.cat([scores[None] if scores.ndim == 1 else scores[:1] for scores in alone])
+    expected = torch.cat([scores.reshape(1, -1) if scores.ndim < 2 else scores[:1] for scores in alone])
     torch.testing.assert_close(seen["scores"], expected, rtol=1e-4, atol=1e-5)
     assert all(len(seen[name]) == 5 for name in names)
     images = IMAGES.clone().requires_grad_()
@@ -85,7 +86,7 @@ def test_one_that_insists_on_its_format_gets_it():
 
 @pytest.mark.parametrize(
     ("does", "says"),
-    [(lambda net, x: net.net(x).argmax(1), r"whole numbers \(int64\)"),
+    [(lambda net, x: net.net(x).argmax(1), r"whole numbers, which have no gradient \(int64\)"),
      (lambda net, x: net.net(x) > 0, "whole numbers"),
      (lambda net, x: {}["key"], "cannot take 8 x 8 pixels"), (lambda net, x: None, "returns a NoneType"),
      (lambda net, x: net.net(x) * float("nan"), "not finite"), (lambda net, x: net.net[:3](x), "not class scores")],
