@@ -14,7 +14,7 @@ from genviz.classifiers.tracing.trace import Trace, trace
 from genviz.classifiers.weight_files.weights import not_finite
 from genviz.errors import UserError
 
-_BATCHES = (1, 2, 3, 4, 8, 16, 32)
+_BATCHES = (*range(1, 11), 12, 16, 32)
 _CLOSE = 1e-2  # relative; a memory layout changes the last digits, a misread one everything
 
 
@@ -86,16 +86,20 @@ def probe(network: nn.Module, image: Tensor, classes: int | None = None) -> Prob
 
 def _in_float32(network: nn.Module, image: Tensor) -> tuple[torch.dtype, Trace | None]:
     """Convert the network, unless it then no longer works; return the number format that it takes, and its trace."""
-    before = [
-        (value, value.dtype) for value in (*network.parameters(), *network.buffers()) if value.is_floating_point()
-    ]
+    before = {name: value.dtype for name, value in _values(network) if value.is_floating_point()}
     network.float()
     try:
         return torch.float32, _trace(network, image)
     except UserError:
-        for value, dtype in before:
-            value.data = value.data.to(dtype)
-        return before[0][1], None
+        for name, value in _values(network):  # buffers are others now
+            if name in before:
+                value.data = value.data.to(before[name])
+        return next(iter(before.values())), None
+
+
+def _values(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from network.named_parameters()
+    yield from network.named_buffers()
 
 
 def _trace(network: nn.Module, image: Tensor) -> Trace:

@@ -37,6 +37,7 @@ NETWORKS = {
     "four pictures": lambda: Odd(only(4), net=plain()),
     "one score, squeezed": lambda: Odd(lambda net, x: net.net(x)[:, :1].squeeze(), net=plain()),
     "asserts": lambda: Odd(asserting, net=plain()),
+    "ten pictures": lambda: Odd(only(10), net=plain()),
     "no parameters": lambda: Odd(lambda net, x: x.mean((2, 3))),
     "three dimensions": lambda: Odd(lambda net, x: net.conv(x[:, :, None]).mean((2, 3, 4)),
                                     conv=nn.Conv3d(3, 4, 3, padding=1)),
@@ -50,7 +51,7 @@ def test_networks_are_called_as_they_can_be(kind):
     classifier = from_module(network, input_size=8, **SPACE)
     names = [layer.name for layer in classifier.outline.layers]
     seen = classifier(IMAGES, names)
-    size = {"one picture": 1, "one picture, squeezed": 1, "four pictures": 4}.get(kind)
+    size = {"one picture": 1, "one picture, squeezed": 1, "four pictures": 4, "ten pictures": 10}.get(kind)
     assert classifier.at_once == size
     alone = [network(image.expand(size or 1, -1, -1, -1)) for image in IMAGES.split(1)]
     expected = torch.cat([scores.reshape(1, -1) if scores.ndim < 2 else scores[:1] for scores in alone])
@@ -78,9 +79,10 @@ def test_other_number_formats_become_float32(dtype):
 
 
 def test_one_that_insists_on_its_format_gets_it():
-    network = Odd(lambda net, x: net.net(x.bfloat16()), net=plain().bfloat16())
+    network = Odd(lambda net, x: net.net(net.norm(x.bfloat16())), net=plain(), norm=nn.BatchNorm2d(3)).bfloat16().eval()
     classifier = from_module(network, input_size=8, **SPACE)
     assert classifier.calling.dtype == torch.bfloat16
+    assert classifier.network.norm.running_mean.dtype == torch.bfloat16
     torch.testing.assert_close(classifier(IMAGES, ["scores"])["scores"], network(IMAGES), rtol=0.1, atol=0.1)
 
 
