@@ -62,12 +62,20 @@ def test_networks_are_called_as_they_can_be(kind):
     assert images.grad.abs().sum((1, 2, 3)).gt(0).all()
 
 
-@pytest.mark.parametrize("kind", ["one picture", "four pictures", "no parameters", "view"])
+@pytest.mark.parametrize("kind", ["one picture", "four pictures", "no parameters", "view", "asserts"])
 def test_they_can_be_visualized(kind):
     torch.manual_seed(0)
     seen = visualize(NETWORKS[kind](), "class:1", input_size=8, updates=1, images=2, generator="fourier",
                      accelerator="cpu", **SPACE)  # fmt: skip
     assert len(seen.verdicts) == 2
+
+
+@pytest.mark.parametrize("clips", [True, False])
+def test_colours_outside_the_range_are_clipped_only_for_networks_that_refuse_them(clips):
+    classifier = from_module(Odd(asserting if clips else lambda net, x: net.net(x), net=plain()), input_size=8, **SPACE)
+    images = 3 * IMAGES - 1
+    expected = classifier.network.net(images.clamp(0, 1) if clips else images)
+    torch.testing.assert_close(classifier(images, ["scores"])["scores"], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -90,7 +98,8 @@ def test_one_that_insists_on_its_format_gets_it():
     ("does", "says"),
     [(lambda net, x: net.net(x).argmax(1), r"whole numbers, which have no gradient \(int64\)"),
      (lambda net, x: net.net(x) > 0, "whole numbers"),
-     (lambda net, x: {}["key"], "cannot take 8 x 8 pixels"), (lambda net, x: None, "returns a NoneType"),
+     (lambda net, x: {}["key"], "cannot take 8 x 8 pixels.*input_size"),
+     (lambda net, x: net.net(), "missing 1 required.*wrap it"), (lambda net, x: None, "returns a NoneType"),
      (lambda net, x: net.net(x) * float("nan"), "not finite"), (lambda net, x: net.net[:3](x), "not class scores")],
 )  # fmt: skip
 def test_what_is_no_classifier_is_one_line(does, says):
