@@ -105,7 +105,7 @@ def test_probabilities_are_the_same_wherever_the_softmax_is_and_none_is_dead(noi
     assert verdict.verdict == "recognised"
     assert ("ends in a softmax: its scores are probabilities" in verdict.explanation) is isinstance(end, nn.Softmax)
     last = judge(noise, classifier, target(classifier, "class:c"))
-    assert (last.verdict, last.rank) == ("top five", 3)
+    assert (last.verdict, last.rank) == ("not reached", 3)
 
 
 @pytest.mark.parametrize("end", [None, nn.Sigmoid(), nn.LogSigmoid()])
