@@ -201,8 +201,7 @@ class _Found(NamedTuple):
 
     def _rectified(self, unit: Unit) -> bool:
         """Whether a ReLU makes the unit's layer: one that was seen, or that shows by zeros and nothing below."""
-        values = self.seen[unit.layer]
-        shows = values.min() == 0 and values.max() > 0 and not (unit.layer == SCORES and self.ending)
+        shows = self.seen[unit.layer].min() == 0 and not (unit.layer == SCORES and self.ending)
         return unit.layer in self.classifier.outline.preactivations or bool(shows)
 
 

@@ -84,6 +84,13 @@ def test_scores_below_0_are_ranked_like_any(classifier, noise, order, word):
     assert ("objective.activation.warm_up" in verdict.explanation) is (word == "not")
 
 
+@pytest.mark.parametrize("dead", [(1,), (0, 1, 2)])
+def test_a_relu_that_is_a_function_shows_by_its_zeros(noise, dead):
+    scores = [-1.0 if number in dead else 3.0 for number in range(3)]
+    classifier = from_module(Scores(scores, torch.relu), input_size=12)
+    assert judge(noise, classifier, target(classifier, "class:1")).verdict == "dead"
+
+
 class Scores(nn.Module):
     """Scores that do not depend on the picture, through an activation."""
 
