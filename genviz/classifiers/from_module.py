@@ -65,8 +65,8 @@ def from_module(
         found = probe(frozen, space(likely_picture(size).to(device)), known)
         names = tuple(map(str, range(found.classes))) if given is None else read_labels(given, found.classes)
         if len(names) != found.classes:
-            known = "1 class, whose opposite is class:0@-1," if found.classes == 1 else f"{found.classes} classes"
-            raise UserError(f"the network has {known} but there are {len(names)} labels")
+            classes = "1 class, whose opposite is class:0@-1," if found.classes == 1 else f"{found.classes} classes"
+            raise UserError(f"the network has {classes} but there are {len(names)} labels")
         part = said(found.calling.scores)
         return FrozenClassifier(
             frozen,

@@ -108,6 +108,8 @@ def _places(
         return [_of_product(inputs, first.ndim)]
     if not known:
         return [frozenset() for _ in outputs]
+    if name == "einsum" and isinstance(args[0], str) and (dims := _of_einsum(args[0], inputs)) is not None:
+        return [dims]
     if name == "scaled_dot_product_attention":
         return [inputs[2].dims]
     if name in _JOINED or name in _RESIZED or "pool" in name:
@@ -135,6 +137,18 @@ def _of_product(inputs: Sequence[_Input], ndim: int) -> Dims:
         return _aligned(right, ndim)
     common = frozenset(dim for dim in _aligned(left, ndim) | _aligned(right, ndim) if dim < ndim - 2)
     return common | (_aligned(right, ndim) & {ndim - 1}) | (_aligned(left, ndim) & {ndim - 2})
+
+
+def _of_einsum(equation: str, inputs: Sequence[_Input]) -> Dims | None:
+    """The channels that are left, or if they are summed over, what the weights put in their place; None if unclear."""
+    terms, arrow, result = equation.replace(" ", "").partition("->")
+    letters = terms.split(",")
+    if not arrow or "." in equation or len(letters) != len(inputs):
+        return None
+    known = [(term, given.dims) for term, given in zip(letters, inputs, strict=True) if given.dims]
+    left = {term[dim] for term, dims in known for dim in dims} & set(result)
+    new = set(result) - {letter for term, _ in known for letter in term}
+    return frozenset(result.index(letter) for letter in left or new)
 
 
 def _aligned(given: _Input, ndim: int) -> Dims:

@@ -48,6 +48,13 @@ def tokens(net, x):
     return net.head(net.norm(x + net.mlp(x)).mean(1))
 
 
+def sums(net, x):
+    weight = torch.eye(8, requires_grad=True)
+    x = net.to_last(torch.einsum("nchw, cd -> nhwd", net.conv(x), weight))
+    x = net.drop(torch.einsum("nhwc,ec->newh", x, weight))
+    return net.head(net.act(torch.einsum("nchw,hk->nckw", x, weight)).mean((2, 3)))
+
+
 def rows(net, x):
     x, _ = net.rnn(x.transpose(1, 2).flatten(2))
     return net.head(net.act(net.norm(x))[:, -1])
@@ -141,6 +148,8 @@ NETWORKS = {
     "heads": (Made(heads, conv=conv(), qkv=nn.Linear(8, 24), drop=nn.Dropout(), head=nn.Linear(8, 3)),
               {"conv": 1, "qkv": 2, "drop": 2}),
     "shuffled": (Made(shuffled, conv=conv(), act=nn.ReLU(), head=nn.Linear(16, 3)), {"conv": 1, "act": 1}),
+    "einsum": (Made(sums, conv=conv(), to_last=nn.Identity(), drop=nn.Dropout(), act=nn.ReLU(), head=nn.Linear(8, 3)),
+               {"conv": 1, "to_last": 3, "drop": 1, "act": 1}),
     "LSTM over rows": (Made(rows, rnn=nn.LSTM(24, 8, batch_first=True, bidirectional=True), norm=nn.LayerNorm(16),
                             act=nn.ReLU(), head=nn.Linear(16, 3)), {"rnn": 2, "norm": 2, "act": 2}),
     "GRU, time first": (Made(time_first, conv=conv(), rnn=nn.GRU(8, 8), act=nn.ReLU(), head=nn.Linear(8, 3)),
