@@ -243,7 +243,10 @@ def _place(found: _Found) -> tuple[str, str]:
         told += f" (the network ends in a {found.ending}: its scores are probabilities)"
     if _is_reached(found):
         return "recognised", told
-    if not found.is_binary and found.worst.rank <= _TOP < found.worst.of:  # of five, even the last would be
+    together = found.worst.rank <= sum(found.target.decisive)  # the units of a group take the first ranks
+    if not found.is_binary and (
+        together or found.worst.rank <= _TOP < found.worst.of
+    ):  # of five, even the last would be
         return "top five", told
     below = found.worst.unit.startswith("class:") and found.worst.activation <= 0 and not found.target.silences
     wake = "objective.activation.warm_up=200, " if found.own and below else ""

@@ -111,6 +111,7 @@ def test_probabilities_are_the_same_wherever_the_softmax_is_and_none_is_dead(noi
     assert [score.probability for score in verdict.top_classes] == pytest.approx(expected, abs=1e-5)
     assert verdict.verdict == "recognised"
     assert ("ends in a softmax: its scores are probabilities" in verdict.explanation) is isinstance(end, nn.Softmax)
+    assert judge(noise, classifier, target(classifier, "class:a+b")).verdict == "top five"
     last = judge(noise, classifier, target(classifier, "class:c"))
     assert (last.verdict, last.rank) == ("not reached", 3)
 
