@@ -34,6 +34,7 @@ NETWORKS = {
                             head=nn.Linear(4, 4)),
     "one picture": lambda: Odd(only(1), net=plain()),
     "one picture, squeezed": lambda: Odd(lambda net, x: net.net(x.view(1, 3, 8, 8))[0], net=plain()),
+    "one by one": lambda: Odd(lambda net, x: torch.cat([net.net(image[None]) for image in x]), net=plain()),
     "four pictures": lambda: Odd(only(4), net=plain()),
     "one score, squeezed": lambda: Odd(lambda net, x: net.net(x)[:, :1].squeeze(), net=plain()),
     "asserts": lambda: Odd(asserting, net=plain()),
@@ -51,8 +52,11 @@ def test_networks_are_called_as_they_can_be(kind):
     classifier = from_module(network, input_size=8, **SPACE)
     names = [layer.name for layer in classifier.outline.layers]
     seen = classifier(IMAGES, names)
-    size = {"one picture": 1, "one picture, squeezed": 1, "four pictures": 4, "ten pictures": 10}.get(kind)
+    size = {"one picture": 1, "one by one": 1, "one picture, squeezed": 1, "four pictures": 4, "ten pictures": 10}.get(
+        kind
+    )
     assert classifier.at_once == size
+    assert len(names) > 1 or kind == "no parameters"
     alone = [network(image.expand(size or 1, -1, -1, -1)) for image in IMAGES.split(1)]
     expected = torch.cat([scores.reshape(1, -1) if scores.ndim < 2 else scores[:1] for scores in alone])
     torch.testing.assert_close(seen["scores"], expected, rtol=1e-4, atol=1e-5)
