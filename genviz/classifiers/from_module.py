@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
@@ -64,7 +65,8 @@ def from_module(
         found = probe(frozen, space(likely_picture(size).to(device)), known)
         names = tuple(map(str, range(found.classes))) if given is None else read_labels(given, found.classes)
         if len(names) != found.classes:
-            raise UserError(f"the network has {found.classes} classes but there are {len(names)} labels")
+            classes = "1 class, whose opposite is class:0@-1," if found.classes == 1 else f"{found.classes} classes"
+            raise UserError(f"the network has {classes} but there are {len(names)} labels")
         part = said(found.calling.scores)
         return FrozenClassifier(
             frozen,
@@ -85,6 +87,11 @@ def _check(network: object, size: Any, mean: object, std: object) -> tuple[int, 
     """The size; a `UserError` for what cannot be a network, or its input."""
     if not isinstance(network, nn.Module):
         raise UserError(f"the network must be a module, not {network!r:.80}")
+    tensors = (*network.parameters(), *network.buffers())
+    if any(is_lazy(value) for value in tensors):
+        raise UserError("the network has lazy modules without weights yet; call it once with pictures of their size")
+    if any(value.is_meta for value in tensors):
+        raise UserError("the network is on the meta device, without weights; load some: network.to_empty(device='cpu')")
     rows_and_columns = size_of(size, "input_size")
     for name, values in {"mean": mean, "std": std}.items():
         numbers = list(values) if isinstance(values, Iterable) else []

@@ -124,6 +124,8 @@ class FrozenClassifier(Classifier):
         """``images``, resized and in the network's input space."""
         if self.outline.resizes:
             images = resize(images, self.outline.input_size)
+        if self.calling.clips:
+            images = images.clamp(0, 1)
         return self.input_space(images)
 
     def _scores(self, output: Any, inputs: Tensor) -> Tensor:

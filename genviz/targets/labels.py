@@ -50,6 +50,11 @@ def find_class(name: str, labels: Sequence[str]) -> int:
     """
     if name.isascii() and name.isdigit():
         if len(name) > 9 or int(name) >= len(labels):
+            if len(labels) == 1:
+                raise UserError(
+                    f"there is no class {shown(name)}: the network has a single score, class:0; "
+                    "the other class of a binary one is class:0@-1"
+                )
             raise UserError(
                 f"there is no class {shown(name)}: the {len(labels)} classes are numbered 0 to {len(labels) - 1}"
             )

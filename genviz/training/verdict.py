@@ -219,8 +219,7 @@ class _Found(NamedTuple):
 
     def _rectified(self, unit: Unit) -> bool:
         """Whether a ReLU makes the unit's layer: one that was seen, or that shows by zeros and nothing below."""
-        values = self.seen[unit.layer]
-        shows = values.min() == 0 and values.max() > 0 and not (unit.layer == SCORES and self.ending)
+        shows = self.seen[unit.layer].min() == 0 and not (unit.layer == SCORES and self.ending)
         return unit.layer in self.classifier.outline.preactivations or bool(shows)
 
 
@@ -262,7 +261,10 @@ def _place(found: _Found) -> tuple[str, str]:
         told += f" (the network ends in a {found.ending}: its scores are probabilities)"
     if _is_reached(found):
         return "recognised", told
-    if not found.is_binary and found.worst.rank <= _TOP:
+    together = found.worst.rank <= sum(found.target.decisive)  # the units of a group take the first ranks
+    if not found.is_binary and (
+        together or found.worst.rank <= _TOP < found.worst.of
+    ):  # of five, even the last would be
         return "top five", told
     below = found.worst.unit.startswith("class:") and found.worst.activation <= 0 and not found.target.silences
     wake = "objective.activation.warm_up=200, " if found.own and below else ""

@@ -69,6 +69,8 @@ def test_without_resizing_it_looks_at_images_in_their_own_size():
 @pytest.mark.parametrize(
     ("network", "settings", "says"),
     [(Network(), {"input_size": 2}, "cannot take"), (nn.Conv2d(1, 2, 3), {}, "cannot take"),
+     (nn.Sequential(nn.LazyConv2d(4, 3), nn.BatchNorm2d(4)), {}, "call it once"),
+     (Network().to("meta"), {}, "meta device"),
      (nn.Conv2d(3, 2, 3), {}, "not class scores"), (Network(), {"labels": ["a"]}, "7 classes but there are 1 labels")],
 )  # fmt: skip
 def test_what_is_no_classifier_is_one_line(network, settings, says):

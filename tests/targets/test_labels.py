@@ -127,3 +127,9 @@ def test_a_label_of_digits_and_signs_is_found_as_it_is_written():
     assert [find_class(name, labels) for name in ("3.5", "3-5", "-1", "1-2")] == [0, 0, 2, 3]
     with pytest.raises(UserError, match="no class 35"):
         find_class("35", labels)
+
+
+def test_a_single_score_has_an_opposite():
+    assert find_class("0", ("dog",)) == 0
+    with pytest.raises(UserError, match="single score, class:0; .* class:0@-1"):
+        find_class("1", ("dog",))

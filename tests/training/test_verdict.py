@@ -84,6 +84,13 @@ def test_scores_below_0_are_ranked_like_any(classifier, noise, order, word):
     assert ("objective.activation.warm_up" in verdict.explanation) is (word == "not")
 
 
+@pytest.mark.parametrize("dead", [(1,), (0, 1, 2)])
+def test_a_relu_that_is_a_function_shows_by_its_zeros(noise, dead):
+    scores = [-1.0 if number in dead else 3.0 for number in range(3)]
+    classifier = from_module(Scores(scores, torch.relu), input_size=12)
+    assert judge(noise, classifier, target(classifier, "class:1")).verdict == "dead"
+
+
 class Scores(nn.Module):
     """Scores that do not depend on the picture, through an activation."""
 
@@ -104,8 +111,9 @@ def test_probabilities_are_the_same_wherever_the_softmax_is_and_none_is_dead(noi
     assert [score.probability for score in verdict.top_classes] == pytest.approx(expected, abs=1e-5)
     assert verdict.verdict == "recognised"
     assert ("ends in a softmax: its scores are probabilities" in verdict.explanation) is isinstance(end, nn.Softmax)
+    assert judge(noise, classifier, target(classifier, "class:a+b")).verdict == "top five"
     last = judge(noise, classifier, target(classifier, "class:c"))
-    assert (last.verdict, last.rank) == ("top five", 3)
+    assert (last.verdict, last.rank) == ("not reached", 3)
 
 
 @pytest.mark.parametrize("end", [None, nn.Sigmoid(), nn.LogSigmoid()])

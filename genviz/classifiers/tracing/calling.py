@@ -9,12 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from genviz.classifiers.tracing.checkpointing import not_recomputed
 from genviz.classifiers.tracing.class_scores import Path, find_scores, take_scores
 from genviz.classifiers.tracing.trace import Trace, trace
 from genviz.classifiers.weight_files.weights import not_finite
 from genviz.errors import UserError
 
-_BATCHES = (1, 2, 3, 4, 8, 16, 32)
+_BATCHES = (*range(1, 11), 12, 16, 32)
 _CLOSE = 1e-2  # relative; a memory layout changes the last digits, a misread one everything
 
 
@@ -32,6 +33,9 @@ class Calling(NamedTuple):
 
     channels_last: bool = True
     """Whether it works with this memory layout, in which a step takes 0.6 of the time on a CPU."""
+
+    clips: bool = False
+    """Whether it takes no colours outside [0, 1], as random lighting makes them; they are clipped then."""
 
     def passes(self, inputs: Tensor) -> Iterator[tuple[Tensor, int]]:
         """The inputs (n, 3, h, w) of each pass, and how many of them are wanted; the last picture is repeated."""
@@ -65,6 +69,11 @@ def probe(network: nn.Module, image: Tensor, classes: int | None = None) -> Prob
     Raises:
         UserError: it does not take the image, or does not return class scores.
     """
+    with not_recomputed():  # which warns where there are no gradients
+        return _probe(network, image, classes)
+
+
+def _probe(network: nn.Module, image: Tensor, classes: int | None) -> Probe:
     kinds = {value.dtype for value in (*network.parameters(), *network.buffers()) if value.is_floating_point()}
     dtype, traced = _in_float32(network, image) if kinds - {torch.float32} else (torch.float32, None)
     traced = traced or _trace(network, image.to(dtype))
@@ -81,21 +90,37 @@ def probe(network: nn.Module, image: Tensor, classes: int | None = None) -> Prob
             take_scores(traced.output_of_twice, path, 2 * count)
             at_once = None
     calling = Calling(path, at_once, dtype, channels_last=False)
-    return Probe(_fastest(network, calling, image, scores), traced, scores.shape[1])
+    calling = _fastest(network, calling, image, scores)._replace(clips=not _takes_beyond(network, calling, image))
+    return Probe(calling, traced, scores.shape[1])
+
+
+@torch.no_grad()
+def _takes_beyond(network: nn.Module, calling: Calling, image: Tensor) -> bool:
+    """Whether ``network`` takes more contrast than an ``image`` in [0, 1] can have."""
+    middle = (image.amin((2, 3), keepdim=True) + image.amax((2, 3), keepdim=True)) / 2
+    try:
+        network(next(calling.passes(middle + 1.5 * (image - middle)))[0])
+    except Exception:  # an assertion, or an index of a table of colours
+        return False
+    return True
 
 
 def _in_float32(network: nn.Module, image: Tensor) -> tuple[torch.dtype, Trace | None]:
     """Convert the network, unless it then no longer works; return the number format that it takes, and its trace."""
-    before = [
-        (value, value.dtype) for value in (*network.parameters(), *network.buffers()) if value.is_floating_point()
-    ]
+    before = {name: value.dtype for name, value in _values(network) if value.is_floating_point()}
     network.float()
     try:
         return torch.float32, _trace(network, image)
     except UserError:
-        for value, dtype in before:
-            value.data = value.data.to(dtype)
-        return before[0][1], None
+        for name, value in _values(network):  # buffers are others now
+            if name in before:
+                value.data = value.data.to(before[name])
+        return next(iter(before.values())), None
+
+
+def _values(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from network.named_parameters()
+    yield from network.named_buffers()
 
 
 def _trace(network: nn.Module, image: Tensor) -> Trace:
@@ -111,7 +136,14 @@ def _trace(network: nn.Module, image: Tensor) -> Trace:
         except Exception as error:
             first = first or error
     words = (str(first).strip().splitlines() or [type(first).__name__])[0][:150]
-    raise UserError(f"the network cannot take {image.shape[2]} x {image.shape[3]} pixels ({words})") from first
+    remedy = (
+        "wrap it in a module that takes pictures (n, 3, h, w) alone"
+        if isinstance(first, TypeError)
+        else "are input_size, mean and std those that it was trained with?"
+    )
+    raise UserError(
+        f"the network cannot take {image.shape[2]} x {image.shape[3]} pixels ({words}); {remedy}"
+    ) from first
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ Dims = frozenset[int]
 _CONVOLUTION = re.compile(r"conv(?:_transpose)?(\d)d")
 _LAST = ("linear", "bilinear", "embedding", "addmm", "multi_head_attention_forward", "native_multi_head_attention")
 _SECOND = ("batch_norm", "instance_norm", "group_norm", "local_response_norm", "pixel_shuffle", "pixel_unshuffle")
+_RECURRENT = re.compile(r"(?:lstm|gru|rnn_(?:tanh|relu))(?:_cell)?")
 _PRODUCTS = ("matmul", "bmm", "mm", "rmatmul")
 _JOINED = ("cat", "concat", "concatenate")
 _RESIZED = ("pad", "interpolate", "upsample", "grid_sample")
@@ -99,12 +100,16 @@ def _places(
         return [frozenset({first.ndim - 1 - int(convolution[1])})]
     if name in _LAST or (name in ("layer_norm", "rms_norm") and _of_last(args, kwargs)):
         return [frozenset({first.ndim - 1}), *(frozenset[int]() for _ in outputs[1:])]
+    if _RECURRENT.fullmatch(name):  # and their states
+        return [frozenset({value.ndim - 1}) for value in outputs]
     if name in _SECOND:
         return [frozenset({1}) for _ in outputs]
     if name in _PRODUCTS:
         return [_of_product(inputs, first.ndim)]
     if not known:
         return [frozenset() for _ in outputs]
+    if name == "einsum" and isinstance(args[0], str) and (dims := _of_einsum(args[0], inputs)) is not None:
+        return [dims]
     if name == "scaled_dot_product_attention":
         return [inputs[2].dims]
     if name in _JOINED or name in _RESIZED or "pool" in name:
@@ -132,6 +137,18 @@ def _of_product(inputs: Sequence[_Input], ndim: int) -> Dims:
         return _aligned(right, ndim)
     common = frozenset(dim for dim in _aligned(left, ndim) | _aligned(right, ndim) if dim < ndim - 2)
     return common | (_aligned(right, ndim) & {ndim - 1}) | (_aligned(left, ndim) & {ndim - 2})
+
+
+def _of_einsum(equation: str, inputs: Sequence[_Input]) -> Dims | None:
+    """The channels that are left, or if they are summed over, what the weights put in their place; None if unclear."""
+    terms, arrow, result = equation.replace(" ", "").partition("->")
+    letters = terms.split(",")
+    if not arrow or "." in equation or len(letters) != len(inputs):
+        return None
+    known = [(term, given.dims) for term, given in zip(letters, inputs, strict=True) if given.dims]
+    left = {term[dim] for term, dims in known for dim in dims} & set(result)
+    new = set(result) - {letter for term, _ in known for letter in term}
+    return frozenset(result.index(letter) for letter in left or new)
 
 
 def _aligned(given: _Input, ndim: int) -> Dims:

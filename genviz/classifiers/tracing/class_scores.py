@@ -20,17 +20,20 @@ def find_scores(output: Any, count: int, classes: int | None = None) -> Path:
     """Where the class scores are in the ``output`` of a network that has seen ``count`` images.
 
     Of several that could be, those with as many columns as there are ``classes``, then those with a usual name, then
-    the first.
+    the first. A number without dimensions, such as a loss, is the score of the only picture if there is nothing else.
 
     Raises:
-        UserError: there are none, or they are whole numbers, which have no gradient.
+        UserError: there are none, or they are whole or complex numbers.
     """
-    found = [(path, rows) for path, value in _tensors(output) if (rows := _rows(value, count)) is not None]
+    tensors = _tensors(output)
+    found = [(path, rows) for path, value in tensors if value.ndim and (rows := _rows(value, count)) is not None]
+    found = found or [(path, rows) for path, value in tensors if (rows := _rows(value, count)) is not None]
     floats = {path: rows for path, rows in found if rows.is_floating_point()}
     if found and not floats:
-        kind = str(found[0][1].dtype).removeprefix("torch.")
+        kind = found[0][1].dtype
+        numbers = "complex numbers" if kind.is_complex else "whole numbers, which have no gradient"
         raise UserError(
-            f"the network returns whole numbers ({kind}), which have no gradient; return the class scores themselves"
+            f"the network returns {numbers} ({str(kind).removeprefix('torch.')}); return the class scores themselves"
         )
     if not floats:
         raise UserError(
@@ -79,18 +82,23 @@ def _tensors(output: Any, path: Path = ()) -> list[tuple[Path, Tensor]]:
     parts: list[tuple[Any, Any]] = []
     if isinstance(output, Mapping):
         parts = list(output.items())
-    elif isinstance(output, tuple | list):
+    elif isinstance(output, tuple | list) and not hasattr(output, "_fields"):
         parts = list(enumerate(output))
+    else:  # a named tuple, or an object of a class of one's own
+        names = dict.fromkeys(key for kind in ("_fields", "__slots__", "__dict__") for key in getattr(output, kind, ()))
+        parts = [(name, getattr(output, name, None)) for name in names]
     return [found for key, value in parts for found in _tensors(value, (*path, key))]
 
 
 def _rows(value: Tensor, count: int) -> Tensor | None:
     """``value`` as (count, classes); None if it has another shape."""
+    if not value.numel():
+        return None
     if value.ndim == 1 and len(value) == count:  # one score for each
         return value[:, None]
-    if value.ndim == 1 and count == 1:  # of the only picture
-        return value[None]
-    if value.ndim >= 2 and len(value) == count and all(size == 1 for size in value.shape[2:]):
+    if value.ndim < 2 and count == 1:  # of the only picture
+        return value.reshape(1, -1)
+    if value.ndim >= 2 and len(value) == count and sum(size > 1 for size in value.shape[1:]) < 2:
         return value.flatten(1)
     return None
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import operator
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from types import MethodType
+from types import CellType, FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -15,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from genviz.classifiers.tracing.scripted import opened
 from genviz.errors import UserError
 
+_DEPTH = 4  # to which the values of attributes are searched
 _TRAINERS = ("_trainer", "_fabric")  # Lightning's, of a module at work
 
 
@@ -53,7 +56,9 @@ def copied(network: nn.Module) -> nn.Module:
         except Exception as error:
             why = (str(error).splitlines() or [type(error).__name__])[0][:120]
             raise UserError(f"the network cannot be copied ({why})") from error
-    return opened(_without_hooks(_own_forward(network, made)))
+    if made is network:
+        raise UserError("the network cannot be copied (its __deepcopy__ returns itself)")
+    return opened(_without_hooks(_on_its_own(network, _own_forward(network, made))))
 
 
 def _deep(network: nn.Module, modules: list[nn.Module], memo: dict[int, Any]) -> nn.Module:
@@ -80,7 +85,7 @@ def _computed(value: Any, depth: int = 0) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         if value.grad_fn is not None:
             yield value
-    elif depth < 4:
+    elif depth < _DEPTH:
         parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple | set) else ()
         for part in parts:
             yield from _computed(part, depth + 1)
@@ -97,6 +102,47 @@ def _own_forward(network: nn.Module, made: nn.Module) -> nn.Module:
             if isinstance(forward, MethodType):
                 copies[name].forward = MethodType(forward.__func__, copies[name])
     return made
+
+
+def _on_its_own(network: nn.Module, made: nn.Module) -> nn.Module:
+    """``made`` with its own modules in its functions, such as a lambda over ``self``, which copies share."""
+    originals, copies = dict(network.named_modules()), dict(made.named_modules())
+    own = {id(module): copies[name] for name, module in originals.items() if name in copies}
+    for name, module in copies.items():
+        if isinstance(module, torch.jit.ScriptModule):
+            continue
+        given = vars(originals[name]) if name in originals else {}
+        for key, value in list(vars(module).items()):
+            if not isinstance(value, list) or value is not given.get(key):  # which could not be copied
+                module.__dict__[key] = _with_own(value, own)
+    return made
+
+
+def _with_own(value: Any, own: Mapping[int, nn.Module], depth: int = 0) -> Any:
+    """``value`` with the copies in ``own`` in place of the modules that functions and weak references in it hold."""
+    if isinstance(value, FunctionType):
+        cells, defaults = value.__closure__ or (), value.__defaults__ or ()
+        inside = (tuple(_cell(cell, own) for cell in cells), tuple(own.get(id(given), given) for given in defaults))
+        if all(map(operator.is_, (*inside[0], *inside[1]), (*cells, *defaults))):
+            return value
+        made = FunctionType(value.__code__, value.__globals__, value.__name__, inside[1], inside[0])
+        made.__kwdefaults__ = value.__kwdefaults__
+        made.__dict__.update(value.__dict__)
+        return made
+    if isinstance(value, weakref.ref) and id(value()) in own:
+        return weakref.ref(own[id(value())])
+    if type(value) in (list, dict) and depth < _DEPTH:  # in place: others may hold it too
+        for key, part in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            if (changed := _with_own(part, own, depth + 1)) is not part:
+                value[key] = changed
+    return value
+
+
+def _cell(cell: CellType, own: Mapping[int, nn.Module]) -> CellType:
+    try:
+        return CellType(own[id(cell.cell_contents)])
+    except (KeyError, ValueError):  # something else, or nothing yet
+        return cell
 
 
 def freeze(network: nn.Module) -> nn.Module:

@@ -185,7 +185,7 @@ def look(
             result = network(inputs)
         except _EnoughSeen:
             return seen
-        except AssertionError as error:
+        except (AssertionError, ValueError) as error:
             why = (str(error).splitlines() or ["an assertion fails"])[0][:150]
             raise UserError(f"the network does not take this picture: {why}") from error
     if missing:

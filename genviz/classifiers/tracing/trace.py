@@ -47,7 +47,7 @@ class Trace(NamedTuple):
     """The network's own, of the pictures."""
 
     output_of_twice: Any
-    """The same of twice as many; None if it does not take as many."""
+    """The same of twice as many; None if it does not take as many, or takes them one by one."""
 
     images: int
     """How many pictures there were."""
@@ -80,6 +80,8 @@ def trace(network: nn.Module, images: Tensor) -> Trace:
     try:
         twice, output_of_twice = _run(network, torch.cat([images, images]), follow=False)
     except Exception:  # it takes one picture, or a fixed number of them
+        twice, output_of_twice = {}, None
+    if twice.keys() - once.keys():  # it calls its modules for each picture
         twice, output_of_twice = {}, None
     layers = []
     for name, seen in once.items():

@@ -34,8 +34,11 @@ NETWORKS = {
                             head=nn.Linear(4, 4)),
     "one picture": lambda: Odd(only(1), net=plain()),
     "one picture, squeezed": lambda: Odd(lambda net, x: net.net(x.view(1, 3, 8, 8))[0], net=plain()),
+    "one by one": lambda: Odd(lambda net, x: torch.cat([net.net(image[None]) for image in x]), net=plain()),
     "four pictures": lambda: Odd(only(4), net=plain()),
+    "one score, squeezed": lambda: Odd(lambda net, x: net.net(x)[:, :1].squeeze(), net=plain()),
     "asserts": lambda: Odd(asserting, net=plain()),
+    "ten pictures": lambda: Odd(only(10), net=plain()),
     "no parameters": lambda: Odd(lambda net, x: x.mean((2, 3))),
     "three dimensions": lambda: Odd(lambda net, x: net.conv(x[:, :, None]).mean((2, 3, 4)),
                                     conv=nn.Conv3d(3, 4, 3, padding=1)),
@@ -49,10 +52,13 @@ def test_networks_are_called_as_they_can_be(kind):
     classifier = from_module(network, input_size=8, **SPACE)
     names = [layer.name for layer in classifier.outline.layers]
     seen = classifier(IMAGES, names)
-    size = {"one picture": 1, "one picture, squeezed": 1, "four pictures": 4}.get(kind)
+    size = {"one picture": 1, "one by one": 1, "one picture, squeezed": 1, "four pictures": 4, "ten pictures": 10}.get(
+        kind
+    )
     assert classifier.at_once == size
+    assert len(names) > 1 or kind == "no parameters"
     alone = [network(image.expand(size or 1, -1, -1, -1)) for image in IMAGES.split(1)]
-    expected = torch.cat([scores[None] if scores.ndim == 1 else scores[:1] for scores in alone])
+    expected = torch.cat([scores.reshape(1, -1) if scores.ndim < 2 else scores[:1] for scores in alone])
     torch.testing.assert_close(seen["scores"], expected, rtol=1e-4, atol=1e-5)
     assert all(len(seen[name]) == 5 for name in names)
     images = IMAGES.clone().requires_grad_()
@@ -60,12 +66,20 @@ def test_networks_are_called_as_they_can_be(kind):
     assert images.grad.abs().sum((1, 2, 3)).gt(0).all()
 
 
-@pytest.mark.parametrize("kind", ["one picture", "four pictures", "no parameters", "view"])
+@pytest.mark.parametrize("kind", ["one picture", "four pictures", "no parameters", "view", "asserts"])
 def test_they_can_be_visualized(kind):
     torch.manual_seed(0)
     seen = visualize(NETWORKS[kind](), "class:1", input_size=8, updates=1, images=2, generator="fourier",
                      accelerator="cpu", **SPACE)  # fmt: skip
     assert len(seen.verdicts) == 2
+
+
+@pytest.mark.parametrize("clips", [True, False])
+def test_colours_outside_the_range_are_clipped_only_for_networks_that_refuse_them(clips):
+    classifier = from_module(Odd(asserting if clips else lambda net, x: net.net(x), net=plain()), input_size=8, **SPACE)
+    images = 3 * IMAGES - 1
+    expected = classifier.network.net(images.clamp(0, 1) if clips else images)
+    torch.testing.assert_close(classifier(images, ["scores"])["scores"], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -77,17 +91,19 @@ def test_other_number_formats_become_float32(dtype):
 
 
 def test_one_that_insists_on_its_format_gets_it():
-    network = Odd(lambda net, x: net.net(x.bfloat16()), net=plain().bfloat16())
+    network = Odd(lambda net, x: net.net(net.norm(x.bfloat16())), net=plain(), norm=nn.BatchNorm2d(3)).bfloat16().eval()
     classifier = from_module(network, input_size=8, **SPACE)
     assert classifier.calling.dtype == torch.bfloat16
+    assert classifier.network.norm.running_mean.dtype == torch.bfloat16
     torch.testing.assert_close(classifier(IMAGES, ["scores"])["scores"], network(IMAGES), rtol=0.1, atol=0.1)
 
 
 @pytest.mark.parametrize(
     ("does", "says"),
-    [(lambda net, x: net.net(x).argmax(1), r"whole numbers \(int64\)"),
+    [(lambda net, x: net.net(x).argmax(1), r"whole numbers, which have no gradient \(int64\)"),
      (lambda net, x: net.net(x) > 0, "whole numbers"),
-     (lambda net, x: {}["key"], "cannot take 8 x 8 pixels"), (lambda net, x: None, "returns a NoneType"),
+     (lambda net, x: {}["key"], "cannot take 8 x 8 pixels.*input_size"),
+     (lambda net, x: net.net(), "missing 1 required.*wrap it"), (lambda net, x: None, "returns a NoneType"),
      (lambda net, x: net.net(x) * float("nan"), "not finite"), (lambda net, x: net.net[:3](x), "not class scores")],
 )  # fmt: skip
 def test_what_is_no_classifier_is_one_line(does, says):

@@ -48,6 +48,32 @@ def tokens(net, x):
     return net.head(net.norm(x + net.mlp(x)).mean(1))
 
 
+def sums(net, x):
+    weight = torch.eye(8, requires_grad=True)
+    x = net.to_last(torch.einsum("nchw, cd -> nhwd", net.conv(x), weight))
+    x = net.drop(torch.einsum("nhwc,ec->newh", x, weight))
+    return net.head(net.act(torch.einsum("nchw,hk->nckw", x, weight)).mean((2, 3)))
+
+
+def rows(net, x):
+    x, _ = net.rnn(x.transpose(1, 2).flatten(2))
+    return net.head(net.act(net.norm(x))[:, -1])
+
+
+def time_first(net, x):
+    x, _ = net.rnn(net.conv(x).flatten(2).permute(2, 0, 1))
+    return net.head(net.act(x).mean(0))
+
+
+def over_channels(net, x):  # whose output is as large as its input
+    x, state = net.rnn(net.conv(x).flatten(2))
+    return net.head(net.act(x).mean(1) + state[-1])
+
+
+def cell(net, x):
+    return net.head(net.rnn(net.conv(x).mean((2, 3)))[0])
+
+
 def swin(net, x):
     x = net.to_last(net.conv(x))
     x = x + net.mlp(net.norm(x))
@@ -122,6 +148,15 @@ NETWORKS = {
     "heads": (Made(heads, conv=conv(), qkv=nn.Linear(8, 24), drop=nn.Dropout(), head=nn.Linear(8, 3)),
               {"conv": 1, "qkv": 2, "drop": 2}),
     "shuffled": (Made(shuffled, conv=conv(), act=nn.ReLU(), head=nn.Linear(16, 3)), {"conv": 1, "act": 1}),
+    "einsum": (Made(sums, conv=conv(), to_last=nn.Identity(), drop=nn.Dropout(), act=nn.ReLU(), head=nn.Linear(8, 3)),
+               {"conv": 1, "to_last": 3, "drop": 1, "act": 1}),
+    "LSTM over rows": (Made(rows, rnn=nn.LSTM(24, 8, batch_first=True, bidirectional=True), norm=nn.LayerNorm(16),
+                            act=nn.ReLU(), head=nn.Linear(16, 3)), {"rnn": 2, "norm": 2, "act": 2}),
+    "GRU, time first": (Made(time_first, conv=conv(), rnn=nn.GRU(8, 8), act=nn.ReLU(), head=nn.Linear(8, 3)),
+                        {"conv": 1, "rnn": 2, "act": 2}),
+    "RNN over channels": (Made(over_channels, conv=conv(), rnn=nn.RNN(64, 64, batch_first=True),
+                               act=nn.ReLU(), head=nn.Linear(64, 3)), {"conv": 1, "rnn": 2, "act": 2}),
+    "LSTMCell": (Made(cell, conv=conv(), rnn=nn.LSTMCell(8, 5), head=nn.Linear(5, 3)), {"conv": 1, "rnn": 1}),
     "LayerNorm2d": (Made(layer_norm_2d, conv=conv(), drop=nn.Dropout(), act=nn.ReLU(), head=nn.Linear(8, 3)),
                     {"conv": 1, "drop": 1, "act": 1}),
 }  # fmt: skip
@@ -145,7 +180,7 @@ def test_a_weight_of_a_channel_changes_that_channel_alone(kind):
     classifier = from_module(network, input_size=SIDE)
     modules = {layer.name: classifier.network.get_submodule(layer.module) for layer in classifier.outline.layers[:-1]}
     for name, module in modules.items():
-        if getattr(module, "bias", None) is None:
+        if not isinstance(getattr(module, "bias", None), torch.Tensor):
             continue
         before = classifier(images, [name])[name]
         with torch.no_grad():

@@ -1,4 +1,5 @@
 import threading
+import weakref
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch.nn.utils import parametrizations, prune
 
 from genviz.classifiers.from_module import from_module
 from genviz.classifiers.tracing.copies import copied
+from genviz.errors import UserError
 
 IMAGES = torch.rand(2, 3, 8, 8)
 
@@ -35,6 +37,37 @@ def holding(what):
     network = plain()
     network.thing = what
     return network
+
+
+def function_of_itself(how):
+    network = Odd(lambda net, x: net.calls["it"][0](x), net=plain())
+    inside = network.net
+    of_itself = {
+        "a closure": lambda x: network.net(x),
+        "a closure over a part": lambda x: inside(x),
+        "a default": lambda x, part=inside: part(x),
+        "a weak reference": weakref.ref(inside),
+    }[how]
+    network.calls = {"it": [of_itself]}
+    if how == "a weak reference":
+        network.does = lambda net, x: net.calls["it"][0]()(x)
+    return network
+
+
+@pytest.mark.parametrize("how", ["a closure", "a closure over a part", "a default", "a weak reference"])
+def test_a_copy_computes_with_its_own_modules_even_in_functions(how):
+    network = function_of_itself(how).train()
+    network.net.register_forward_pre_hook(lambda *_: pytest.fail("the original is called"))
+    assert "net.0" in {layer.name for layer in from_module(network, input_size=8).outline.layers}
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_what_returns_itself_as_its_copy_is_refused():
+    network = plain()
+    network.__class__ = type("Single", (nn.Sequential,), {"__deepcopy__": lambda self, memo: self})
+    with pytest.raises(UserError, match="returns itself"):
+        copied(network)
+    assert all(parameter.requires_grad for parameter in network.parameters())
 
 
 def compiled(how):

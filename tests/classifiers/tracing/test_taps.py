@@ -178,3 +178,20 @@ def test_arguments_may_be_keywords_and_outputs_tuples():
     torch.testing.assert_close(seen["part.input"], x)
     changed = look(net, x, [], output=True, parts={"part": torch.zeros_like, "conv.input": lambda value: value + 1})
     torch.testing.assert_close(changed[OUTPUT], net.conv(torch.ones_like(seen["part"])))
+
+
+class Refusing(nn.Module):
+    def __init__(self, error):
+        super().__init__()
+        self.error, self.conv = error, nn.Conv2d(3, 4, 1)
+
+    def forward(self, x):
+        if x.std() == 0:
+            raise self.error
+        return self.conv(x)
+
+
+@pytest.mark.parametrize("error", [AssertionError("a flat picture\nhere"), ValueError("a flat picture")])
+def test_a_picture_that_the_network_refuses_is_one_line(error):
+    with pytest.raises(UserError, match="does not take this picture: a flat picture$"):
+        look(Refusing(error), torch.zeros(1, 3, 4, 4), ["conv"])
