@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -56,8 +55,8 @@ class Coupling(pl.LightningModule):
         self.targets = (target,) if isinstance(target, Target) else tuple(target)
         self.optimizer, self.streams = optimizer, streams or Streams()
         self.schedule = schedule
-        self._first: tuple[Tensor, Tensor] | None = None
         self._is_checked = False
+        self._first: list[Tensor] = []  # the first views, and their gradient, if any
         for part in transforms:
             if isinstance(part, Transform):
                 part.streams = self.streams
@@ -72,7 +71,9 @@ class Coupling(pl.LightningModule):
         sample = self.generator()
         views = self.transforms(sample.images)
         if views.requires_grad and not self._is_checked:
-            views.register_hook(partial(self._keep_first, views.detach()))
+            self._is_checked = True
+            self._first = [views.detach()]
+            views.register_hook(self._first.append)
         seen = self._look(views)
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
         if not score.requires_grad:
@@ -83,19 +84,15 @@ class Coupling(pl.LightningModule):
         values = {"loss": losses, "score": score} | {f"penalty/{name}": value for name, value in penalties.items()}
         return {"loss": loss, "metrics": self._metrics(values, seen)}
 
-    def _keep_first(self, views: Tensor, gradient: Tensor) -> None:
-        if not self._is_checked:
-            self._first, self._is_checked = (views, gradient), True
-
     def on_after_backward(self) -> None:
         """Check the first gradient that reaches the picture.
 
         Raises:
             UserError: it is 0, and so is that of everything in the layers. That of a dead unit alone may be.
         """
-        if self._first is not None and not self._first[1].any():
+        if self._first and not any(gradient is not None and gradient.any() for gradient in self._first[1:]):
             self._refuse(self._constant(self._first[0]))
-        self._first = None
+        self._first = []
 
     @torch.enable_grad()
     def _constant(self, views: Tensor) -> list[str]:
@@ -103,8 +100,9 @@ class Coupling(pl.LightningModule):
         seen = self._look(views.requires_grad_())
         firing = [layer for layer in self.objective.layers if seen[layer].any()]
         for layer in firing:
-            (gradient,) = torch.autograd.grad(seen[layer].square().sum(), views, retain_graph=True)
-            if gradient.any():
+            total = seen[layer].square().sum()
+            (gradient,) = torch.autograd.grad(total, views, retain_graph=True, allow_unused=True)
+            if gradient is not None and gradient.any():
                 return []
         return firing
 

@@ -25,6 +25,18 @@ def asserting(net, x):
     return net.net(x)
 
 
+class Cut(torch.autograd.Function):
+    """Says that it has a gradient, and has none."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return None
+
+
 NETWORKS = {
     "view": lambda: Odd(lambda net, x: net.head(net.conv(x).view(len(x), -1)), conv=nn.Conv2d(3, 4, 3, padding=1),
                         head=nn.Linear(256, 4)),
@@ -118,7 +130,8 @@ def test_what_is_no_classifier_is_one_line(does, says):
      (lambda net, x: torch.inference_mode()(net.net)(x), "class:1"),
      (lambda net, x: (100 * net.net(x)).round(), "class:1"),
      (lambda net, x: (5 * net.net(x)).floor(), "class:0"), (lambda net, x: net.net(x).sign(), "class:1@-1"),
-     (lambda net, x: net.net(x.sign()), "filter:net.0:1"), (lambda net, x: net.net(x) * 0 + 1, "layer:scores")],
+     (lambda net, x: net.net(x.sign()), "filter:net.0:1"), (lambda net, x: net.net(x) * 0 + 1, "layer:scores"),
+     (lambda net, x: Cut.apply(net.net(x)), "class:1")],
 )  # fmt: skip
 def test_without_a_gradient_there_is_one_line_instead_of_a_picture(does, target):
     with pytest.raises(UserError, match="no gradient reaches the picture from (scores|net.0): the network"):
