@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.files import atomic_write
+from genviz.files import atomic_write, check_file
 from genviz.images.displays import Display
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -92,7 +92,7 @@ def read_image(path: Path) -> Tensor:
 def read_sound(path: Path) -> Tensor | None:
     """Read a picture as bytes (h, w, 3) after verifying its checksums; None if it is damaged."""
     try:
-        with Image.open(path) as image:
+        with Image.open(check_file(path)) as image:
             image.verify()  # Pillow's decoder does not
         with Image.open(path) as image:
             return torch.from_numpy(np.array(image.convert("RGB")))
