@@ -21,7 +21,7 @@ from genviz.images.pictures import read_sound
 from genviz.targets.grammar import Target
 from genviz.training import build
 from genviz.training.callbacks.metrics_file import MetricsFile
-from genviz.training.checkpoint import check_identity, comparable, read_checkpoint
+from genviz.training.checkpoint import check_identity, differing, read_checkpoint
 from genviz.training.leftovers import make_folders, make_way
 
 _RESULT = {"target", "verdict", "explanation", "activation", "rank", "top_classes", "seed", "updates"}
@@ -113,7 +113,7 @@ class RunFolders:
         """The result of these settings after at least ``updates``; None if it or a picture is missing or damaged."""
         result = self._whole_result()
         try:
-            if result is None or comparable(result["identity"]) != comparable(identity):
+            if result is None or differing(result["identity"], identity):
                 return None
             done = result["updates_wanted"] >= updates and all(
                 self._is_as_claimed(*claimed) for claimed in _claimed(result)
