@@ -160,6 +160,18 @@ def prepare_folder(folder: Path) -> None:
         raise CannotWriteError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
 
 
+def check_current_folder() -> None:
+    """Check that the current folder exists, which not even torch starts without.
+
+    Raises:
+        UserError: it has been deleted.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UserError("the current folder has been deleted; go to another one with cd") from error
+
+
 def set_aside(path: Path) -> Path | None:
     """Rename ``path`` to the first free ``path~N`` and return that; None if ``path`` does not exist.
 
