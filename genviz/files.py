@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
 import os
 import pickle
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -48,6 +51,8 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
                 file.flush()
                 os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
+        if path.is_dir() and not path.is_symlink():
+            put_aside(path, "is not a file")
         temporary.replace(path)
     except OSError as error:
         raise CannotWriteError(
@@ -70,8 +75,36 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def check_file(path: Path) -> Path:
+    """Return ``path`` unless something other than a file is there, such as a pipe, which a reader would wait for.
+
+    Raises:
+        OSError: something else is there.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a file", str(path))
+    return path
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file says.
+
+    Raises:
+        ValueError: it is missing, unreadable, or no JSON.
+    """
+    try:
+        return json.loads(check_file(path).read_text(encoding="utf-8"))
+    except (OSError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
 def sha256(path: Path) -> str:
-    """The file's SHA-256, as 64 hexadecimal digits."""
+    """The file's SHA-256, as 64 hexadecimal digits.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    check_file(path)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -91,7 +124,7 @@ def load_torch_file(path: Path, *, mapped: bool = False) -> Any:
     import torch  # takes seconds, and few callers need it
 
     try:
-        archived = zipfile.is_zipfile(path)
+        archived = zipfile.is_zipfile(check_file(path))
         if archived and not mapped:  # torch does not verify the checksums
             with zipfile.ZipFile(path) as archive:
                 if (record := archive.testzip()) is not None:
@@ -104,6 +137,8 @@ def load_torch_file(path: Path, *, mapped: bool = False) -> Any:
 def _why_unreadable(error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error):
         return "it holds more than tensors and plain data"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
     if isinstance(error, EOFError | pickle.UnpicklingError) or not str(error).strip():
         return "it is cut off, or not a file of torch.save"
     return shown(str(error).strip().splitlines()[0].partition(". ")[0], 100)
@@ -125,22 +160,42 @@ def prepare_folder(folder: Path) -> None:
         raise CannotWriteError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
 
 
+def check_current_folder() -> None:
+    """Check that the current folder exists, which not even torch starts without.
+
+    Raises:
+        UserError: it has been deleted.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UserError("the current folder has been deleted; go to another one with cd") from error
+
+
 def set_aside(path: Path) -> Path | None:
     """Rename ``path`` to the first free ``path~N`` and return that; None if ``path`` does not exist.
 
     Raises:
         UserError: its folder is not writable.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     number = 1
-    while (aside := path.with_name(f"{path.name}~{number}")).exists():
+    while os.path.lexists(aside := path.with_name(f"{path.name}~{number}")):
         number += 1
     try:
         path.rename(aside)
     except OSError as error:
         raise CannotWriteError(f"cannot rename {path}: {error.strerror or error}; choose another folder") from error
     return aside
+
+
+def put_aside(path: Path, why: str) -> None:
+    """Rename ``path``, if it exists, and say why: ``is damaged``."""
+    if (aside := set_aside(path)) is not None:
+        from tqdm.auto import tqdm  # where it is needed: notebooks take a while to tell
+
+        tqdm.write(f"{path} {why}; it is kept as {aside.name}", file=sys.stderr)
 
 
 def shipped_folder(name: str) -> Path:

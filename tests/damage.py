@@ -1,4 +1,4 @@
-"""Six ways in which a file can be damaged, and how to be refused one as root."""
+"""Eight ways in which a file can be damaged, and how to be refused one as root."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ KEPT = "kept.txt"
 
 
 def damage(path, way, seed=0):
-    """Do one of six things to a file; return bytes that must not be lost, if any."""
+    """Do one of eight things to a file; return bytes that must not be lost, if any."""
     data = bytearray(path.read_bytes())
     if way == "flipped":
         draw = random.Random(f"{seed} {path.name}")
@@ -28,14 +28,18 @@ def damage(path, way, seed=0):
         return bytes(data)
     else:
         path.unlink()
-        if way == "folder":
+        if way == "pipe":
+            os.mkfifo(path)
+        elif way == "broken link":
+            path.symlink_to("/proc/none/nowhere")
+        elif way == "folder":
             path.mkdir()
             (path / KEPT).write_text(str(path))
             return str(path).encode()
     return None
 
 
-WAYS = ("flipped", "truncated", "emptied", "unreadable", "folder", "deleted")
+WAYS = ("flipped", "truncated", "emptied", "unreadable", "folder", "deleted", "pipe", "broken link")
 
 
 def everything(folder):

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from genviz.errors import UserError
-from genviz.files import atomic_write, set_aside, sha256, write_text
+from genviz.files import atomic_write, load_torch_file, read_json, set_aside, sha256, write_text
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -54,3 +54,27 @@ def test_setting_aside_never_overwrites(tmp_path):
 def test_sha256(tmp_path):
     (tmp_path / "f").write_bytes(b"abc" * 10**6)
     assert sha256(tmp_path / "f") == hashlib.sha256(b"abc" * 10**6).hexdigest()
+
+
+def test_what_is_in_the_place_of_a_file_is_kept(tmp_path, capsys):
+    (tmp_path / "index.html").mkdir()
+    (tmp_path / "index.html" / "mine.txt").write_text("mine")
+    write_text(tmp_path / "index.html", "the page")
+    assert (tmp_path / "index.html").read_text() == "the page"
+    assert (tmp_path / "index.html~1" / "mine.txt").read_text() == "mine"
+    assert "is kept as index.html~1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("read", [sha256, read_json, load_torch_file])
+def test_a_pipe_is_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises((OSError, ValueError), match="not a file"):
+        read(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[" * 100_000, "\ud800"])
+def test_what_is_no_json_is_one_kind_of_error(tmp_path, content):
+    if content is not None:
+        (tmp_path / "result.json").write_bytes(content.encode("utf-8", "surrogatepass"))
+    with pytest.raises(ValueError, match="."):
+        read_json(tmp_path / "result.json")

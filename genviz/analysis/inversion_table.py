@@ -10,8 +10,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
-from genviz.files import write_text
-from genviz.training.leftovers import make_way, put_aside
+from genviz.files import put_aside, write_text
+from genviz.training.leftovers import make_way
 
 _FIELDS = ("layer", "C", "picture", "sha256", "error", "seconds")
 

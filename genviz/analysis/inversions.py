@@ -16,7 +16,7 @@ from tqdm import tqdm
 from genviz.analysis.inversion_table import Cell, ErrorsTable
 from genviz.coupling import Coupling
 from genviz.errors import UserError
-from genviz.files import set_aside, sha256, write_text
+from genviz.files import put_aside, read_json, set_aside, sha256, write_text
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import display, read_image, read_sound, read_upright, resize, write_png
 from genviz.images.randomness import Streams
@@ -27,7 +27,8 @@ from genviz.objectives.sum import Sum
 from genviz.targets.grammar import Target, parse_target
 from genviz.training import build, fingerprint
 from genviz.training.allocator import keep_freed_memory
-from genviz.training.leftovers import make_folders, make_way, put_aside
+from genviz.training.leftovers import make_folders, make_way
+from genviz.training.run_folders import claimed
 from genviz.training.trainer import fit, make_trainer
 
 _AT_ONCE = 8  # on a GPU
@@ -47,6 +48,14 @@ def invert(config: DictConfig) -> int:
     layers = _layers(config, build.sketch(config.classifier))
     classifier = build.classifier(config.classifier)
     folder = Path(config.paths.outputs).expanduser() / "invert" / str(config.name)
+    with claimed(folder, apart="name=NAME"):
+        _make(config, folder, classifier, pictures, layers)
+    return 0
+
+
+def _make(
+    config: DictConfig, folder: Path, classifier: Classifier, pictures: Mapping[str, Path], layers: Sequence[str]
+) -> None:
     table = _begin(config, folder, classifier)
     device = "cuda" if torch.cuda.is_available() and config.trainer.accelerator != "cpu" else "cpu"
     at_once = config.batch if config.batch != "auto" else _AT_ONCE if device == "cuda" else 1
@@ -71,7 +80,6 @@ def invert(config: DictConfig) -> int:
                 bar.set_postfix_str(f"error {100 * mean(errors):.1f} %", refresh=False)
                 bar.update(len(chunk))
     _end(folder, layers, strengths, cells, table)
-    return 0
 
 
 def _is_done(cell: Cell, table: ErrorsTable, folder: Path) -> bool:
@@ -152,8 +160,8 @@ def _identity(known: Path, alike: dict[str, str]) -> dict[str, str]:
     if not known.exists():
         return alike
     try:
-        made = json.loads(known.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        made = read_json(known)
+    except ValueError:
         made = None
     if not isinstance(made, dict):
         raise UserError(f"{known} is damaged; resume=false starts over (the old files are renamed)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from genviz import __version__
-from genviz.commands import worker_processes
+from genviz.commands import streams, worker_processes
 from genviz.commands.settings_help import help_of
 from genviz.errors import BAD_INPUT, UserError, one_line
 from genviz.files import shipped_folder
@@ -45,8 +46,10 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
         settings: the path of their schema, ``genviz.training.settings.TrainSettings``.
         function: the path of the function that takes the configuration, ``genviz.commands.train.train``.
     """
+    streams.complete()
     configs, typed = shipped_folder("configs"), sys.argv
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors arrive here whole, to be printed in one line
+    logging.raiseExceptions = False  # W&B's own log would print a traceback for each line on a full disk
 
     codes: list[int] = []  # one per job: a multirun continues after a failed one
     begun: list[bool] = []
@@ -64,6 +67,15 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             code = _ended(called, error.signal)
         except _BAD as error:  # here, as Hydra would add a line of its own
             _say(called, str(error))
+            code = BAD_INPUT
+        except BrokenPipeError:
+            streams.let_go()
+            _say(called, "nobody reads the output any more; the same command continues from the last checkpoint")
+            code = streams.UNREAD
+        except OSError as error:
+            if (why := streams.why_full(error)) is None:
+                raise
+            _say(called, why)
             code = BAD_INPUT
         if os.getpid() != program:
             worker_processes.end(code)
@@ -101,7 +113,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
         _say(called, f"{str(error).splitlines()[0]}; its log says why, others go on; the same command continues")
         codes.append(1)
     except BrokenPipeError:  # a reader such as head has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.let_go()
     except EndedError as error:
         codes.append(_ended(called, error.signal))
     except KeyboardInterrupt:
@@ -184,4 +196,4 @@ def _ended(called: str, which: signal.Signals) -> int:
 
 
 def _say(called: str, message: str) -> None:
-    print(one_line(f"{called}: {message}"), file=sys.stderr, flush=True)
+    streams.say(one_line(f"{called}: {message}"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -10,6 +9,7 @@ from difflib import get_close_matches
 import click
 
 from genviz import __version__
+from genviz.commands import streams
 from genviz.commands.classifiers import command as classifiers
 from genviz.commands.configured import configured
 from genviz.commands.labels import command as labels
@@ -17,6 +17,7 @@ from genviz.commands.layers import command as layers
 from genviz.commands.review import command as review
 from genviz.commands.spectrum import command as spectrum
 from genviz.errors import BAD_INPUT, INTERRUPTED, UserError, one_line
+from genviz.files import check_current_folder
 
 _ORDER = (
     *("train", "review", "labels", "layers", "classifiers"),
@@ -68,6 +69,8 @@ click.version_option(__version__, message="%(prog)s %(version)s")(genviz)
 def main() -> None:
     """Run the command line and exit: 0 for success, 2 for bad input, 130 for an interrupt."""
     try:
+        streams.complete()
+        check_current_folder()
         code = genviz.main(prog_name="genviz", standalone_mode=False) or 0
     except UserError as error:
         code = _say(str(error), BAD_INPUT)
@@ -79,11 +82,16 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = _say("interrupted; the same command continues", INTERRUPTED)
     except BrokenPipeError:  # a reader such as head has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.let_go()
         code = 0
+    except OSError as error:
+        if (why := streams.why_full(error)) is None:
+            raise
+        streams.let_go()
+        code = _say(why, BAD_INPUT)
     sys.exit(code)
 
 
 def _say(message: str, code: int, called: str = "genviz") -> int:
-    print(one_line(f"{called}: {message}"), file=sys.stderr)
+    streams.say(one_line(f"{called}: {message}"))
     return code

@@ -35,6 +35,10 @@ def find_pictures(root: str | Path, setting: str = "data.root") -> Found:
         found = {path for path in folder.glob(pattern or "**/*") if path.is_file()}
     except ValueError as error:  # before Python 3.13, ** is a whole part
         raise UserError(f"{setting}={root}: {error}; a pattern looks like dreams/**/final*.png") from error
+    except OSError as error:  # one below is gone meanwhile, or cannot be looked into
+        raise UserError(
+            f"{setting}={root}: {error.filename} cannot be read ({error.strerror}); give another folder"
+        ) from error
     files = sorted(path for path in found if not path.name.startswith("."))
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not pictures:

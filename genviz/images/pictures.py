@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.files import atomic_write
+from genviz.files import atomic_write, check_file
 from genviz.images.displays import Display
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -92,7 +92,7 @@ def read_image(path: Path) -> Tensor:
 def read_sound(path: Path) -> Tensor | None:
     """Read a picture as bytes (h, w, 3) after verifying its checksums; None if it is damaged."""
     try:
-        with Image.open(path) as image:
+        with Image.open(check_file(path)) as image:
             image.verify()  # Pillow's decoder does not
         with Image.open(path) as image:
             return torch.from_numpy(np.array(image.convert("RGB")))
@@ -128,6 +128,8 @@ def read_picture(path: Path, shorter: int | None = None) -> Tensor:
 def _bytes(values: np.ndarray, *, wide: bool) -> np.ndarray:
     """Grey values as bytes: of 16 bits; or of more, or floating, in [0, 1], 0-255 or 0-65535.
 
+    Floating ones below 2 are in [0, 1], with what a filter or a renderer adds at the bright end.
+
     Raises:
         ValueError: they are in none of these ranges.
     """
@@ -136,8 +138,9 @@ def _bytes(values: np.ndarray, *, wide: bool) -> np.ndarray:
     low, high = values.min(), values.max()
     if not (np.isfinite(values).all() and 0 <= low <= high < 65536):
         raise ValueError(f"its values are from {low:.4g} to {high:.4g}, not in 0-1, 0-255 or 0-65535")
-    scale = 1 / 256 if high > 255 else 255 if high <= 1 and values.dtype.kind == "f" else 1
-    return (values * scale + (0.5 if scale == 255 else 0)).astype(np.uint8)
+    if high < 2 and values.dtype.kind == "f":
+        return (values.clip(max=1) * 255 + 0.5).astype(np.uint8)
+    return (values * (1 / 256 if high > 255 else 1)).astype(np.uint8)
 
 
 def read_upright(path: Path) -> Tensor:

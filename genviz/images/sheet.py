@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from tqdm.auto import tqdm
 
 import genviz
-from genviz.files import atomic_write
+from genviz.files import atomic_write, check_file
 from genviz.images.pictures import UNREADABLE
 
 _MARGIN, _LINE = 8, 17
@@ -103,7 +103,7 @@ def _write_contact_sheet(path: Path, heading: str, cells: Sequence[Cell], side: 
         write(name, left, top, "black", side)
         write(remark, left, top + _LINE, colour, side)
         try:
-            with Image.open(picture) as opened:
+            with Image.open(check_file(picture)) as opened:
                 shown = opened.convert("RGB")
         except UNREADABLE:
             shown = Image.new("RGB", (side, side), "#eee")
@@ -131,7 +131,7 @@ def _state(heading: str, cells: Sequence[Cell], side: int) -> str:
 def _state_in(path: Path) -> str | None:
     """The state recorded in a contact sheet; None for any other or missing file."""
     try:
-        with Image.open(path) as sheet:
+        with Image.open(check_file(path)) as sheet:
             return sheet.info.get(_STATE)
     except UNREADABLE:
         return None

@@ -10,6 +10,8 @@ import av
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from genviz.files import check_file
+
 _FRAMES_PER_SECOND = 10
 _LARGEST = 16384  # pixels a side that x264 takes
 _FAILURES = (av.error.FFmpegError, OSError, ValueError, MemoryError)
@@ -80,7 +82,7 @@ class Video:
 def frames(path: Path) -> int | None:
     """How many frames the video has, in whole or in part; None if it cannot be read."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(check_file(path))) as container:
             return sum(packet.size > 0 for packet in container.demux(video=0))
     except (*_FAILURES, IndexError):
         return None

@@ -57,11 +57,12 @@ def distill(config: DictConfig) -> int:
     module = _module(config, teachers, trunk, [folder.name for folder in folders])
     damaged = Damaged(path for folder in folders for path in (*folder.training, *folder.held_out))
     _begins(config, folders, module)
-    batches, held_out = _batches(config, folders, module.lessons, training, damaged)
-    pl.seed_everything(config.seed, verbose=False)  # however much filling a bank has drawn
-    code = training.run(module, batches, held_out)
-    if code is None:
-        _finish(config, folders, module, training, damaged)
+    with training.claimed():
+        batches, held_out = _batches(config, folders, module.lessons, training, damaged)
+        pl.seed_everything(config.seed, verbose=False)  # however much filling a bank has drawn
+        code = training.run(module, batches, held_out)
+        if code is None:
+            _finish(config, folders, module, training, damaged)
     return code or 0
 
 

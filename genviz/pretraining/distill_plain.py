@@ -55,9 +55,10 @@ def distill(config: DictConfig) -> int:
     )
     _begins(config, folders, module)
     whole = [student.whole(folder, module.examiner.outline.input_size[0], damaged) for folder in folders]
-    code = training.run(module, crops, whole)
-    if code is None:
-        _finish(config, folders, whole, module, training)
+    with training.claimed():
+        code = training.run(module, crops, whole)
+        if code is None:
+            _finish(config, folders, whole, module, training)
     return code or 0
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,15 @@ from torch.utils.data import DataLoader
 
 import genviz
 from genviz.errors import UserError
-from genviz.files import set_aside, sha256, write_text
+from genviz.files import put_aside, read_json, set_aside, sha256, write_text
 from genviz.pretraining.data import Timed
 from genviz.training import build
 from genviz.training.callbacks.checkpoints import Checkpoints
 from genviz.training.callbacks.monitor import Monitor
 from genviz.training.checkpoint import KEY, check_identity, read_checkpoint
-from genviz.training.leftovers import make_folders, make_way, put_aside
+from genviz.training.leftovers import make_folders, make_way
 from genviz.training.loggers import WandbRun
+from genviz.training.run_folders import TakenError, claimed, stamp
 from genviz.training.trainer import close, fit, make_trainer
 
 
@@ -66,6 +67,7 @@ class Training:
         self.outputs, folder = (folder_of(config, program, root) for root in ("outputs", "checkpoints"))
         self.checkpoint, self.best, self.waited = folder / "last.ckpt", folder / "best.ckpt", 0.0
         self.result = self.outputs / "result.json"
+        self._seen = stamp(self.checkpoint, self.result)
         begun = config.resume and os.access(self.checkpoint, os.F_OK)
         self.found = read_checkpoint(self.checkpoint) if begun else None
         if self.found is not None:
@@ -105,10 +107,26 @@ class Training:
     def is_done(self, path: Path) -> bool:
         """Whether nothing is left to do, and ``path`` is the file that the result tells of."""
         try:
-            said = json.loads(self.result.read_text(encoding="utf-8"))
+            said = read_json(self.result)
             return self.updates >= self.to_make and (said["weights"], said["sha256"]) == (path.name, sha256(path))
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        except (OSError, ValueError, LookupError, TypeError):
             return False
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Lock the training against other processes, but for those that take part in it.
+
+        Raises:
+            TakenError: another process has it, or has continued it since this object was created.
+        """
+        with ExitStack() as held:
+            if self.trainer.is_global_zero:
+                held.enter_context(claimed(self.outputs, apart="name=NAME"))
+                if stamp(self.checkpoint, self.result) != self._seen:
+                    raise TakenError(
+                        f"another process has continued {self.config.name} in the meantime; run the same command again"
+                    )
+            yield
 
     def run(self, module: pl.LightningModule, batches: DataLoader[Any], held_out: Any) -> int | None:
         """Run the remaining updates; return None, or the exit code of a signal that ended them early.
@@ -185,8 +203,8 @@ class Training:
         if not self.result.exists():
             return
         try:
-            claimed = json.loads(self.result.read_text(encoding="utf-8"))["sha256"]
-        except (ValueError, LookupError, TypeError, RecursionError):
+            claimed = read_json(self.result)["sha256"]
+        except (ValueError, LookupError, TypeError):
             put_aside(self.result, "is damaged")
             return
         if weights.exists() and sha256(weights) != claimed:

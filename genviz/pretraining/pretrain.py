@@ -89,12 +89,13 @@ def pretrain(config: DictConfig, *, callbacks: Sequence[pl.Callback] = ()) -> in
         _begins(config, folders, module, updates)
     share = held_out[trainer.global_rank :: processes] if len(held_out) >= processes else held_out
     whole = _whole(share, size, damaged)
-    code = training.run(module, crops, whole)
-    if code is not None:
-        return code
-    best = training.restore_best(module, whole)
-    if trainer.is_global_zero:
-        _finish(config, folders, module, training, damaged, path, best)
+    with training.claimed():
+        code = training.run(module, crops, whole)
+        if code is not None:
+            return code
+        best = training.restore_best(module, whole)
+        if trainer.is_global_zero:
+            _finish(config, folders, module, training, damaged, path, best)
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from genviz.errors import one_line
 from genviz.interfaces import Classifier
 from genviz.reports.review.write import Review
 from genviz.targets.grammar import Target
@@ -36,12 +37,12 @@ def target_done(number: int, of: int, target: Target, verdict: Verdict) -> None:
 def target_failed(number: int, of: int, target: str, why: str) -> None:
     """Print why a target failed."""
     why = why.replace("resume=false", f"target={target} resume=false")  # for this target only
-    tqdm.write(f"{number}/{of} {target} failed: {why}", file=sys.stderr)
+    tqdm.write(one_line(f"{number}/{of} {target} failed: {why}"), file=sys.stderr)
 
 
 def page_failed(error: Exception) -> None:
     """Print that the page could not be updated."""
-    tqdm.write(f"the page could not be updated: {error}", file=sys.stderr)
+    tqdm.write(one_line(f"the page could not be updated: {error}"), file=sys.stderr)
 
 
 def halved(at_once: int) -> None:
@@ -64,7 +65,7 @@ def ends(
     if elsewhere:
         print(f"in progress in other processes: {_some(elsewhere)}")
     if failures:
-        print(f"failed: {_some(list(failures))}", file=sys.stderr)
+        print(one_line(f"failed: {_some(list(failures))}"), file=sys.stderr)
     warn(names.note)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from genviz.files import prepare_folder, write_text
+from genviz.files import prepare_folder, put_aside, read_json, write_text
 from genviz.targets.grammar import Target
 from genviz.training import build
 from genviz.training.leftovers import make_way
@@ -84,9 +84,12 @@ def _digest(targets: Sequence[Target]) -> str:
 
 
 def _known(path: Path, listed: str) -> str | None:
-    """The W&B run of the same list of targets, if any."""
+    """The W&B run of the same list of targets, if any; a damaged file is set aside."""
+    if not path.exists():
+        return None
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = read_json(path)
         return str(known["wandb_run_id"]) if known["targets"] == listed else None
-    except (OSError, ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError):
+        put_aside(path, "is damaged")
         return None

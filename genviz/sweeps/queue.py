@@ -112,7 +112,8 @@ class Waiting:
             self._identities[follows] = fingerprint.of_training(
                 self._settled(target), target, self.classifier.weights_sha256, self._generator_sha256
             )
-        return {**self._identities[follows], "target": str(target)}
+        shared = {name: value for name, value in self._identities[follows].items() if name != "target.classes"}
+        return shared | fingerprint.of_target(self.config, target)
 
     def _follows(self, target: Target) -> int:
         """What the settings that follow from a target's layers depend on."""

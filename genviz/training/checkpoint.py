@@ -20,6 +20,8 @@ KEY = "genviz"
 """The key of genviz's data in a Lightning checkpoint: format, config, identity, RNG states, run id, seconds."""
 
 
+_NOT_TOLD = {"target.classes"}
+"""What the identities of earlier checkpoints lack."""
 _KEYS = {"state_dict", "optimizer_states", "loops", "global_step", "identity", "rng", "seconds", "wandb_run_id"}
 _SIDE_BY_SIDE = ("state_dict", "optimizer_states")
 _APART = {*_SIDE_BY_SIDE, "streams", KEY}
@@ -96,7 +98,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"the checkpoint {path} is damaged or not a checkpoint ({error}); {_START_OVER}") from error
     ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
-    if not isinstance(ours, dict) or ours.get("format") != FORMAT or not {*checkpoint, *ours} >= _KEYS:
+    ours = ours if isinstance(ours, dict) else {}
+    whole = isinstance(ours.get("identity"), dict) and {*checkpoint, *ours} >= _KEYS
+    if not whole or ours.get("format") != FORMAT:
         raise UserError(f"{path} is not a checkpoint of this version of genviz; {_START_OVER}")
     return checkpoint
 
@@ -107,6 +111,13 @@ def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
         name: value.rpartition(".")[2] if name.rpartition(".")[2] == "_target_" else value
         for name, value in identity.items()
     }
+
+
+def differing(made: Mapping[str, Any], identity: Mapping[str, Any]) -> list[str]:
+    """The names of the settings in which two identities differ, but for what the earlier one could not tell."""
+    made, identity = comparable(made), comparable(identity)
+    told = [name for name in {**made, **identity} if name in made or name not in _NOT_TOLD]
+    return [name for name in told if made.get(name) != identity.get(name)]
 
 
 def check_identity(
@@ -121,12 +132,8 @@ def check_identity(
     Raises:
         UserError: the checkpoint has another value of one of them.
     """
-    made, identity = comparable(checkpoint[KEY].get("identity", {})), comparable(identity)
-    changed = [
-        f"{key} was {made.get(key)} and is {identity.get(key)}"
-        for key in {**made, **identity}
-        if made.get(key) != identity.get(key)
-    ]
+    made = checkpoint[KEY].get("identity", {})
+    changed = [f"{key} was {made.get(key)} and is {identity.get(key)}" for key in differing(made, identity)]
     if changed:
         rest = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise UserError(

@@ -23,7 +23,8 @@ def of_training(
     settings = _settings(config, groups)
     for group in ("classifier", "generator"):
         settings[group].pop("weights", None)
-    own = {"target": str(target), "classifier.weights": f"sha256 {classifier_sha256[:16]}", "seed": str(config.seed)}
+    own = of_target(config, target)
+    own |= {"classifier.weights": f"sha256 {classifier_sha256[:16]}", "seed": str(config.seed)}
     if config.median > 1:
         own |= {"median": str(config.median), "snapshot_every": str(config.snapshot_every)}
     own |= {} if generator_sha256 is None else {"generator.weights": f"sha256 {generator_sha256[:16]}"}
@@ -31,6 +32,13 @@ def of_training(
     own |= {} if config.lr_rise == 0 else {"lr_rise": str(config.lr_rise)}
     own |= {} if config.images == 1 else {"images": str(config.images)}
     return {name: _content(name, value) for name, value in _flatten(settings).items()} | own
+
+
+def of_target(config: DictConfig, target: Target) -> dict[str, str]:
+    """The target; with labels of its own, which a person can change, also the numbers of the classes."""
+    numbers = [str(unit.index[0]) for unit in target.units if unit.kind == "class"]
+    given = config.classifier.get("labels") is not None and numbers
+    return {"target": str(target)} | ({"target.classes": ",".join(numbers)} if given else {})
 
 
 def of_inversions(config: DictConfig, classifier_sha256: str) -> dict[str, str]:

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
-from genviz.files import prepare_folder, set_aside
-
-
-def put_aside(path: Path, why: str) -> None:
-    """Rename ``path``, if it exists, and say why: ``is damaged``."""
-    if (aside := set_aside(path)) is not None:
-        tqdm.write(f"{path} {why}; it is kept as {aside.name}", file=sys.stderr)
+from genviz.files import prepare_folder, put_aside
 
 
 def make_folders(folders: Iterable[Path]) -> None:
@@ -39,7 +30,7 @@ def make_way(files: Iterable[Path]) -> None:
 
 def _why_unusable(path: Path) -> str | None:
     if not path.exists():
-        return None
+        return "is a broken link" if path.is_symlink() else None
     if not path.is_file():
         return "is not a file"
     try:

@@ -216,7 +216,8 @@ def _mode(folder: Path, run_id: str) -> tuple[str, str | None]:
 
 
 def _say(line: str) -> None:
-    tqdm.write(line, file=sys.stderr)
+    """Print a line; what a server has answered can hold anything."""
+    tqdm.write("".join(character if character.isprintable() else " " for character in line), file=sys.stderr)
 
 
 def _logged_in(hosts: set[str]) -> bool:

@@ -16,22 +16,22 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from genviz.errors import CannotWriteError, UserError
-from genviz.files import prepare_folder, set_aside, sha256, write_text
+from genviz.files import prepare_folder, put_aside, read_json, set_aside, sha256, write_text
 from genviz.images.pictures import read_sound
 from genviz.targets.grammar import Target
 from genviz.training import build
 from genviz.training.callbacks.metrics_file import MetricsFile
-from genviz.training.checkpoint import check_identity, comparable, read_checkpoint
-from genviz.training.leftovers import make_folders, make_way, put_aside
+from genviz.training.checkpoint import check_identity, differing, read_checkpoint
+from genviz.training.leftovers import make_folders, make_way
 
 _RESULT = {"target", "verdict", "explanation", "activation", "rank", "top_classes", "seed", "updates"}
 _CHECKSUM = "checksum"
 CLAIMS = ".claims"
-"""The folder of lock files, next to a setting's targets."""
+"""The folder of lock files, next to the folders that they lock."""
 
 
 class TakenError(UserError):
-    """Another process is working on the target."""
+    """Another process is working on the same."""
 
 
 @dataclass(frozen=True)
@@ -66,29 +66,14 @@ class RunFolders:
         """The traceback of an unexpected error that a sweep continued after."""
         return self.outputs / "error.txt"
 
-    @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Lock this target against other processes, also on other machines that share the folder.
-
-        The operating system releases the lock of a process that is killed.
-
-        Raises:
-            TakenError: another process has it.
-            UserError: the folder cannot be written to.
-        """
-        folder = self.outputs.parent / CLAIMS  # outside the outputs, which may be renamed
-        prepare_folder(folder)
-        lock = claim(folder / f"{self.outputs.name}.lock")
-        if lock is None:
-            raise TakenError(f"{self.outputs} is in use by another process; wait for it, or keep both with tag=NAME")
-        with lock:
-            yield
+    def claimed(self) -> AbstractContextManager[None]:
+        """Lock this target against other processes, as `claimed` does."""
+        return claimed(self.outputs, apart="tag=NAME")
 
     @property
     def stamp(self) -> list[int]:
         """Changes whenever a process continues the run."""
-        files = (self.checkpoint, self.result)
-        return [path.stat().st_mtime_ns if os.access(path, os.F_OK) else 0 for path in files]
+        return stamp(self.checkpoint, self.result)
 
     def prepare(self, config: DictConfig, updates: int = 0) -> None:
         """Create the folders for the rest of a run, with its settings.
@@ -128,7 +113,7 @@ class RunFolders:
         """The result of these settings after at least ``updates``; None if it or a picture is missing or damaged."""
         result = self._whole_result()
         try:
-            if result is None or comparable(result["identity"]) != comparable(identity):
+            if result is None or differing(result["identity"], identity):
                 return None
             done = result["updates_wanted"] >= updates and all(
                 self._is_as_claimed(*claimed) for claimed in _claimed(result)
@@ -146,9 +131,9 @@ class RunFolders:
     def _whole_result(self) -> dict[str, Any] | None:
         """What the file says; None if it is missing or damaged."""
         try:
-            result = json.loads(self.result.read_text(encoding="utf-8"))
+            result = read_json(self.result)
             whole = set(result) >= _RESULT and result.get(_CHECKSUM, _checksum(result)) == _checksum(result)
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return None
         return result if whole else None
 
@@ -192,12 +177,41 @@ def _checksum(result: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
+@contextmanager
+def claimed(outputs: Path, *, apart: str) -> Iterator[None]:
+    """Lock the folder ``outputs`` against other processes, also on other machines that share it.
+
+    The operating system releases the lock of a process that is killed.
+
+    Args:
+        apart: the setting that keeps the outputs of both.
+
+    Raises:
+        TakenError: another process has it.
+        UserError: the folder cannot be written to.
+    """
+    folder = outputs.parent / CLAIMS  # outside the outputs, which may be renamed
+    prepare_folder(folder)
+    lock = claim(folder / f"{outputs.name}.lock")
+    if lock is None:
+        raise TakenError(f"{outputs} is in use by another process; wait for it, or keep both with {apart}")
+    with lock:
+        yield
+
+
+def stamp(*files: Path) -> list[int]:
+    """Changes whenever a process writes one of the files."""
+    return [path.stat().st_mtime_ns if os.access(path, os.F_OK) else 0 for path in files]
+
+
 def claim(path: Path) -> AbstractContextManager[Any] | None:
     """Lock the file ``path`` until the context ends; None if another process holds it.
 
     Raises:
         CannotWriteError: it cannot be written to.
     """
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        put_aside(path, "is not a file")
     lock = FileLock(path, mode=0o666)  # several people may share the folder
     held = ExitStack()
     try:

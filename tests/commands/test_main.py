@@ -66,3 +66,15 @@ def test_a_mistake_in_options_names_the_command(called, words, says):
     done = called(*words)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith(says)
+
+
+@pytest.mark.parametrize("words", [["labels", "crane"], ["train", "target=class:0"]])
+def test_a_deleted_current_folder_is_one_line(tmp_path, called, monkeypatch, words):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.setattr(Path, "cwd", lambda: (_ for _ in ()).throw(FileNotFoundError()))
+    done = called(*words)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "genviz: the current folder has been deleted; go to another one with cd\n",
+    )

@@ -1,3 +1,6 @@
+import errno
+import os
+
 import pytest
 
 from genviz.errors import UserError
@@ -53,3 +56,12 @@ def test_a_folder_that_is_not_there_or_empty_is_one_line_and_says_the_setting(tm
         assert "\n" not in str(caught.value)
         with pytest.raises(UserError, match=f"^pictures={tmp_path}/{name}: "):
             find_pictures(tmp_path / name, "pictures")
+
+
+def test_a_folder_that_changes_while_it_is_searched_is_one_line(tmp_path, monkeypatch):
+    def gone(folder, pattern):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{folder}/proc/1")
+
+    monkeypatch.setattr(type(tmp_path), "glob", gone)
+    with pytest.raises(UserError, match="data.root=.*/proc/1 cannot be read .No such file or directory.; give another"):
+        find_pictures(tmp_path)

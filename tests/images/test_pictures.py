@@ -52,7 +52,8 @@ def test_each_image_of_a_row_is_displayed_by_itself():
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [(np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]), (np.array([[0, 100.0, 255]], np.float32), [0, 100, 255]),
+    [(np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]), (np.array([[0, 0.5, 1.01]], np.float32), [0, 128, 255]),
+     (np.array([[0, 100.0, 255]], np.float32), [0, 100, 255]),
      (np.array([[0, 25600.0, 65535]], np.float32), [0, 100, 255]), (np.array([[0, 100, 255]], np.int32), [0, 100, 255]),
      (np.array([[0, 25600, 65535]], np.int32), [0, 100, 255]), (np.zeros((1, 3), np.float32), [0, 0, 0]),
      (np.array([[0, 25600, 65535]], np.uint16), [0, 100, 255])],

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from user_pretraining import DECODER, command, make_photos, pretrain
 
 from genviz.generators import decoder_file
 from genviz.generators.pretrained import Pretrained
+from genviz.pretraining import picture_training
+from genviz.training.run_folders import claimed
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +178,30 @@ def test_a_full_disk_is_one_line_from_two_processes_too(photos, tmp_path):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "free some space" in done.stderr
+
+
+def test_two_processes_do_not_train_one_name(finished, photos, tmp_path, called):
+    words = command(photos, "logger=none")[2:]
+    with claimed(tmp_path / "outputs/pretrain/tiny", apart="name=NAME"):
+        done = called("pretrain", *words)
+    assert done.returncode == 2
+    assert "outputs/pretrain/tiny is in use by another process; wait for it, or keep both with name=NAME" in done.stderr
+    assert not (tmp_path / "checkpoints/pretrain/tiny/last.ckpt").exists()
+
+
+def test_what_another_process_has_continued_is_looked_at_again(finished, photos, tmp_path, called, monkeypatch):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "outputs/pretrain/tiny/result.json").unlink()
+
+    @contextmanager
+    def later(outputs, apart):
+        (tmp_path / "outputs/pretrain/tiny/result.json").write_text("{}")
+        yield
+
+    monkeypatch.setattr(picture_training, "claimed", later)
+    done = called("pretrain", *command(photos, "logger=none")[2:])
+    assert done.returncode == 2
+    assert "another process has continued tiny in the meantime; run the same command again" in done.stderr
 
 
 @pytest.mark.parametrize("way", ["flipped", pytest.param("folder", marks=pytest.mark.slow)])

@@ -11,6 +11,7 @@ from user_sweeps import FOLDERS, TARGETS, begun, checkpoint, results, swept
 
 from genviz.errors import CannotWriteError, UserError
 from genviz.objectives.activation import Activation
+from genviz.sweeps import console, log
 from genviz.sweeps.sweep import Sweep
 from genviz.training import build
 from genviz.training.batch import Batch
@@ -197,3 +198,18 @@ def test_what_the_memory_does_not_hold_is_made_with_fewer(make, monkeypatch, cap
     assert "1 at a time from here on" in capsys.readouterr().err
     for name in FOLDERS:
         assert (folder / name / "final.png").read_bytes() == (whole / name / "final.png").read_bytes()
+
+
+@pytest.mark.parametrize("said", ['{"targets": "ab', "[" * 100_000, "[]"])
+def test_a_damaged_file_of_its_run_is_set_aside(tmp_path, capsys, said):
+    (tmp_path / "sweep-0.json").write_text(said)
+    assert log._known(tmp_path / "sweep-0.json", "abc") is None
+    assert (tmp_path / "sweep-0.json~1").read_text() == said
+    assert "is damaged; it is kept as sweep-0.json~1" in capsys.readouterr().err
+
+
+def test_why_a_target_failed_is_a_line_of_300_characters(capsys):
+    console.target_failed(1, 3, "class:tench", f"{'/long' * 100}/last.ckpt is damaged; use resume=false")
+    told = capsys.readouterr().err.strip()
+    assert len(told) <= 300
+    assert told.endswith("use target=class:tench resume=false")

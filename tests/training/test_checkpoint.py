@@ -85,3 +85,10 @@ def test_other_settings_are_named(tmp_path):
         check_identity(tmp_path, {"seed": "1"}, ours())
     with pytest.raises(UserError, match="optimizer.lr was None and is 1"):
         check_identity(tmp_path, {"seed": "0", "optimizer.lr": "1"}, ours())
+
+
+def test_what_an_earlier_version_did_not_record_is_no_difference(tmp_path):
+    new = {"seed": "0", "target.classes": "7"}
+    check_identity(tmp_path, new, ours())
+    with pytest.raises(UserError, match="target.classes was 8 and is 7"):
+        check_identity(tmp_path, new, ours(identity={"seed": "0", "target.classes": "8"}))

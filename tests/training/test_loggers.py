@@ -245,3 +245,8 @@ def children(number):
             if int(status.read_text().rpartition(")")[2].split()[1]) == number:
                 found.append(int(status.parent.name))
     return found
+
+
+def test_whatever_a_server_answers_is_printable(capsys):
+    loggers._say("W&B: \x00\x1b[31m odd; logged offline")
+    assert capsys.readouterr().err == "W&B:   [31m odd; logged offline\n"

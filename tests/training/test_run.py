@@ -171,6 +171,17 @@ def test_other_settings_do_not_continue_a_checkpoint(finished, tmp_path, called,
     assert path.read_bytes() == before
 
 
+def test_labels_that_were_put_in_another_order_are_another_target(tmp_path, called):
+    names = [f"thing {number}" for number in range(1000)]
+    (tmp_path / "mine.txt").write_text("\n".join(names))
+    words = ["target=class:thing-7", *TINY, "classifier.labels=mine.txt", "updates=1", "logger=none", "lr_end=1"]
+    assert called("train", *words).returncode == 0
+    (tmp_path / "mine.txt").write_text("\n".join(names[::-1]))
+    again = called("train", *words)
+    assert again.returncode == 2
+    assert "target.classes was 7 and is 992" in again.stderr
+
+
 def test_a_damaged_checkpoint_is_one_line_and_stays(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     path = tmp_path / "checkpoints" / RUN / "last.ckpt"

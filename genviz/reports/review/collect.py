@@ -80,9 +80,9 @@ def _folders(folder: Path, depth: int) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             found = list(entries)
-        inner = [entry.name for entry in found if not _passed_over(entry.name) and entry.is_dir()]
     except OSError:
         return []
+    inner = [entry.name for entry in found if not _passed_over(entry.name) and Path(entry).is_dir()]
     below = [run for name in inner for run in _folders(folder / name, depth + 1)] if depth < _DEEPEST else []
     begun = any(entry.name in ("config.yaml", "result.json") for entry in found)
     return below or ([folder] if begun else [])

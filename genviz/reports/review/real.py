@@ -12,7 +12,7 @@ from typing import NamedTuple
 from PIL import Image
 from tqdm import tqdm
 
-from genviz.files import atomic_write
+from genviz.files import atomic_write, check_file
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import UNREADABLE, read_picture
 from genviz.targets.labels import slug
@@ -139,7 +139,7 @@ def _fingerprint(path: Path) -> str:
 
 def _comment(path: Path) -> str:
     try:
-        with Image.open(path) as picture:
+        with Image.open(check_file(path)) as picture:
             comment = picture.info.get("comment", b"")
     except UNREADABLE:
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from genviz.files import check_file, read_json
 from genviz.images.pictures import UNREADABLE
 
 _SNAPSHOT = re.compile(r"(\d{5}|[1-9]\d{5,8})\.png", re.ASCII)
@@ -109,7 +109,7 @@ def read_run(folder: Path, setting: str) -> Run:
         raise NoRunError("unfinished")
     judged = _pictures(result, files)
     try:
-        with Image.open(folder / judged[0].file) as picture:
+        with Image.open(check_file(folder / judged[0].file)) as picture:
             size = picture.size
             picture.verify()
     except UNREADABLE as error:
@@ -137,8 +137,8 @@ def one_line(text: str) -> str:
 
 def _result(path: Path) -> dict[str, Any]:
     try:
-        result = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        result = read_json(path)
+    except ValueError as error:
         raise NoRunError("with a damaged result.json") from error
     if not isinstance(result, dict) or not all(
         isinstance(result.get(name), str) and one_line(result[name]) for name in ("target", "verdict")
@@ -207,7 +207,7 @@ def _curve(path: Path) -> list[tuple[int, float]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return check_file(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 

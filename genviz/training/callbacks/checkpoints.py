@@ -14,9 +14,9 @@ import pytorch_lightning as pl
 from tqdm.auto import tqdm
 
 from genviz.errors import UserError
+from genviz.files import put_aside
 from genviz.training.callbacks.monitor import Monitor, stop
 from genviz.training.checkpoint import FORMAT, KEY, read_checkpoint, restore_rng_states, rng_states
-from genviz.training.leftovers import put_aside
 from genviz.training.signals import ENDING, noticing
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from genviz.errors import CannotWriteError
-from genviz.files import write_text
-from genviz.training.leftovers import put_aside
+from genviz.files import check_file, put_aside, write_text
 
 
 class MetricsFile:
@@ -41,7 +40,7 @@ class MetricsFile:
     def _rows(self) -> list[str]:
         """The header and the rows up to the first one that is damaged or cut off; none without a header."""
         try:
-            lines = self.path.read_bytes().decode("utf-8", errors="replace").splitlines(keepends=True)
+            lines = check_file(self.path).read_bytes().decode("utf-8", errors="replace").splitlines(keepends=True)
         except OSError:
             return []
         if not lines or not lines[0].startswith("update,"):

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from genviz.coupling import Coupling
 from genviz.errors import UserError
+from genviz.files import put_aside
 from genviz.images.displays import Display
 from genviz.images.pictures import display_row, read_sound, write_png
 from genviz.images.video import Video, frames
-from genviz.training.leftovers import make_way, put_aside
+from genviz.training.leftovers import make_way
 from genviz.training.loggers import log_image
 
 

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from made_up import make_run
 
@@ -68,3 +70,18 @@ def test_what_is_left_out_is_told_by_its_reason():
 def test_names_sort_as_people_do():
     names = ["relu10:2", "relu2:10", "relu2:9", "Ⅷ", "٣", "relu", ""]
     assert sorted(names, key=natural) == ["", "relu", "relu2:9", "relu2:10", "relu10:2", "٣", "Ⅷ"]
+
+
+def test_what_cannot_be_followed_hides_nothing_beside_it(tmp_path):
+    make_run(tmp_path)
+    (tmp_path / "itself").symlink_to("itself")
+    assert len(collect(tmp_path).runs) == 1
+
+
+@pytest.mark.parametrize("file", ["result.json", "final.png", "metrics.csv", "config.yaml"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path, file):
+    make_run(tmp_path)
+    path = make_run(tmp_path, "class:other") / file
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    assert len(collect(tmp_path).runs) == 1 + (file in ("metrics.csv", "config.yaml"))
