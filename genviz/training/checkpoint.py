@@ -99,10 +99,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"the checkpoint {path} is damaged or not a checkpoint ({error}); {_START_OVER}") from error
     ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
     ours = ours if isinstance(ours, dict) else {}
-    whole = isinstance(ours.get("identity"), dict) and {*checkpoint, *ours} >= _KEYS
-    if not whole or ours.get("format") != FORMAT:
+    if ours.get("format") != FORMAT or not _is_whole({**checkpoint, **ours}):
         raise UserError(f"{path} is not a checkpoint of this version of genviz; {_START_OVER}")
     return checkpoint
+
+
+def _is_whole(checkpoint: Mapping[str, Any]) -> bool:
+    kinds = {"identity": dict, "global_step": int, "seconds": int | float}
+    return (
+        checkpoint.keys() >= _KEYS
+        and all(isinstance(checkpoint[name], kind) for name, kind in kinds.items())
+        and all(bool(checkpoint[name]) for name in _SIDE_BY_SIDE)
+    )
 
 
 def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
-from genviz.errors import UserError
+from genviz.errors import UserError, shown
 from genviz.training.checkpoint import AtomicCheckpointIO
 from genviz.training.loggers import WandbRun
 
@@ -103,9 +103,12 @@ def fit(
 
     Raises:
         KeyboardInterrupt: on an interrupt, where Lightning itself would end the process.
+        UserError: the checkpoint is whole, but does not hold what it should.
     """
     if isinstance(batches, int):
         batches = DataLoader(range(batches), batch_size=None)  # type: ignore[arg-type]
+    begun = _Begun()
+    trainer.callbacks.append(begun)  # type: ignore[attr-defined]
     try:
         trainer.fit(module, batches, held_out, ckpt_path=None if resumed is None else str(resumed))
     except SystemExit as error:
@@ -113,6 +116,24 @@ def fit(
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise error.__context__ from None
         raise
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if resumed is None or begun.has_begun:
+            raise
+        why = shown(" ".join(str(error).split()) or type(error).__name__, 100)
+        raise UserError(
+            f"{resumed} cannot be continued ({why}); resume=false starts over (the old files are renamed)"
+        ) from error
+    finally:
+        trainer.callbacks.remove(begun)  # type: ignore[attr-defined]
+
+
+class _Begun(pl.Callback):
+    """Tells whether all is restored: what fails later is not the checkpoint's fault."""
+
+    has_begun = False
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self.has_begun = True
 
 
 def close(loggers: Sequence[Logger]) -> None:

@@ -17,7 +17,8 @@ from genviz.training.checkpoint import (
 
 def ours(**more):
     mine = {"format": FORMAT, "identity": {"seed": "0"}, "rng": {}, "seconds": 0.0, "wandb_run_id": None, **more}
-    return {"state_dict": {}, "optimizer_states": [], "loops": {}, "global_step": 0, KEY: mine}
+    state = {"state_dict": {"generator.values": torch.zeros(1)}, "optimizer_states": [{"state": {}}]}
+    return {**state, "loops": {}, "global_step": 0, KEY: mine}
 
 
 def test_what_was_saved_is_read_back(tmp_path):
