@@ -67,7 +67,8 @@ def _of_mapping(given: Mapping[Any, Any], classes: int | None) -> tuple[str, ...
         raise UserError(_SUCH)
     count = 1 + max(named, key=lambda number: number or 0) if classes is None else classes  # type: ignore[operator]
     if beyond := [number for number in named if number is not None and number >= count]:
-        raise UserError(f"labels name class {beyond[0]}, but the network has {count} classes, 0 to {count - 1}")
+        there = f"{count} classes, 0 to {count - 1}" if count > 1 else "1 class, whose opposite is class:0@-1"
+        raise UserError(f"labels name class {beyond[0]}, but the network has {there}")
     return tuple(named.get(number) or str(number) for number in range(count))
 
 

@@ -69,6 +69,8 @@ def test_a_file_without_labels_is_one_line(tmp_path, text):
 def test_a_class_past_the_networks_is_one_line():
     with pytest.raises(UserError, match="name class 2, but the network has 2 classes, 0 to 1"):
         read_labels({1: "a", 2: "b"}, 2)
+    with pytest.raises(UserError, match="name class 1, but the network has 1 class, whose opposite is class:0@-1"):
+        read_labels({0: "cat", 1: "dog"}, 1)
 
 
 def test_none_are_torchvisions():

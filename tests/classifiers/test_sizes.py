@@ -16,6 +16,9 @@ def test_a_size_is_a_side_or_rows_and_columns():
     for wrong in (0, True, "7", [5], [5, 7, 9], [5, -7], [5, 7.0], None):
         with pytest.raises(UserError, match="a number of pixels, or two"):
             size_of(wrong)
+    for large in (10**7, (10**6, 5), np.int64(20_000)):
+        with pytest.raises(UserError, match="at most 16,384 pixels a side"):
+            size_of(large)
 
 
 def test_inputs_need_not_be_square():

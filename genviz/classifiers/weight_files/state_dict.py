@@ -15,7 +15,7 @@ from genviz.classifiers.weight_files import foreign_file
 from genviz.errors import UserError
 from genviz.files import load_torch_file
 
-_KEYS = ("state_dict", "model", "model_state_dict")
+_KEYS = ("state_dict", "model", "model_state_dict", "network", "net", "weights", "params")
 """Under which a checkpoint holds its network; any other counts if it is the only one with tensors alone."""
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """What DataParallel, `torch.compile`, FSDP and activation checkpointing call the module that they wrap."""

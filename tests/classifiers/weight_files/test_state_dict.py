@@ -94,6 +94,7 @@ def test_a_network_that_is_there_twice_is_refused():
     "inside",
     [lambda s: {"state_dict": s, "epoch": 1}, lambda s: {"model": s, "optimizer": {"state": {}, "param_groups": []}},
      lambda s: {"net": s, "acc": 0.5}, lambda s: {"weights": s},
+     lambda s: {"cfg": {"scale": torch.ones(1)}, "weights": s},
      lambda s: {**s, "head._extra_state": {"a": 1}}],
 )  # fmt: skip
 def test_a_state_dict_is_found_inside_a_checkpoint(tmp_path, inside):
