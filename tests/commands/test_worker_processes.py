@@ -9,6 +9,21 @@ from genviz.commands.worker_processes import JobError, ending_first
 from genviz.training.signals import EndedError, ending
 
 
+@pytest.fixture(autouse=True)
+def _as_python_starts(monkeypatch):
+    """With Python's own handlers, whatever other tests or the shell have left."""
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGUSR1: signal.SIG_DFL,
+    }
+    before = {which: signal.signal(which, handler) for which, handler in handlers.items()}
+    monkeypatch.setattr(worker_processes, "_ended_by", [])
+    yield
+    for which, handler in before.items():
+        signal.signal(which, handler)
+
+
 def test_a_signal_ends_the_workers_and_waits_for_what_they_return():
     worker = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
     with pytest.raises(EndedError, match="SIGTERM"), ending(), ending_first(lambda: False):
@@ -42,8 +57,7 @@ def test_what_fails_without_a_signal_fails_as_it_is():
     assert caught.value.code == 2
 
 
-def test_after_a_signal_a_worker_begins_no_further_job(monkeypatch):
-    monkeypatch.setattr(worker_processes, "_ended_by", [])
+def test_after_a_signal_a_worker_begins_no_further_job():
     worker_processes.end(0)
     with pytest.raises(JobError):
         worker_processes.end(2)
