@@ -1,6 +1,6 @@
 """Train a network to see what another sees: python distill.py data.root=photos/"""
 
-from genviz.commands.configured import program
+from genviz.commands.main import main
 
 if __name__ == "__main__":
-    program("distill")(prog_name="distill.py")
+    main("distill", called="distill.py")

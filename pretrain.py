@@ -1,6 +1,6 @@
 """Train a denoising autoencoder, whose decoder is a generator: python pretrain.py data.root=photos/"""
 
-from genviz.commands.configured import program
+from genviz.commands.main import main
 
 if __name__ == "__main__":
-    program("pretrain")(prog_name="pretrain.py")
+    main("pretrain", called="pretrain.py")

@@ -1,6 +1,6 @@
 """Train a generator until a target fires: python train.py target=class:harmonica"""
 
-from genviz.commands.configured import program
+from genviz.commands.main import main
 
 if __name__ == "__main__":
-    program("train")(prog_name="train.py")
+    main("train", called="train.py")

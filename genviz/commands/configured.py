@@ -97,11 +97,6 @@ def configured() -> list[click.Command]:
     return commands
 
 
-def program(name: str) -> Configured:
-    """The command of ``configs/<name>.yaml``."""
-    return Configured(shipped_folder("configs") / f"{name}.yaml")
-
-
 def _said(path: Path) -> dict[str, str]:
     """What a file says of its command: help, settings, run."""
     try:

@@ -61,7 +61,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
         if os.getpid() != program:  # in a launcher's process
             worker_processes.begin()
         try:
-            with ending():
+            with ending():  # in the program itself, the one below
                 code = _call(name, function, settings, config)
         except EndedError as error:
             code = _ended(called, error.signal)
@@ -92,7 +92,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             print(f"{called} {__version__}", flush=True)
             sys.exit(0)
         sys.argv = [typed[0], *flags, *plain_words([*flags, *words])[len(flags) :]]  # Hydra reads it
-        with ending(), worker_processes.ending_first(lambda: bool(begun)):
+        with ending(lambda which: _last_words(called, which)), worker_processes.ending_first(lambda: bool(begun)):
             hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
     except HydraException as error:
         _say(called, explain(error, name, words))
@@ -190,9 +190,13 @@ def completions(name: str, word: str) -> list[str]:
 
 
 def _ended(called: str, which: signal.Signals) -> int:
-    how = "interrupted" if which == signal.SIGINT else which.name
-    _say(called, f"{how}; the same command continues from the last checkpoint")
+    streams.say(_last_words(called, which))
     return _SIGNALLED + which
+
+
+def _last_words(called: str, which: signal.Signals) -> str:
+    how = "interrupted" if which == signal.SIGINT else which.name
+    return one_line(f"{called}: {how}; the same command continues from the last checkpoint")
 
 
 def _say(called: str, message: str) -> None:

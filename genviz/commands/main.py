@@ -66,21 +66,27 @@ genviz = _Genviz(
 click.version_option(__version__, message="%(prog)s %(version)s")(genviz)
 
 
-def main() -> None:
-    """Run the command line and exit: 0 for success, 2 for bad input, 130 for an interrupt."""
+def main(name: str | None = None, called: str = "genviz") -> None:
+    """Run the command line and exit: 0 for success, 2 for bad input, 130 for an interrupt.
+
+    Args:
+        name: of the only command; None: the first word says it.
+        called: the program as typed, which starts a line about an error.
+    """
     try:
         streams.complete()
         check_current_folder()
-        code = genviz.main(prog_name="genviz", standalone_mode=False) or 0
+        command = genviz if name is None else genviz.commands[name]
+        code = command.main(prog_name=called, standalone_mode=False) or 0
     except UserError as error:
-        code = _say(str(error), BAD_INPUT)
+        code = _say(str(error), BAD_INPUT, called)
     except click.ClickException as error:
         message, context = error.format_message(), getattr(error, "ctx", None)
         told = f"{message[:1].lower()}{message[1:].rstrip('.')}"
-        called = "genviz" if context is None else context.command_path
+        called = called if context is None else context.command_path
         code = _say(f"{told}; {called} --help lists the options", BAD_INPUT, called)
     except (click.Abort, KeyboardInterrupt):
-        code = _say("interrupted; the same command continues", INTERRUPTED)
+        code = _say("interrupted; the same command continues", INTERRUPTED, called)
     except BrokenPipeError:  # a reader such as head has seen enough
         streams.let_go()
         code = 0
@@ -88,10 +94,10 @@ def main() -> None:
         if (why := streams.why_full(error)) is None:
             raise
         streams.let_go()
-        code = _say(why, BAD_INPUT)
+        code = _say(why, BAD_INPUT, called)
     sys.exit(code)
 
 
-def _say(message: str, code: int, called: str = "genviz") -> int:
+def _say(message: str, code: int, called: str) -> int:
     streams.say(one_line(f"{called}: {message}"))
     return code

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -48,11 +50,23 @@ def noticing(which: Sequence[signal.Signals] = ENDING) -> Iterator[list[signal.S
 
 
 @contextmanager
-def ending() -> Iterator[None]:
-    """Raise `EndedError` where a signal would end the program without a word, or a chance to clean up."""
+def ending(last_words: Callable[[signal.Signals], str] | None = None) -> Iterator[None]:
+    """End with a line where a signal would end the program without a word.
+
+    Args:
+        last_words: the line on standard error; the program then ends at once, as an exception that reaches C++ code
+            can abort it. None: raise `EndedError`, for a process that others depend on.
+    """
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        raise EndedError(signal.Signals(number))
+        which = signal.Signals(number)
+        if last_words is None:
+            raise EndedError(which)
+        with suppress(OSError, RuntimeError):  # RuntimeError: the signal came within a write
+            sys.stdout.flush()
+        with suppress(OSError):
+            os.write(2, f"{last_words(which)}\n".encode())
+        os._exit(128 + number)
 
     with handling({each: end for each in ENDING if signal.getsignal(each) is signal.SIG_DFL}):
         yield

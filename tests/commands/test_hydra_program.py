@@ -266,9 +266,10 @@ def test_the_version_is_genvizs(called):
 def test_a_wrong_setting_does_not_wait_for_torch(tmp_path):
     code = """
 import sys
-from genviz.commands.configured import program
+from genviz.commands.main import main
+sys.argv = ["train.py", "target=class:1", "updates=-1"]
 try:
-    program("train")(["target=class:1", "updates=-1"], prog_name="genviz train")
+    main("train", called="train.py")
 finally:
     print("torch" in sys.modules)
 """

@@ -78,3 +78,20 @@ def test_a_deleted_current_folder_is_one_line(tmp_path, called, monkeypatch, wor
         2,
         "genviz: the current folder has been deleted; go to another one with cd\n",
     )
+
+
+def test_an_interrupt_while_it_starts_is_one_line(tmp_path):
+    code = """
+import signal, sys
+from genviz.commands.main import main
+sys.argv = ["train.py", "target=class:1"]
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == "hydra":
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupts())
+main("train", called="train.py")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "train.py: interrupted; the same command continues")

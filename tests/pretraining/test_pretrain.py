@@ -244,8 +244,8 @@ def last(self, row):
     if row["update"] == 6:
         os.kill(os.getpid(), signal.SIGTERM)
 MetricsFile.add = last
-from genviz.commands.configured import program
-program("pretrain")(prog_name="pretrain.py")
+from genviz.commands.main import main
+main("pretrain", called="pretrain.py")
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS

@@ -40,8 +40,8 @@ import genviz.pretraining.data
 def fail(self, draw):
     raise RuntimeError("out of order")
 genviz.pretraining.data.Crops._picture = fail
-from genviz.commands.configured import program
-program("pretrain")(prog_name="pretrain.py")
+from genviz.commands.main import main
+main("pretrain", called="pretrain.py")
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS

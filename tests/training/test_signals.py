@@ -1,6 +1,8 @@
 """A run that a signal ends, as a scheduler sends it."""
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,18 @@ def test_a_signal_saves_first(tmp_path, called, which):
     called("train", *words, folder=straight)
     picture = Path("outputs") / RUN / "final.png"
     assert (run / picture).read_bytes() == (straight / picture).read_bytes()
+
+
+def test_before_there_is_anything_to_save_it_ends_at_once_whatever_it_is_in():
+    code = """
+import signal
+from genviz.training.signals import ending
+with ending(lambda which: f"told {which.name}"):
+    try:
+        print("before")
+        signal.raise_signal(signal.SIGTERM)
+    except BaseException:
+        print("raised")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "before\n", "told SIGTERM\n")
