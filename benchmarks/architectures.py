@@ -108,9 +108,9 @@ def faults(build: Callable[[], nn.Module], side: int, *, every: int = 1) -> Iter
 
 
 def _lively(network: nn.Module) -> nn.Module:
-    """``network`` with random biases, so that hardly any ReLU is dead."""
+    """``network`` with random biases, so that hardly any ReLU is dead, and no head of zeros, as ViT's is at first."""
     for parameter in network.parameters():
-        if parameter.ndim == 1:
+        if parameter.ndim == 1 or not parameter.any():
             nn.init.normal_(parameter, 0.5, 0.5)
     return network
 
