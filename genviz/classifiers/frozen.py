@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from genviz.classifiers.input_space import InputSpace
-from genviz.classifiers.tracing.calling import Calling, to_channels_last
+from genviz.classifiers.tracing.calling import Calling, by_position, to_channels_last
 from genviz.classifiers.tracing.class_scores import take_scores
 from genviz.classifiers.tracing.copies import freeze
 from genviz.classifiers.tracing.places import Place, input_place, place_of
@@ -59,6 +59,7 @@ class FrozenClassifier(Classifier):
         self.weights_source, self.weights_sha256 = weights_source, weights_sha256
         self.trunk_sha256 = weights_sha256
         freeze(network)
+        by_position(network)
         self.train()
         if calling.channels_last:
             to_channels_last(network)

@@ -24,6 +24,11 @@ class Network(nn.Module):
         return cls(classes)
 
 
+class Named(Network):
+    def forward(self, *, pixel_values):
+        return super().forward(pixel_values)
+
+
 def numbers():
     return 7
 
@@ -59,6 +64,12 @@ def test_it_is_the_network_that_the_builder_makes_with_the_weights_of_the_file(s
 def test_a_builder_takes_arguments_and_may_be_a_method(settings):
     made = BuiltClassifier(**{**settings, "builder": f"{__name__}:Network.named", "arguments": {"classes": 5}})
     assert made.outline.labels == tuple("abcde")
+
+
+def test_a_network_may_take_pictures_by_keyword(settings):
+    named, plain = (BuiltClassifier(**{**settings, "builder": f"{__name__}:{name}"}) for name in ("Named", "Network"))
+    images = torch.rand(2, 3, 12, 12)
+    assert torch.equal(named(images, ["scores"])["scores"], plain(images, ["scores"])["scores"])
 
 
 def test_random_weights_are_the_same_whatever_the_seed(settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from inspect import Parameter, signature
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from genviz.classifiers.weight_files.weights import not_finite
 from genviz.errors import UserError
 
 _BATCHES = (*range(1, 11), 12, 16, 32)
+_BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD, Parameter.VAR_POSITIONAL)
 _CLOSE = 1e-2  # relative; a memory layout changes the last digits, a misread one everything
 
 
@@ -69,8 +71,23 @@ def probe(network: nn.Module, image: Tensor, classes: int | None = None) -> Prob
     Raises:
         UserError: it does not take the image, or does not return class scores.
     """
+    by_position(network)
     with not_recomputed():  # which warns where there are no gradients
         return _probe(network, image, classes)
+
+
+def by_position(network: nn.Module) -> None:
+    """Have a ``network`` whose forward takes pictures only by keyword take them by position, in place."""
+    forward = network.forward
+    try:
+        arguments = signature(forward).parameters.values()
+    except (TypeError, ValueError):  # scripted
+        return
+    named = [argument for argument in arguments if argument.kind is Parameter.KEYWORD_ONLY]
+    if not named or any(argument.kind in _BY_POSITION for argument in arguments):
+        return
+    first = min(named, key=lambda argument: argument.default is not Parameter.empty).name  # what has to be given
+    network.forward = lambda pictures: forward(**{first: pictures})
 
 
 def _probe(network: nn.Module, image: Tensor, classes: int | None) -> Probe:

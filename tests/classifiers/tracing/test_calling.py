@@ -142,3 +142,23 @@ def test_a_layer_before_the_end_of_the_gradient_can_be_visualized():
     network = Odd(lambda net, x: net.net(x).detach(), net=plain())
     seen = visualize(network, "filter:net.2:1", input_size=8, updates=1, accelerator="cpu", **SPACE)
     assert len(seen.metrics) == 1
+
+
+class Keyword(nn.Module):
+    """Its pictures are named, as those of transformers' networks can be."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = plain()
+
+    def forward(self, *, labels=None, pixel_values, **others):
+        return self.net(pixel_values)
+
+
+def test_a_network_that_takes_pictures_only_by_keyword_is_called_so():
+    network = Keyword()
+    classifier = from_module(network, input_size=8, **SPACE)
+    torch.testing.assert_close(classifier(IMAGES, ["scores"])["scores"], network(pixel_values=IMAGES))
+    assert "forward" not in vars(network)
+    seen = visualize(network, "filter:net.0:1", input_size=8, updates=1, accelerator="cpu", **SPACE)
+    assert len(seen.metrics) == 1
