@@ -20,6 +20,8 @@ SLURM = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "x", "SLURM_NTASKS": "4", "SLURM
     ],
 )
 def test_a_signal_saves_first(tmp_path, called, which):
+    if signal.getsignal(which) is signal.SIG_IGN:
+        pytest.skip("the shell that started the tests in the background lets nobody interrupt them")
     words = [*WORDS, "logger=none", "checkpoint_every=1000"]
     run = tmp_path / "run"
     run.mkdir()
