@@ -52,6 +52,7 @@ def test_the_parts_that_are_shown_can_be_added(page, words, called, tmp_path, mo
             del sys.modules[name]
 
 
+@pytest.mark.slow
 def test_the_analysis_that_is_shown_can_be_added(tmp_path):
     page = (ROOT / "docs/howto/own_parts.md").read_text()
     shown = FILE.findall(page[page.index("## An analysis") : page.index("## The other parts")])

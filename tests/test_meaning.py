@@ -39,6 +39,7 @@ def test_a_class_comes_to_the_top(zebra):
     assert result["verdict"] in ("recognised", "top five")
 
 
+@pytest.mark.slow
 def test_another_class_comes_to_the_top(tmp_path):
     result = made(tmp_path, "target=class:harmonica", "generator=untrained_small", "updates=60")
     assert result["rank"] <= 5

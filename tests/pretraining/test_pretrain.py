@@ -233,6 +233,7 @@ def test_what_is_done_is_not_done_again(finished, photos, tmp_path, called):
     assert len(list((tmp_path / "outputs/pretrain/tiny/wandb").glob("offline-run-*"))) == 1
 
 
+@pytest.mark.slow
 def test_a_signal_in_the_last_update_loses_nothing(photos, tmp_path):
     code = f"""
 import os, signal, sys

@@ -32,6 +32,7 @@ def test_folders_may_overlap_and_a_name_may_be_a_number(photos, tmp_path, pretra
     assert list(result["data"].values()) == [12 - 2, 2 - 1]  # nothing is trained on that is held out of the other
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_lets_the_program_end(photos, tmp_path):
     code = f"""
 import sys

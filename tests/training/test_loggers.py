@@ -111,6 +111,7 @@ def test_the_first_run_needs_no_account_and_is_all_in_its_file(tmp_path):
     assert final["activation"] == pytest.approx(result["activation"])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_same_wandb_run_with_one_step(tmp_path):
     words = [*WORDS, "updates=60"]
     process = run_until(tmp_path, 12, *words)

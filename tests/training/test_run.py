@@ -260,6 +260,7 @@ def test_killed_before_its_result_a_run_is_not_done(finished, tmp_path, called):
     assert same_picture(finished[0], tmp_path)
 
 
+@pytest.mark.slow
 def test_killed_before_its_new_result_an_extended_run_is_not_done_with_the_old(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     words = [*WORDS, "logger=none", "updates=14"]
@@ -268,6 +269,7 @@ def test_killed_before_its_new_result_an_extended_run_is_not_done_with_the_old(f
     assert json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())["updates"] == 14
 
 
+@pytest.mark.slow
 def test_nothing_of_a_killed_run_with_another_seed_stays(finished, tmp_path, called):
     process = run_until(tmp_path, 2, *WORDS, "logger=none", "seed=1", "checkpoint_every=1000")
     process.kill()
