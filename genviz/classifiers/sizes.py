@@ -17,7 +17,7 @@ def size_of(given: Any, name: str = "classifier.input_size") -> tuple[int, int]:
     """Rows and columns of the input size ``given``: a number of pixels, or two.
 
     Raises:
-        UserError: it is neither.
+        UserError: it is neither, or a side is above 16,384.
     """
     sides = (given, given) if isinstance(given, Integral) else given
     listed = sides if isinstance(sides, Sequence) and not isinstance(sides, str) else ()

@@ -31,7 +31,7 @@ CLAIMS = ".claims"
 
 
 class TakenError(UserError):
-    """Another process is working on the same."""
+    """Another process is working in the same folder."""
 
 
 @dataclass(frozen=True)

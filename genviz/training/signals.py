@@ -39,7 +39,7 @@ def noticing(which: Sequence[signal.Signals] = ENDING) -> Iterator[list[signal.S
     def notice(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - Python's signature
         nonlocal since
         again = number == signal.SIGINT and signal.SIGINT in noticed and time.monotonic() - since > _TWICE
-        if not noticed or number == signal.SIGINT not in noticed:
+        if not noticed or (number == signal.SIGINT and signal.SIGINT not in noticed):
             since = time.monotonic()
         noticed.append(signal.Signals(number))
         if again:
