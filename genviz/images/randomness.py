@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,39 +15,53 @@ class Streams:
     """One random stream for each of n images.
 
     A single image uses torch's global stream; several have one each. So an image in a batch draws what it would draw
-    alone with its seed.
+    alone with its seed. Images with the same seed draw the same, once for all of them.
 
     Args:
         seeds: one per image; None for a single image on torch's global stream.
+
+    Attributes:
+        device: where what is drawn goes. It is drawn on the CPU, so that a seed means the same everywhere, and copied
+            without the host waiting for the device.
     """
 
     def __init__(self, seeds: Sequence[int] | None = None) -> None:
-        self._streams: list[torch.Generator | None] = (
-            [None] if seeds is None else [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-        )
+        self.device = torch.device("cpu")
+        known: dict[int | None, int] = {}
+        self._which = [known.setdefault(seed, len(known)) for seed in ([None] if seeds is None else map(int, seeds))]
+        self._streams = [None if seed is None else torch.Generator().manual_seed(seed) for seed in known]
 
     @property
     def own(self) -> bool:
         """Whether they are not torch's global stream."""
         return self._streams != [None]
 
+    @property
+    def alike(self) -> bool:
+        """Whether all images draw the same."""
+        return len(self._streams) == 1
+
     def __len__(self) -> int:
-        return len(self._streams)
+        return len(self._which)
 
     def normal(self, *shape: int) -> Tensor:
         """Draw (n, *shape) from N(0, 1)."""
-        return self._draw(lambda stream: torch.randn(shape, generator=stream))
+        return self._spread(self._draw(lambda stream: torch.randn(shape, generator=stream)))
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Draw (n, *shape) uniformly from ``low`` to ``high``."""
-        return self._draw(lambda stream: torch.empty(shape).uniform_(low, high, generator=stream))
+        return self._spread(self._draw(lambda stream: torch.empty(shape).uniform_(low, high, generator=stream)))
 
-    def whole(self, low: int, high: int, *shape: int) -> Tensor:
-        """Draw (n, *shape) whole numbers from ``low`` to ``high``, without ``high``."""
-        return self._draw(lambda stream: torch.randint(low, high, shape, generator=stream))
+    def whole(self, low: int, high: int, *shape: int) -> list[Any]:
+        """Draw (n, *shape) whole numbers from ``low`` to ``high``, without ``high``, as nested lists."""
+        drawn = self._draw(lambda stream: torch.randint(low, high, shape, generator=stream)).tolist()
+        return [drawn[stream] for stream in self._which]
 
     def each(self, make: Callable[[], Made]) -> list[Made]:
-        """Call ``make``, which draws from torch's global stream, once per image, as for that image alone."""
+        """What ``make``, which draws from torch's global stream, would have made for each image alone.
+
+        Images with the same seed share what was made.
+        """
         made = []
         for stream in self._streams:
             if stream is None:
@@ -57,7 +71,7 @@ class Streams:
                 torch.set_rng_state(stream.get_state())
                 made.append(make())
                 stream.set_state(torch.get_rng_state())
-        return made
+        return [made[stream] for stream in self._which]
 
     def skip(self) -> None:
         """Draw what a single image's data loader draws from torch's global stream when training starts."""
@@ -66,13 +80,39 @@ class Streams:
                 torch.empty((), dtype=torch.int64).random_(generator=stream)
 
     def state(self) -> list[Tensor]:
-        """The state of all streams but torch's global one, for a checkpoint."""
-        return [stream.get_state() for stream in self._streams if stream is not None]
+        """The state of each image's stream, for a checkpoint; nothing of torch's global one."""
+        states = [stream.get_state() for stream in self._streams if stream is not None]
+        return [states[stream] for stream in self._which] if states else []
 
     def restore(self, state: Sequence[Tensor]) -> None:
-        """Continue from a `state`."""
-        for stream, saved in zip((stream for stream in self._streams if stream is not None), state, strict=True):
-            stream.set_state(saved)
+        """Continue from a `state`.
+
+        Raises:
+            ValueError: it is of another number of images.
+        """
+        if not self.own and not state:
+            return
+        if len(state) != len(self):
+            raise ValueError(f"the states of {len(state)} random streams cannot continue those of {len(self)} images")
+        known: dict[bytes, int] = {}
+        self._which = [known.setdefault(saved.numpy().tobytes(), len(known)) for saved in state]
+        firsts = [state[self._which.index(stream)] for stream in range(len(known))]
+        self._streams = [_continued(saved) for saved in firsts]
 
     def _draw(self, draw: Callable[[torch.Generator | None], Tensor]) -> Tensor:
+        """What each stream draws, (streams, ...), on the CPU."""
         return torch.stack([draw(stream) for stream in self._streams])
+
+    def _spread(self, drawn: Tensor) -> Tensor:
+        """What each image has drawn, (n, ...), on the device."""
+        if not self.alike:
+            drawn = drawn if len(drawn) == len(self) else drawn[self._which]
+        if self.device.type == "cuda":
+            drawn = drawn.pin_memory()
+        return drawn.to(self.device, non_blocking=True).expand(len(self), *drawn.shape[1:])
+
+
+def _continued(state: Tensor) -> torch.Generator:
+    stream = torch.Generator()
+    stream.set_state(state)
+    return stream

@@ -45,7 +45,9 @@ class RandomBoxes(Transform):
         share = first + (last - first) * min(1.0, self.update / max(1, self.updates - 1))
         centres = 0.3 * self.streams.normal(self.boxes, 2, 1).flatten(0, 1)  # in coordinates from -1 to 1
         sides = (share + 0.05 * self.streams.normal(self.boxes).flatten()).clamp(0.05, 1)
-        motion = torch.cat([sides[:, None, None] * torch.eye(2), centres], 2).to(images)  # (n * boxes, 2, 3)
+        motion = torch.cat([sides[:, None, None] * torch.eye(2, device=sides.device), centres], 2).to(
+            images
+        )  # (n * boxes, 2, 3)
         grid = F.affine_grid(motion, [len(motion), 3, rows, columns], align_corners=True)
         grid = grid.unflatten(0, (count, self.boxes)).flatten(1, 2)  # (n, boxes * rows, columns, 2)
         seen = 0.5 + F.grid_sample(images - 0.5, grid, align_corners=True)  # zeros outside

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from genviz.errors import UserError
@@ -38,6 +37,5 @@ class RandomCrop(Transform):
             first = self.margin // 2
             return images[..., first : first + rows, first : first + columns]
         views = len(images) // len(self.streams)
-        places = self.streams.whole(0, self.margin + 1, views, 2).flatten(0, 1).tolist()
-        cut = [image[:, y : y + rows, x : x + columns] for image, (y, x) in zip(images, places, strict=True)]
-        return torch.stack(cut)
+        places = self.streams.whole(0, self.margin + 1, views, 2)
+        return self.moved(images, places, lambda some, y, x: some[..., y : y + rows, x : x + columns])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from genviz.errors import UserError
@@ -21,5 +20,5 @@ class RandomRoll(Transform):
     def forward(self, images: Tensor) -> Tensor:
         """Shift ``images`` (n, 3, h, w), each by its own amount."""
         views = len(images) // len(self.streams)
-        shifts = self.streams.whole(-self.pixels, self.pixels + 1, views, 2).flatten(0, 1).tolist()
-        return torch.stack([image.roll(shift, (1, 2)) for image, shift in zip(images, shifts, strict=True)])
+        shifts = self.streams.whole(-self.pixels, self.pixels + 1, views, 2)
+        return self.moved(images, shifts, lambda some, down, right: some.roll((down, right), (-2, -1)))

@@ -8,7 +8,7 @@ from genviz.images.randomness import Streams
 
 def test_an_image_draws_the_same_whatever_shares_its_batch():
     together, alone = Streams([3, 7, 11]), Streams([7])
-    for draw in (lambda s: s.normal(5, 2), lambda s: s.uniform(-1, 2, 4), lambda s: s.whole(-3, 9, 6)):
+    for draw in (lambda s: s.normal(5, 2), lambda s: s.uniform(-1, 2, 4), lambda s: torch.tensor(s.whole(-3, 9, 6))):
         assert torch.equal(draw(together)[1:2], draw(alone))
 
 
@@ -22,11 +22,11 @@ def test_a_single_image_draws_from_torchs_own_stream():
 def test_what_alone_is_torchs_own_is_a_stream_in_a_batch():
     torch.manual_seed(7)
     alone = Streams()
-    drawn = alone.normal(40), alone.uniform(0, 1, 3), alone.whole(0, 1000, 5)
+    drawn = alone.normal(40), alone.uniform(0, 1, 3), alone.whole(0, 1000, 5)[0]
     together = Streams([3, 7])
     assert torch.equal(together.normal(40)[1:], drawn[0])
     assert torch.equal(together.uniform(0, 1, 3)[1:], drawn[1])
-    assert torch.equal(together.whole(0, 1000, 5)[1:], drawn[2])
+    assert together.whole(0, 1000, 5)[1] == drawn[2]
 
 
 def test_it_goes_on_from_where_it_was_saved():
@@ -48,7 +48,7 @@ def test_uniform_is_in_its_range():
 
 
 def test_whole_numbers_are_from_the_lowest_up_to_and_without_the_highest():
-    drawn = Streams([1, 2]).whole(-2, 4, 1000)
+    drawn = torch.tensor(Streams([1, 2]).whole(-2, 4, 1000))
     assert drawn.shape == (2, 1000)
     assert all(sorted(set(row.tolist())) == [-2, -1, 0, 1, 2, 3] for row in drawn)
 
@@ -74,7 +74,7 @@ def test_a_single_image_on_torchs_own_stream_skips_nothing():
 
 
 def test_a_state_of_more_images_is_refused():
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match="2 random streams cannot continue those of 1"):
         Streams([1]).restore(Streams([1, 2]).state())
 
 
@@ -103,3 +103,30 @@ def test_seeds_may_be_numpys():
     seeds = np.array([3, 5])
     assert torch.equal(Streams(seeds).normal(4), Streams([3, 5]).normal(4))
     assert torch.equal(Streams(list(seeds)).normal(4), Streams([3, 5]).normal(4))
+
+
+def test_images_with_the_same_seed_draw_once_for_all_of_them(monkeypatch):
+    drawn, made = [], []
+    monkeypatch.setattr(torch, "randn", lambda shape, generator, own=torch.randn: drawn.append(1) or own(shape, generator=generator))  # fmt: skip
+    alike, mixed = Streams([7] * 64), Streams([7, 8, 7])
+    assert alike.alike
+    assert not mixed.alike
+    wanted = Streams([7]).normal(5)
+    drawn.clear()
+    assert torch.equal(alike.normal(5), wanted.expand(64, 5))
+    assert len(drawn) == 1
+    assert torch.equal(mixed.normal(5)[::2], wanted.expand(2, 5))
+    assert len(drawn) == 3
+    alike.each(lambda: made.append(1))
+    assert len(made) == 1
+
+
+def test_streams_that_have_parted_are_restored_one_by_one():
+    ahead, behind = Streams([7]), Streams([7])
+    ahead.normal(4)
+    streams = Streams([7, 7, 7])
+    streams.restore([*ahead.state(), *behind.state(), *ahead.state()])
+    drawn = streams.normal(4)
+    assert torch.equal(drawn[::2], ahead.normal(4).expand(2, 4))
+    assert torch.equal(drawn[1:2], behind.normal(4))
+    assert len(streams.state()) == 3
