@@ -14,10 +14,10 @@ from torch.optim.lr_scheduler import LambdaLR
 from genviz.errors import UserError
 from genviz.images.randomness import Streams
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
-from genviz.objectives.per_image import PerImage
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import Target
-from genviz.targets.responses import read, weighted
+from genviz.targets.metrics import Metrics
+from genviz.targets.units import Targets
 from genviz.transforms.transform import Transform
 
 
@@ -25,15 +25,19 @@ class Coupling(pl.LightningModule):
     """Trains ``generator`` until ``classifier`` sees what ``objective`` asks for.
 
     The state dict is the generator's; checkpoints do not include the classifier. `training_step` returns the loss and
-    ``metrics``, scalar tensors by name for each target: loss, score, activation (weighted, mean over views), rank
-    (worst over the target's units and views), and each penalty.
+    ``metrics``, a row of numbers whose names `metrics` knows: of each target the loss, the score, each penalty, the
+    activation (weighted, mean over views) and the rank (worst over the target's units and views). Nothing in an update
+    waits for the device, and how many operations it takes does not depend on how many targets there are.
 
     Args:
-        target: what the metrics report; several for a batch split evenly among them, in order, with a `PerImage`
-            objective.
+        target: what the metrics report; several for a batch that is shared out evenly among them, in order.
         optimizer: builds an optimizer from the generator's trainable parameters.
         schedule: learning-rate factor at an update; None for 1.
         streams: the generator's random streams, one per image; the transforms draw from them too.
+        together: whether images go through the networks together; None: everywhere but on a CPU, which one keeps busy.
+
+    Attributes:
+        metrics: tells what the numbers of a row are.
     """
 
     def __init__(
@@ -48,23 +52,29 @@ class Coupling(pl.LightningModule):
         transforms: Sequence[nn.Module] = (),
         schedule: Callable[[int], float] | None = None,
         streams: Streams | None = None,
+        together: bool | None = None,
     ) -> None:
         super().__init__()
         self.generator, self.classifier, self.objective = generator, classifier, objective
         self.regularizers, self.transforms = nn.ModuleDict(regularizers), nn.Sequential(*transforms)
-        self.targets = (target,) if isinstance(target, Target) else tuple(target)
+        self.targets = Targets(target)
+        self.metrics = Metrics(self.targets)
         self.optimizer, self.streams = optimizer, streams or Streams()
-        self.schedule = schedule
+        self.schedule, self.together = schedule, together
         self._is_checked = False
-        self._first: list[Tensor] = []  # the first views, and their gradient, if any
+        self._first: list[Tensor] = []  # the first views, and whether a gradient reached them, if any did
         for part in transforms:
             if isinstance(part, Transform):
                 part.streams = self.streams
-        objective.remember(classifier, generator.image_size)
+        for module in generator.modules():
+            if hasattr(module, "together"):
+                module.together = together
+        objective.to(classifier.device).remember(classifier, generator.image_size)
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Compute one update's loss: the sentence that opens `genviz.interfaces`."""
         self.generator.update = self.objective.update = self.global_step
+        self.streams.device = self.device
         for part in self.transforms:
             if isinstance(part, Transform):
                 part.update = self.global_step
@@ -73,7 +83,7 @@ class Coupling(pl.LightningModule):
         if views.requires_grad and not self._is_checked:
             self._is_checked = True
             self._first = [views.detach()]
-            views.register_hook(self._first.append)
+            views.register_hook(lambda gradient: self._first.append(gradient.any()))
         seen = self._look(views)
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
         if not score.requires_grad:
@@ -82,17 +92,29 @@ class Coupling(pl.LightningModule):
         losses = sum(penalties.values()) - score
         loss = losses.sum()  # a sum, so that an image's gradient does not depend on n
         values = {"loss": losses, "score": score} | {f"penalty/{name}": value for name, value in penalties.items()}
-        return {"loss": loss, "metrics": self._metrics(values, seen)}
+        if isinstance(self.objective, Sum) and len(self.objective.scores) > 1:
+            values |= {f"score/{name}": part for name, part in self.objective.scores.items()}
+        return {"loss": loss, "metrics": self.metrics.row(values, seen)}
 
     def on_after_backward(self) -> None:
-        """Check the first gradient that reaches the picture.
+        """Check the first gradient, if that does not mean to wait for the device."""
+        if not self.is_together:
+            self.check_gradient()
+
+    def check_gradient(self) -> None:
+        """Check whether the first gradient reached the picture; nothing if that is checked.
 
         Raises:
             UserError: it is 0, and so is that of everything in the layers. That of a dead unit alone may be.
         """
-        if self._first and not any(gradient is not None and gradient.any() for gradient in self._first[1:]):
+        if self._first and not any(self._first[1:]):
             self._refuse(self._constant(self._first[0]))
         self._first = []
+
+    @property
+    def is_together(self) -> bool:
+        """Whether images go through the networks together."""
+        return self.device.type != "cpu" if self.together is None else self.together
 
     @torch.enable_grad()
     def _constant(self, views: Tensor) -> list[str]:
@@ -115,33 +137,10 @@ class Coupling(pl.LightningModule):
             )
 
     def _look(self, views: Tensor) -> dict[str, Tensor]:
-        """The views' activations; on a CPU, which one image keeps busy, image by image."""
-        wanted = (layer for target in self.targets for layer in target.layers)
-        layers = tuple(dict.fromkeys((*self.objective.layers, *wanted)))
-        count = len(self.streams)
-        if count == 1 or views.device.type != "cpu":
-            return self.classifier(views, layers)
-        seen = [self.classifier(image, layers) for image in views.split(len(views) // count)]
-        return {layer: torch.cat([each[layer] for each in seen]) for layer in layers}
-
-    @torch.no_grad()
-    def _metrics(self, values: Mapping[str, Tensor], seen: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-        """For each target, its images' ``values`` (n,) and what its units did in ``seen``."""
-        count = len(self.targets)
-        if isinstance(self.objective, Sum | PerImage) and len(self.objective.scores) > 1:
-            values = {**values, **{f"score/{name}": part for name, part in self.objective.scores.items()}}
-        metrics = []
-        for number, target in enumerate(self.targets):
-            reading = read(target, {layer: seen[layer].chunk(count)[number] for layer in target.layers})
-            own = {name: value.detach().chunk(count)[number] for name, value in values.items()}
-            found = {name: value.sum() if name == "loss" else value.mean() for name, value in own.items()}
-            found["activation"] = weighted(target, reading.activations).mean()
-            found["rank"] = reading.ranks[:, list(target.decisive)].max().float()
-            if len(target.units) > 1:
-                activations = reading.activations.mean(0)
-                found |= {f"activation/{u.name}": a for u, a in zip(target.units, activations, strict=True)}
-            metrics.append(found)
-        return metrics
+        """The views' activations, of all images together or image by image."""
+        layers = tuple(dict.fromkeys((*self.objective.layers, *self.targets.layers)))
+        at_once = len(views) if self.is_together else len(views) // len(self.streams)
+        return self.classifier.in_turn(views, layers, at_once)
 
     @torch.no_grad()
     def settled(self) -> Tensor:

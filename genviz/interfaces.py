@@ -165,6 +165,13 @@ class Classifier(nn.Module, ABC):
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Run RGB ``images`` (n, 3, h, w) and return the activations of ``layers``, (n, *shape) each."""
 
+    def in_turn(self, images: Tensor, layers: Sequence[str], at_once: int) -> dict[str, Tensor]:
+        """The same, with so many ``images`` in one pass."""
+        if at_once >= len(images):
+            return self(images, layers)
+        seen = [self(some, layers) for some in images.split(at_once)]
+        return {layer: torch.cat([each[layer] for each in seen]) for layer in layers}
+
     def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
         """The class scores (n, classes) of ``images`` with the output of ``layer`` passed through ``part``.
 
@@ -212,6 +219,10 @@ class Objective(nn.Module, ABC):
 
     weight: float = 1.0
     """Of the score in a sum of objectives."""
+
+    takes_many: bool = False
+    """Whether the constructor takes several targets in place of one, and scores n images, shared out evenly among the
+    targets in order, in the same operations; otherwise there is an objective for each target."""
 
     ranked: bool = False
     """Whether the target's units should be the strongest of their layers; the verdict then depends on it."""

@@ -25,21 +25,27 @@ def couple(classifier, text="class:harmonica", warm_up=0, **parts):
     return Coupling(classifier=classifier, target=target, **{**settings, **parts})
 
 
+def step(coupling):
+    """The loss of an update, and what it tells of each target."""
+    outputs = coupling.training_step(None, 0)
+    return outputs["loss"], coupling.metrics.named(outputs["metrics"])
+
+
 def test_the_loss_is_the_sentence(classifier):
     regularizers = {
         "variation": TotalVariation(weight=0.5),
         "norm": ParameterNorm(weight=2, parameter="pixels", order=2),
     }
     coupling = couple(classifier, regularizers=regularizers)
-    step = coupling.training_step(None, 0)
+    loss, (metrics,) = step(coupling)
     images = coupling.generator().images
     scores = classifier(images, ["scores"])["scores"].relu()[0]
     variation = 0.5 * ((images.diff(dim=2).abs().sum() + images.diff(dim=3).abs().sum()) / 144)
     norm = 2 * coupling.generator.values.square().sum().sqrt()
     expected = variation + norm - (scores[1] - 0.1 * (scores.sum() - scores[1]))
-    torch.testing.assert_close(step["loss"], expected)
-    torch.testing.assert_close(step["metrics"][0]["penalty/variation"], variation)
-    torch.testing.assert_close(step["metrics"][0]["activation"], classifier(images, ["scores"])["scores"][0, 1])
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(metrics["penalty/variation"], variation)
+    torch.testing.assert_close(metrics["activation"], classifier(images, ["scores"])["scores"][0, 1])
 
 
 def test_the_score_is_the_mean_over_the_views(classifier):
@@ -54,9 +60,9 @@ def test_the_score_is_the_mean_over_the_views(classifier):
 def test_training_raises_the_activation_and_moves_the_generator_alone(classifier):
     coupling = couple(classifier, warm_up=30)  # the tiny classifier's score begins below 0
     frozen = {name: value.clone() for name, value in classifier.state_dict().items()}
-    before = coupling.training_step(None, 0)["metrics"][0]["activation"]
+    before = step(coupling)[1][0]["activation"]
     fit(coupling, 30)
-    assert coupling.training_step(None, 0)["metrics"][0]["activation"] > before + 0.01
+    assert step(coupling)[1][0]["activation"] > before + 0.01
     assert all(torch.equal(value, frozen[name]) for name, value in classifier.state_dict().items())
     assert not any(parameter.grad is not None for parameter in classifier.parameters())
 
@@ -86,7 +92,7 @@ def test_the_settled_picture_leaves_the_mode_as_it_was(classifier):
 
 
 def test_a_mixture_reports_each_of_its_units(classifier):
-    metrics = couple(classifier, "class:tench+harmonica@2").training_step(None, 0)["metrics"][0]
+    metrics = step(couple(classifier, "class:tench+harmonica@2"))[1][0]
     parts = metrics["activation/class:tench"] + 2 * metrics["activation/class:harmonica"]
     torch.testing.assert_close(metrics["activation"], parts)
 
@@ -99,13 +105,13 @@ def test_the_sum_of_several_objectives_reports_each(classifier):
         "activation": Activation(target, classifier.outline, weight=2.0),
         "content": Content(target, classifier.outline, image=picture, at="layer:conv1", weight=0.5),
     }
-    metrics = couple(classifier, objective=Sum(parts)).training_step(None, 0)["metrics"][0]
+    metrics = step(couple(classifier, objective=Sum(parts)))[1][0]
     torch.testing.assert_close(metrics["score"], metrics["score/activation"] + metrics["score/content"])
     images = couple(classifier).generator().images
     distance = (classifier(images, ["conv1"])["conv1"] - classifier(picture, ["conv1"])["conv1"]).square().sum()
     torch.testing.assert_close(metrics["score/content"], -0.5 * distance.detach() / 2)
-    alone = couple(classifier, objective=Sum({"activation": parts["activation"]})).training_step(None, 0)
-    assert not any(name.startswith("score/") for name in alone["metrics"][0])
+    _, (alone,) = step(couple(classifier, objective=Sum({"activation": parts["activation"]})))
+    assert not any(name.startswith("score/") for name in alone)
 
 
 def test_the_objective_looks_at_its_picture_before_the_training(classifier):

@@ -21,7 +21,7 @@ from genviz.targets.grammar import Target
 from genviz.training.callbacks.monitor import Monitor
 from genviz.training.parts import MakesGenerator, MakesObjective, MakesOptimizer, made_generator, made_objective
 from genviz.training.trainer import fit, make_trainer
-from genviz.training.verdict import Verdict, judge_image
+from genviz.training.verdict import Verdict, judge_images
 from genviz.transforms.views import RandomViews
 
 
@@ -43,7 +43,7 @@ class _History(pl.Callback):
         self.rows: list[dict[str, float]] = []
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.rows.append({name: float(value) for name, value in outputs["metrics"][0].items()})
+        self.rows += pl_module.metrics.named(outputs["metrics"].tolist())
 
 
 def draw(
@@ -103,10 +103,14 @@ def draw(
     trainer = make_trainer({"accelerator": accelerator, "devices": 1}, [monitor, history], updates=updates)
     fit(trainer, coupling, updates)
     images = _as_written(coupling.settled())
-    verdicts = [
-        judge_image(image[None], classifier, target, coupling.objective, first=begun[None], failure=monitor.failure)
-        for image, begun in zip(images, first, strict=True)
-    ]
+    verdicts = judge_images(
+        images,
+        classifier,
+        coupling.targets,
+        coupling.objective,
+        firsts=list(first.split(1)),
+        failures=[monitor.failure] * len(images),
+    )
     return Drawing(images, verdicts, history.rows)
 
 

@@ -114,7 +114,7 @@ def _invert(
     written = torch.cat([read_image(folder / "pictures" / cell.file) for cell in cells])
     with torch.no_grad():
         seen = classifier(written.to(classifier.device), objective.layers)
-    return objective.errors(seen)[:, 0].tolist()
+    return objective.measure(seen)["normalized error"].tolist()
 
 
 def _couple(config: DictConfig, classifier: Classifier, target: Target, objective: Inversion, images: int) -> Coupling:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genviz.errors import UserError
 from genviz.interfaces import Objective, Outline
-from genviz.targets.grammar import Target, Unit
-from genviz.targets.responses import position, responses, weighted
+from genviz.targets.grammar import Target
+from genviz.targets.others import Others
+from genviz.targets.units import Targets, Units
 
 
 class Activation(Objective):
@@ -24,7 +25,7 @@ class Activation(Objective):
     holds of a unit that is silent already.
 
     Args:
-        target: T and its weights w.
+        target: T and its weights w; or several, one for each image.
         outline: the classifier's; names the pre-activations.
         lambda_others: lambda; None for 10 / (units of the layer), the paper's 10/1000 for 1,000 classes; 0 for no
             penalty.
@@ -34,10 +35,11 @@ class Activation(Objective):
     """
 
     ranked = True
+    takes_many = True
 
     def __init__(
         self,
-        target: Target,
+        target: Target | Sequence[Target],
         outline: Outline | None = None,
         *,
         lambda_others: float | None = None,
@@ -50,52 +52,36 @@ class Activation(Objective):
             raise UserError(
                 f"objective.activation: ramp={ramp} and warm_up={warm_up} must be numbers of updates, 0 or more"
             )
-        self.target, self.warm_up, self.ramp, self.weight = target, int(warm_up), int(ramp), float(weight)
+        self.targets, self.warm_up, self.ramp, self.weight = Targets(target), int(warm_up), int(ramp), float(weight)
         self.lambda_others = None if lambda_others is None else float(lambda_others)
         known = {} if outline is None else outline.preactivations
-        self.preactivations = {layer: known[layer] for layer in target.layers if warm_up and layer in known}
+        self.preactivations = {layer: known[layer] for layer in self.targets.layers if warm_up and layer in known}
+        self.others = nn.ModuleList(Others(units, self.targets.each) for units in self.targets)
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return (*self.target.layers, *self.preactivations.values())
+        return (*self.targets.layers, *self.preactivations.values())
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         warming = self.update < self.warm_up
-        fire = torch.stack([self._fire(unit, seen, warming) for unit in self.target.units], 1)  # (n, units)
-        score = weighted(self.target, fire)
+        score = self.targets.total(lambda units: self._fire(units, seen, warming))
         share = min(1.0, self.update / self.ramp) if self.ramp else 1.0
         return score if warming else score - share * self._others(seen)
 
-    def _fire(self, unit: Unit, seen: Mapping[str, Tensor], warming: bool) -> Tensor:
-        response = _response(unit, seen[unit.layer])
-        activation = response.relu() if unit.kind == "class" else response
-        if not self.warm_up or (unit.weight < 0 and not self.target.silences):
+    def _fire(self, units: Units, seen: Mapping[str, Tensor], warming: bool) -> Tensor:
+        response = units.responses(seen[units.layer])
+        activation = response.relu() if units.kind == "class" else response
+        if not self.warm_up:
             return activation
-        before = _response(unit, seen[self.preactivations.get(unit.layer, unit.layer)])
-        return before if warming else torch.where(activation == 0, before, activation)
+        before = units.responses(seen[self.preactivations.get(units.layer, units.layer)])
+        asleep = units.spread(units.decides, len(before))
+        return torch.where(asleep if warming else asleep & (activation == 0), before, activation)
 
     def _others(self, seen: Mapping[str, Tensor]) -> Tensor:
         """lambda times the sum over the units that are not targets, (n,), for each layer and kind."""
         penalty = torch.zeros(())
-        if self.target.silences:
-            return penalty
-        for layer, kind in dict.fromkeys((unit.layer, unit.kind) for unit in self.target.units):
-            everything = responses(seen[layer], kind)
-            weight = 10 / everything.shape[1] if self.lambda_others is None else self.lambda_others
-            if weight and kind != "layer":
-                others = self._untargeted(layer, seen[layer].shape[1:])  # (c, ...)
-                chosen = others.flatten() if kind == "neuron" else others.flatten(1).all(1)
-                penalty = penalty + weight * everything[:, chosen.to(everything.device)].relu().sum(1)
+        for units, others in zip(self.targets, self.others, strict=True):
+            weight = 10 / units.of(seen[units.layer]) if self.lambda_others is None else self.lambda_others
+            if weight and others.exist:
+                penalty = penalty + weight * others(seen[units.layer])
         return penalty
-
-    def _untargeted(self, layer: str, shape: torch.Size) -> Tensor:
-        """Mask of the layer's neurons that belong to no target, (c, ...) or (c, 1)."""
-        neurons = torch.ones(shape if len(shape) > 1 else (*shape, 1), dtype=torch.bool)
-        for unit in self.target.units:
-            if unit.layer == layer:
-                neurons[unit.index] = False  # a filter's index selects a channel, a layer's everything
-        return neurons
-
-
-def _response(unit: Unit, activation: Tensor) -> Tensor:
-    return responses(activation, unit.kind)[:, position(unit, activation)]

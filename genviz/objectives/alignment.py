@@ -20,7 +20,7 @@ from genviz.interfaces import SCORES, Classifier, Outline
 from genviz.objectives.reference import Remembering, see
 from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import find_filters
-from genviz.targets.responses import read, weighted
+from genviz.targets.units import Targets
 
 _BLOCKS = (
     "conv1+layer1+layer2+layer3+layer4",  # ResNets
@@ -49,7 +49,7 @@ class Alignment(Remembering):
     weighting, for filters within the network, is left out.
 
     Args:
-        target: what the pictures show: classes, filters, neurons or layers.
+        target: what the pictures show: classes, filters, neurons or layers; or several targets, one for each image.
         outline: the classifier's.
         pictures: a folder of real pictures, searched recursively.
         count: how many of them to use; 50 in the paper.
@@ -62,10 +62,11 @@ class Alignment(Remembering):
     """
 
     ranked = True
+    takes_many = True
 
     def __init__(
         self,
-        target: Target,
+        target: Target | Sequence[Target],
         outline: Outline,
         *,
         pictures: str | None = None,
@@ -79,9 +80,10 @@ class Alignment(Remembering):
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise UserError(f"objective.alignment.count={count} must be a whole number, 1 or more")
         self.pictures, self.paths = pictures, tuple(find_pictures(pictures, "pictures").pictures)
-        self.target, self.count, self.weight = target, count, float(weight)
-        self.aligned = parse_target(layers or _layers(outline), outline.labels, outline.layers)
-        for unit in self.aligned.units:
+        self.targets, self.count, self.weight = Targets(target), count, float(weight)
+        aligned = parse_target(layers or _layers(outline), outline.labels, outline.layers)
+        self.aligned = Targets(aligned)
+        for unit in aligned.units:
             if unit.kind != "layer":
                 raise UserError(
                     f"objective.alignment.layers must be layers, as in layer:relu1_1+relu2_1, not {unit.name}"
@@ -94,29 +96,44 @@ class Alignment(Remembering):
 
     @torch.no_grad()
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
-        paths = self.paths if len(self.paths) <= self.count else _best(self.paths, classifier, self.target, self.count)
         size = classifier.outline.input_size if classifier.outline.resizes else size
-        self.wanted, seen = {}, 0
+        if len(self.paths) <= self.count:
+            self.wanted = {layer: mean[None] for layer, mean in self._mean(classifier, self.paths, size).items()}
+            return
+        means = [
+            self._mean(classifier, _best(self.paths, classifier, target, self.count), size)
+            for target in self.targets.each
+        ]
+        self.wanted = {layer: torch.stack([mean[layer] for mean in means]) for layer in self.layers}
+
+    def _mean(self, classifier: Classifier, paths: Sequence[Path], size: tuple[int, int]) -> dict[str, Tensor]:
+        """The mean of the pictures' sorted activations, (c, positions), by layer."""
+        means: dict[str, Tensor] = {}
+        seen = 0
         for _, found in _look(classifier, paths, self.layers, size):
             seen += 1
             for layer, activation in found.items():
-                ordered, mean = _ordered(activation)[0], self.wanted.get(layer, torch.zeros(()))
-                self.wanted[layer] = mean + (ordered - mean) / seen
+                ordered, mean = _ordered(activation)[0], means.get(layer, torch.zeros(()))
+                means[layer] = mean + (ordered - mean) / seen
         if seen == 0:
             raise UserError(f"pictures={self.pictures}: none of its {len(self.paths)} pictures can be decoded")
+        return means
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        losses = []
-        for unit in self.aligned.units:
-            ordered = _ordered(seen[unit.layer])
-            wanted = self.wanted[unit.layer]
-            if wanted.shape[1] != ordered.shape[2]:  # the pictures have another size
-                wanted = F.interpolate(wanted[None], ordered.shape[2], mode="linear", align_corners=True)[0]
-            losses.append((ordered - wanted).square().mean((1, 2)))
-        return -weighted(self.aligned, torch.stack(losses, 1))
+        return -self.aligned.total(lambda units: _distance(seen[units.layer], self.wanted[units.layer])[:, None])
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"alignment loss": -self(seen)}
+
+
+def _distance(activation: Tensor, wanted: Tensor) -> Tensor:
+    """The mean squared difference (n,) of a layer's sorted activations from ``wanted``, (targets, c, positions)."""
+    ordered = _ordered(activation)
+    if wanted.shape[2] != ordered.shape[2]:  # the pictures have another size
+        wanted = F.interpolate(wanted, ordered.shape[2], mode="linear", align_corners=True)
+    if len(wanted) > 1:
+        wanted = wanted.repeat_interleave(len(ordered) // len(wanted), 0)
+    return (ordered - wanted).square().mean((1, 2))
 
 
 def _ordered(activation: Tensor) -> Tensor:
@@ -151,7 +168,8 @@ def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count
         seen = _scores(classifier, paths).items()
     else:
         seen = _look(classifier, paths, target.layers, classifier.outline.input_size)
-    responses = {path: weighted(target, read(target, found).activations).item() for path, found in seen}
+    units = Targets(target).to(classifier.device)
+    responses = {path: units.activation(found).item() for path, found in seen}
     return sorted(responses, key=lambda path: responses[path], reverse=True)[:count]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from genviz.errors import UserError
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
 from genviz.targets.grammar import Target
-from genviz.targets.responses import select, weighted
+from genviz.targets.units import Targets, Units
 
 
 class Caricature(Reference):
@@ -29,29 +29,29 @@ class Caricature(Reference):
 
     def __init__(
         self,
-        target: Target,
+        target: Target | Sequence[Target],
         outline: Outline | None = None,  # noqa: ARG002
         *,
         image: str | Tensor | None = None,
         weight: float = 1.0,
     ) -> None:
         super().__init__(image, "image=FILE, or objective.caricature.image=FILE")
-        self.target, self.weight = target, float(weight)
+        self.targets, self.weight = Targets(target), float(weight)
 
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         kept = {layer: activation.relu() for layer, activation in seen.items()}
-        for unit in self.target.units:
-            if not select(unit, kept[unit.layer]).any():
+        for unit, values in self.units_of(kept):
+            if not values.any():
                 raise UserError(f"{unit.name} does not fire for the picture; there is nothing to exaggerate")
         return kept
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        each = []
-        for unit in self.target.units:
-            wanted = select(unit, self.wanted[unit.layer])
-            size = wanted.square().sum(1).clamp_min(torch.finfo(wanted.dtype).tiny)
-            each.append((select(unit, seen[unit.layer]) * wanted).sum(1) / size)
-        return weighted(self.target, torch.stack(each, 1))
+        return self.targets.total(lambda units: self._along(units, seen[units.layer]))
+
+    def _along(self, units: Units, activation: Tensor) -> Tensor:
+        wanted = self.wanted_of(units, len(activation))
+        size = wanted.square().sum(2).clamp_min(torch.finfo(wanted.dtype).tiny)
+        return (units.select(activation) * wanted).sum(2) / size
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"inner product (1: as the picture)": self(seen)}

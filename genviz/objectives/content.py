@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
 from genviz.targets.grammar import Target, parse_target
-from genviz.targets.responses import select, weighted
+from genviz.targets.units import Targets, Units
 
 
 class Content(Reference):
@@ -27,7 +26,7 @@ class Content(Reference):
 
     def __init__(
         self,
-        target: Target,
+        target: Target | Sequence[Target],
         outline: Outline,
         *,
         image: str | Tensor | None = None,
@@ -36,16 +35,16 @@ class Content(Reference):
         relative: bool = False,
     ) -> None:
         super().__init__(image, "image=FILE, or objective.content.image=FILE")
-        self.target = target if at is None else parse_target(at, outline.labels, outline.layers)
+        self.targets = Targets(target if at is None else parse_target(at, outline.labels, outline.layers))
         self.weight, self.relative = float(weight), bool(relative)
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        losses = []
-        for unit in self.target.units:
-            wanted = select(unit, self.wanted[unit.layer])
-            distance = (select(unit, seen[unit.layer]) - wanted).square().sum(1)
-            losses.append(distance / (wanted.square().sum(1) if self.relative else 2))
-        return -weighted(self.target, torch.stack(losses, 1))
+        return -self.targets.total(lambda units: self._distance(units, seen[units.layer]))
+
+    def _distance(self, units: Units, activation: Tensor) -> Tensor:
+        wanted = self.wanted_of(units, len(activation))
+        distance = (units.select(activation) - wanted).square().sum(2)
+        return distance / (wanted.square().sum(2) if self.relative else 2)
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"content loss": -self(seen)}

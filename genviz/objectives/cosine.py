@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
 from genviz.targets.grammar import Target
-from genviz.targets.responses import select, weighted
+from genviz.targets.units import Targets
 
 
 class Cosine(Reference):
@@ -26,21 +25,21 @@ class Cosine(Reference):
 
     def __init__(
         self,
-        target: Target,
+        target: Target | Sequence[Target],
         outline: Outline | None = None,  # noqa: ARG002
         *,
         image: str | Tensor | None = None,
         weight: float = 1.0,
     ) -> None:
         super().__init__(image, "image=FILE, or objective.cosine.image=FILE")
-        self.target, self.weight = target, float(weight)
+        self.targets, self.weight = Targets(target), float(weight)
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        each = [
-            cosine_similarity(select(unit, seen[unit.layer]), select(unit, self.wanted[unit.layer]), 1)
-            for unit in self.target.units
-        ]
-        return weighted(self.target, torch.stack(each, 1))
+        return self.targets.total(
+            lambda units: cosine_similarity(
+                units.select(seen[units.layer]), self.wanted_of(units, len(seen[units.layer])), 2
+            )
+        )
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"cosine": self(seen)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from genviz.images.pictures import UNREADABLE, read_upright, resize
 from genviz.interfaces import Classifier, Objective, Outline
 from genviz.targets.grammar import Target
 from genviz.targets.layers import find_filters, find_layer
-from genviz.targets.responses import position, responses, weighted
+from genviz.targets.responses import responses
+from genviz.targets.units import Targets, Units
 
 
 class InnerProduct(Objective):
@@ -28,7 +29,7 @@ class InnerProduct(Objective):
     images, rho the side of its receptive field, or of the images if it has none.
 
     Args:
-        target: classes, filters, neurons or layers; for a direction, a single layer.
+        target: classes, filters, neurons or layers; for a direction, a single layer; or several such targets.
         outline: the classifier's.
         direction: a tensor or ``.npy`` file with one number per channel of the layer, or of the layer's full shape. A
             channel's response is its mean over the positions.
@@ -41,10 +42,11 @@ class InnerProduct(Objective):
     """
 
     ranked = True
+    takes_many = True
 
     def __init__(
         self,
-        target: Target,
+        target: Target | Sequence[Target],
         outline: Outline,
         *,
         direction: str | Tensor | None = None,
@@ -53,47 +55,57 @@ class InnerProduct(Objective):
         weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.target, self.weight, self.pictures = target, float(weight), pictures
-        self.direction = None if direction is None else _direction(direction, target, outline)
+        self.targets, self.weight, self.pictures = Targets(target), float(weight), pictures
+        directions = [_direction(direction, each, outline) for each in self.targets.each if direction is not None]
+        self.register_buffer("direction", directions[0] if directions else None, persistent=False)
+        self.direction: Tensor | None
         self.ranked = direction is None
-        units = 1 if self.direction is not None else len(target.units)
         if largest is not None and not largest > 0:
             raise UserError(f"objective.inner_product.largest={largest} must be above 0")
-        self.largest = torch.full((units,), 1.0 if largest is None else float(largest))
         self._measures = largest is None and pictures is not None
-        self.sides = torch.full((units,), float(max(outline.input_size)))
+        self.largest = {units: torch.full_like(units.weights, largest or 1.0) for units in self.targets}
+        self.sides = {units: float(max(outline.input_size)) for units in self.targets}
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return self.target.layers
+        return self.targets.layers
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> InnerProduct:
+        super()._apply(fn, recurse)
+        self.largest = {units: fn(largest) for units, largest in self.largest.items()}
+        return self
 
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
-        layers = [unit.layer for unit in self.target.units][: len(self.sides)]
-        fields = [classifier.receptive_side(layer) for layer in layers]
-        self.sides = torch.tensor([float(field or max(size)) for field in fields])
+        self.sides = {units: float(classifier.receptive_side(units.layer) or max(size)) for units in self.targets}
         if self._measures:
             self.largest = _largest(self.pictures, classifier, self)
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        got = self.responses(seen) / (self.largest * self.sides.square()).to(next(iter(seen.values())))
-        return weighted(self.target, got)
+        return self.targets.total(lambda units: self._scaled(units, seen))
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if self.direction is not None:
-            return {"inner product with the direction": self.responses(seen)[:, 0]}
-        return {"activation": weighted(self.target, self.responses(seen))}
+            return {
+                "inner product with the direction": self.targets.total(
+                    lambda units: self.responses(units, seen), weighted=False
+                )
+            }
+        return {"activation": self.targets.activation(seen)}
 
-    def responses(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """The response of each unit, (n, units); for a direction, the inner product with it, (n, 1)."""
-        if self.direction is not None:
-            layer = seen[self.target.layers[0]]
-            direction = self.direction.to(layer)
-            if direction.ndim == 1:
-                return (responses(layer, "filter") @ direction)[:, None]
-            return (layer * direction).flatten(1).sum(1, keepdim=True)
-        units = self.target.units
-        each = [responses(seen[u.layer], u.kind)[:, position(u, seen[u.layer])] for u in units]
-        return torch.stack(each, 1)
+    def responses(self, units: Units, seen: Mapping[str, Tensor]) -> Tensor:
+        """The response of each unit, (n, k); for a direction, the inner product with it, (n, 1)."""
+        layer = seen[units.layer]
+        if self.direction is None:
+            return units.responses(layer)
+        direction = self.direction.to(layer)
+        if direction.ndim == 1:
+            return (responses(layer, "filter") @ direction)[:, None]
+        return (layer * direction).flatten(1).sum(1, keepdim=True)
+
+    def _scaled(self, units: Units, seen: Mapping[str, Tensor]) -> Tensor:
+        got = self.responses(units, seen)
+        size = self.largest[units] * self.sides[units] ** 2
+        return got / units.spread(size, len(got)).to(got)
 
 
 def _direction(given: str | Tensor, target: Target, outline: Outline) -> Tensor:
@@ -119,10 +131,11 @@ def _direction(given: str | Tensor, target: Target, outline: Outline) -> Tensor:
 
 
 @torch.no_grad()
-def _largest(folder: str | None, classifier: Classifier, objective: InnerProduct) -> Tensor:
+def _largest(folder: str | None, classifier: Classifier, objective: InnerProduct) -> dict[Units, Tensor]:
+    """The largest response of each unit on the pictures of ``folder``, (targets, k)."""
     assert folder is not None
     pictures, _ = find_pictures(folder, "pictures")
-    largest = torch.full((len(objective.sides),), -math.inf)
+    largest = {units: torch.full_like(units.weights, -math.inf) for units in objective.targets}
     device = classifier.device
     for path in pictures:
         try:
@@ -131,8 +144,10 @@ def _largest(folder: str | None, classifier: Classifier, objective: InnerProduct
             warnings.warn(f"left out: {error}", stacklevel=2)
             continue
         seen = classifier(resize(picture, classifier.outline.input_size).to(device), objective.layers)
-        largest = largest.maximum(objective.responses(seen)[0].cpu())
-    if not (largest > 0).all():
-        known = "objective.inner_product.largest=NUMBER"
-        raise UserError(f"{objective.target} responds to no picture in {folder}; give others, or {known}")
+        largest = {units: most.maximum(objective.responses(units, seen).to(most)) for units, most in largest.items()}
+    for units, most in largest.items():
+        for target, own, full in zip(objective.targets.each, most, units.full, strict=True):
+            if not (own[full] > 0).all():
+                known = "objective.inner_product.largest=NUMBER"
+                raise UserError(f"{target} responds to no picture in {folder}; give others, or {known}")
     return largest

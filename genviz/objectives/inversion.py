@@ -11,9 +11,9 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
-from genviz.targets.grammar import Target, Unit
+from genviz.targets.grammar import Target
 from genviz.targets.layers import find_filters
-from genviz.targets.responses import select, weighted
+from genviz.targets.units import Targets, Units
 
 
 class Inversion(Reference):
@@ -33,7 +33,7 @@ class Inversion(Reference):
 
     def __init__(
         self,
-        target: Target,
+        target: Target | Sequence[Target],
         outline: Outline | None = None,
         *,
         image: str | Tensor | None = None,
@@ -50,44 +50,44 @@ class Inversion(Reference):
             raise UserError(
                 f"objective.inversion.channels={channels} must be the first channel and the one past the last, or null"
             )
+        self.targets, self.weight, self.window, self.channels = Targets(target), float(weight), window, channels
         if channels is not None and outline is not None:
-            for unit in target.units:
+            for unit in (unit for each in self.targets.each for unit in each.units):
                 find_filters(unit.layer, outline.layers)  # raises if its channels are unknown
-        self.target, self.weight, self.window, self.channels = target, float(weight), window, channels
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        distances = torch.stack([self._distance(unit, seen) for unit in self.target.units], 1)
-        return -weighted(self.target, distances)
-
-    def errors(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """The normalized error ||(Phi(x) - Phi_0) M|| / ||Phi_0 M|| of each unit, (n, units), as in Table 5."""
-        return torch.stack([self._distance(unit, seen).sqrt() for unit in self.target.units], 1)
+        return -self.targets.total(lambda units: self._distance(units, seen[units.layer]))
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        errors = self.errors(seen)
-        if len(self.target.units) == 1:
-            return {"normalized error": errors[:, 0]}
-        return {f"normalized error of {u.name}": e for u, e in zip(self.target.units, errors.unbind(1), strict=True)}
+        """The normalized error ||(Phi(x) - Phi_0) M|| / ||Phi_0 M|| of each unit, as in Table 5."""
+
+        def errors(units: Units) -> Tensor:
+            return self._distance(units, seen[units.layer]).sqrt()
+
+        if all(len(target.units) == 1 for target in self.targets.each):
+            return {"normalized error": self.targets.total(errors, weighted=False)}
+        return {f"normalized error of {name}": error for name, error in self.targets.named(errors).items()}
 
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        for unit in self.target.units:
-            activation = seen[unit.layer]
+        kept = {}
+        for layer, activation in seen.items():
             if self.channels is not None and self.channels[1] > activation.shape[1]:
                 has = activation.shape[1]
-                raise UserError(f"objective.inversion.channels={list(self.channels)}: {unit.layer} has {has} channels")
-            if not self._masked(unit, activation).any(1).all():
+                raise UserError(f"objective.inversion.channels={list(self.channels)}: {layer} has {has} channels")
+            kept[layer] = self._masked(activation)
+        for unit, values in self.units_of(kept):
+            if not values.any(1).all():
                 raise UserError(f"{unit.name} is all 0 for the picture and cannot be inverted; name more of the layer")
-        return super().keep(seen)
+        return super().keep(kept)
 
-    def _distance(self, unit: Unit, seen: Mapping[str, Tensor]) -> Tensor:
-        got, wanted = (self._masked(unit, activations[unit.layer]) for activations in (seen, self.wanted))
-        if len(wanted) > 1:  # one picture per image, which may have several views
-            wanted = wanted.repeat_interleave(len(got) // len(wanted), 0)
-        return (got - wanted).square().sum(1) / wanted.square().sum(1).clamp_min(torch.finfo(wanted.dtype).tiny)
+    def _distance(self, units: Units, activation: Tensor) -> Tensor:
+        wanted = self.wanted_of(units, len(activation))
+        distance = (units.select(self._masked(activation)) - wanted).square().sum(2)
+        return distance / wanted.square().sum(2).clamp_min(torch.finfo(wanted.dtype).tiny)
 
-    def _masked(self, unit: Unit, activation: Tensor) -> Tensor:
+    def _masked(self, activation: Tensor) -> Tensor:
         if self.channels is None and self.window is None:
-            return select(unit, activation)
+            return activation
         mask = torch.ones_like(activation[:1])
         if self.channels is not None:
             mask[:, : self.channels[0]] = 0
@@ -95,9 +95,10 @@ class Inversion(Reference):
         if self.window is not None:
             for axis in range(2, activation.ndim):
                 first = (activation.shape[axis] - self.window) // 2
-                outside = [place for place in range(activation.shape[axis]) if not 0 <= place - first < self.window]
-                mask.index_fill_(axis, torch.tensor(outside, dtype=torch.long, device=mask.device), 0)
-        return select(unit, activation * mask)
+                places = mask.movedim(axis, 0)
+                places[: max(first, 0)] = 0
+                places[first + self.window :] = 0
+        return activation * mask
 
 
 def _is_range(channels: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Several images, each with its own objective."""
+"""An objective for each target, where one takes no more."""
 
 from __future__ import annotations
 
@@ -8,29 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from genviz.interfaces import Classifier, Objective
-from genviz.objectives.sum import Sum
 
 
 class PerImage(Objective):
-    """The objectives of a batch's images, in order; each scores its share of the activations.
+    """The same objective for each of several targets; each scores its share of the images, one after the other.
 
     Args:
-        parts: one per image, or per equal share of the images; they may read different layers.
-
-    Attributes:
-        scores: the images' scores by the names of their objectives' parts, as in `Sum`.
+        parts: one per target, in order.
     """
 
     def __init__(self, parts: Sequence[Objective]) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
-        self.ranked = any(part.ranked for part in parts)
-        self.scores: dict[str, Tensor] = {}
-
-    def __getitem__(self, which: int) -> Objective:
-        part = self.parts[which]
-        assert isinstance(part, Objective)
-        return part
+        self.weight, self.ranked = parts[0].weight, any(part.ranked for part in parts)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -42,17 +32,24 @@ class PerImage(Objective):
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         scores = []
-        shares = {layer: values.chunk(len(self.parts)) for layer, values in seen.items()}
-        for number, part in enumerate(self._objectives):
+        for part, own in self._shares(seen):
             part.update = self.update
-            scores.append(part({layer: shares[layer][number] for layer in part.layers}))
-        named = [part.scores if isinstance(part, Sum) else {} for part in self._objectives]
-        self.scores = {name: torch.cat([part[name] for part in named]) for name in named[0]}
+            scores.append(part(own))
         return torch.cat(scores)
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {"score": self(seen)}
+        measured = [part.measure(own) for part, own in self._shares(seen)]
+        names = dict.fromkeys(name for each in measured for name in each)
+        none = torch.full_like(next(iter(measured[0].values())), torch.nan)
+        return {name: torch.cat([each.get(name, none) for each in measured]) for name in names}
+
+    def _shares(self, seen: Mapping[str, Tensor]) -> list[tuple[Objective, dict[str, Tensor]]]:
+        shares = {layer: values.chunk(len(self.parts)) for layer, values in seen.items()}
+        return [
+            (part, {layer: shares[layer][number] for layer in part.layers})
+            for number, part in enumerate(self._objectives)
+        ]
 
     @property
     def _objectives(self) -> list[Objective]:
-        return [self[number] for number in range(len(self.parts))]
+        return [part for part in self.parts if isinstance(part, Objective)]

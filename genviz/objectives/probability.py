@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from genviz.errors import UserError
 from genviz.interfaces import SCORES, Classifier, Objective, Outline
 from genviz.targets.grammar import Target
 from genviz.targets.probabilities import Ending, ending_of, probabilities
-from genviz.targets.responses import weighted
+from genviz.targets.units import Targets
 
 
 class Probability(Objective):
@@ -25,12 +25,21 @@ class Probability(Objective):
 
     ranked = True
 
-    def __init__(self, target: Target, outline: Outline | None = None, *, weight: float = 1.0) -> None:  # noqa: ARG002
+    takes_many = True
+
+    def __init__(
+        self,
+        target: Target | Sequence[Target],
+        outline: Outline | None = None,  # noqa: ARG002
+        *,
+        weight: float = 1.0,
+    ) -> None:
         super().__init__()
         self.weight = float(weight)
-        if any(unit.kind != "class" for unit in target.units):
-            raise UserError(f"objective=probability takes classes, such as class:harmonica, not {target}")
-        self.target = target
+        self.targets = Targets(target)
+        for each in self.targets.each:
+            if any(unit.kind != "class" for unit in each.units):
+                raise UserError(f"objective=probability takes classes, such as class:harmonica, not {each}")
         self.ending: Ending = ""
 
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:  # noqa: ARG002
@@ -41,5 +50,4 @@ class Probability(Objective):
         return (SCORES,)
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        chosen = [unit.index[0] for unit in self.target.units]
-        return weighted(self.target, probabilities(seen[SCORES], self.ending)[:, chosen])
+        return self.targets.activation({SCORES: probabilities(seen[SCORES], self.ending)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.images.pictures import read_upright, resize
 from genviz.interfaces import Classifier, Objective
-from genviz.targets.grammar import Target
+from genviz.targets.grammar import Unit
+from genviz.targets.units import Targets, Units
 
 
 class Remembering(Objective, ABC):
@@ -36,8 +37,10 @@ class Reference(Remembering, ABC):
         setting: its name on the command line, for the error message.
     """
 
-    target: Target
+    targets: Targets
     """The layers to compare, or parts of them."""
+
+    takes_many = True
 
     def __init__(self, image: str | Tensor | None, setting: str = "image=FILE") -> None:
         super().__init__()
@@ -54,7 +57,7 @@ class Reference(Remembering, ABC):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return self.target.layers
+        return self.targets.layers
 
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
         picture = self.picture.to(classifier.device)
@@ -66,6 +69,24 @@ class Reference(Remembering, ABC):
     def fit(self, size: tuple[int, int]) -> tuple[int, int]:
         """The picture's size for a classifier that does not resize, given images of ``size``."""
         return size
+
+    def wanted_of(self, units: Units, images: int) -> Tensor:
+        """What the picture has where these units are, (images, k, values), or (1, k, values) for all images."""
+        wanted = self.wanted[units.layer]
+        if len(wanted) > 1:  # a picture for each image, which may have several views
+            return units.select(wanted.repeat_interleave(images // len(wanted), 0))
+        own = units.select(wanted)
+        return own if len(own) == 1 else units.spread(own, images)
+
+    def units_of(self, seen: Mapping[str, Tensor]) -> Iterator[tuple[Unit, Tensor]]:
+        """Every unit of the targets, with what it is of the picture's activations, (pictures, values)."""
+        for units in self.targets:
+            units.check(tuple(seen[units.layer].shape[1:]))
+            for unit in dict.fromkeys(unit for row in units.rows for unit in row):
+                activation = seen[unit.layer]
+                for place in unit.index:
+                    activation = activation[:, place]
+                yield unit, activation.reshape(len(activation), -1)
 
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What to store of the picture's activations."""

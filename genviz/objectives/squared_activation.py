@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from genviz.interfaces import Objective, Outline
 from genviz.targets.grammar import Target
-from genviz.targets.responses import select, weighted
+from genviz.targets.units import Targets
 
 
 class SquaredActivation(Objective):
@@ -19,22 +18,29 @@ class SquaredActivation(Objective):
     makes the score independent of the picture's size.
 
     Args:
-        target: layers, filters, neurons or classes.
+        target: layers, filters, neurons or classes; or several targets, one for each image.
         outline: the classifier's.
         weight: of the score in a sum of objectives.
     """
 
-    def __init__(self, target: Target, outline: Outline | None = None, *, weight: float = 1.0) -> None:  # noqa: ARG002
+    takes_many = True
+
+    def __init__(
+        self,
+        target: Target | Sequence[Target],
+        outline: Outline | None = None,  # noqa: ARG002
+        *,
+        weight: float = 1.0,
+    ) -> None:
         super().__init__()
-        self.target, self.weight = target, float(weight)
+        self.targets, self.weight = Targets(target), float(weight)
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return self.target.layers
+        return self.targets.layers
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        each = [select(unit, seen[unit.layer]).square().mean(1) for unit in self.target.units]
-        return weighted(self.target, torch.stack(each, 1))
+        return self.targets.total(lambda units: units.select(seen[units.layer]).square().mean(2))
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"mean square of the activation": self(seen)}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from genviz.errors import UserError
@@ -13,7 +12,7 @@ from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
 from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import find_filters
-from genviz.targets.responses import weighted
+from genviz.targets.units import Targets
 
 
 class Style(Reference):
@@ -37,7 +36,7 @@ class Style(Reference):
 
     def __init__(
         self,
-        target: Target,
+        target: Target | Sequence[Target],
         outline: Outline,
         *,
         image: str | Tensor | None = None,
@@ -46,9 +45,9 @@ class Style(Reference):
         relative: bool = False,
     ) -> None:
         super().__init__(image, "style=FILE, or objective.style.image=FILE")
-        self.target = target if at is None else parse_target(at, outline.labels, outline.layers)
+        self.targets = Targets(target if at is None else parse_target(at, outline.labels, outline.layers))
         self.weight, self.relative = float(weight), bool(relative)
-        for unit in self.target.units:
+        for unit in (unit for each in self.targets.each for unit in each.units):
             if unit.kind != "layer" or len(find_filters(unit.layer, outline.layers).shape) < 2:
                 raise UserError(f"a style needs convolutional layers, such as layer:relu1_1, not {unit.name}")
 
@@ -62,13 +61,12 @@ class Style(Reference):
         return {layer: gram(activation) for layer, activation in seen.items()}
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        losses = []
-        for unit in self.target.units:
-            wanted = self.wanted[unit.layer]
-            distance = (gram(seen[unit.layer]) - wanted).square().sum((1, 2))
-            whole = wanted.square().sum((1, 2)) if self.relative else 4 * wanted.shape[1] ** 2
-            losses.append(distance / whole)
-        return -weighted(self.target, torch.stack(losses, 1))
+        return -self.targets.total(lambda units: self._distance(units.layer, seen)[:, None])
+
+    def _distance(self, layer: str, seen: Mapping[str, Tensor]) -> Tensor:
+        wanted = self.wanted[layer]
+        distance = (gram(seen[layer]) - wanted).square().sum((1, 2))
+        return distance / (wanted.square().sum((1, 2)) if self.relative else 4 * wanted.shape[1] ** 2)
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"style loss": -self(seen)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from signal import Signals
 from typing import Any, NamedTuple
 
@@ -14,8 +15,7 @@ from torch import Tensor
 from genviz.coupling import Coupling
 from genviz.errors import UserError
 from genviz.images.pictures import display, display_row, read_image
-from genviz.interfaces import SCORES, Objective
-from genviz.objectives.per_image import PerImage
+from genviz.interfaces import SCORES
 from genviz.optimizers.schedules import falling
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.callbacks.checkpoints import Checkpoints
@@ -26,7 +26,7 @@ from genviz.training.parts import Parts
 from genviz.training.run import Run
 from genviz.training.signals import ENDING
 from genviz.training.trainer import fit, make_trainer
-from genviz.training.verdict import Verdict
+from genviz.training.verdict import Verdict, judge_images
 
 
 class Finished(NamedTuple):
@@ -101,32 +101,49 @@ class Batch:
         """Write each run's picture and measure it; return the outcomes."""
         updates, count = self.trainer.global_step, len(self.runs)
         trainable = sum(p.numel() for p in self.coupling.generator.parameters() if p.requires_grad)
-        finished = []
+        failures, files = [], []
         for number, (run, images) in enumerate(zip(self.runs, self.coupling.settled().chunk(count), strict=True)):
             failure = self.monitor.failures[number]
             if failure is None and not images.isfinite().all():
                 failure = f"the picture was no longer finite after update {updates}"
-            pixels = self._picture(number, images, updates, sound=failure is None)
-            verdicts = run.judged(pixels, self._objective(number), updates, failure)
-            measured = {
-                "trainable_parameters": trainable // count,
-                "updates": updates,
-                "seconds_per_update": self.monitor.seconds / max(updates, 1) / count,
-                "device": str(self.trainer.strategy.root_device),
-            }
+            failures.append(failure)
+            files.append(run.write(self._picture(number, images, updates, sound=failure is None), updates))
+        judged = iter(self._judged(files, failures))
+        measured = {
+            "trainable_parameters": trainable // count,
+            "updates": updates,
+            "seconds_per_update": self.monitor.seconds / max(updates, 1) / count,
+            "device": str(self.trainer.strategy.root_device),
+        }
+        finished = []
+        for run, own in zip(self.runs, files, strict=True):
+            verdicts = [(file.name, next(judged)) for file in own]
             finished.append(Finished(run, verdicts, run.result(verdicts, **measured)))
         return finished
+
+    def _judged(self, files: Sequence[Sequence[Path]], failures: Sequence[str | None]) -> list[Verdict]:
+        """The verdicts on the files of each run, as read back from the disk."""
+        written = [read_image(file) for own in files for file in own]
+        return judge_images(
+            torch.cat(written),
+            self.classifier,
+            self.coupling.targets,
+            self.coupling.objective,
+            firsts=[first for run in self.runs for first in run.firsts],
+            failures=[failure for failure, own in zip(failures, files, strict=True) for _ in own],
+            at_once=len(written) if self.coupling.is_together else 1,
+        )
 
     def _couple(self) -> Coupling:
         config, classifier, parts = self.config, self.classifier, self.parts
         pl.seed_everything(config.seed, verbose=False)
         streams = parts.streams(len(self.runs))
-        objectives = [parts.objective(run.target, classifier.outline) for run in self.runs]
+        targets = [run.target for run in self.runs]
         coupling = Coupling(
             generator=parts.generator(streams),
             classifier=classifier,
-            objective=objectives[0] if len(objectives) == 1 else PerImage(objectives),
-            target=[run.target for run in self.runs],
+            objective=parts.objective(targets, classifier.outline),
+            target=targets,
             optimizer=parts.optimizer(),
             regularizers=parts.regularizers(),
             transforms=parts.transforms(),
@@ -136,31 +153,34 @@ class Batch:
                 else falling(config.updates, config.lr_end, config.lr_rise)
             ),
             streams=streams,
+            together=config.together,
         )
         streams.skip()
         _check_sizes(coupling)
         coupling.configure_optimizers()  # checks its settings before anything is written
         return coupling
 
-    def _objective(self, number: int) -> Objective:
-        objective = self.coupling.objective
-        return objective[number] if isinstance(objective, PerImage) else objective
-
     def _callbacks(self, ended_by: Sequence[Signals]) -> tuple[Monitor, Snapshots, Checkpoints]:
         config, folders = self.config, [run.folders.outputs for run in self.runs]
         ranked = self.coupling.objective.ranked
+        every = self.runs[0].settings["snapshot_every"]
+        snapshots = Snapshots(
+            folders=folders, every=every, updates=config.updates, how=config.display, median=config.median
+        )
+
+        def reads(update: int) -> bool:
+            due = update % config.log_every == 0 or update % config.checkpoint_every == 0
+            return due or update in snapshots.moments or not self.coupling.is_together
+
         monitor = Monitor(
             metrics_files=[folder / "metrics.csv" for folder in folders],
             updates=config.updates,
             title=self.title or str(self.runs[0].target),
             log_every=config.log_every,
             shown={"activation": ".2f", "rank": ".0f", "loss": ".2f"} if ranked else {"score": ".4g", "loss": ".4g"},
+            reads=reads,
             passing=self.title is not None,
             position=self.position,
-        )
-        every = self.runs[0].settings["snapshot_every"]
-        snapshots = Snapshots(
-            folders=folders, every=every, updates=config.updates, how=config.display, median=config.median
         )
         checkpoints = Checkpoints(
             path=self.runs[0].folders.checkpoint,
@@ -200,7 +220,7 @@ def _check_sizes(coupling: Coupling) -> None:
     classifier, generator = coupling.classifier, coupling.generator
     if classifier.outline.resizes:
         return
-    wanted = (*coupling.objective.layers, *(layer for target in coupling.targets for layer in target.layers))
+    wanted = (*coupling.objective.layers, *coupling.targets.layers)
     for size, layers in ((generator.smallest_size, wanted), (generator.image_size, (*wanted, SCORES))):
         try:
             classifier(torch.zeros(1, 3, *size), tuple(dict.fromkeys(layers)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
@@ -15,7 +15,8 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.weight_files.weights import DEFAULT
 from genviz.errors import UserError
 from genviz.images.randomness import Streams
-from genviz.interfaces import Classifier, Generator, Outline, Regularizer
+from genviz.interfaces import Classifier, Generator, Objective, Outline, Regularizer
+from genviz.objectives.per_image import PerImage
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import NoSuchLayerError
@@ -222,12 +223,19 @@ def generator(config: DictConfig, streams: Streams) -> Generator:
     return make(config.generator, "generator", streams=streams)
 
 
-def objective(config: DictConfig, target: Target, outline: Outline) -> Sum:
-    """The configured objectives, for this target."""
+def objective(config: DictConfig, targets: Target | Sequence[Target], outline: Outline) -> Sum:
+    """The configured objectives, for one target or several."""
     parts = _parts(config, "objective")
     if not parts:
         raise UserError("there is no objective; give one, such as objective=activation")
-    return Sum({name: make(part, f"objective.{name}", target, outline) for name, part in parts.items()})
+    return Sum({name: _objective(part, f"objective.{name}", targets, outline) for name, part in parts.items()})
+
+
+def _objective(part: DictConfig, name: str, targets: Target | Sequence[Target], outline: Outline) -> Objective:
+    several = [targets] if isinstance(targets, Target) else list(targets)
+    if len(several) == 1 or getattr(get_class(str(part._target_)), "takes_many", False):
+        return make(part, name, several[0] if len(several) == 1 else several, outline)
+    return PerImage([make(part, name, target, outline) for target in several])
 
 
 def _parts(config: DictConfig, group: str) -> dict[str, DictConfig]:

@@ -60,10 +60,11 @@ class Parts:
             return build.generator(self.config, streams)
         return made_generator(self.given_generator, streams)
 
-    def objective(self, target: Target, outline: Outline) -> Sum:
-        """The objectives for this target."""
+    def objective(self, targets: Sequence[Target], outline: Outline) -> Sum:
+        """The objectives for these targets; those that are given are for a single one."""
         if self.given_objective is None:
-            return build.objective(self.config, target, outline)
+            return build.objective(self.config, targets, outline)
+        (target,) = targets
         made = made_objective(self.given_objective, target, outline)
         _check_weights("objective", made.parts)
         return made

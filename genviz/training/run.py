@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
@@ -14,12 +15,12 @@ from torch import Tensor
 
 import genviz
 from genviz.images.pictures import read_image, write_png
-from genviz.interfaces import Classifier, Objective
+from genviz.interfaces import Classifier
 from genviz.targets.grammar import Target
 from genviz.training import build, fingerprint
 from genviz.training.checkpoint import KEY
 from genviz.training.run_folders import RunFolders
-from genviz.training.verdict import Verdict, judge
+from genviz.training.verdict import Verdict
 
 
 class Continued(NamedTuple):
@@ -96,32 +97,26 @@ class Run:
         own = {"config": self.settings, "identity": self.identity, "genviz": genviz.__version__}
         return {**own, "wandb_run_id": logged}
 
-    def judged(
-        self, pixels: Tensor, objective: Objective, updates: int, failure: str | None
-    ) -> list[tuple[str, Verdict]]:
-        """Write the pictures and judge each file.
-
-        Args:
-            pixels: bytes, (h, n w, 3), n pictures side by side.
-            failure: why the training ended early; None if it did not.
-        """
+    def write(self, pixels: Tensor, updates: int) -> list[Path]:
+        """Write the pictures, bytes (h, n w, 3), side by side and, of several, each; return each one's file."""
         config, count = self.config, self.config.images
         metadata = {"Software": f"genviz {genviz.__version__}", "target": str(self.target)}
         metadata |= {"classifier": self.names.classifier, "generator": self.names.generator}
         metadata |= {"seed": str(config.seed), "updates": str(updates)}
         metadata |= {} if self.names.note is None else {"note": self.names.note}
         write_png(self.folders.picture, pixels, metadata)
-        files = [self.folders.picture]
-        if count > 1:
-            files = [self.folders.outputs / f"final-{config.seed + number}.png" for number in range(count)]
-            for number, (file, image) in enumerate(zip(files, pixels.chunk(count, 1), strict=True)):
-                write_png(file, image, {**metadata, "seed": str(config.seed + number)})
-        begun = self.folders.outputs / "snapshots" / "00000.png"
-        firsts = read_image(begun).chunk(count, 3) if begun.exists() else [None] * count
-        return [
-            (file.name, judge(file, self.classifier, self.target, objective, first=first, failure=failure))
-            for file, first in zip(files, firsts, strict=True)
-        ]
+        if count == 1:
+            return [self.folders.picture]
+        files = [self.folders.outputs / f"final-{config.seed + number}.png" for number in range(count)]
+        for number, (file, image) in enumerate(zip(files, pixels.chunk(count, 1), strict=True)):
+            write_png(file, image, {**metadata, "seed": str(config.seed + number)})
+        return files
+
+    @property
+    def firsts(self) -> list[Tensor | None]:
+        """The pictures before any update, RGB in [0, 1], (1, 3, h, w) each; None where it is not known."""
+        begun, count = self.folders.outputs / "snapshots" / "00000.png", self.config.images
+        return [*read_image(begun).chunk(count, 3)] if begun.exists() else [None] * count
 
     def result(self, verdicts: list[tuple[str, Verdict]], **measured: Any) -> dict[str, Any]:
         """The verdict and the measurements, as plain data for `RunFolders.write_result`.

@@ -63,6 +63,9 @@ class TrainSettings(Settings):
         None, description="or many targets: a list, a range, or a file of them"
     )
     batch: Batch = Field("auto", description="targets at once; auto: 1 on a CPU, as many as fit on a GPU")
+    together: Annotated[Flag | None, Kind("true, false or null")] = Field(
+        None, description="whether targets at once go through the networks together; null: everywhere but on a CPU"
+    )
     worker: Index = Field(0, description="number of this process, if several share the targets")
     updates: Count = Field(description="how often the generator is updated; the paper: 10 x 50")
     image: Annotated[File | None, Kind("a file")] = Field(

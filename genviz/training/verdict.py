@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from genviz.classifiers.weight_files.weights import not_finite
 from genviz.images.notebook import table_html
 from genviz.images.pictures import read_image
 from genviz.interfaces import SCORES, Classifier, Objective
 from genviz.targets.grammar import Target, Unit
-from genviz.targets.probabilities import Ending, ending_of, probabilities
-from genviz.targets.responses import read, responses, weighted
-
-_TOP = 5
-_FLAT = 2 / 255  # standard deviation of an image that shows nothing
-_SATURATED = 0.5  # share of values at either end of the range
-
-
-class UnitVerdict(NamedTuple):
-    """The response of one of the target's units to the picture."""
-
-    unit: str
-    weight: float
-    activation: float
-    rank: int
-    """1 is the strongest; where nothing should fire, the weakest."""
-    of: int
-    """The number of units of its kind: classes, or filters or neurons of the layer."""
+from genviz.targets.probabilities import ending_of, probabilities
+from genviz.targets.units import Reading, Targets
+from genviz.training.findings import TOP, Found, Reached, UnitVerdict, fault, place, progress
 
 
 class ClassScore(NamedTuple):
@@ -109,176 +93,126 @@ def judge(
     >>> genviz.judge(picture, classifier, target).rank == seen.verdicts[0].rank
     True
     """
-    return judge_image(read_image(picture), classifier, target, objective, first=first, failure=failure)
+    firsts = None if first is None else [first]
+    (verdict,) = judge_images(
+        read_image(picture), classifier, Targets(target), objective, firsts=firsts, failures=[failure]
+    )
+    return verdict
 
 
 @torch.no_grad()
-def judge_image(
-    image: Tensor,
+def judge_images(
+    images: Tensor,
     classifier: Classifier,
-    target: Target,
+    targets: Targets,
     objective: Objective | None = None,
     *,
-    first: Tensor | None = None,
-    failure: str | None = None,
-) -> Verdict:
-    """`judge` of an image as it would be written, RGB in [0, 1], (1, 3, h, w)."""
-    image = image.to(classifier.device)
-    layers = tuple(dict.fromkeys((*target.layers, *(() if objective is None else objective.layers), SCORES)))
-    seen = classifier(image, layers)
-    reading = read(target, seen)
-    units = tuple(
-        UnitVerdict(unit.name, unit.weight, activation, rank, responses(seen[unit.layer], unit.kind).shape[1])
-        for unit, activation, rank in zip(
-            target.units, reading.activations[0].tolist(), reading.ranks[0].tolist(), strict=True
-        )
-    )
-    ending, labels = ending_of(classifier), classifier.outline.labels
-    chances = probabilities(seen[SCORES], ending)[0]
-    best = chances.topk(min(_TOP, len(labels)))
-    top = tuple(ClassScore(i, labels[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True))
-    own = objective is None or "activation" in getattr(objective, "parts", ())  # the advice can then name its settings
-    found = _Found(target, classifier, seen, units, ending, chances[0].item() if len(chances) == 1 else None, own)
+    firsts: Sequence[Tensor | None] | None = None,
+    failures: Sequence[str | None],
+    at_once: int = 1,
+) -> list[Verdict]:
+    """`judge` of images as they would be written, RGB in [0, 1], (n, 3, h, w), shared out evenly among the targets.
+
+    Args:
+        objective: for all of the targets.
+        firsts: the pictures before any update, (1, 3, h, w) each.
+        failures: one for each image.
+        at_once: how many images go through the network together.
+    """
+    images, targets = images.to(classifier.device), targets.to(classifier.device)
+    layers = tuple(dict.fromkeys((*targets.layers, *(() if objective is None else objective.layers), SCORES)))
+    seen = classifier.in_turn(images, layers, at_once)
+    reading = targets.read(seen)
+    ending = ending_of(classifier)
+    chances = probabilities(seen[SCORES], ending)
+    top = _top(chances, classifier.outline.labels)
+    units = _units(targets, reading)
     ranked = objective is None or objective.ranked
-    fault = _fault(found, image, failure, ranked=ranked)
-    word, explanation = fault or _place(found)
-    measures = {} if objective is None else {name: value.item() for name, value in objective.measure(seen).items()}
-    alone = all(unit.of == 1 for unit in units) and not found.is_binary
-    if fault is None and (alone or not ranked):
-        before = None if first is None else _Reached.of(target, objective, classifier(first.to(image), layers))
-        word, explanation = _progress(_Reached.of(target, objective, seen), before)
-    activation = weighted(target, reading.activations)[0].item()
-    rank = max(unit.rank for unit, decides in zip(units, target.decisive, strict=True) if decides)
-    return Verdict(word, explanation, activation, rank, units, top, measures)
-
-
-class _Reached(NamedTuple):
-    """How far a picture is, where there is no rank."""
-
-    score: float
-    measures: Mapping[str, float]
-
-    @classmethod
-    def of(cls, target: Target, objective: Objective | None, seen: Mapping[str, Tensor]) -> _Reached:
-        """By the objective; of one that asks for the strongest unit where there is only one, by its activation."""
-        if objective is None or objective.ranked:
-            activation = weighted(target, read(target, seen).activations)[0].item()
-            return cls(activation, {"activation": activation})
-        return cls(objective(seen).item(), {name: value.item() for name, value in objective.measure(seen).items()})
-
-
-def _progress(now: _Reached, first: _Reached | None) -> tuple[str, str]:
-    """Whether, and by how much, a picture improved on the initial one."""
-    if first is None:
-        return "done", ", ".join(f"{name} {value:.4g}" for name, value in now.measures.items())
-    told = ", ".join(
-        f"{name} {value:.4g} (at first {first.measures[name]:.4g})" for name, value in now.measures.items()
+    broken = torch.stack([values.flatten(1).isnan().any(1) for values in seen.values()]).any(0)
+    facts = zip(
+        *(broken.tolist(), chances[:, 0].tolist(), images.std(dim=(2, 3)).amax(1).tolist()),
+        ((images == 0) | (images == 1)).float().mean((1, 2, 3)).tolist(),
+        strict=True,
     )
-    if now.score > first.score:
-        return "improved", told
-    return "not improved", f"{told}; try more updates, another optimizer.lr, or less weight of the regularizers"
+    found = [
+        Found(
+            target=target,
+            classifier=classifier,
+            seen={layer: values[number : number + 1] for layer, values in seen.items()},
+            answers=not is_broken,
+            units=units[number],
+            ending=ending,
+            chance=chance if chances.shape[1] == 1 else None,
+            own=objective is None
+            or "activation" in getattr(objective, "parts", ()),  # the advice can name its settings
+            contrast=contrast,
+            extremes=extremes,
+        )
+        for number, (target, (is_broken, chance, contrast, extremes)) in enumerate(
+            zip(_spread(targets, len(images)), facts, strict=True)
+        )
+    ]
+    told = [fault(each, failure, ranked=ranked) for each, failure in zip(found, failures, strict=True)]
+    measures = [{}] * len(images) if objective is None else _by_image(objective.measure(seen))
+    unplaced = [word is None and (not ranked or each.is_alone) for word, each in zip(told, found, strict=True)]
+    if any(unplaced):
+        now, begun = _reached(targets, objective, seen), [None] * len(images)
+        if firsts is not None and any(first is not None for first in firsts):
+            pictures = [image[None] if first is None else first for image, first in zip(images, firsts, strict=True)]
+            before = classifier.in_turn(torch.cat(pictures).to(images), layers, at_once)
+            reached = _reached(targets, objective, before)
+            begun = [None if first is None else own for first, own in zip(firsts, reached, strict=True)]
+        told = [progress(now[number], begun[number]) if unplaced[number] else word for number, word in enumerate(told)]
+    return [
+        Verdict(*(word or place(each)), activation, rank, each.units, classes, own)
+        for word, each, activation, rank, classes, own in zip(
+            told, found, reading.activation.tolist(), reading.rank.tolist(), top, measures, strict=True
+        )
+    ]
 
 
-class _Found(NamedTuple):
-    """What a verdict goes by."""
-
-    target: Target
-    classifier: Classifier
-    seen: Mapping[str, Tensor]
-    units: tuple[UnitVerdict, ...]
-    ending: Ending
-    chance: float | None
-    """The probability of the one class of a network with a single score."""
-    own: bool
-    """Whether the advice can name the settings of ``objective=activation``."""
-
-    @property
-    def worst(self) -> UnitVerdict:
-        """The unit that decides."""
-        wanted = [unit for unit, decides in zip(self.units, self.target.decisive, strict=True) if decides]
-        return max(wanted, key=lambda unit: unit.rank)
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether the target is the one class of a network with a single score, or the other."""
-        return self.chance is not None and self.worst.unit.startswith("class:")
-
-    @property
-    def place(self) -> str:
-        """Where the unit that decides is."""
-        unit = self.worst
-        if self.is_binary:
-            return f"{unit.unit} has a probability of {self.chance:.1%}, its score is {unit.activation:.3g}"
-        return f"{unit.unit} is at rank {unit.rank} of {unit.of}{' from the weakest' * self.target.silences}"
-
-    @property
-    def dead(self) -> list[str]:
-        """The units that should fire and that a ReLU keeps at 0."""
-        units = zip(self.target.units, self.units, strict=True)
-        return [told.unit for unit, told in units if unit.weight > 0 and told.activation == 0 and self._rectified(unit)]
-
-    def _rectified(self, unit: Unit) -> bool:
-        """Whether a ReLU makes the unit's layer: one that was seen, or that shows by zeros and nothing below."""
-        shows = self.seen[unit.layer].min() == 0 and not (unit.layer == SCORES and self.ending)
-        return unit.layer in self.classifier.outline.preactivations or bool(shows)
+def _spread(targets: Targets, images: int) -> list[Target]:
+    """The target of each image."""
+    return [target for target in targets.each for _ in range(images // len(targets.each))]
 
 
-def _fault(found: _Found, image: Tensor, failure: str | None, *, ranked: bool) -> tuple[str, str] | None:
-    """What is wrong with the network or the picture, whatever its rank."""
-    numbers = all(math.isfinite(unit.activation) for unit in found.units)
-    answers = numbers and not any(bool(values.isnan().any()) for values in found.seen.values())
-    if failure is not None or not answers:
-        return "diverged", _why_not_finite(found.classifier, failure, answers=answers)
-    if ranked and (dead := found.dead):
-        wake = "objective.activation.warm_up=200, " if found.own else ""
-        return "dead", f"{', '.join(dead)} does not fire at all; try {wake}more updates, or seed=1"
-    if image.std(dim=(2, 3)).max() < _FLAT:
-        ways = "try a smaller weight of the regularizers, or seed=1"
-        return "flat", f"the picture shows nothing ({found.place}); {ways}"
-    extremes = ((image == 0) | (image == 1)).float().mean().item()
-    if extremes > _SATURATED:
-        ways = "try fewer updates, a smaller optimizer.lr, or more weight of the regularizers"
-        return "saturated", f"{extremes:.0%} of the values are at the ends of the range ({found.place}); {ways}"
-    return None
+def _top(chances: Tensor, labels: Sequence[str]) -> list[tuple[ClassScore, ...]]:
+    """The most probable classes of each image, (n, classes)."""
+    best = chances.topk(min(TOP, len(labels)))
+    return [
+        tuple(ClassScore(number, labels[number], chance) for chance, number in zip(*row, strict=True))
+        for row in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ]
 
 
-def _why_not_finite(classifier: Classifier, failure: str | None, *, answers: bool) -> str:
-    told = "" if failure is None else f"{failure}; "
-    if names := not_finite(classifier):
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        weights = f"{names[0].removeprefix('network.')}{more}"
-        return f"{told}the network has weights that are not finite ({weights}); give it sound ones"
-    if not answers:
-        ways = "it may divide by 0, or overflow in half precision"
-        return f"{told}the network answers a sound picture with numbers that are not finite: {ways}"
-    return f"{told}the picture is the last sound one; try a smaller optimizer.lr, or seed=1"
+def _units(targets: Targets, reading: Reading) -> list[tuple[UnitVerdict, ...]]:
+    """What the units of each image's target do."""
+    activations, ranks = ([each.tolist() for each in values] for values in (reading.activations, reading.ranks))
+    images = len(reading.activation)
+    verdicts = []
+    for number, target in enumerate(_spread(targets, images)):
+        own: dict[Unit, UnitVerdict] = {}
+        for group, units in enumerate(targets):
+            for column, unit in enumerate(units.rows[number * len(targets.each) // images]):
+                response = activations[group][number][column], ranks[group][number][column], reading.counts[group]
+                own[unit] = UnitVerdict(unit.name, unit.weight, *response)
+        verdicts.append(tuple(own[unit] for unit in target.units))
+    return verdicts
 
 
-def _place(found: _Found) -> tuple[str, str]:
-    """How far the target was reached."""
-    told = found.place
-    if found.ending in ("softmax", "sigmoid"):
-        told += f" (the network ends in a {found.ending}: its scores are probabilities)"
-    if _is_reached(found):
-        return "recognised", told
-    together = found.worst.rank <= sum(found.target.decisive)  # the units of a group take the first ranks
-    if not found.is_binary and (
-        together or found.worst.rank <= _TOP < found.worst.of
-    ):  # of five, even the last would be
-        return "top five", told
-    below = found.worst.unit.startswith("class:") and found.worst.activation <= 0 and not found.target.silences
-    wake = "objective.activation.warm_up=200, " if found.own and below else ""
-    alone = (
-        "objective.activation.lambda_others=0, "
-        if found.own and found.worst.of > 1 and not found.target.silences
-        else ""
-    )
-    bare = "the network without it, " if found.ending else ""
-    return "not reached", f"{told}; try {bare}more updates, {wake}{alone}or seed=1"
+def _reached(targets: Targets, objective: Objective | None, seen: Mapping[str, Tensor]) -> list[Reached]:
+    """How far each image is by the objective; by one that asks for the strongest unit, by the activation."""
+    if objective is None or objective.ranked:
+        return [Reached(value, {"activation": value}) for value in targets.activation(seen).tolist()]
+    measured = _by_image(objective.measure(seen))
+    return [Reached(score, own) for score, own in zip(objective(seen).tolist(), measured, strict=True)]
 
 
-def _is_reached(found: _Found) -> bool:
-    if not found.is_binary:
-        return found.worst.rank == 1
-    assert found.chance is not None
-    return found.chance < 0.5 if found.target.silences else found.chance > 0.5
+def _by_image(measured: Mapping[str, Tensor]) -> list[dict[str, float]]:
+    """What was measured of each image, without what another image's target alone has."""
+    columns = {name: values.tolist() for name, values in measured.items()}
+    common = {name for name, values in columns.items() if all(map(math.isnan, values))}
+    return [
+        {name: value for name, value in zip(columns, row, strict=True) if name in common or not math.isnan(value)}
+        for row in zip(*columns.values(), strict=True)
+    ]

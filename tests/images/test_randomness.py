@@ -106,8 +106,8 @@ def test_seeds_may_be_numpys():
 
 
 def test_images_with_the_same_seed_draw_once_for_all_of_them(monkeypatch):
-    drawn, made = [], []
-    monkeypatch.setattr(torch, "randn", lambda shape, generator, own=torch.randn: drawn.append(1) or own(shape, generator=generator))  # fmt: skip
+    drawn, made, draw = [], [], torch.randn
+    monkeypatch.setattr(torch, "randn", lambda *given, **kept: drawn.append(1) or draw(*given, **kept))
     alike, mixed = Streams([7] * 64), Streams([7, 8, 7])
     assert alike.alike
     assert not mixed.alike

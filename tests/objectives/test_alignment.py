@@ -10,7 +10,6 @@ from genviz.errors import UserError
 from genviz.images.pictures import read_upright
 from genviz.interfaces import Layer, Outline
 from genviz.objectives.alignment import Alignment
-from genviz.objectives.per_image import PerImage
 from genviz.targets.grammar import parse_target
 
 NAMES = ("a.png", "b.png", "deep/c.png", "d.png")
@@ -29,7 +28,8 @@ def folder(tmp_path):
 
 def made(folder, text="class:harmonica", classifier=None, **settings):
     outline = (classifier or TinyClassifier()).outline
-    return Alignment(parse_target(text, outline.labels, outline.layers), outline, pictures=str(folder), **settings)
+    targets = text if isinstance(text, list) else parse_target(text, outline.labels, outline.layers)
+    return Alignment(targets, outline, pictures=str(folder), **settings)
 
 
 def remembering(folder, classifier, *given, **settings):
@@ -99,7 +99,7 @@ def test_of_more_pictures_it_takes_those_that_the_target_responds_to_most(folder
     for names, same in (((second, first), True), (worst, False)):
         alone = [classifier(read_upright(folder / name), ["relu1"])["relu1"][0].flatten(1) for name in names]
         mean = (alone[0].sort(1).values + alone[1].sort(1).values) / 2
-        assert torch.allclose(objective.wanted["relu1"], mean, atol=1e-6) is same
+        assert torch.allclose(objective.wanted["relu1"][0], mean, atol=1e-6) is same
 
 
 def test_the_classes_of_a_sweep_share_a_look(folder, monkeypatch):
@@ -107,11 +107,17 @@ def test_the_classes_of_a_sweep_share_a_look(folder, monkeypatch):
     looked = classifier.forward
     monkeypatch.setattr(classifier, "forward", lambda images, layers: looks.append(layers) or looked(images, layers))
     parts = [made(folder, f"class:{number}", classifier=classifier, count=1) for number in range(3)]
-    each = PerImage(parts)
-    each.remember(classifier, (12, 12))
+    targets = [part.targets.each[0] for part in parts]
+    together = made(folder, targets, classifier=classifier, count=1)
+    together.remember(classifier, (12, 12))
     assert looks.count(("scores",)) == 4  # and then each its own picture
     assert len(looks) == 4 + 3
-    assert each(looked(torch.rand(3, 3, 12, 12), ["relu1"])).shape == (3,)
+    seen = looked(torch.rand(6, 3, 12, 12), ["relu1"])  # two views of each
+    for part in parts:
+        part.remember(classifier, (12, 12))
+    alone = [part({"relu1": own}) for part, own in zip(parts, seen["relu1"].split(2), strict=True)]
+    torch.testing.assert_close(together(seen), torch.cat(alone))
+    assert len(set(together(looked(torch.rand(1, 3, 12, 12).expand(3, -1, -1, -1), ["relu1"])).tolist())) > 1
 
 
 def test_it_sees_the_middle_of_a_picture(tmp_path, classifier):
@@ -125,7 +131,7 @@ def test_it_sees_the_middle_of_a_picture(tmp_path, classifier):
 
 def test_in_images_of_another_size_the_distribution_counts(folder, classifier):
     objective = remembering(folder, classifier)
-    objective.wanted = {"relu1": torch.linspace(0, 1, 101).expand(4, 101)}
+    objective.wanted = {"relu1": torch.linspace(0, 1, 101).expand(1, 4, 101)}
     assert objective({"relu1": torch.linspace(0, 1, 36).view(1, 1, 6, 6).expand(1, 4, 6, 6)}).abs().item() < 1e-10
     assert objective({"relu1": 1 - torch.linspace(0, 1, 201).expand(1, 4, 201)}).abs().item() < 1e-10
     assert objective({"relu1": torch.linspace(0, 2, 36).view(1, 1, 6, 6).expand(1, 4, 6, 6)}).item() < -0.1
@@ -172,7 +178,7 @@ def test_the_weights_are_the_codes_where_it_has_some(folder):
     for architecture, weights in (("convnext_tiny", [10, 1, 1, 1, 1]), ("densenet121", [1, 1, 1, 1, 100])):
         outline = sketch(architecture)
         objective = Alignment(parse_target("class:1", outline.labels, outline.layers), outline, pictures=str(folder))
-        assert [unit.weight for unit in objective.aligned.units] == weights
+        assert [unit.weight for unit in objective.aligned.each[0].units] == weights
 
 
 def test_the_embedded_network_has_its_blocks(folder):

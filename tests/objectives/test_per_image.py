@@ -1,45 +1,56 @@
-"""Each image its own objective."""
+"""An objective for each target."""
 
+import pytest
 import torch
 
-from genviz.objectives.activation import Activation
+from genviz.interfaces import Objective
 from genviz.objectives.content import Content
 from genviz.objectives.per_image import PerImage
-from genviz.objectives.sum import Sum
 from genviz.targets.grammar import parse_target
 
 
-def parts(classifier, *texts):
-    outline = classifier.outline
-    return [
-        Sum({"activation": Activation(parse_target(text, outline.labels, outline.layers), outline, weight=2.0)})
-        for text in texts
-    ]
+class Own(Objective):
+    """One that takes a single target."""
+
+    def __init__(self, number, weight=1.0):
+        super().__init__()
+        self.number, self.weight, self.ranked = number, weight, number == 2
+
+    @property
+    def layers(self):
+        return ("scores",) if self.number < 2 else ("relu1",)
+
+    def forward(self, seen):
+        return seen[self.layers[0]].flatten(1)[:, self.number] + self.update
+
+    def measure(self, seen):
+        return {f"the {self.number}th": self(seen)} if self.number else {"the first": self(seen)}
 
 
 def test_each_scores_its_share_of_the_views(classifier):
-    objectives = parts(classifier, "class:tench", "filter:relu1:3", "class:harmonica+tench@0.5")
-    each = PerImage(objectives)
+    each = PerImage([Own(0, 2.0), Own(1, 2.0), Own(2, 2.0)])
     assert each.layers == ("scores", "relu1")
-    assert each.ranked
+    assert (each.weight, each.ranked) == (2.0, True)
     seen = classifier(torch.rand(6, 3, 12, 12), each.layers)  # two views of each
-    expected = [
-        objective({layer: seen[layer][2 * number : 2 * number + 2] for layer in objective.layers})
-        for number, objective in enumerate(objectives)
-    ]
-    torch.testing.assert_close(each(seen), torch.cat(expected))
-    torch.testing.assert_close(each.scores["activation"], torch.cat(expected))
-    assert each[1] is objectives[1]
+    each.update = 5
+    expected = [seen["scores"][:2, 0], seen["scores"][2:4, 1], seen["relu1"][4:].flatten(1)[:, 2]]
+    torch.testing.assert_close(each(seen), torch.cat(expected) + 5)
 
 
-def test_each_hears_of_the_update_and_sees_the_picture(classifier):
+def test_what_another_targets_objective_measures_is_not_a_number(classifier):
+    each = PerImage([Own(0), Own(1)])
+    seen = classifier(torch.rand(2, 3, 12, 12), each.layers)
+    measured = each.measure(seen)
+    assert list(measured) == ["the first", "the 1th"]
+    assert measured["the first"].isnan().tolist() == [False, True]
+    assert measured["the 1th"].tolist()[1] == pytest.approx(seen["scores"][1, 1].item())
+
+
+def test_each_sees_its_picture(classifier):
     target = parse_target("class:tench", classifier.outline.labels, classifier.outline.layers)
     pictures = [torch.rand(1, 3, 12, 12) for _ in range(2)]
     each = PerImage([Content(target, classifier.outline, image=picture, at="layer:conv1") for picture in pictures])
     each.remember(classifier, (12, 12))
-    each.update = 5
-    scores = each(classifier(torch.cat(pictures), each.layers))
-    assert [part.update for part in each.parts] == [5, 5]
-    torch.testing.assert_close(scores, torch.zeros(2))  # each is what it is compared with
+    torch.testing.assert_close(each(classifier(torch.cat(pictures), each.layers)), torch.zeros(2))
     assert (each(classifier(torch.cat(pictures[::-1]), each.layers)) < 0).all()
     assert not each.ranked

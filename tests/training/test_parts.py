@@ -16,4 +16,4 @@ def test_a_part_whose_weight_is_not_finite_is_one_line(compose, classifier, weig
     with pytest.raises(UserError, match=r"regularizers: soft.weight=.* must be a finite number"):
         Parts(config, given_regularizers={"soft": Blur(weight=weight)}).regularizers()
     with pytest.raises(UserError, match=r"objective: objective.weight=.* must be a finite number"):
-        Parts(config, given_objective=Activation(target, weight=weight)).objective(target, classifier.outline)
+        Parts(config, given_objective=Activation(target, weight=weight)).objective([target], classifier.outline)

@@ -9,7 +9,7 @@ from genviz.objectives.content import Content
 from genviz.objectives.inversion import Inversion
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import parse_target
-from genviz.training.verdict import judge, judge_image
+from genviz.training.verdict import judge
 
 
 def picture(path, image):
@@ -198,7 +198,7 @@ def test_what_is_alone_in_its_layer_has_no_rank(classifier, noise, objective):
     alone = judge(noise, classifier, wanted, objective)
     assert (alone.verdict, alone.explanation) == ("done", f"activation {alone.activation:.4g}")
     first = torch.zeros(1, 3, 12, 12)
-    before = judge_image(first, classifier, wanted).activation
+    before = classifier(first, ["conv1"])["conv1"].mean().item()
     better = judge(noise, classifier, wanted, objective, first=first)
     assert better.verdict == ("improved" if alone.activation > before else "not improved")
     assert f"(at first {before:.4g})" in better.explanation

@@ -106,7 +106,7 @@ class Checkpoints(pl.Callback):
         if validates:
             trainer.should_stop |= ends
         else:
-            self._save(trainer, due=ends)
+            self._save(trainer, pl_module, due=ends)
             if ends:
                 stop(trainer)
 
@@ -116,7 +116,7 @@ class Checkpoints(pl.Callback):
         if self.best is not None and (measured := float(trainer.callback_metrics[self.measure])) > self.most:
             self.most = measured
             trainer.save_checkpoint(self.best)
-        self._save(trainer, due=self._ends)
+        self._save(trainer, pl_module, due=self._ends)
 
     def _best_is_sound(self, path: Path) -> bool:
         try:
@@ -124,10 +124,12 @@ class Checkpoints(pl.Callback):
         except UserError:
             return False
 
-    def _save(self, trainer: pl.Trainer, *, due: bool) -> None:
+    def _save(self, trainer: pl.Trainer, module: pl.LightningModule, *, due: bool) -> None:
         update = trainer.global_step
         if due or update % self.every == 0 or update == self.updates:
-            trainer.save_checkpoint(self.path)
+            self.monitor.read(trainer, module, wait=True)  # which targets have failed by now
+            if self.monitor.failure is None:
+                trainer.save_checkpoint(self.path)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._handling.close()
