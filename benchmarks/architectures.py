@@ -27,7 +27,8 @@ from genviz.classifiers.tracing.taps import look, module_of
 from genviz.interfaces import SCORES, Layer
 from genviz.targets.grammar import parse_target
 from genviz.targets.layers import find_layer
-from genviz.targets.responses import read, responses, weighted
+from genviz.targets.responses import responses
+from genviz.targets.units import Targets
 
 TORCHVISION = {
     **dict.fromkeys(
@@ -125,7 +126,7 @@ def _faults_of(classifier: FrozenClassifier, layer: Layer, name: str, side: int)
     optimizer = torch.optim.SGD([images], 1.0)
     before = images.detach().clone()
     for _ in range(UPDATES):
-        score = weighted(target, read(target, classifier(images, [name])).activations).sum()
+        score = Targets(target).activation(classifier(images, [name])).sum()
         (gradient,) = torch.autograd.grad(score, images)
         images.grad = gradient / gradient.abs().max().clamp(min=1e-30)
         optimizer.step()

@@ -66,9 +66,7 @@ class Coupling(pl.LightningModule):
         for part in transforms:
             if isinstance(part, Transform):
                 part.streams = self.streams
-        for module in generator.modules():
-            if hasattr(module, "together"):
-                module.together = together
+        generator.together = together
         objective.to(classifier.device).remember(classifier, generator.image_size)
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:

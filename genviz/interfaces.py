@@ -79,6 +79,9 @@ class Generator(nn.Module, ABC):
     update: int = 0
     """Updates made so far; set during training, for generators that grow."""
 
+    together: bool | None = None
+    """Whether several images are made together; None: everywhere but on a CPU, which one keeps busy."""
+
     holds_many: bool = False
     """Whether the constructor takes ``streams``, a `genviz.images.randomness.Streams`, and holds one image for each."""
 

@@ -28,16 +28,12 @@ class Decoders(nn.Sequential):
 
     Args:
         ones: the decoder of each image.
-
-    Attributes:
-        together: whether the images are made together; None: everywhere but on a CPU.
     """
 
     def __init__(self, ones: Sequence[Decoder]) -> None:
         super().__init__(*(_side_by_side(layers) for layers in zip(*ones, strict=True)))
         self.load_state_dict(join([one.state_dict() for one in ones]))
         self.count = len(ones)
-        self.together: bool | None = None
         self._one = (copy.deepcopy(ones[0]).to("meta"),)  # in a tuple: not a submodule
         self.code_shape, self.image_size = ones[0].code_shape, ones[0].image_size
 
@@ -48,9 +44,9 @@ class Decoders(nn.Sequential):
         assert isinstance(last_norm, nn.BatchNorm2d)
         return last_norm.weight
 
-    def forward(self, codes: Tensor) -> Tensor:
-        """Decode an image from each code."""
-        if self.together or (self.together is None and codes.device.type != "cpu"):
+    def forward(self, codes: Tensor, together: bool | None = None) -> Tensor:
+        """Decode an image from each code, ``together`` or one by one; None: together everywhere but on a CPU."""
+        if together or (together is None and codes.device.type != "cpu"):
             channels: Tensor = super().forward(codes.flatten(0, 1)[None])  # (1, n c, h, w)
             return channels[0].unflatten(0, (self.count, -1))
         one = self._one[0].train(self.training)
@@ -77,22 +73,18 @@ class SharedDecoder(nn.Sequential):
     Args:
         one: the decoder; its convolutions are not copied.
         count: how many images.
-
-    Attributes:
-        together: whether the images are made together; None: everywhere but on a CPU.
     """
 
     def __init__(self, one: Decoder, count: int) -> None:
         super().__init__(*(ImagesNorm(layer, count) if isinstance(layer, nn.BatchNorm2d) else layer for layer in one))
         self.count = count
-        self.together: bool | None = None
         self.code_shape, self.image_size = one.code_shape, one.image_size
 
-    def forward(self, codes: Tensor) -> Tensor:
-        """Decode an image from each code."""
-        if self.together or (self.together is None and codes.device.type != "cpu"):
-            together: Tensor = super().forward(codes)
-            return together
+    def forward(self, codes: Tensor, together: bool | None = None) -> Tensor:
+        """Decode an image from each code, ``together`` or one by one; None: together everywhere but on a CPU."""
+        if together or (together is None and codes.device.type != "cpu"):
+            values: Tensor = super().forward(codes)
+            return values
         return torch.cat([self._image(code, image) for image, code in enumerate(codes.split(1))])
 
     def _image(self, values: Tensor, image: int) -> Tensor:

@@ -125,7 +125,8 @@ class Pretrained(Generator):
         else:
             code = self.code_mean + self.code_std * (self.gains + noise)
         code = code.unflatten(1, self.layers.code_shape)
-        values: Tensor = self.layers(code.contiguous(memory_format=torch.channels_last))
+        code = code.contiguous(memory_format=torch.channels_last)
+        values = self.layers(code) if isinstance(self.layers, Decoder) else self.layers(code, self.together)
         return Sample(values.float() * self.std + self.mean, {"gains": self.gains})
 
 

@@ -103,10 +103,13 @@ class Untrained(Generator):
         if self.training and self.sigma > 0:
             vector = vector + self.sigma * self.streams.normal(vector.shape[1]).to(vector)
         code = (self.gains * vector).unflatten(1, self.layers.code_shape)  # Eq. 1
-        values: Tensor = self.layers(code.contiguous(memory_format=torch.channels_last))
+        code = code.contiguous(memory_format=torch.channels_last)
+        values = self.layers(code) if isinstance(self.layers, Decoder) else self.layers(code, self.together)
         parameters = {"gains": self.gains, "gamma": self.layers.gamma.view(-1, 3)}
         if self.output == "standardized":
             return Sample(values.float() * self.std + self.mean, parameters)
+        if self.together or (self.together is None and values.device.type != "cpu"):
+            return Sample(self._coloured(values), parameters)
         return Sample(torch.cat([self._coloured(image) for image in values.split(1)]), parameters)  # same bits as alone
 
     def _coloured(self, values: Tensor) -> Tensor:

@@ -49,12 +49,12 @@ class Metrics:
         begin = len(self._names) * count
         for units in self.targets:
             k = units.weights.shape[1]
-            for target, own in enumerate(units.rows):
-                places |= {(target, unit.name): row[begin + target * k + place] for place, unit in enumerate(own)}
+            for target, named in enumerate(units.rows):
+                places |= {(target, unit.name): row[begin + target * k + place] for place, unit in enumerate(named)}
             begin += count * k
-        for number, target in enumerate(self.targets.each):
-            if len(target.units) > 1:
-                found[number] |= {f"activation/{unit.name}": places[number, unit.name] for unit in target.units}
+        for number, own in enumerate(self.targets.each):
+            if len(own.units) > 1:
+                found[number] |= {f"activation/{unit.name}": places[number, unit.name] for unit in own.units}
         return found
 
     @property

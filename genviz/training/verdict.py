@@ -152,21 +152,23 @@ def judge_images(
             zip(_spread(targets, len(images)), facts, strict=True)
         )
     ]
-    told = [fault(each, failure, ranked=ranked) for each, failure in zip(found, failures, strict=True)]
-    measures = [{}] * len(images) if objective is None else _by_image(objective.measure(seen))
-    unplaced = [word is None and (not ranked or each.is_alone) for word, each in zip(told, found, strict=True)]
+    words = [fault(each, failure, ranked=ranked) for each, failure in zip(found, failures, strict=True)]
+    unplaced = [word is None and (not ranked or each.is_alone) for word, each in zip(words, found, strict=True)]
     if any(unplaced):
-        now, begun = _reached(targets, objective, seen), [None] * len(images)
+        now = _reached(targets, objective, seen)
+        begun: list[Reached | None] = [None] * len(images)
         if firsts is not None and any(first is not None for first in firsts):
             pictures = [image[None] if first is None else first for image, first in zip(images, firsts, strict=True)]
             before = classifier.in_turn(torch.cat(pictures).to(images), layers, at_once)
             reached = _reached(targets, objective, before)
             begun = [None if first is None else own for first, own in zip(firsts, reached, strict=True)]
-        told = [progress(now[number], begun[number]) if unplaced[number] else word for number, word in enumerate(told)]
+        words = [progress(now[n], begun[n]) if unplaced[n] else word for n, word in enumerate(words)]
+    measures = [{}] * len(images) if objective is None else _by_image(objective.measure(seen))
+    told = [word or place(each) for word, each in zip(words, found, strict=True)]
     return [
-        Verdict(*(word or place(each)), activation, rank, each.units, classes, own)
-        for word, each, activation, rank, classes, own in zip(
-            told, found, reading.activation.tolist(), reading.rank.tolist(), top, measures, strict=True
+        Verdict(word, explanation, activation, rank, own, classes, measured)
+        for (word, explanation), activation, rank, own, classes, measured in zip(
+            told, reading.activation.tolist(), reading.rank.tolist(), units, top, measures, strict=True
         )
     ]
 

@@ -26,13 +26,13 @@ def codes():
     return torch.randn(COUNT, *SIZES["code_shape"], generator=torch.Generator().manual_seed(0)).double()
 
 
-def looks(network, code):
+def looks(network, code, *together):
     """Two looks in training, with the gradient of the last, and one at what has settled."""
     code = code.clone().requires_grad_()
-    network.train()(code)
-    made = network(code)
+    network.train()(code, *together)
+    made = network(code, *together)
     made.pow(3).sum().backward()
-    return made.detach(), code.grad, network.eval()(code).detach()
+    return made.detach(), code.grad, network.eval()(code, *together).detach()
 
 
 @pytest.mark.parametrize("tracks", [True, False])
@@ -40,9 +40,8 @@ def looks(network, code):
 def test_each_image_is_its_own_decoders(together, tracks):
     ones = [one(seed, tracks) for seed in range(COUNT)]
     many = Decoders(ones).double()
-    many.together = together
     exact = {"rtol": 0, "atol": 0} if together is None else {"rtol": 1e-9, "atol": 1e-9}
-    made = looks(many, codes())
+    made = looks(many, codes(), together)
     grown = split({name: p.grad for name, p in many.named_parameters()}, COUNT)
     settled = split(many.state_dict(), COUNT)
     for number, single in enumerate(ones):
@@ -62,9 +61,8 @@ def test_one_decoder_for_all_keeps_each_images_statistics(together, tracks):
         return one(0, tracks, head=(5,), frozen=True).requires_grad_(False)
 
     many = SharedDecoder(frozen(), COUNT)
-    many.together = together
     exact = {"rtol": 0, "atol": 0} if together is None else {"rtol": 1e-9, "atol": 1e-9}
-    made = looks(many, codes())
+    made = looks(many, codes(), together)
     for number in range(COUNT):
         single = frozen()
         alone = looks(single, codes()[number : number + 1])
