@@ -110,7 +110,9 @@ def _fits(layer: nn.Conv2d) -> bool:
 
 
 def _pays(layer: nn.Conv2d, input: Tensor) -> bool:
-    exact = input.dtype == layer.weight.dtype == torch.float32 and not torch.is_autocast_enabled(input.device.type)
+    if input.device.type != "cpu":
+        return False
+    exact = input.dtype == layer.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     even = input.ndim == 4 and not (input.shape[2] % 2 or input.shape[3] % 2)
-    there = input.device.type == "cpu" and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    there = hasattr(torch.ops.mkldnn, "_linear_pointwise")
     return exact and even and there and not layer.weight.requires_grad

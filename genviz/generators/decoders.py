@@ -1,4 +1,4 @@
-"""Decoders of several images at once, with separate weights or with shared weights and separate statistics.
+"""Decoders of one image or of several, with separate weights or with shared weights and separate statistics.
 
 Their tensors are those of the single decoders, stacked (see `genviz.generators.stacking`). On a CPU, which one image
 keeps busy, the images are made one by one, with the same bits as alone; elsewhere together.
@@ -22,7 +22,7 @@ from genviz.generators.stacking import join
 
 
 class Decoders(nn.Sequential):
-    """Several decoders of the same sizes as one network of grouped convolutions; codes (n, c, h, w) to (n, 3, h, w).
+    """Decoders of the same sizes as one network of grouped convolutions; codes (n, c, h, w) to (n, 3, h, w).
 
     Batch norm over the n * c channels normalizes each image by itself, as for a batch of one.
 
@@ -46,9 +46,13 @@ class Decoders(nn.Sequential):
 
     def forward(self, codes: Tensor, together: bool | None = None) -> Tensor:
         """Decode an image from each code, ``together`` or one by one; None: together everywhere but on a CPU."""
-        if together or (together is None and codes.device.type != "cpu"):
-            channels: Tensor = super().forward(codes.flatten(0, 1)[None])  # (1, n c, h, w)
+        if self.count == 1 or together or (together is None and codes.device.type != "cpu"):
+            code = codes if self.count == 1 else codes.flatten(0, 1)[None]  # (1, n c, h, w)
+            channels: Tensor = super().forward(code.contiguous(memory_format=torch.channels_last))
+            if self.count == 1:
+                return channels
             return channels[0].unflatten(0, (self.count, -1))
+        codes = codes.contiguous(memory_format=torch.channels_last)
         one = self._one[0].train(self.training)
         states = self._states()
         return torch.cat(
@@ -68,7 +72,7 @@ class Decoders(nn.Sequential):
 
 
 class SharedDecoder(nn.Sequential):
-    """One decoder for several images, with batch statistics for each.
+    """One decoder for all images, with batch statistics for each.
 
     Args:
         one: the decoder; its convolutions are not copied.
@@ -82,7 +86,8 @@ class SharedDecoder(nn.Sequential):
 
     def forward(self, codes: Tensor, together: bool | None = None) -> Tensor:
         """Decode an image from each code, ``together`` or one by one; None: together everywhere but on a CPU."""
-        if together or (together is None and codes.device.type != "cpu"):
+        codes = codes.contiguous(memory_format=torch.channels_last)
+        if self.count == 1 or together or (together is None and codes.device.type != "cpu"):
             values: Tensor = super().forward(codes)
             return values
         return torch.cat([self._image(code, image) for image, code in enumerate(codes.split(1))])
@@ -110,6 +115,8 @@ class ImagesNorm(nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalize values (n, c, h, w)."""
+        if self.count == 1:
+            return self.of_image(input, 0)
         averages = (self.running_mean, self.running_var)
         channels = input.reshape(1, -1, *input.shape[2:])
         return self._normalize(channels, averages, self.count, counts=True).view_as(input)

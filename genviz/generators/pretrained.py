@@ -68,10 +68,11 @@ class Pretrained(Generator):
 
         path = None if weights == "random" else _path(weights)
         sizes = Sizes() if path is None else decoder_file.read_sizes(path)
-        self.layers: Decoder | SharedDecoder = self.streams.each(  # each stream draws as much as it would alone
+        decoder = self.streams.each(  # each stream draws as much as it would alone
             lambda: Decoder(**sizes._asdict(), norm=norm, frozen=True)
         )[0]
-        numbers = math.prod(self.layers.code_shape)
+        count, numbers = len(self.streams), math.prod(decoder.code_shape)
+        self.layers: Decoder | SharedDecoder = decoder
         self.register_buffer("code_mean", torch.zeros(1, numbers))
         self.register_buffer("code_std", torch.ones(1, numbers))
         if path is not None:
@@ -84,15 +85,12 @@ class Pretrained(Generator):
                 ) from error
         self.requires_grad_(False)
         if statistics == "image":
-            for module in self.layers:
+            for module in decoder:
                 if isinstance(module, nn.BatchNorm2d):
                     module.track_running_stats, module.running_mean, module.running_var = False, None, None
-        count = len(self.streams)
-        if count > 1:
-            assert isinstance(self.layers, Decoder)
-            self.layers = SharedDecoder(self.layers, count)
-            for name in ("code_mean", "code_std"):
-                setattr(self, name, self.get_buffer(name).repeat(count, 1))
+        self.layers = SharedDecoder(decoder, count)
+        for name in ("code_mean", "code_std"):
+            setattr(self, name, self.get_buffer(name).repeat(count, 1))
         self.gains = nn.Parameter((torch.ones if code == "gains" else torch.zeros)(count, numbers))
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
@@ -125,8 +123,7 @@ class Pretrained(Generator):
         else:
             code = self.code_mean + self.code_std * (self.gains + noise)
         code = code.unflatten(1, self.layers.code_shape)
-        code = code.contiguous(memory_format=torch.channels_last)
-        values = self.layers(code) if isinstance(self.layers, Decoder) else self.layers(code, self.together)
+        values: Tensor = self.layers(code, self.together)
         return Sample(values.float() * self.std + self.mean, {"gains": self.gains})
 
 

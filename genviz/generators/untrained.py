@@ -84,7 +84,7 @@ class Untrained(Generator):
 
         self.streams = streams or Streams()
         layers, gains = zip(*self.streams.each(draw), strict=True)
-        self.layers = layers[0] if len(layers) == 1 else Decoders(layers)
+        self.layers = Decoders(layers)
         self.gains = nn.Parameter(torch.cat(gains))
         mixing = torch.tensor(COLOUR_CORRELATION) if output == "decorrelated" else torch.eye(3)
         self.register_buffer("colours", mixing / mixing.norm(dim=0).max(), persistent=False)
@@ -103,8 +103,7 @@ class Untrained(Generator):
         if self.training and self.sigma > 0:
             vector = vector + self.sigma * self.streams.normal(vector.shape[1]).to(vector)
         code = (self.gains * vector).unflatten(1, self.layers.code_shape)  # Eq. 1
-        code = code.contiguous(memory_format=torch.channels_last)
-        values = self.layers(code) if isinstance(self.layers, Decoder) else self.layers(code, self.together)
+        values: Tensor = self.layers(code, self.together)
         parameters = {"gains": self.gains, "gamma": self.layers.gamma.view(-1, 3)}
         if self.output == "standardized":
             return Sample(values.float() * self.std + self.mean, parameters)

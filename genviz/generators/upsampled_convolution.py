@@ -113,8 +113,10 @@ class _Sums(Function):
 
 
 def _pays(layer: nn.Conv2d, input: Tensor) -> bool:
-    full = input.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled(input.device.type)
-    return full and input.device.type == "cpu" and min(layer.kernel_size) > 1
+    if input.device.type != "cpu":
+        return False
+    full = input.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
+    return full and min(layer.kernel_size) > 1
 
 
 def _padding(layer: nn.Conv2d) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,18 @@ def display_row(images: Tensor, how: Display = "rgb") -> Tensor:
 
 def centred(images: Tensor) -> Tensor:
     """RGB in [0, 1], (n, 3, h, w), as the papers' x: 0-255 minus the mean colour."""
-    return 255 * images - torch.tensor(MEAN_COLOUR).to(images).view(3, 1, 1)
+    return 255 * images - colour(MEAN_COLOUR, images)
+
+
+def colour(rgb: tuple[float, float, float], like: Tensor) -> Tensor:
+    """Three numbers, one for each channel, (3, 1, 1), where ``like`` is and of its type; copied there only once."""
+    return _colour(rgb, like.dtype, like.device)
+
+
+@lru_cache(maxsize=32)
+def _colour(rgb: tuple[float, float, float], dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # inference tensors cannot be trained through
+        return torch.tensor(rgb).to(device, dtype).view(3, 1, 1)
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -29,6 +29,7 @@ class Streams:
         self.device = torch.device("cpu")
         known: dict[int | None, int] = {}
         self._which = [known.setdefault(seed, len(known)) for seed in ([None] if seeds is None else map(int, seeds))]
+        self._rows = torch.tensor(self._which)
         self._streams = [None if seed is None else torch.Generator().manual_seed(seed) for seed in known]
 
     @property
@@ -96,6 +97,7 @@ class Streams:
             raise ValueError(f"the states of {len(state)} random streams cannot continue those of {len(self)} images")
         known: dict[bytes, int] = {}
         self._which = [known.setdefault(saved.numpy().tobytes(), len(known)) for saved in state]
+        self._rows = torch.tensor(self._which)
         firsts = [state[self._which.index(stream)] for stream in range(len(known))]
         self._streams = [_continued(saved) for saved in firsts]
 
@@ -105,11 +107,14 @@ class Streams:
 
     def _spread(self, drawn: Tensor) -> Tensor:
         """What each image has drawn, (n, ...), on the device."""
-        if not self.alike:
-            drawn = drawn if len(drawn) == len(self) else drawn[self._which]
-        if self.device.type == "cuda":
-            drawn = drawn.pin_memory()
-        return drawn.to(self.device, non_blocking=True).expand(len(self), *drawn.shape[1:])
+        if self._rows.device != self.device:
+            self._rows = self._sent(self._rows)
+        return self._sent(drawn).index_select(0, self._rows)
+
+    def _sent(self, values: Tensor) -> Tensor:
+        """``values`` on the device; pinned memory is copied to a card while the host goes on."""
+        values = values.pin_memory() if self.device.type == "cuda" else values
+        return values.to(self.device, non_blocking=True)
 
 
 def _continued(state: Tensor) -> torch.Generator:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from genviz.images.pictures import IMAGENET_STD
+from genviz.images.pictures import IMAGENET_STD, colour
 from genviz.interfaces import Regularizer, Sample
 
 
@@ -22,7 +21,7 @@ class DifferenceNorm(Regularizer):
 
     def forward(self, sample: Sample) -> Tensor:
         images = sample.images
-        x = images / torch.tensor(IMAGENET_STD).to(images).view(3, 1, 1)
+        x = images / colour(IMAGENET_STD, images)
         differences = (
             x[..., :, 1:] - x[..., :, :-1],
             x[..., 1:, :] - x[..., :-1, :],

@@ -76,7 +76,10 @@ class Units(nn.Module):
 
     def spread(self, values: Tensor, images: int) -> Tensor:
         """``values`` (targets, ...) for each of so many images, (images, ...); as they are, if there is one for all."""
-        return values if images < len(self.rows) else values.repeat_interleave(images // len(self.rows), 0)
+        views = images // len(self.rows)
+        if views < 2:
+            return values
+        return values.index_select(0, torch.arange(images, device=values.device) // views)
 
     def responses(self, activation: Tensor) -> Tensor:
         """The response of each unit, (n, k), for the layer's ``activation`` (n, c, ...), or one for all targets."""
@@ -111,7 +114,7 @@ class Units(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Units:
         super()._apply(fn, recurse)
-        self.weights = self.weights.new_tensor(self._weights)  # exact in double precision, too
+        self.weights = fn(torch.tensor(self._weights, dtype=self.weights.dtype))  # exact in double precision, too
         return self
 
 

@@ -28,7 +28,7 @@ def codes():
 
 def looks(network, code, *together):
     """Two looks in training, with the gradient of the last, and one at what has settled."""
-    code = code.clone().requires_grad_()
+    code = code.clone(memory_format=torch.channels_last).requires_grad_()
     network.train()(code, *together)
     made = network(code, *together)
     made.pow(3).sum().backward()
