@@ -41,8 +41,8 @@ class InTurn(Sweep):
         self.ratios: list[float] = []
         self.begun = time.perf_counter()
 
-    def make_batch(self, runs: Any, log: Any) -> Any:
-        ended_by = super().make_batch(runs, log)
+    def make_batch(self, runs: Any, log: Any, claims: Any) -> Any:
+        ended_by = super().make_batch(runs, log, claims)
         ours = time.perf_counter() - self.begun
         theirs = bare(Batch(runs))
         self.ratios.append(ours / theirs)

@@ -81,7 +81,7 @@ class Coupling(pl.LightningModule):
         if views.requires_grad and not self._is_checked:
             self._is_checked = True
             self._first = [views.detach()]
-            views.register_hook(lambda gradient: self._first.append(gradient.any()))
+            views.register_hook(self._notice)
         seen = self._look(views)
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
         if not score.requires_grad:
@@ -93,6 +93,10 @@ class Coupling(pl.LightningModule):
         if isinstance(self.objective, Sum) and len(self.objective.scores) > 1:
             values |= {f"score/{name}": part for name, part in self.objective.scores.items()}
         return {"loss": loss, "metrics": self.metrics.row(values, seen)}
+
+    def _notice(self, gradient: Tensor | None) -> None:
+        if gradient is not None:
+            self._first.append(gradient.any())
 
     def on_after_backward(self) -> None:
         """Check the first gradient, if that does not mean to wait for the device."""

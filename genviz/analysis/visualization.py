@@ -228,12 +228,17 @@ def _visualize(
     target = build.target(config, classifier.outline)
     build.settle(config, target, classifier)
     run = Run(config, target, classifier, build.generator_sha256(config))
+    device = classifier.device
     batch = Batch([run], parts=parts, ended_by=(signal.SIGINT, signal.SIGTERM))  # the others are the caller's own
     run.prepare()
-    batch.fit()
-    if batch.signal is not None:
-        raise KeyboardInterrupt
-    (finished,) = batch.finish()
+    try:
+        batch.fit()
+        if batch.signal is not None:
+            raise KeyboardInterrupt
+        (finished,) = batch.finish()
+    finally:
+        batch.writers.abandon()
+        classifier.to(device)
     return Visualization(run, finished.verdicts, folder)
 
 

@@ -36,23 +36,23 @@ UNREADABLE = (
 
 
 def display(image: Tensor, how: Display = "rgb") -> Tensor:
-    """Map an image (3, h, w) to (h, w, 3) bytes.
+    """Map an image (3, h, w), or several, to (h, w, 3) bytes, each separately, where they are.
 
     ``rgb`` is what the classifier saw, clipped to [0, 1]; ``despraz`` is how Despraz et al.'s code shows the untrained
     generator: minus the minimum, square root, divided by the maximum; ``stretch`` is from Mahendran & Vedaldi's (2016)
     code: minimum to maximum.
     """
-    image = image.detach().float().cpu()
+    image = image.detach().float()
     if how != "rgb":
-        image = image - image.min()
+        image = image - image.amin((-3, -2, -1), keepdim=True)
         image = image.sqrt() if how == "despraz" else image
-        image = image / image.max().clamp_min(torch.finfo(image.dtype).tiny)
-    return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+        image = image / image.amax((-3, -2, -1), keepdim=True).clamp_min(torch.finfo(image.dtype).tiny)
+    return (image.clamp(0, 1) * 255).round().to(torch.uint8).movedim(-3, -1)
 
 
-def display_row(images: Tensor, how: Display = "rgb") -> Tensor:
-    """Map images (n, 3, h, w), each separately, to a row of (h, n w, 3) bytes."""
-    return torch.cat([display(image, how) for image in images], 1)
+def side_by_side(pictures: Tensor) -> Tensor:
+    """Pictures (n, h, w, 3) in a row, (h, n w, 3)."""
+    return torch.cat(list(pictures), 1)
 
 
 def centred(images: Tensor) -> Tensor:
@@ -84,7 +84,9 @@ def write_png(path: Path, pixels: Tensor, text: Mapping[str, str] | None = None,
     for key, value in (text or {}).items():
         metadata.add_itxt(key, value)
     with atomic_write(path, durable=not quick) as file:
-        Image.fromarray(pixels.numpy()).save(file, format="PNG", pnginfo=metadata, compress_level=1 if quick else 6)
+        Image.fromarray(pixels.cpu().numpy()).save(
+            file, format="PNG", pnginfo=metadata, compress_level=1 if quick else 6
+        )
 
 
 def read_image(path: Path) -> Tensor:

@@ -33,6 +33,7 @@ class Waiting:
         self.failures: dict[str, str] = {}
         self.by_themselves: set[str] = set()
         self._identities: dict[int, dict[str, str]] = {}
+        self._runs: dict[int, Run] = {}
         self._left = list(targets)
 
     @property
@@ -71,7 +72,7 @@ class Waiting:
                     held.enter_context(self.folders(target).claimed())
                     if self._find(target):  # finished by another process
                         continue
-                    run = Run(self._settled(target), target, self.classifier, self._generator_sha256, self.names)
+                    run = self._run(target)
                     updates = run.updates
                     if runs and updates != runs[0].updates:
                         continue
@@ -87,6 +88,15 @@ class Waiting:
             if alone or len(runs) == count:
                 break
         return runs
+
+    def _run(self, target: Target) -> Run:
+        """The target's run; its settings are worked out once for all targets that they are the same for."""
+        alike = self._runs.get(self._follows(target))
+        if alike is not None:
+            return alike.of(target)
+        run = Run(self._settled(target), target, self.classifier, self._generator_sha256, self.names)
+        self._runs[self._follows(target)] = run
+        return run
 
     def _is_over(self, target: Target) -> bool:
         return str(target) in self.results or str(target) in self.failures

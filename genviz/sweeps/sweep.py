@@ -8,6 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from genviz.training import build
 from genviz.training.batch import Batch
 from genviz.training.run import Run
 from genviz.training.signals import noticing
+from genviz.training.writers import Writers
 
 _AT_ONCE = 64  # on a GPU, or as many as its memory holds
 _SECONDS = 60.0  # at least, between two updates of the page
@@ -57,6 +59,7 @@ class Sweep:
         self.at_once = _at_once(config)
         self._shown, self._showing = time.monotonic(), 0.0
         self._reasons: list[str] = []
+        self._writing: list[tuple[Writers, ExitStack]] = []
 
     def make(self) -> int:
         """Train the targets that are left; return the program's exit code."""
@@ -65,17 +68,20 @@ class Sweep:
         console.begins(waiting.names, len(targets), len(waiting.results), self.at_once, waiting.classifier)
         log = SweepLog(self.config, waiting.names, targets)
         with noticing() as noticed:
-            while not noticed:
-                with ExitStack() as claims:
-                    told = len(waiting.failures)
-                    runs = waiting.claim(self.at_once, claims)
-                    failed = list(waiting.failures)[told:]
-                    for number, name in enumerate(failed, waiting.over - len(failed) + 1):
-                        console.target_failed(number, len(targets), name, waiting.failures[name])
-                    if not runs:  # none is left, or other processes have the rest
-                        break
-                    noticed += self.make_batch(runs, log)
-                self._show()
+            try:
+                while not noticed:
+                    with ExitStack() as claims:
+                        told = len(waiting.failures)
+                        runs = waiting.claim(self.at_once, claims)
+                        failed = list(waiting.failures)[told:]
+                        for number, name in enumerate(failed, waiting.over - len(failed) + 1):
+                            console.target_failed(number, len(targets), name, waiting.failures[name])
+                        if not runs:  # none is left, or other processes have the rest
+                            break
+                        noticed += self.make_batch(runs, log, claims)
+                    self._show()
+            finally:
+                self._complete()
             left = waiting.look()
             done = [target for target in targets if str(target) in waiting.results]
             log.end([(waiting.results[str(target)], waiting.folders(target).picture) for target in done])
@@ -87,8 +93,11 @@ class Sweep:
             console.where(review(self._outputs), log.folder, log.where)
         return 2 if waiting.failures else 0
 
-    def make_batch(self, runs: Sequence[Run], log: SweepLog) -> list[signal.Signals]:
-        """Train some runs together and write their results; return the signals that arrived in the meantime."""
+    def make_batch(self, runs: Sequence[Run], log: SweepLog, claims: ExitStack) -> list[signal.Signals]:
+        """Train some runs together and write their results; return the signals that arrived in the meantime.
+
+        What is written by threads may be complete only when the next batch is; until then the ``claims`` are kept.
+        """
         waiting, targets = self.waiting, self.waiting.targets
         title = f"{waiting.over + 1}/{len(targets)} {runs[0].target}"
         title += f" and {len(runs) - 1} more" if len(runs) > 1 else ""
@@ -97,7 +106,9 @@ class Sweep:
             for run in runs:
                 run.prepare()
             batch.fit()
+            self._complete()
             if batch.signal is not None:
+                batch.writers.close()
                 return [batch.signal]
             finished = batch.finish()
         except CannotWriteError:
@@ -105,14 +116,28 @@ class Sweep:
         except Exception as error:
             self._failed(runs, error)
             return []
-        for run, verdicts, result in finished:
-            run.folders.write_result(result)
+        for number, (run, verdicts, result) in enumerate(finished):
+            batch.writers.write(number, partial(run.folders.write_result, result))
             waiting.results[str(run.target)] = result
             console.target_done(waiting.over, len(targets), run.target, verdicts[0][1])
             counts = Counter(str(made["verdict"]) for made in waiting.results.values())
             shares = {verdict: count / len(waiting.results) for verdict, count in counts.items()}
             log.add(result, run.folders.picture, len(waiting.results), shares)
+        self._writing = [(batch.writers, claims.pop_all())]
+        if not batch.writers.run_beside:
+            self._complete()
         return [] if batch.noticed is None else [batch.noticed]
+
+    def _complete(self) -> None:
+        """Wait until the last batch's files are written, and release its claims.
+
+        Raises:
+            CannotWriteError: one could not be written.
+        """
+        while self._writing:
+            writers, claims = self._writing.pop()
+            with claims:
+                writers.close()
 
     def _failed(self, runs: Sequence[Run], error: Exception) -> None:
         """Have the runs of a failed batch retried in smaller batches or alone; report one that failed alone.

@@ -1,10 +1,10 @@
-"""The responses of a layer's units."""
+"""The responses of a layer's units, and their weighted sum over a target's."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from genviz.targets.grammar import Kind
+from genviz.targets.grammar import Kind, Target
 
 
 def responses(activation: Tensor, kind: Kind) -> Tensor:
@@ -17,3 +17,8 @@ def responses(activation: Tensor, kind: Kind) -> Tensor:
     if kind == "neuron":
         return flat.flatten(1)
     return flat.mean(2).mean(1, keepdim=True) if kind == "layer" else flat.mean(2)
+
+
+def weighted(target: Target, values: Tensor) -> Tensor:
+    """The weighted sum (n,) over a target's units of ``values`` (n, units), for an objective that takes one target."""
+    return values @ values.new_tensor([unit.weight for unit in target.units])

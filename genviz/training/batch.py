@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genviz.coupling import Coupling
 from genviz.errors import UserError
-from genviz.images.pictures import display, display_row, read_image
+from genviz.images.pictures import display, read_image, side_by_side
 from genviz.interfaces import SCORES
 from genviz.optimizers.schedules import falling
 from genviz.training.allocator import keep_freed_memory
@@ -27,6 +27,7 @@ from genviz.training.run import Run
 from genviz.training.signals import ENDING
 from genviz.training.trainer import fit, make_trainer
 from genviz.training.verdict import Verdict, judge_images
+from genviz.training.writers import Writers
 
 
 class Finished(NamedTuple):
@@ -68,7 +69,7 @@ class Batch:
         self.config, self.classifier = runs[0].config, runs[0].classifier
         self.parts = parts or Parts(self.config)
         self.records = [run.record for run in runs]
-        self.coupling = self._couple()
+        self.coupling, self.writers = self._couple(), Writers()
         self.monitor, self.snapshots, self._checkpoints = self._callbacks(ended_by)
         self.trainer = make_trainer(
             runs[0].settings["trainer"],
@@ -76,6 +77,9 @@ class Batch:
             updates=self.config.updates,
             checkpoint_io=self._checkpoint_io(),
         )
+        self._device = self.trainer.strategy.root_device
+        if self.config.together or (self.config.together is None and self._device.type != "cpu"):
+            self.writers.start()
 
     @property
     def noticed(self) -> Signals | None:
@@ -95,25 +99,39 @@ class Batch:
         """
         self.trainer.loggers = list(loggers)
         resumed = self.runs[0].folders.checkpoint if self.runs[0].continues else None
-        fit(self.trainer, self.coupling, self.config.updates, resumed=resumed)
+        try:
+            fit(self.trainer, self.coupling, self.config.updates, resumed=resumed, stays=True)
+            self.writers.wait()
+        except BaseException:
+            self.writers.abandon()
+            raise
 
     def finish(self) -> list[Finished]:
-        """Write each run's picture and measure it; return the outcomes."""
+        """Write each run's picture and measure it; return the outcomes, of which videos may not be complete yet."""
         updates, count = self.trainer.global_step, len(self.runs)
         trainable = sum(p.numel() for p in self.coupling.generator.parameters() if p.requires_grad)
-        failures, files = [], []
-        for number, (run, images) in enumerate(zip(self.runs, self.coupling.settled().chunk(count), strict=True)):
-            failure = self.monitor.failures[number]
-            if failure is None and not images.isfinite().all():
-                failure = f"the picture was no longer finite after update {updates}"
-            failures.append(failure)
-            files.append(run.write(self._picture(number, images, updates, sound=failure is None), updates))
-        judged = iter(self._judged(files, failures))
+        images = self.coupling.settled()
+        finite = images.isfinite().reshape(count, -1).all(1).tolist()
+        failures = [
+            told if told is not None or is_finite else f"the picture was no longer finite after update {updates}"
+            for told, is_finite in zip(self.monitor.failures, finite, strict=True)
+        ]
+        pixels = display(images, self.config.display).cpu().chunk(count)
+
+        def write(number: int) -> list[Path]:
+            return self.runs[number].write(self._picture(number, pixels[number], failures[number] is None), updates)
+
+        try:
+            files = self.writers.map(write, range(count))
+            judged = iter(self._judged(files, failures))
+        except BaseException:
+            self.writers.abandon()
+            raise
         measured = {
             "trainable_parameters": trainable // count,
             "updates": updates,
             "seconds_per_update": self.monitor.seconds / max(updates, 1) / count,
-            "device": str(self.trainer.strategy.root_device),
+            "device": str(self._device),
         }
         finished = []
         for run, own in zip(self.runs, files, strict=True):
@@ -123,7 +141,7 @@ class Batch:
 
     def _judged(self, files: Sequence[Sequence[Path]], failures: Sequence[str | None]) -> list[Verdict]:
         """The verdicts on the files of each run, as read back from the disk."""
-        written = [read_image(file) for own in files for file in own]
+        written = self.writers.map(read_image, [file for own in files for file in own])
         return judge_images(
             torch.cat(written),
             self.classifier,
@@ -165,7 +183,12 @@ class Batch:
         ranked = self.coupling.objective.ranked
         every = self.runs[0].settings["snapshot_every"]
         snapshots = Snapshots(
-            folders=folders, every=every, updates=config.updates, how=config.display, median=config.median
+            folders=folders,
+            every=every,
+            updates=config.updates,
+            how=config.display,
+            median=config.median,
+            writers=self.writers,
         )
 
         def reads(update: int) -> bool:
@@ -196,16 +219,19 @@ class Batch:
         if len(self.runs) == 1:
             return AtomicCheckpointIO()
         targets = [Apart(run.folders.checkpoint, record) for run, record in zip(self.runs, self.records, strict=True)]
-        return BatchCheckpointIO(targets, lambda: [failure is not None for failure in self.monitor.failures])
+        return BatchCheckpointIO(
+            targets, lambda: [failure is not None for failure in self.monitor.failures], self.writers
+        )
 
-    def _picture(self, number: int, images: Tensor, updates: int, *, sound: bool) -> Tensor:
-        """The settled pictures as bytes (h, n w, 3), the median of the last snapshots, or the last sound snapshot."""
+    def _picture(self, number: int, pixels: Tensor, sound: bool) -> Tensor:
+        """A row of pictures (h, n w, 3): the settled ones (n, h, w, 3), the median of snapshots, or the last sound."""
+        updates = self.trainer.global_step
         taken = self.snapshots.pictures(number)
         if sound:  # not the initial one, nor the last one of an earlier, shorter training
             moments = self.snapshots.moments - {0}
             taken = [path for path in taken if int(path.stem) in moments and int(path.stem) <= updates]
         if (sound and self.config.median == 1) or not taken:
-            return display_row(images, self.config.display)
+            return side_by_side(pixels)
         shown = torch.cat([read_image(path) for path in taken[-(self.config.median if sound else 1) :]])
         return display(shown.quantile(0.5, dim=0))
 

@@ -92,6 +92,12 @@ def as_yaml(config: DictConfig) -> str:
     return OmegaConf.to_yaml(config, resolve=True)
 
 
+def with_target(text: str, target: Target) -> str:
+    """The YAML of a configuration with another target."""
+    line = OmegaConf.to_yaml(OmegaConf.create({"target": str(target)}))
+    return re.sub(r"^target: .*\n(?: +.*\n)*", lambda _: line, text, count=1, flags=re.MULTILINE)
+
+
 def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **keywords: Any) -> Any:
     """Instantiate ``config``, passing objects in ``keywords`` to the constructor unchanged.
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch.utils._pytree import tree_map
 
 from genviz.errors import UserError
 from genviz.files import atomic_write, load_torch_file
 from genviz.generators.stacking import join, split
+from genviz.training.writers import Writers
 
 FORMAT = 1
 KEY = "genviz"
@@ -58,22 +61,28 @@ class BatchCheckpointIO(AtomicCheckpointIO):
     Args:
         targets: in the order of the batch's images, one each; none of them uses torch's own random stream.
         failed: tells which of them are no longer saved.
+        writers: write the files.
     """
 
-    def __init__(self, targets: Sequence[Apart], failed: Callable[[], Sequence[bool]]) -> None:
+    def __init__(
+        self, targets: Sequence[Apart], failed: Callable[[], Sequence[bool]], writers: Writers | None = None
+    ) -> None:
         super().__init__()
-        self.targets, self.failed = targets, failed
+        self.targets, self.failed, self.writers = targets, failed, writers or Writers()
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         count = len(self.targets)
         rest = {key: value for key, value in checkpoint.items() if key not in _APART}
-        states = split({key: checkpoint[key] for key in _SIDE_BY_SIDE}, count)
+        states = split(tree_map(_here, {key: checkpoint[key] for key in _SIDE_BY_SIDE}), count)
+        self.writers.wait()  # for the files before, so that no more than one state of all targets is in memory
         ours, streams = checkpoint[KEY], checkpoint["streams"]
-        for target, state, stream, failed in zip(self.targets, states, streams, self.failed(), strict=True):
+        apart = zip(self.targets, states, streams, self.failed(), strict=True)
+        for number, (target, state, stream, failed) in enumerate(apart):
             if not failed:
                 rng = {**ours["rng"], "torch": stream}  # alone, its stream is torch's own
                 own = {**ours, **target.record, "rng": rng, "seconds": ours["seconds"] / count}
-                super().save_checkpoint({**rest, **state, "streams": [], KEY: own}, target.path)
+                whole = {**rest, **state, "streams": [], KEY: own}
+                self.writers.write(number, partial(super().save_checkpoint, whole, target.path))
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
         """Join the targets' checkpoints, all of the same update."""
@@ -85,6 +94,11 @@ class BatchCheckpointIO(AtomicCheckpointIO):
             "streams": [own["rng"]["torch"] for own in ours],
             KEY: {**ours[0], "seconds": sum(own["seconds"] for own in ours)},
         }
+
+
+def _here(value: Any) -> Any:
+    """A tensor in the host's memory; anything else as it is."""
+    return value.cpu() if isinstance(value, torch.Tensor) else value
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

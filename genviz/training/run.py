@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import platform
 from functools import cached_property
 from pathlib import Path
@@ -59,7 +60,18 @@ class Run:
         self.names, self.settings = names or build.names(config), build.plain(config)
         self.folders = RunFolders.of(config, target, self.names)
         self.identity = fingerprint.of_training(config, target, classifier.weights_sha256, generator_sha256)
-        self._seen = self.folders.stamp
+        self._seen, self._yaml = self.folders.stamp, build.as_yaml(config)
+
+    def of(self, target: Target) -> Run:
+        """The run of another target in the same settings, without working them out again."""
+        other = copy.copy(self)
+        other.__dict__.pop("continues", None)
+        other.target, other.settings = target, {**self.settings, "target": str(target)}
+        other.identity = {name: value for name, value in self.identity.items() if name != "target.classes"}
+        other.identity |= fingerprint.of_target(self.config, target)
+        other.folders = RunFolders.of(self.config, target, self.names)
+        other._seen, other._yaml = other.folders.stamp, build.with_target(self._yaml, target)
+        return other
 
     @cached_property
     def continues(self) -> Continued | None:
@@ -88,7 +100,7 @@ class Run:
 
     def prepare(self) -> None:
         """Create its folders, or make them ready to go on in."""
-        self.folders.prepare(self.config, self.updates)
+        self.folders.prepare(self.config, self._yaml, self.updates)
 
     @property
     def record(self) -> dict[str, Any]:

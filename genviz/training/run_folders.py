@@ -75,12 +75,13 @@ class RunFolders:
         """Changes whenever a process continues the run."""
         return stamp(self.checkpoint, self.result)
 
-    def prepare(self, config: DictConfig, updates: int = 0) -> None:
+    def prepare(self, config: DictConfig, text: str, updates: int = 0) -> None:
         """Create the folders for the rest of a run, with its settings.
 
         Without ``resume``, the old ones are renamed; and so is what cannot be gone on with.
 
         Args:
+            text: the settings as YAML.
             updates: of the checkpoint that it continues from.
         """
         if not config.resume:
@@ -95,7 +96,7 @@ class RunFolders:
         self._set_damaged_aside(settings, pictures)
         self.result.unlink(missing_ok=True)  # of fewer updates
         self.error.unlink(missing_ok=True)
-        write_text(settings, build.as_yaml(config))
+        write_text(settings, text)
 
     def read_checkpoint(self, identity: Mapping[str, str]) -> dict[str, Any] | None:
         """The checkpoint to continue from; None if there is none.

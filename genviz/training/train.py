@@ -41,6 +41,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
         loggers = _loggers(batch)
         batch.fit(loggers)
         if (ended_by := batch.signal) is not None:
+            batch.writers.close()
             console.stopped(run, ended_by, batch.trainer.global_step)
             close(loggers)
             return 128 + ended_by
@@ -49,6 +50,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
             log_result(logger, finished.result, run.folders.picture, batch.trainer.global_step)
         close(loggers)
         where = next((logger.where for logger in loggers if isinstance(logger, WandbRun)), None)
+        batch.writers.close()
         run.folders.write_result(finished.result)
     where = where or ("logged" if loggers else "not logged")
     console.ends(run, finished.verdicts, where)

@@ -6,13 +6,15 @@ import logging
 import os
 import signal
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import Strategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
@@ -92,7 +94,13 @@ def _environment(settings: Mapping[str, Any]) -> list[LightningEnvironment | SLU
 
 
 def fit(
-    trainer: pl.Trainer, module: pl.LightningModule, batches: Any, held_out: Any = None, *, resumed: Path | None = None
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    batches: Any,
+    held_out: Any = None,
+    *,
+    resumed: Path | None = None,
+    stays: bool = False,
 ) -> None:
     """Run Lightning's ``fit``.
 
@@ -100,6 +108,7 @@ def fit(
         batches: or how many updates to make, if they need no data.
         held_out: to validate on.
         resumed: the checkpoint to continue from.
+        stays: leave the module where it was trained; Lightning would move it to the CPU.
 
     Raises:
         KeyboardInterrupt: on an interrupt, where Lightning itself would end the process.
@@ -107,7 +116,9 @@ def fit(
     """
     if isinstance(batches, int):
         batches = DataLoader(range(batches), batch_size=None)  # type: ignore[arg-type]
-    begun = _Begun()
+    begun, teardown = _Begun(), trainer.strategy.teardown
+    if stays:
+        trainer.strategy.teardown = partial(_leave, trainer.strategy, teardown)  # type: ignore[method-assign]
     trainer.callbacks.append(begun)  # type: ignore[attr-defined]
     try:
         trainer.fit(module, batches, held_out, ckpt_path=None if resumed is None else str(resumed))
@@ -125,6 +136,16 @@ def fit(
         ) from error
     finally:
         trainer.callbacks.remove(begun)  # type: ignore[attr-defined]
+        trainer.strategy.teardown = teardown  # type: ignore[method-assign]
+
+
+def _leave(strategy: Strategy, teardown: Callable[[], None]) -> None:
+    """Tear a strategy down, but leave the module and its optimizers where they are."""
+    module, strategy.optimizers = strategy.lightning_module, []
+    strategy.connect(pl.LightningModule())
+    teardown()
+    if module is not None:
+        strategy.connect(module)
 
 
 class _Begun(pl.Callback):

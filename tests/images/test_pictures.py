@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from genviz.errors import UserError
-from genviz.images.pictures import display, display_row, read_image, read_picture, read_upright, write_png
+from genviz.images.pictures import display, read_image, read_picture, read_upright, side_by_side, write_png
 
 
 def test_what_was_written_is_read_back(tmp_path):
@@ -43,7 +43,7 @@ def test_no_picture_is_one_line(tmp_path):
 def test_each_image_of_a_row_is_displayed_by_itself():
     images = torch.stack([torch.linspace(0, 1, 48).view(3, 4, 4), torch.linspace(0.4, 0.5, 48).view(3, 4, 4)])
     for how in ("rgb", "despraz", "stretch"):
-        row = display_row(images, how)
+        row = side_by_side(display(images, how))
         assert torch.equal(row[:, :4], display(images[0], how))
         assert torch.equal(row[:, 4:], display(images[1], how))
     assert display(images[1], "stretch").min() == 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genviz.training.transfer import Transfer
+
 
 class Rows:
     """A row of numbers for each update. They stay on the device until they are sent, and are here when they arrive."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[int, Tensor]] = []
-        self._sent: list[tuple[list[int], Tensor, torch.cuda.Event | None]] = []
+        self._sent: list[tuple[list[int], Transfer]] = []
 
     def add(self, update: int, row: Tensor) -> None:
         """Keep the ``row``, (numbers,), of an update."""
@@ -19,16 +21,10 @@ class Rows:
 
     def send(self) -> None:
         """Begin to copy what is kept to the host."""
-        if not self._kept:
-            return
-        updates, rows = [update for update, _ in self._kept], torch.stack([row for _, row in self._kept])
-        self._kept, arrived = [], None
-        if rows.device.type == "cuda":
-            here = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
-            rows = here.copy_(rows, non_blocking=True)
-            arrived = torch.cuda.Event()
-            arrived.record()
-        self._sent.append((updates, rows, arrived))
+        if self._kept:
+            updates, rows = zip(*self._kept, strict=True)
+            self._sent.append((list(updates), Transfer(torch.stack(rows))))
+            self._kept = []
 
     def arrived(self, *, wait: bool) -> list[tuple[int, list[float]]]:
         """The update and the numbers of each row that has arrived and was not given yet, in order.
@@ -36,13 +32,8 @@ class Rows:
         Args:
             wait: for all that were sent.
         """
-        rows: list[tuple[int, list[float]]] = []
-        while self._sent:
-            updates, values, arrived = self._sent[0]
-            if arrived is not None and not arrived.query():
-                if not wait:
-                    break
-                arrived.synchronize()
-            rows += zip(updates, values.tolist(), strict=True)
-            del self._sent[0]
-        return rows
+        given: list[tuple[int, list[float]]] = []
+        while self._sent and (wait or self._sent[0][1].is_here):
+            updates, rows = self._sent.pop(0)
+            given += zip(updates, rows.values().tolist(), strict=True)
+        return given

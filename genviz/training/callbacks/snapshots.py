@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from torch import Tensor
 
 from genviz.coupling import Coupling
 from genviz.errors import UserError
 from genviz.files import put_aside
 from genviz.images.displays import Display
-from genviz.images.pictures import display_row, read_sound, write_png
+from genviz.images.pictures import display, read_sound, side_by_side, write_png
 from genviz.images.video import Video, frames
 from genviz.training.leftovers import make_way
 from genviz.training.loggers import log_image
+from genviz.training.transfer import Transfer
+from genviz.training.writers import Writers
 
 
 class Snapshots(pl.Callback):
@@ -31,6 +33,7 @@ class Snapshots(pl.Callback):
         updates: the total number.
         how: the display, as in `genviz.images.pictures.display`.
         median: how many of the last ones the final picture needs, if more than one.
+        writers: write the files.
     """
 
     def __init__(
@@ -41,10 +44,12 @@ class Snapshots(pl.Callback):
         updates: int,
         how: Display = "rgb",
         median: int = 1,
+        writers: Writers | None = None,
     ) -> None:
         self.folders, self.updates, self.how, self.median = folders, updates, how, median
+        self.writers = writers or Writers()
         self.moments = {*(range(0, updates, every) if isinstance(every, int) else every), updates}
-        self._videos: list[Video] = []
+        self._videos: dict[int, Video] = {}
 
     def pictures(self, which: int = 0) -> list[Path]:
         """A target's pictures so far, in order."""
@@ -79,19 +84,23 @@ class Snapshots(pl.Callback):
         assert isinstance(module, Coupling)
         rows, columns = module.generator.image_size
         size = (rows, columns * len(module.streams) // len(self.folders), 3)
-        for which, folder in enumerate(self.folders):
-            sound = self._sound(which, size)
-            path = folder / "evolution.mp4"
-            if path.exists() and path.stat().st_size and ((count := frames(path)) is None or count > len(sound)):
-                put_aside(path, "is damaged" if count is None else "has more frames than there are snapshots")
-            video = Video(path, *size[:2])
-            self._videos.append(video)
-            for path in sound:
-                if int(path.stem) > trainer.global_step:
-                    path.unlink()  # taken after the resumed checkpoint
-                elif (pixels := read_sound(path)) is not None:
-                    video.add(pixels)
-            self._check_median(which, trainer.global_step)
+        for which in range(len(self.folders)):
+            self.writers.write(which, partial(self._open, which, trainer.global_step, size))
+        self.writers.wait()
+
+    def _open(self, which: int, update: int, size: tuple[int, int, int]) -> None:
+        """Begin a target's video with its pictures so far."""
+        sound = self._sound(which, size)
+        path = self.folders[which] / "evolution.mp4"
+        if path.exists() and path.stat().st_size and ((count := frames(path)) is None or count > len(sound)):
+            put_aside(path, "is damaged" if count is None else "has more frames than there are snapshots")
+        self._videos[which] = video = Video(path, *size[:2])
+        for path in sound:
+            if int(path.stem) > update:
+                path.unlink()  # taken after the resumed checkpoint
+            elif (pixels := read_sound(path)) is not None:
+                video.add(pixels)
+        self._check_median(which, update)
 
     def _sound(self, which: int, size: tuple[int, ...]) -> list[Path]:
         """A target's pictures so far that can be read; others are set aside."""
@@ -120,18 +129,27 @@ class Snapshots(pl.Callback):
 
     def _take(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, Coupling)
-        shares = module.settled().chunk(len(self.folders))
-        for folder, video, images in zip(self.folders, self._videos, shares, strict=True):
-            if not bool(images.isfinite().all()):
-                continue
-            pixels: Tensor = display_row(images, self.how)
-            path = folder / "snapshots" / f"{trainer.global_step:05d}.png"
-            write_png(path, pixels, quick=True)
-            video.add(pixels)
-            for logger in trainer.loggers:
-                log_image(logger, "snapshot", path, trainer.global_step)
+        images, update = module.settled(), trainer.global_step
+        sound, pixels = Transfer(images.isfinite().flatten(1).all(1)), Transfer(display(images, self.how))
+        for which in range(len(self.folders)):
+            self.writers.write(which, partial(self._write, which, self._videos[which], update, sound, pixels))
+        for logger in trainer.loggers:
+            self.writers.wait()
+            if (path := self._path(0, update)).exists():
+                log_image(logger, "snapshot", path, update)
+
+    def _write(self, which: int, video: Video, update: int, sound: Transfer, pixels: Transfer) -> None:
+        """Write the target's pictures, unless one of them is not finite."""
+        count = len(self.folders)
+        if bool(sound.values().chunk(count)[which].all()):
+            row = side_by_side(pixels.values().chunk(count)[which])
+            write_png(self._path(which, update), row, quick=True)
+            video.add(row)
+
+    def _path(self, which: int, update: int) -> Path:
+        return self.folders[which] / "snapshots" / f"{update:05d}.png"
 
     def _close(self) -> None:
-        for video in self._videos:
-            video.close()
-        self._videos = []
+        for which, video in self._videos.items():
+            self.writers.write(which, video.close)
+        self._videos = {}
