@@ -124,7 +124,7 @@ class Pretrained(Generator):
             code = self.code_mean + self.code_std * (self.gains + noise)
         code = code.unflatten(1, self.layers.code_shape)
         values: Tensor = self.layers(code, self.together)
-        return Sample(values.float() * self.std + self.mean, {"gains": self.gains})
+        return Sample(values.to(self.std.dtype) * self.std + self.mean, {"gains": self.gains})
 
 
 def _path(weights: str) -> Path:

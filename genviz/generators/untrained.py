@@ -106,10 +106,10 @@ class Untrained(Generator):
         values: Tensor = self.layers(code, self.together)
         parameters = {"gains": self.gains, "gamma": self.layers.gamma.view(-1, 3)}
         if self.output == "standardized":
-            return Sample(values.float() * self.std + self.mean, parameters)
+            return Sample(values.to(self.std.dtype) * self.std + self.mean, parameters)
         if self.together or (self.together is None and values.device.type != "cpu"):
             return Sample(self._coloured(values), parameters)
         return Sample(torch.cat([self._coloured(image) for image in values.split(1)]), parameters)  # same bits as alone
 
     def _coloured(self, values: Tensor) -> Tensor:
-        return torch.einsum("rc,nchw->nrhw", self.colours, values).float().sigmoid()
+        return torch.einsum("rc,nchw->nrhw", self.colours, values).to(self.colours.dtype).sigmoid()

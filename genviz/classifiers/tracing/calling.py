@@ -42,7 +42,8 @@ class Calling(NamedTuple):
     def passes(self, inputs: Tensor) -> Iterator[tuple[Tensor, int]]:
         """The inputs (n, 3, h, w) of each pass, and how many of them are wanted; the last picture is repeated."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        inputs = inputs.to(self.dtype).contiguous(memory_format=layout)
+        dtype = torch.float64 if inputs.dtype == torch.float64 else self.dtype  # the classifier has been converted
+        inputs = inputs.to(dtype).contiguous(memory_format=layout)
         if self.at_once is None:
             yield inputs, len(inputs)
             return
