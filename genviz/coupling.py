@@ -35,9 +35,11 @@ class Coupling(pl.LightningModule):
         schedule: learning-rate factor at an update; None for 1.
         streams: the generator's random streams, one per image; the transforms draw from them too.
         together: whether images go through the networks together; None: everywhere but on a CPU, which one keeps busy.
+        autocast: whether the classifier computes in bfloat16 where torch deems it safe; None: on cards that have it.
 
     Attributes:
         metrics: tells what the numbers of a row are.
+        compiled: `forward`, compiled, for all updates but the first; None, or it returns None: not compiled.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Coupling(pl.LightningModule):
         schedule: Callable[[int], float] | None = None,
         streams: Streams | None = None,
         together: bool | None = None,
+        autocast: bool | None = None,
     ) -> None:
         super().__init__()
         self.generator, self.classifier, self.objective = generator, classifier, objective
@@ -60,7 +63,8 @@ class Coupling(pl.LightningModule):
         self.targets = Targets(target)
         self.metrics = Metrics(self.targets)
         self.optimizer, self.streams = optimizer, streams or Streams()
-        self.schedule, self.together = schedule, together
+        self.schedule, self.together, self.autocast = schedule, together, autocast
+        self.compiled: Callable[[Coupling], tuple[Tensor, Tensor] | None] | None = None
         self._is_checked = False
         self._first: list[Tensor] = []  # the first views, and whether a gradient reached them, if any did
         for part in transforms:
@@ -70,12 +74,26 @@ class Coupling(pl.LightningModule):
         objective.to(classifier.device).remember(classifier, generator.image_size)
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """Compute one update's loss: the sentence that opens `genviz.interfaces`."""
-        self.generator.update = self.objective.update = self.global_step
+        """Compute one update's loss and its row of numbers."""
         self.streams.device = self.device
+        made = None
+        if self.compiled is not None and self._is_checked:
+            made = self.compiled(self)
+        if made is None:
+            self.tell(self.global_step)
+            made = self()
+        loss, metrics = made
+        return {"loss": loss, "metrics": metrics}
+
+    def tell(self, update: int | Tensor) -> None:
+        """Tell the parts how many updates were made so far; a number, or a tensor while the step is compiled."""
+        self.generator.update = self.objective.update = update
         for part in self.transforms:
             if isinstance(part, Transform):
-                part.update = self.global_step
+                part.update = update
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """The sentence that opens `genviz.interfaces`: the loss, and the row of numbers."""
         sample = self.generator()
         views = self.transforms(sample.images)
         if views.requires_grad and not self._is_checked:
@@ -92,7 +110,7 @@ class Coupling(pl.LightningModule):
         values = {"loss": losses, "score": score} | {f"penalty/{name}": value for name, value in penalties.items()}
         if isinstance(self.objective, Sum) and len(self.objective.scores) > 1:
             values |= {f"score/{name}": part for name, part in self.objective.scores.items()}
-        return {"loss": loss, "metrics": self.metrics.row(values, seen)}
+        return loss, self.metrics.row(values, seen)
 
     def _notice(self, gradient: Tensor | None) -> None:
         if gradient is not None:
@@ -142,7 +160,17 @@ class Coupling(pl.LightningModule):
         """The views' activations, of all images together or image by image."""
         layers = tuple(dict.fromkeys((*self.objective.layers, *self.targets.layers)))
         at_once = len(views) if self.is_together else len(views) // len(self.streams)
-        return self.classifier.in_turn(views, layers, at_once)
+        if views.dtype != torch.float32 or not self._autocasts:
+            return self.classifier.in_turn(views, layers, at_once)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            seen = self.classifier.in_turn(views, layers, at_once)
+        return {layer: value.float() for layer, value in seen.items()}
+
+    @property
+    def _autocasts(self) -> bool:
+        if self.autocast is None:
+            return self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return self.autocast
 
     @torch.no_grad()
     def settled(self) -> Tensor:

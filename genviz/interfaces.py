@@ -76,8 +76,8 @@ class Generator(nn.Module, ABC):
     weights_sha256: str | None = None
     """Of the file it was loaded from; None if there is none."""
 
-    update: int = 0
-    """Updates made so far; set during training, for generators that grow."""
+    update: int | Tensor = 0
+    """Updates made so far; set during training, for generators that grow. A tensor while a step is compiled."""
 
     together: bool | None = None
     """Whether several images are made together; None: everywhere but on a CPU, which one keeps busy."""
@@ -217,8 +217,8 @@ class Objective(nn.Module, ABC):
     ['score']
     """
 
-    update: int = 0
-    """Updates made so far; set during training, for objectives with a warm-up."""
+    update: int | Tensor = 0
+    """Updates made so far; set during training, for objectives with a warm-up. A tensor while a step is compiled."""
 
     weight: float = 1.0
     """Of the score in a sum of objectives."""

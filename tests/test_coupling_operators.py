@@ -40,11 +40,11 @@ class Operations(TorchDispatchMode):
         return result
 
 
-def coupled(tmp_path, targets, *words):
-    """The coupling of a batch of these targets, and its optimizer."""
+def coupled(tmp_path, targets, *words, classifier=None):
+    """The coupling of a batch of these targets."""
     words = ["classifier=small", "classifier.weights=random", "classifier.input_size=32", "together=true", *words]
     config = configuration.compose("train", ["target=class:0", *words, f"paths.outputs={tmp_path}"])
-    classifier = build.classifier(config.classifier)
+    classifier = classifier or build.classifier(config.classifier)
     outline = classifier.outline
     asked = [build.parse_target(text, outline.labels, outline.layers) for text in targets]
     waiting = Waiting(config, asked, classifier)

@@ -35,6 +35,7 @@ from genviz.interfaces import Classifier, Regularizer
 from genviz.targets.selections import find_selections
 from genviz.training import build
 from genviz.training.batch import Batch
+from genviz.training.compiled import CompiledSteps
 from genviz.training.configuration import compose
 from genviz.training.default_classifier import choose
 from genviz.training.parts import MakesGenerator, MakesObjective, MakesOptimizer, Parts
@@ -229,7 +230,8 @@ def _visualize(
     build.settle(config, target, classifier)
     run = Run(config, target, classifier, build.generator_sha256(config))
     device = classifier.device
-    batch = Batch([run], parts=parts, ended_by=(signal.SIGINT, signal.SIGTERM))  # the others are the caller's own
+    steps = CompiledSteps() if config.compile else None
+    batch = Batch([run], parts=parts, steps=steps, ended_by=(signal.SIGINT, signal.SIGTERM))  # others are the caller's
     run.prepare()
     try:
         batch.fit()

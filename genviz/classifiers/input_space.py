@@ -63,7 +63,9 @@ class InputSpace(nn.Module):
         """Map RGB ``images`` (n, 3, h, w) to the network's input, (n, 3, h, w)."""
         if self.channels == "BGR":
             images = images.flip(1)
-        return torch.addcmul(self.offset, images.to(self.factor.dtype), self.factor)  # in double precision, if asked for
+        return torch.addcmul(
+            self.offset, images.to(self.factor.dtype), self.factor
+        )  # in double precision, if asked for
 
 
 def _numbers(values: Any) -> list[float]:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 _NARROW, _WIDE = 128, 256
 """Channels, of the narrower and the wider side, from which it pays: see `WinogradConvolution`."""
@@ -110,7 +111,7 @@ def _fits(layer: nn.Conv2d) -> bool:
 
 
 def _pays(layer: nn.Conv2d, input: Tensor) -> bool:
-    if input.device.type != "cpu":
+    if input.device.type != "cpu" or get_proxy_mode() is not None:  # a compiler has its own ways
         return False
     exact = input.dtype == layer.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     even = input.ndim == 4 and not (input.shape[2] % 2 or input.shape[3] % 2)

@@ -73,10 +73,11 @@ class Octaves(Generator):
         return self._octave(0).size
 
     def forward(self) -> Sample:
-        place = min(self.update // self.steps, len(self.octaves) - 1)
+        update = int(self.update)
+        place = min(update // self.steps, len(self.octaves) - 1)
         octave = self._octave(place)
         if self.training:
-            if place and self.update == place * self.steps:
+            if place and update == place * self.steps:
                 self._hand_on(place)
             return octave()
         with torch.no_grad():

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from genviz.generators.frozen_convolution import FrozenConvolution
 
@@ -113,7 +114,7 @@ class _Sums(Function):
 
 
 def _pays(layer: nn.Conv2d, input: Tensor) -> bool:
-    if input.device.type != "cpu":
+    if input.device.type != "cpu" or get_proxy_mode() is not None:  # a compiler has its own ways
         return False
     full = input.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
     return full and min(layer.kernel_size) > 1

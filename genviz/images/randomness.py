@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -27,6 +28,8 @@ class Streams:
 
     def __init__(self, seeds: Sequence[int] | None = None) -> None:
         self.device = torch.device("cpu")
+        self._tape: list[tuple[Tensor, Callable[[], Tensor]]] | None = None
+        self._given: Iterator[Tensor] | None = None
         known: dict[int | None, int] = {}
         self._which = [known.setdefault(seed, len(known)) for seed in ([None] if seeds is None else map(int, seeds))]
         self._rows = torch.tensor(self._which)
@@ -47,14 +50,20 @@ class Streams:
 
     def normal(self, *shape: int) -> Tensor:
         """Draw (n, *shape) from N(0, 1)."""
-        return self._spread(self._draw(lambda stream: torch.randn(shape, generator=stream)))
+        return self._drawn(lambda stream: torch.randn(shape, generator=stream))
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Draw (n, *shape) uniformly from ``low`` to ``high``."""
-        return self._spread(self._draw(lambda stream: torch.empty(shape).uniform_(low, high, generator=stream)))
+        return self._drawn(lambda stream: torch.empty(shape).uniform_(low, high, generator=stream))
 
     def whole(self, low: int, high: int, *shape: int) -> list[Any]:
-        """Draw (n, *shape) whole numbers from ``low`` to ``high``, without ``high``, as nested lists."""
+        """Draw (n, *shape) whole numbers from ``low`` to ``high``, without ``high``, as nested lists.
+
+        Raises:
+            NotImplementedError: within `giving`, which has none.
+        """
+        if self._given is not None:
+            raise NotImplementedError("images are moved by whole numbers, which the host draws for each update")
         drawn = self._draw(lambda stream: torch.randint(low, high, shape, generator=stream)).tolist()
         return [drawn[stream] for stream in self._which]
 
@@ -100,6 +109,37 @@ class Streams:
         self._rows = torch.tensor(self._which)
         firsts = [state[self._which.index(stream)] for stream in range(len(known))]
         self._streams = [_continued(saved) for saved in firsts]
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[tuple[Tensor, Callable[[], Tensor]]]]:
+        """In this context, keep whatever is drawn, each with what draws the same again, with new numbers."""
+        self._tape = tape = list[tuple[Tensor, Callable[[], Tensor]]]()
+        try:
+            yield tape
+        finally:
+            self._tape = None
+
+    @contextmanager
+    def giving(self, drawn: Iterable[Tensor]) -> Iterator[None]:
+        """In this context, give what was ``drawn`` already, in this order."""
+        self._given = iter(drawn)
+        try:
+            yield
+        finally:
+            self._given = None
+
+    def _drawn(self, draw: Callable[[torch.Generator | None], Tensor]) -> Tensor:
+        """What each image draws, (n, ...), on the device."""
+        if self._given is not None:
+            return next(self._given)
+
+        def again() -> Tensor:
+            return self._spread(self._draw(draw))
+
+        drawn = again()
+        if self._tape is not None:
+            self._tape.append((drawn, again))
+        return drawn
 
     def _draw(self, draw: Callable[[torch.Generator | None], Tensor]) -> Tensor:
         """What each stream draws, (streams, ...), on the CPU."""

@@ -63,19 +63,25 @@ class Activation(Objective):
         return (*self.targets.layers, *self.preactivations.values())
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        warming = self.update < self.warm_up
-        score = self.targets.total(lambda units: self._fire(units, seen, warming))
-        share = min(1.0, self.update / self.ramp) if self.ramp else 1.0
-        return score if warming else score - share * self._others(seen)
+        score = self.targets.total(lambda units: self._fire(units, seen))
+        share = self._share(score.dtype)
+        return score if isinstance(share, float) and share == 0 else score - share * self._others(seen)
 
-    def _fire(self, units: Units, seen: Mapping[str, Tensor], warming: bool) -> Tensor:
+    def _share(self, dtype: torch.dtype) -> float | Tensor:
+        """How much the other units count by now, from 0 in the warm-up to 1."""
+        if isinstance(self.update, Tensor):
+            risen = (self.update.to(dtype) / self.ramp).clamp(max=1) if self.ramp else 1.0
+            return risen * (self.update >= self.warm_up)
+        return 0.0 if self.update < self.warm_up else min(1.0, self.update / self.ramp) if self.ramp else 1.0
+
+    def _fire(self, units: Units, seen: Mapping[str, Tensor]) -> Tensor:
         response = units.responses(seen[units.layer])
         activation = response.relu() if units.kind == "class" else response
         if not self.warm_up:
             return activation
         before = units.responses(seen[self.preactivations.get(units.layer, units.layer)])
         asleep = units.spread(units.decides, len(before))
-        return torch.where(asleep if warming else asleep & (activation == 0), before, activation)
+        return torch.where(asleep & ((activation == 0) | (self.update < self.warm_up)), before, activation)
 
     def _others(self, seen: Mapping[str, Tensor]) -> Tensor:
         """lambda times the sum over the units that are not targets, (n,), for each layer and kind."""

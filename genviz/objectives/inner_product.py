@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from genviz.errors import UserError, shown
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import UNREADABLE, read_upright, resize
 from genviz.interfaces import Classifier, Objective, Outline
+from genviz.objectives.kept import Kept
 from genviz.targets.grammar import Target
 from genviz.targets.layers import find_filters, find_layer
 from genviz.targets.responses import responses
@@ -63,22 +64,17 @@ class InnerProduct(Objective):
         if largest is not None and not largest > 0:
             raise UserError(f"objective.inner_product.largest={largest} must be above 0")
         self._measures = largest is None and pictures is not None
-        self.largest = {units: torch.full_like(units.weights, largest or 1.0) for units in self.targets}
+        self.largest = Kept({units: torch.full_like(units.weights, largest or 1.0) for units in self.targets})
         self.sides = {units: float(max(outline.input_size)) for units in self.targets}
 
     @property
     def layers(self) -> tuple[str, ...]:
         return self.targets.layers
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> InnerProduct:
-        super()._apply(fn, recurse)
-        self.largest = {units: fn(largest) for units, largest in self.largest.items()}
-        return self
-
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
         self.sides = {units: float(classifier.receptive_side(units.layer) or max(size)) for units in self.targets}
         if self._measures:
-            self.largest = _largest(self.pictures, classifier, self)
+            self.largest = Kept(_largest(self.pictures, classifier, self))
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         return self.targets.total(lambda units: self._scaled(units, seen))

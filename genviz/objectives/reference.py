@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.images.pictures import read_upright, resize
 from genviz.interfaces import Classifier, Objective
+from genviz.objectives.kept import Kept
 from genviz.targets.grammar import Unit
 from genviz.targets.units import Targets, Units
 
@@ -21,12 +22,15 @@ class Remembering(Objective, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wanted: dict[str, Tensor] = {}
+        self.wanted = {}
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Remembering:
-        self.wanted = {layer: fn(value) for layer, value in self.wanted.items()}  # moves to a device with the module
-        super()._apply(fn, recurse)
-        return self
+    @property
+    def wanted(self) -> Kept[str]:
+        return self._wanted
+
+    @wanted.setter
+    def wanted(self, values: Mapping[str, Tensor]) -> None:
+        self._wanted = Kept(values)
 
 
 class Reference(Remembering, ABC):

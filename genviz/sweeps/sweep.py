@@ -24,11 +24,13 @@ from genviz.sweeps.queue import Waiting
 from genviz.targets.grammar import Target
 from genviz.training import build
 from genviz.training.batch import Batch
+from genviz.training.compiled import CompiledSteps
 from genviz.training.run import Run
 from genviz.training.signals import noticing
 from genviz.training.writers import Writers
 
 _AT_ONCE = 64  # on a GPU, or as many as its memory holds
+_BATCHES = 2  # for more than that, compiling pays on a card
 _SECONDS = 60.0  # at least, between two updates of the page
 _ALIKE = 3  # targets: if the first ones all fail for the same reason, the settings are at fault
 _FULL = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
@@ -57,6 +59,8 @@ class Sweep:
     def __init__(self, config: DictConfig, targets: Sequence[Target], classifier: Classifier) -> None:
         self.config, self.waiting = config, Waiting(config, targets, classifier)
         self.at_once = _at_once(config)
+        many = len(targets) > _BATCHES * self.at_once and on_card(config)
+        self._steps = CompiledSteps() if config.compile or (config.compile is None and many) else None
         self._shown, self._showing = time.monotonic(), 0.0
         self._reasons: list[str] = []
         self._writing: list[tuple[Writers, ExitStack]] = []
@@ -102,7 +106,7 @@ class Sweep:
         title = f"{waiting.over + 1}/{len(targets)} {runs[0].target}"
         title += f" and {len(runs) - 1} more" if len(runs) > 1 else ""
         try:
-            batch = Batch(runs, title=title, position=log.worker)
+            batch = Batch(runs, title=title, position=log.worker, steps=self._steps)
             for run in runs:
                 run.prepare()
             batch.fit()
@@ -111,6 +115,8 @@ class Sweep:
                 batch.writers.close()
                 return [batch.signal]
             finished = batch.finish()
+            if self._steps is not None:
+                self._steps.forget()
         except CannotWriteError:
             raise
         except Exception as error:
@@ -187,5 +193,9 @@ def _at_once(config: DictConfig) -> int:
     own_gradients = config.trainer.get("gradient_clip_val") is None and config.trainer.precision != "16-mixed"
     if not build.holds_many(config) or not own_gradients:  # both would mix the targets' gradients
         return 1
-    on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
-    return int(config.batch) if config.batch != "auto" else _AT_ONCE if on_gpu else 1
+    return int(config.batch) if config.batch != "auto" else _AT_ONCE if on_card(config) else 1
+
+
+def on_card(config: DictConfig) -> bool:
+    """Whether the targets are trained on a card."""
+    return config.trainer.accelerator != "cpu" and torch.cuda.is_available()

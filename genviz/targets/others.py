@@ -24,6 +24,7 @@ class Others(nn.Module):
 
     Attributes:
         exist: whether they count for one of the targets.
+        all_count: whether they do for all.
     """
 
     count: Tensor
@@ -41,7 +42,7 @@ class Others(nn.Module):
                 unit for unit in named if unit.kind != "layer" and (units.kind != "neuron" or len(unit.index) == 1)
             )
             channels.append(list(dict.fromkeys(unit.index[0] for unit in within)))
-        self.exist, self._all = units.kind != "layer" and any(count), all(count)
+        self.exist, self.all_count = units.kind != "layer" and any(count), all(count)
         most = max(map(len, channels))
         filled = [[*own, *(own[:1] or [-1]) * most][:most] for own in channels]
         self.register_buffer("count", torch.tensor(count), persistent=False)
@@ -57,7 +58,7 @@ class Others(nn.Module):
         else:
             everything = responses(activation, units.kind).relu().scatter(1, channels.clamp_min(0), 0)
         total = everything.sum(1)
-        return total if self._all else total.where(units.spread(self.count, len(total)), 0)
+        return total if self.all_count else total.where(units.spread(self.count, len(total)), 0)
 
     def _without(self, activation: Tensor, channels: Tensor) -> Tensor:
         """The ``activation`` with 0 in the ``channels`` (n, k) that are targets themselves; -1 is none."""

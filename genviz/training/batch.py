@@ -22,7 +22,9 @@ from genviz.training.callbacks.checkpoints import Checkpoints
 from genviz.training.callbacks.monitor import Monitor
 from genviz.training.callbacks.snapshots import Snapshots
 from genviz.training.checkpoint import Apart, AtomicCheckpointIO, BatchCheckpointIO
+from genviz.training.compiled import CompiledSteps
 from genviz.training.parts import Parts
+from genviz.training.precision import tf32
 from genviz.training.run import Run
 from genviz.training.signals import ENDING
 from genviz.training.trainer import fit, make_trainer
@@ -48,6 +50,7 @@ class Batch:
         title: of the progress bar; None: the target, in a bar that stays on the screen.
         position: of the bar among those of other processes.
         parts: to couple; None: the configured ones.
+        steps: compile the updates, and keep what was compiled for other batches; None: not compiled.
         ended_by: the signals that end the training.
 
     Raises:
@@ -62,6 +65,7 @@ class Batch:
         title: str | None = None,
         position: int = 0,
         parts: Parts | None = None,
+        steps: CompiledSteps | None = None,
         ended_by: Sequence[Signals] = ENDING,
     ) -> None:
         keep_freed_memory()
@@ -70,6 +74,7 @@ class Batch:
         self.parts = parts or Parts(self.config)
         self.records = [run.record for run in runs]
         self.coupling, self.writers = self._couple(), Writers()
+        self.coupling.compiled = steps
         self.monitor, self.snapshots, self._checkpoints = self._callbacks(ended_by)
         self.trainer = make_trainer(
             runs[0].settings["trainer"],
@@ -100,7 +105,8 @@ class Batch:
         self.trainer.loggers = list(loggers)
         resumed = self.runs[0].folders.checkpoint if self.runs[0].continues else None
         try:
-            fit(self.trainer, self.coupling, self.config.updates, resumed=resumed, stays=True)
+            with tf32(self.config.tf32):
+                fit(self.trainer, self.coupling, self.config.updates, resumed=resumed, stays=True)
             self.writers.wait()
         except BaseException:
             self.writers.abandon()
@@ -172,6 +178,7 @@ class Batch:
             ),
             streams=streams,
             together=config.together,
+            autocast=config.autocast,
         )
         streams.skip()
         _check_sizes(coupling)

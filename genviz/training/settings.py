@@ -66,6 +66,13 @@ class TrainSettings(Settings):
     together: Annotated[Flag | None, Kind("true, false or null")] = Field(
         None, description="whether targets at once go through the networks together; null: everywhere but on a CPU"
     )
+    autocast: Annotated[Flag | None, Kind("true, false or null")] = Field(
+        None, description="whether the frozen network computes in bfloat16; null: on a GPU that has it"
+    )
+    tf32: Flag = Field(True, description="whether a GPU may round the factors of float32 products to TF32")
+    compile: Annotated[Flag | None, Kind("true, false or null")] = Field(
+        None, description="whether updates are compiled; null: on a GPU, for more targets than two batches hold"
+    )
     worker: Index = Field(0, description="number of this process, if several share the targets")
     updates: Count = Field(description="how often the generator is updated; the paper: 10 x 50")
     image: Annotated[File | None, Kind("a file")] = Field(

@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger
 from genviz.targets.grammar import Target
 from genviz.training import build, console
 from genviz.training.batch import Batch
+from genviz.training.compiled import CompiledSteps
 from genviz.training.loggers import WandbRun, log_result
 from genviz.training.run import Run
 from genviz.training.run_folders import TakenError
@@ -32,7 +33,7 @@ def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback
     if (result := run.done) is not None:
         console.done(run, result["updates"])
         return 0
-    batch = Batch([run], callbacks=callbacks)
+    batch = Batch([run], callbacks=callbacks, steps=CompiledSteps() if config.compile else None)
     with run.folders.claimed():
         if run.has_moved:
             raise TakenError(f"another process has continued {target} in the meantime; run the same command again")

@@ -16,7 +16,7 @@ class Transform(nn.Module):
     streams: Streams = Streams()
     """One per image; set by `genviz.coupling.Coupling`."""
 
-    update: int = 0
+    update: int | Tensor = 0
     """Updates made so far; set during training."""
 
     def moved(

@@ -38,7 +38,9 @@ def test_together_they_are_what_they_are_one_by_one(tmp_path, words):
         rows = [(made[together] / folder / "metrics.csv").read_text().splitlines() for together in ("true", "false")]
         assert len(rows[0]) == len(rows[1]) == 21
         for first, second in zip(rows[0][1:], rows[1][1:], strict=True):
-            assert [float(n) for n in first.split(",")] == pytest.approx([float(n) for n in second.split(",")], rel=1e-6)
+            assert [float(n) for n in first.split(",")] == pytest.approx(
+                [float(n) for n in second.split(",")], rel=1e-6
+            )
         results = [json.loads((made[t] / folder / "result.json").read_text()) for t in ("true", "false")]
         assert results[0]["verdict"] == results[1]["verdict"]
         for name in ("final.png", "snapshots/00000.png", "snapshots/00010.png", "snapshots/00020.png"):
