@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from genviz import __version__
 from genviz.commands import streams, worker_processes
+from genviz.commands.devices import spread
 from genviz.commands.settings_help import help_of
 from genviz.errors import BAD_INPUT, UserError, one_line
 from genviz.files import shipped_folder
@@ -91,7 +92,9 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
         if "--version" in flags:
             print(f"{called} {__version__}", flush=True)
             sys.exit(0)
-        sys.argv = [typed[0], *flags, *plain_words([*flags, *words])[len(flags) :]]  # Hydra reads it
+        plain = plain_words([*flags, *words])[len(flags) :]
+        flags, plain = spread(flags, plain) if name == "train" else (flags, plain)
+        sys.argv = [typed[0], *flags, *plain]  # Hydra reads it
         with ending(lambda which: _last_words(called, which)), worker_processes.ending_first(lambda: bool(begun)):
             hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
     except HydraException as error:

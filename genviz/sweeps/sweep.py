@@ -76,7 +76,8 @@ class Sweep:
                 while not noticed:
                     with ExitStack() as claims:
                         told = len(waiting.failures)
-                        runs = waiting.claim(self.at_once, claims)
+                        share = -(-len(waiting.look()) // self.config.trainer.devices)  # so that all devices have some
+                        runs = waiting.claim(min(self.at_once, share), claims)
                         failed = list(waiting.failures)[told:]
                         for number, name in enumerate(failed, waiting.over - len(failed) + 1):
                             console.target_failed(number, len(targets), name, waiting.failures[name])

@@ -27,7 +27,7 @@ from genviz.training.parts import Parts
 from genviz.training.precision import tf32
 from genviz.training.run import Run
 from genviz.training.signals import ENDING
-from genviz.training.trainer import fit, make_trainer
+from genviz.training.trainer import fit, make_trainer, one_device
 from genviz.training.verdict import Verdict, judge_images
 from genviz.training.writers import Writers
 
@@ -77,7 +77,7 @@ class Batch:
         self.coupling.compiled = steps
         self.monitor, self.snapshots, self._checkpoints = self._callbacks(ended_by)
         self.trainer = make_trainer(
-            runs[0].settings["trainer"],
+            one_device(runs[0].settings["trainer"], self.config.worker),
             [self.monitor, self.snapshots, self._checkpoints, *callbacks],
             updates=self.config.updates,
             checkpoint_io=self._checkpoint_io(),

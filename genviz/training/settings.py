@@ -53,6 +53,14 @@ class TrainerSettings(Settings):
         return self
 
 
+class SharingTrainerSettings(Settings):
+    """Lightning's trainer, in a process for each of several devices that share the targets."""
+
+    accelerator: Annotated[Text, Kind("auto, cpu or gpu")] = Field(description="hardware to train on")
+    devices: Count = Field(1, description="number of devices that share the targets, a process for each")
+    precision: Precision = Field("32-true", description="number format; bf16-mixed is faster on recent hardware")
+
+
 class TrainSettings(Settings):
     """``genviz train``."""
 
@@ -107,11 +115,15 @@ class TrainSettings(Settings):
     ] = Field(description="updates between two snapshots, or a list of updates")
     log_every: Count = Field(description="updates between two logged rows; metrics.csv has all")
     paths: Paths
-    trainer: TrainerSettings
+    trainer: SharingTrainerSettings
 
     @model_validator(mode="after")
     def _one_target_or_many(self) -> TrainSettings:
         if self.targets is None:
+            if self.trainer.devices > 1:
+                raise UserError(
+                    f"trainer.devices={self.trainer.devices}: one target is made on 1 device; targets= shares"
+                )
             if self.target is None:
                 raise UserError(f"say what should fire, such as target=class:harmonica ({EXAMPLES}); {ALL_CLASSES}")
             return self

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import Strategy
@@ -80,6 +81,12 @@ def make_trainer(
         raise UserError(
             f"trainer: {str(error).splitlines()[0]}; try trainer.accelerator=cpu trainer.devices=1"
         ) from error
+
+
+def one_device(settings: Mapping[str, Any], worker: int) -> dict[str, Any]:
+    """The trainer's settings for a single process: of several cards, each worker has the next."""
+    cards = torch.cuda.device_count() if settings["accelerator"] != "cpu" else 0
+    return {**settings, "devices": [worker % cards] if cards > 1 else 1}
 
 
 def _environment(settings: Mapping[str, Any]) -> list[LightningEnvironment | SLURMEnvironment]:

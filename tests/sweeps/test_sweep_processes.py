@@ -105,3 +105,14 @@ def test_workers_save_and_end_with_the_program_that_started_them(tmp_path, which
         time.sleep(0.2)
     assert not group_of(process.pid)
     assert "Traceback" not in (tmp_path / "err").read_text()
+
+
+def test_one_command_has_a_process_for_each_device_even_for_few_targets(tmp_path):
+    words = command(tmp_path / "one", "batch=8", "trainer.devices=2")
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    made = sorted(tmp_path.rglob("result.json"))
+    assert len(made) == 3
+    assert done.stdout.count(" at a time: ") == 2
+    held = [json.loads(path.read_text())["seconds_per_update"] for path in made]
+    assert len(set(held)) > 1  # not all in one batch
