@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from genviz.commands.spared_imports import spare
 from genviz.interfaces import Classifier, Generator, Objective
 from genviz.training import build, configuration
 
@@ -179,6 +180,7 @@ def peak(case: str, who: str, updates: int = 20) -> None:
         outline = build.sketch(config.classifier)
         target = build.target(config, outline)
         if who == "ours":
+            spare()  # as the command does
             from genviz.training.train import train
 
             train(config, target)

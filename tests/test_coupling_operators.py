@@ -11,7 +11,6 @@ from torch.utils._pytree import tree_leaves
 from genviz.sweeps.queue import Waiting
 from genviz.training import build, configuration
 from genviz.training.batch import Batch
-from genviz.training.run import Run
 
 DECODER = ["generator.widths=[16,8,8]", "generator.kernels=[2,3,3]"]
 FOUR = {
@@ -48,8 +47,7 @@ def coupled(tmp_path, targets, *words, classifier=None):
     outline = classifier.outline
     asked = [build.parse_target(text, outline.labels, outline.layers) for text in targets]
     waiting = Waiting(config, asked, classifier)
-    runs = [Run(waiting._settled(target), target, classifier, None, waiting.names) for target in asked]
-    return Batch(runs).coupling
+    return Batch([waiting.run(target) for target in asked]).coupling
 
 
 def updated(coupling):

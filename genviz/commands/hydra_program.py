@@ -23,6 +23,7 @@ from genviz import __version__
 from genviz.commands import streams, worker_processes
 from genviz.commands.devices import spread
 from genviz.commands.settings_help import help_of
+from genviz.commands.spared_imports import spare
 from genviz.errors import BAD_INPUT, UserError, one_line
 from genviz.files import shipped_folder
 from genviz.training.configuration import explain, plain_words
@@ -164,6 +165,7 @@ def _call(name: str, function: str, settings: str, config: DictConfig) -> int:
     schema: type[Settings] = _named(name, "settings", settings)
     schema.check(config)
 
+    spare()
     from genviz.training import default_classifier  # takes seconds, which a wrong setting need not wait
 
     default_classifier.choose(config)

@@ -72,7 +72,7 @@ class Waiting:
                     held.enter_context(self.folders(target).claimed())
                     if self._find(target):  # finished by another process
                         continue
-                    run = self._run(target)
+                    run = self.run(target)
                     updates = run.updates
                     if runs and updates != runs[0].updates:
                         continue
@@ -89,7 +89,7 @@ class Waiting:
                 break
         return runs
 
-    def _run(self, target: Target) -> Run:
+    def run(self, target: Target) -> Run:
         """The target's run; its settings are worked out once for all targets that they are the same for."""
         alike = self._runs.get(self._follows(target))
         if alike is not None:

@@ -26,7 +26,10 @@ def test_what_asks_for_no_workers_or_has_its_own_stays(words):
 
 
 def test_a_multirun_stays():
-    assert spread(["-m"], ["targets=class:1", "trainer.devices=2"]) == (["-m"], ["targets=class:1", "trainer.devices=2"])
+    assert spread(["-m"], ["targets=class:1", "trainer.devices=2"]) == (
+        ["-m"],
+        ["targets=class:1", "trainer.devices=2"],
+    )
 
 
 def test_without_the_launcher_there_is_one_line(monkeypatch):
