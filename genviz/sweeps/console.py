@@ -12,7 +12,9 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from genviz.errors import one_line
-from genviz.interfaces import Classifier
+from genviz.interfaces import Classifier, Objective
+from genviz.objectives.per_image import PerImage
+from genviz.objectives.sum import Sum
 from genviz.reports.review.write import Review
 from genviz.targets.grammar import Target
 from genviz.training.build import Names
@@ -26,6 +28,14 @@ def begins(names: Names, targets: int, done: int, at_once: int, classifier: Clas
     print(f"{targets} targets, {together}: {names.generator} coupled to {names.classifier}", end=" ")
     print(f"({classifier.weights_source})" + (f"; {done} already done" if done else ""), flush=True)
     warn(names.note)
+
+
+def one_by_one(told: set[str], objective: Objective) -> None:
+    """Print, unless it is ``told`` already, which objectives score the targets of a batch one by one."""
+    parts = list(objective.parts.items()) if isinstance(objective, Sum) else []
+    for name in [name for name, part in parts if isinstance(part, PerImage) and name not in told]:
+        told.add(name)
+        tqdm.write(f"objective.{name} takes one target, so those of a batch are scored one after the other")
 
 
 def target_done(number: int, of: int, target: Target, verdict: Verdict) -> None:

@@ -63,6 +63,7 @@ class Sweep:
         self._steps = CompiledSteps() if config.compile or (config.compile is None and many) else None
         self._shown, self._showing = time.monotonic(), 0.0
         self._reasons: list[str] = []
+        self._told: set[str] = set()
         self._writing: list[tuple[Writers, ExitStack]] = []
 
     def make(self) -> int:
@@ -108,6 +109,8 @@ class Sweep:
         title += f" and {len(runs) - 1} more" if len(runs) > 1 else ""
         try:
             batch = Batch(runs, title=title, position=log.worker, steps=self._steps)
+            if len(runs) > 1:
+                console.one_by_one(self._told, batch.coupling.objective)
             for run in runs:
                 run.prepare()
             batch.fit()

@@ -155,6 +155,11 @@ class Batch:
             self.coupling.objective,
             firsts=[first for run in self.runs for first in run.firsts],
             failures=[failure for failure, own in zip(failures, files, strict=True) for _ in own],
+            fired=[
+                update if len(run.target.units) == 1 else None  # of several, one may be dead and others not
+                for run, update, own in zip(self.runs, self.monitor.fired, files, strict=True)
+                for _ in own
+            ],
             at_once=len(written) if self.coupling.is_together else 1,
         )
 

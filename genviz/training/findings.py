@@ -68,6 +68,8 @@ class Found(NamedTuple):
     """The largest standard deviation of the picture's three channels, RGB in [0, 1]."""
     extremes: float
     """The share of its values that are at either end of the range."""
+    fired: int | None = None
+    """The last update in which the target fired, 0 for none; None if that is not known."""
 
     @property
     def worst(self) -> UnitVerdict:
@@ -117,7 +119,8 @@ def fault(found: Found, failure: str | None, *, ranked: bool) -> tuple[str, str]
         return "diverged", _why_not_finite(found.classifier, failure, answers=answers)
     if ranked and (dead := found.dead):
         wake = "objective.activation.warm_up=200, " if found.own else ""
-        return "dead", f"{', '.join(dead)} does not fire at all; try {wake}more updates, or seed=1"
+        since = {None: "", 0: ", and never did"}.get(found.fired, f", and has not since update {found.fired}")
+        return "dead", f"{', '.join(dead)} does not fire at all{since}; try {wake}more updates, or seed=1"
     if found.contrast < _FLAT:
         ways = "try a smaller weight of the regularizers, or seed=1"
         return "flat", f"the picture shows nothing ({found.place}); {ways}"

@@ -109,6 +109,7 @@ def judge_images(
     *,
     firsts: Sequence[Tensor | None] | None = None,
     failures: Sequence[str | None],
+    fired: Sequence[int | None] | None = None,
     at_once: int = 1,
 ) -> list[Verdict]:
     """`judge` of images as they would be written, RGB in [0, 1], (n, 3, h, w), shared out evenly among the targets.
@@ -117,6 +118,7 @@ def judge_images(
         objective: for all of the targets.
         firsts: the pictures before any update, (1, 3, h, w) each.
         failures: one for each image.
+        fired: for each image, the last update in which its target fired, 0 for none.
         at_once: how many images go through the network together.
     """
     images, targets = images.to(classifier.device), targets.to(classifier.device)
@@ -147,6 +149,7 @@ def judge_images(
             or "activation" in getattr(objective, "parts", ()),  # the advice can name its settings
             contrast=contrast,
             extremes=extremes,
+            fired=None if fired is None else fired[number],
         )
         for number, (target, (is_broken, chance, contrast, extremes)) in enumerate(
             zip(_spread(targets, len(images)), facts, strict=True)

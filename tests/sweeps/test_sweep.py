@@ -5,6 +5,7 @@ from user_sweeps import FOLDERS, begun, checkpoint, results, swept
 
 from genviz.analysis.class_setup import choosing
 from genviz.sweeps.log import _known
+from genviz.sweeps.queue import Waiting
 from genviz.training import build, configuration
 from genviz.training.run import Run
 from genviz.training.run_folders import RunFolders, TakenError
@@ -128,3 +129,17 @@ def test_the_filters_that_matter_most_are_targets_each(tmp_path, capsys):
     assert (
         f"filter:relu4_1:top2:harmonica is {first}+{second.units[0].piece}, which contribute" in capsys.readouterr().out
     )
+
+
+def test_the_run_of_another_target_is_as_if_worked_out_for_it(tmp_path):
+    config, targets = begun(tmp_path, "targets=class:tench,filter:relu1:3")
+    waiting = Waiting(config, targets, build.classifier(config.classifier))
+    waiting.run(targets[0])
+    other = waiting.run(targets[1])
+    own = Run(waiting._settled(targets[1]), targets[1], waiting.classifier, None, waiting.names)
+    assert (other.target, other.settings, other.identity) == (own.target, own.settings, own.identity)
+    assert (other.folders, other.continues) == (own.folders, None)
+    other.prepare()
+    written = (other.folders.outputs / "config.yaml").read_text()
+    own.prepare()
+    assert (own.folders.outputs / "config.yaml").read_text() == written

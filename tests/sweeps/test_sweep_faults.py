@@ -214,3 +214,29 @@ def test_why_a_target_failed_is_a_line_of_300_characters(capsys):
     told = capsys.readouterr().err.strip()
     assert len(told) <= 300
     assert told.endswith("use target=class:tench resume=false")
+
+
+def test_an_objective_that_takes_one_target_is_said_once(make, monkeypatch, capsys):
+    monkeypatch.setattr(Activation, "takes_many", False)
+    code, apart = make("batch=2", "together=true", targets="class:0-3", root="apart")
+    assert code == 0
+    assert capsys.readouterr().out.count("objective.activation takes one target") == 1
+    monkeypatch.undo()
+    code, whole = make("batch=2", "together=true", targets="class:0-3", root="whole")
+    assert code == 0
+    assert "takes one target" not in capsys.readouterr().out
+    for folder in whole.glob("class-*"):
+        assert (folder / "final.png").read_bytes() == (apart / folder.name / "final.png").read_bytes()
+
+
+def test_a_full_disk_beside_the_training_ends_the_sweep(make, monkeypatch):
+    written = RunFolders.write_result
+
+    def full(self, result):
+        if "harmonica" in str(self.outputs):
+            raise CannotWriteError("the disk is full")
+        written(self, result)
+
+    monkeypatch.setattr(RunFolders, "write_result", full)
+    with pytest.raises(CannotWriteError, match="full"):
+        make("batch=3", "together=true")

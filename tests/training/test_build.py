@@ -2,7 +2,7 @@ import pytest
 
 from genviz.errors import UserError
 from genviz.targets.grammar import parse_target
-from genviz.training import build, fingerprint
+from genviz.training import build, configuration, fingerprint
 
 
 @pytest.mark.parametrize("value", ["1.5", "abc", "true"])
@@ -19,3 +19,13 @@ def test_a_part_that_is_null_and_a_group_that_is_left_out_are_none(compose, clas
     assert build.regularizers(config) == {}
     target = parse_target("class:harmonica", classifier.outline.labels, classifier.outline.layers)
     assert fingerprint.of_training(config, target, "0" * 64, None)
+
+
+@pytest.mark.parametrize("text", ["class:2", "filter:relu1_1:3+7@0.5", "class:1@-1", "neuron:conv1_1:1:2:3"])
+def test_the_yaml_of_another_target_is_as_if_written_for_it(text):
+    words = ["classifier=small", "target=class:harmonica"]
+    mine = configuration.compose("train", words)
+    other = configuration.compose("train", [words[0], f"target={text}"])
+    target = build.target(other, build.sketch(other.classifier))
+    other.target = str(target)
+    assert build.with_target(build.as_yaml(mine), target) == build.as_yaml(other)

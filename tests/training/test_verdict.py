@@ -9,7 +9,8 @@ from genviz.objectives.content import Content
 from genviz.objectives.inversion import Inversion
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import parse_target
-from genviz.training.verdict import judge
+from genviz.targets.units import Targets
+from genviz.training.verdict import judge, judge_images
 
 
 def picture(path, image):
@@ -72,6 +73,20 @@ def test_a_unit_that_a_relu_keeps_at_0_is_dead(classifier, noise):
     below = judge(noise, classifier, target(classifier, "filter:conv1:2"))
     assert below.verdict != "dead"
     assert below.activation < -90
+
+
+@pytest.mark.parametrize(
+    ("fired", "says"), [(0, "at all, and never did"), (37, "and has not since update 37"), (None, "at all; try")]
+)
+def test_a_dead_unit_tells_since_when(classifier, noise, fired, says):
+    with torch.no_grad():
+        classifier.conv.bias[2] = -100.0
+    targets = Targets([target(classifier, text) for text in ("class:tench", "filter:relu1:2")])
+    images = torch.cat([read_image(noise)] * 2)
+    first, verdict = judge_images(images, classifier, targets, failures=[None, None], fired=[5, fired])
+    assert verdict.verdict == "dead"
+    assert says in verdict.explanation
+    assert "since" not in first.explanation
 
 
 @pytest.mark.parametrize(("order", "word"), [((1, 0), "recognised"), ((0, 1), "top five"), ((0, 2, 3, 4, 5, 1), "not")])

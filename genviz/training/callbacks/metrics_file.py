@@ -24,6 +24,12 @@ class MetricsFile:
         rows = self._rows()
         return int(rows[-1].partition(",")[0]) if len(rows) > 1 else 0
 
+    def last(self, column: str) -> int:
+        """The last update at which the numbers of ``column`` are not 0; 0 if there is none."""
+        names, *rows = [row.split(",") for row in self._rows()] or [[]]
+        place = names.index(column) if column in names else None
+        return max((int(row[0]) for row in rows if place is not None and float(row[place])), default=0)
+
     def keep(self, updates: int) -> None:
         """Drop the rows after ``updates``, where the resumed checkpoint was written; a damaged file is set aside."""
         if not self.path.exists():

@@ -44,6 +44,7 @@ class Monitor(pl.Callback):
 
     Attributes:
         failures: why each target's training ended early; None while it is sound.
+        fired: for each target, the last update in which its activation was not 0, 0 for none; None if nothing tells.
         seconds: the training time so far, in this process and in those that it resumed.
     """
 
@@ -62,6 +63,7 @@ class Monitor(pl.Callback):
         self.updates, self.title, self.log_every, self.shown = updates, title, log_every, shown
         self.reads, self.passing, self.position = reads, passing, position
         self.failures: list[str | None] = [None] * len(metrics_files)
+        self.fired: list[int | None] = [None if path is None else 0 for path in metrics_files]
         self.seconds = 0.0
         self._since = 0.0
         self._files = [None if path is None else MetricsFile(path) for path in metrics_files]
@@ -74,9 +76,10 @@ class Monitor(pl.Callback):
         return self.failures[0] if None not in self.failures else None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for file in self._files:
+        for number, file in enumerate(self._files):
             if file is not None and trainer.is_global_zero:
                 file.keep(trainer.global_step)
+                self.fired[number] = file.last("activation")
         self._bar = tqdm(
             disable=not trainer.is_global_zero,
             total=self.updates,
@@ -138,6 +141,7 @@ class Monitor(pl.Callback):
         for number in sound:
             if (file := self._files[number]) is not None:
                 file.add({"update": update, **rows[number]})
+                self.fired[number] = update if rows[number].get("activation") else self.fired[number]
         if update % self.log_every == 0 or update == self.updates:
             for logger in trainer.loggers:
                 logger.log_metrics(dict(rows[0]), step=update)
