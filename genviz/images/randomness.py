@@ -147,7 +147,7 @@ class Streams:
 
     def _spread(self, drawn: Tensor) -> Tensor:
         """What each image has drawn, (n, ...), on the device."""
-        if self._rows.device != self.device:
+        if self._rows.device.type != self.device.type:
             self._rows = self._sent(self._rows)
         return self._sent(drawn).index_select(0, self._rows)
 

@@ -261,7 +261,7 @@ def _check_sizes(coupling: Coupling) -> None:
     wanted = (*coupling.objective.layers, *coupling.targets.layers)
     for size, layers in ((generator.smallest_size, wanted), (generator.image_size, (*wanted, SCORES))):
         try:
-            classifier(torch.zeros(1, 3, *size), tuple(dict.fromkeys(layers)))
+            classifier(torch.zeros(1, 3, *size, device=classifier.device), tuple(dict.fromkeys(layers)))
         except (RuntimeError, AssertionError, ValueError) as error:
             raise UserError(
                 f"the classifier cannot process {size[0]} x {size[1]} pixels ({str(error)[:80]}); "
