@@ -23,7 +23,12 @@ def state(folder):
     return saved["state_dict"]
 
 
-@pytest.mark.parametrize("words", GENERATORS.values(), ids=GENERATORS)
+SLOW = ("untrained_moving", "pretrained")
+
+
+@pytest.mark.parametrize(
+    "words", [pytest.param(GENERATORS[name], id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name in GENERATORS]
+)
 def test_together_they_are_what_they_are_one_by_one(tmp_path, words):
     """After 20 updates in double precision, within 1e-9."""
     made = {}

@@ -47,7 +47,7 @@ def _global_step():
         del Coupling.global_step
 
 
-SLOW = ("untrained", "moving", "pretrained", "fourier")
+SLOW = ("untrained", "moving", "pretrained", "fourier", "ramp")
 
 
 @pytest.mark.parametrize(
