@@ -75,12 +75,11 @@ class Coupling(pl.LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Compute one update's loss and its row of numbers."""
-        self.streams.device = self.device
-        made = None
+        self.streams.device, made = self.device, None
+        self.tell(self.global_step)
         if self.compiled is not None and self._is_checked:
             made = self.compiled(self)
         if made is None:
-            self.tell(self.global_step)
             made = self()
         loss, metrics = made
         return {"loss": loss, "metrics": metrics}

@@ -25,8 +25,9 @@ def spread(flags: Sequence[str], words: Sequence[str]) -> tuple[list[str], list[
     several = count.isdecimal() and int(count) > 1 and "targets" in given
     if not several or "worker" in given or {"-m", "--multirun"} & set(flags):
         return list(flags), list(words)
-    if find_spec("hydra_plugins.hydra_joblib_launcher") is None:
+    workers = f"worker={','.join(map(str, range(int(count))))}"
+    if _LAUNCHER in given:
+        return [*flags, "-m"], [*words, workers]
+    if find_spec("hydra_plugins") is None or find_spec("hydra_plugins.hydra_joblib_launcher") is None:
         raise UserError(f'{_SETTING}={count} needs joblib\'s launcher: pip install "genviz[workers]"')
-    workers = [f"worker={','.join(map(str, range(int(count))))}", f"hydra.launcher.n_jobs={count}"]
-    launcher = [] if _LAUNCHER in given else [f"{_LAUNCHER}=joblib"]
-    return [*flags, "-m"], [*words, *launcher, *workers]
+    return [*flags, "-m"], [*words, f"{_LAUNCHER}=joblib", f"hydra.launcher.n_jobs={count}", workers]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from lightning_utilities.core.imports import RequirementCache
 
 _SPARED = ("matplotlib", "rich")
 """torchmetrics' plots, and a progress bar that is switched off: 29 MB, and a third of a second."""
 
 
+@cache
 def spare() -> None:
     """Have Lightning and torchmetrics, imported later, take these packages as not installed.
 

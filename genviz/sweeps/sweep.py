@@ -77,8 +77,7 @@ class Sweep:
                 while not noticed:
                     with ExitStack() as claims:
                         told = len(waiting.failures)
-                        share = -(-len(waiting.look()) // self.config.trainer.devices)  # so that all devices have some
-                        runs = waiting.claim(min(self.at_once, share), claims)
+                        runs = waiting.claim(self._share, claims)
                         failed = list(waiting.failures)[told:]
                         for number, name in enumerate(failed, waiting.over - len(failed) + 1):
                             console.target_failed(number, len(targets), name, waiting.failures[name])
@@ -98,6 +97,12 @@ class Sweep:
         if done:
             console.where(review(self._outputs), log.folder, log.where)
         return 2 if waiting.failures else 0
+
+    @property
+    def _share(self) -> int:
+        """How many targets the next batch may have, so that each of several devices has some."""
+        devices = self.config.trainer.devices
+        return self.at_once if devices == 1 else min(self.at_once, -(-len(self.waiting.look()) // devices))
 
     def make_batch(self, runs: Sequence[Run], log: SweepLog, claims: ExitStack) -> list[signal.Signals]:
         """Train some runs together and write their results; return the signals that arrived in the meantime.

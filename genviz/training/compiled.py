@@ -79,6 +79,8 @@ class CompiledSteps:
             why = "a part asks for a number that is only known later" if "tracing tensor" in why else why
             tqdm.write(f"not compiled: {why}", file=sys.stderr)
             return None
+        finally:
+            own.coupling.tell(own.coupling.global_step)  # a number again
         tqdm.write(f"compiled in {time.monotonic() - begun:.0f} s, once for all batches of that size", file=sys.stderr)
         return step
 
@@ -101,7 +103,6 @@ class _Pass:
         buffers = {name: self.state[name] for name, _ in self.coupling.named_buffers() if name in self.state}
         before = {name: value.clone() for name, value in buffers.items()}
         with self.coupling.streams.recorded() as draws:
-            self.coupling.tell(self.coupling.global_step)
             made = self.coupling()
         self.drawn, self._draws = [drawn for drawn, _ in draws], [draw for _, draw in draws]
         self._changing = [name for name, value in buffers.items() if not torch.equal(value, before[name])]

@@ -36,3 +36,8 @@ def test_without_the_launcher_there_is_one_line(monkeypatch):
     monkeypatch.setattr(devices, "find_spec", lambda _: None)
     with pytest.raises(UserError, match="pip install"):
         spread([], ["targets=class:1", "trainer.devices=2"])
+
+
+def test_a_launcher_of_ones_own_gets_the_workers_alone():
+    words = ["targets=class:1", "trainer.devices=2", "hydra/launcher=submitit_slurm"]
+    assert spread([], words) == (["-m"], [*words, "worker=0,1"])
