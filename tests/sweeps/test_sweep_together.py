@@ -57,6 +57,7 @@ def test_together_they_are_what_they_are_one_by_one(tmp_path, words):
 @pytest.mark.slow
 def test_a_sweep_compiles_once_for_all_its_batches(tmp_path, capfd):
     words = ["generator=pixels", "generator.start=noise", "optimizer=adam", "batch=2", "together=true"]
+    words += ["trainer.precision=64-true"]  # where a sum in another order cannot change a gradient's sign
     code, compiled = swept(tmp_path / "compiled", *words, "compile=true", targets="class:0-3")
     assert code == 0
     assert capfd.readouterr().err.count("compiled in") == 1
@@ -65,4 +66,4 @@ def test_a_sweep_compiles_once_for_all_its_batches(tmp_path, capfd):
     assert "compil" not in capfd.readouterr().err
     for folder in plain.glob("class-*"):
         pictures = [read_image(made / folder.name / "final.png") for made in (compiled, plain)]
-        assert (pictures[0] - pictures[1]).abs().max() < 2.5 / 255
+        assert (pictures[0] - pictures[1]).abs().max() < 1.5 / 255  # a rounding at most
