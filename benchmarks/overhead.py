@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from genviz.commands.spared_imports import spare
+from genviz.commands.spared import spare
 from genviz.interfaces import Classifier, Generator, Objective
 from genviz.training import build, configuration
 

@@ -23,7 +23,7 @@ from genviz import __version__
 from genviz.commands import streams, worker_processes
 from genviz.commands.devices import spread
 from genviz.commands.settings_help import help_of
-from genviz.commands.spared_imports import spare
+from genviz.commands.spared import spare
 from genviz.errors import BAD_INPUT, UserError, one_line
 from genviz.files import shipped_folder
 from genviz.training.configuration import explain, plain_words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import netrc
 import os
 import secrets
 import shlex
@@ -22,6 +21,7 @@ from genviz.classifiers.weight_files.server import why_useless
 from genviz.errors import UserError
 from genviz.images.pictures import read_image
 from genviz.training.leftovers import make_folders
+from genviz.training.wandb_account import logged_in
 
 _WANDB = "api.wandb.ai"
 _ROUTE_SECONDS, _INIT_SECONDS = 3.0, 4.5  # together, a run waits for a server for less than ten
@@ -206,7 +206,7 @@ def _mode(folder: Path, run_id: str) -> tuple[str, str | None]:
     """W&B's mode, and why it is offline where it was meant to be online."""
     chosen = os.environ.get("WANDB_MODE")
     server = os.environ.get("WANDB_BASE_URL") or str(wandb.Settings().base_url)
-    wanted = chosen or ("online" if _logged_in({urlparse(server).hostname or "", _WANDB}) else "offline")
+    wanted = chosen or ("online" if logged_in({urlparse(server).hostname or "", _WANDB}) else "offline")
     if wanted != "online":
         return wanted, None
     if any(not list(part.glob("*.synced")) for part in folder.glob(f"offline-run-*-{run_id}")):
@@ -218,13 +218,3 @@ def _mode(folder: Path, run_id: str) -> tuple[str, str | None]:
 def _say(line: str) -> None:
     """Print a line; what a server has answered can hold anything."""
     tqdm.write("".join(character if character.isprintable() else " " for character in line), file=sys.stderr)
-
-
-def _logged_in(hosts: set[str]) -> bool:
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    try:
-        known = netrc.netrc(os.environ.get("NETRC"))
-    except (OSError, netrc.NetrcParseError):
-        return False
-    return any(known.authenticators(host) is not None for host in hosts)
