@@ -1,0 +1,84 @@
+"""Gradients with another rule at the ReLUs: the deconvolutional network, and guided backpropagation.
+
+Both differ from the gradient only in what a ReLU passes back (Springenberg et al. 2015, Figure 1). With R the signal
+that arrives from above, and f the ReLU's output:
+
+    gradient                  R where f > 0
+    DeconvNet                 R where R > 0            (Zeiler & Fergus 2014)
+    guided backpropagation    R where f > 0 and R > 0
+
+Max pooling passes it back to the maximum, which is Zeiler & Fergus' unpooling by switches; a convolution, through its
+transpose. The rule is applied to the nodes of autograd's graph. So it does not matter whether a ReLU is a module or a
+function, works in place, or is called in several places; and the network is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genviz.errors import UserError
+
+Scores = Callable[[Tensor], Tensor]
+"""Maps pictures (n, 3, h, w) to one number each, (n,)."""
+
+_RECTIFIERS = ("ReluBackward", "ThresholdBackward", "ClampMinBackward", "HardtanhBackward")
+"""Autograd's names of ReLU, of its older form, of ``clamp(min=0)`` and of ReLU6."""
+
+
+def deconvnet(score: Scores, images: Tensor) -> Tensor:
+    """The deconvolutional network's projection of ``score`` down to pixels (Zeiler & Fergus 2014, section 2.1).
+
+    Args:
+        score: maps pictures to one number each.
+        images: RGB in [0, 1], (n, 3, h, w).
+
+    Returns:
+        (n, 3, h, w), signed.
+
+    Raises:
+        UserError: there is no ReLU on the way to the score.
+    """
+    return _backward(score, images, lambda passed, arrived: arrived.clamp_min(0))
+
+
+def guided_backpropagation(score: Scores, images: Tensor) -> Tensor:
+    """Guided backpropagation of ``score`` (Springenberg et al. 2015, section 3.4); as `deconvnet`."""
+    return _backward(score, images, lambda passed, arrived: passed.clamp_min(0))
+
+
+def _backward(score: Scores, images: Tensor, rule: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """The gradient, with ``rule`` at the ReLUs: of what they pass back and what arrives, what they are to pass."""
+
+    def changed(passed: Sequence[Tensor | None], arrived: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
+        return (None if passed[0] is None else rule(passed[0], arrived[0]), *passed[1:])
+
+    with torch.enable_grad():
+        images = images.detach().requires_grad_()
+        scores = score(images)
+        found = [node for node in _graph(scores.grad_fn) if node.name().startswith(_RECTIFIERS)]
+        if not found:
+            raise UserError(
+                "there is no ReLU on the way to the target, and DeconvNet and guided backpropagation differ from the "
+                "gradient only there; choose method=saliency, smoothgrad or integrated_gradients"
+            )
+        for node in found:
+            node.register_hook(changed)
+        return torch.autograd.grad(scores.sum(), images)[0]
+
+
+def _graph(root: Any) -> Iterator[Any]:
+    """The nodes of autograd's graph above ``root``, each once."""
+    waiting, known = [root], {root}
+    while waiting:
+        node = waiting.pop()
+        if node is None:
+            continue
+        yield node
+        for following, _ in node.next_functions:
+            if following not in known:
+                known.add(following)
+                waiting.append(following)
