@@ -42,19 +42,20 @@ def deconvnet(score: Scores, images: Tensor) -> Tensor:
     Raises:
         UserError: there is no ReLU on the way to the score.
     """
-    return _backward(score, images, lambda passed, arrived: arrived.clamp_min(0))
+    return _backward(score, images, gated=False)
 
 
 def guided_backpropagation(score: Scores, images: Tensor) -> Tensor:
     """Guided backpropagation of ``score`` (Springenberg et al. 2015, section 3.4); as `deconvnet`."""
-    return _backward(score, images, lambda passed, arrived: passed.clamp_min(0))
+    return _backward(score, images, gated=True)
 
 
-def _backward(score: Scores, images: Tensor, rule: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """The gradient, with ``rule`` at the ReLUs: of what they pass back and what arrives, what they are to pass."""
+def _backward(score: Scores, images: Tensor, *, gated: bool) -> Tensor:
+    """The gradient, but ReLUs pass back only what is positive; ``gated``: and only where they fired."""
 
     def changed(passed: Sequence[Tensor | None], arrived: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
-        return (None if passed[0] is None else rule(passed[0], arrived[0]), *passed[1:])
+        signal = passed[0] if gated else arrived[0]
+        return (None if signal is None else signal.clamp_min(0), *passed[1:])
 
     with torch.enable_grad():
         images = images.detach().requires_grad_()
