@@ -175,15 +175,21 @@ class Classifier(nn.Module, ABC):
         seen = [self(some, layers) for some in images.split(at_once)]
         return {layer: torch.cat([each[layer] for each in seen]) for layer in layers}
 
-    def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
-        """The class scores (n, classes) of ``images`` with the output of ``layer`` passed through ``part``.
+    def seen_through(
+        self, images: Tensor, layers: Sequence[str], layer: str, part: Callable[[Tensor], Tensor]
+    ) -> dict[str, Tensor]:
+        """The activations of ``layers``, as `forward`, with the output of ``layer`` passed through ``part``.
 
-        Needed only to attribute the scores to a layer.
+        Needed only to attribute them to a layer.
 
         Args:
             part: maps (n, *shape) to the same shape.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be changed at a layer")
+
+    def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
+        """The class scores (n, classes) of ``images`` with the output of ``layer`` passed through ``part``."""
+        return self.seen_through(images, [SCORES], layer, part)[SCORES]
 
     def _repr_html_(self) -> str:
         rows = [

@@ -60,8 +60,11 @@ class TinyClassifier(Classifier):
         seen = self._look(images, {})
         return {layer: seen[layer] for layer in layers}
 
-    def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
-        return self._look(images, {layer: part})[SCORES]
+    def seen_through(
+        self, images: Tensor, layers: Sequence[str], layer: str, part: Callable[[Tensor], Tensor]
+    ) -> dict[str, Tensor]:
+        seen = self._look(images, {layer: part})
+        return {layer: seen[layer] for layer in layers}
 
     def _look(self, images: Tensor, parts: dict[str, Callable[[Tensor], Tensor]]) -> dict[str, Tensor]:
         conv = parts.get("conv1", nn.Identity())(self.conv(resize(images, self.outline.input_size)))

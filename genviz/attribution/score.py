@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
+from genviz.errors import UserError
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import Target
 from genviz.targets.units import Targets
@@ -34,9 +33,20 @@ class Score(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Score RGB pictures (n, 3, h, w) in [0, 1], (n,)."""
-        return self.read(images)[0]
+        return self._targets.activation(self.classifier(images, self._targets.layers))
 
-    def read(self, images: Tensor, *layers: str) -> tuple[Tensor, dict[str, Any]]:
-        """The scores (n,), and the activations (n, *shape) of further ``layers`` in the same pass, by name."""
-        seen = self.classifier(images, list(dict.fromkeys((*self._targets.layers, *layers))))
-        return self._targets.activation(seen), {layer: seen[layer] for layer in layers}
+    def with_layer(self, images: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+        """The scores (n,), and the activations (n, *shape) of ``layer`` that they were computed from.
+
+        Both belong to one graph, so that the scores can be differentiated with respect to the activations.
+        """
+        kept = []
+
+        def keep(values: Tensor) -> Tensor:
+            kept.append(values)
+            return values
+
+        seen = self.classifier.seen_through(images, self._targets.layers, layer, keep)
+        if not kept:
+            raise UserError(f"{self.target} does not depend on {layer}; choose a layer before it")
+        return self._targets.activation(seen), kept[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -75,17 +75,12 @@ class FrozenClassifier(Classifier):
         return self
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        places = {layer: self._place(layer) for layer in layers if layer != SCORES}
-        taps = list(dict.fromkeys(place.tap for place in places.values()))
-        passes = []
-        for inputs, count in self.calling.passes(self._inputs(images)):
-            seen = look(self.network, inputs, taps, output=SCORES in layers)
-            found = {SCORES: self._scores(seen[OUTPUT], inputs)} if SCORES in layers else {}
-            found |= {layer: place.ordered(seen[place.tap], len(inputs)) for layer, place in places.items()}
-            passes.append(found if count == len(inputs) else {layer: value[:count] for layer, value in found.items()})
+        passes = [self._look(inputs, layers, count, {}) for inputs, count in self.calling.passes(self._inputs(images))]
         return passes[0] if len(passes) == 1 else {key: torch.cat([one[key] for one in passes]) for key in passes[0]}
 
-    def through(self, images: Tensor, layer: str, part: Callable[[Tensor], Tensor]) -> Tensor:
+    def seen_through(
+        self, images: Tensor, layers: Sequence[str], layer: str, part: Callable[[Tensor], Tensor]
+    ) -> dict[str, Tensor]:
         place = self._place(layer)
         (inputs, count), *more = self.calling.passes(self._inputs(images))
         if more:
@@ -96,8 +91,18 @@ class FrozenClassifier(Classifier):
             own = part(values[:count])
             return place.restored(own if count == len(values) else torch.cat([own, values[count:]]), activation)
 
-        seen = look(self.network, inputs, [], output=True, parts={place.tap: changed})
-        return self._scores(seen[OUTPUT], inputs)[:count]
+        return self._look(inputs, layers, count, {place.tap: changed})
+
+    def _look(
+        self, inputs: Tensor, layers: Sequence[str], count: int, parts: Mapping[str, Callable[[Tensor], Tensor]]
+    ) -> dict[str, Tensor]:
+        """The activations of ``layers`` for the first ``count`` of ``inputs``; ``parts`` as in `taps.look`."""
+        places = {layer: self._place(layer) for layer in layers if layer != SCORES}
+        taps = list(dict.fromkeys(place.tap for place in places.values()))
+        seen = look(self.network, inputs, taps, output=SCORES in layers, parts=parts)
+        found = {SCORES: self._scores(seen[OUTPUT], inputs)} if SCORES in layers else {}
+        found |= {layer: place.ordered(seen[place.tap], len(inputs)) for layer, place in places.items()}
+        return found if count == len(inputs) else {layer: value[:count] for layer, value in found.items()}
 
     def receptive_field(self, layer: str) -> ReceptiveField:
         """The receptive field of ``layer``, or of its input, in the network's input pixels.
