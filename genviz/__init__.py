@@ -14,6 +14,7 @@ from genviz.classifiers import torchvision_guard
 
 if TYPE_CHECKING:
     from genviz.analysis.contributions import contributions
+    from genviz.analysis.explain import Explanation, explain
     from genviz.analysis.visualization import Visualization, visualize
     from genviz.classifiers.from_module import from_module
     from genviz.errors import UserError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"  # packaging reads it here
 __all__ = [
     "Classifier",
+    "Explanation",
     "Generator",
     "Objective",
     "Regularizer",
@@ -34,6 +36,7 @@ __all__ = [
     "Verdict",
     "Visualization",
     "contributions",
+    "explain",
     "from_module",
     "judge",
     "load_classifier",
@@ -43,6 +46,7 @@ __all__ = [
 ]
 _HOMES = {
     "contributions": "analysis.contributions",
+    **dict.fromkeys(("Explanation", "explain"), "analysis.explain"),
     "Visualization": "analysis.visualization",
     "visualize": "analysis.visualization",
     "from_module": "classifiers.from_module",

@@ -10,8 +10,11 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
+from genviz.classifiers.from_module import from_module
+from genviz.classifiers.metadata import Metadata, metadata_of, required
+from genviz.classifiers.tracing.copies import unwrapped
 from genviz.errors import UserError
-from genviz.interfaces import Generator, Objective, Regularizer
+from genviz.interfaces import Classifier, Generator, Objective, Regularizer
 from genviz.training.schema import LARGEST
 
 _SEVERAL = ("objective", "regularizer", "transform")
@@ -118,3 +121,22 @@ def _regularizers(given: Any) -> dict[str, Regularizer]:
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def classifier_of(network: Any, own: Metadata) -> Classifier:
+    """The classifier that a ``network`` is, or that a module becomes, with its ``own`` metadata.
+
+    Raises:
+        UserError: it is neither, or the module does not declare its input.
+    """
+    if isinstance(network, Classifier):
+        if any(value is not None for value in own):
+            raise UserError("a classifier has its own input_size, mean, std and labels; leave them out")
+        return network
+    if not isinstance(network, nn.Module):
+        what = f"the class {network.__name__}" if isinstance(network, type) else repr(network)
+        raise UserError(f"the network must be a classifier's name or a module, not {what}")
+    network = unwrapped(network)
+    known = metadata_of(network)
+    said = {name: value for name, value in own._asdict().items() if value is not None}
+    return from_module(network, **required(known._replace(**said))._asdict())

@@ -9,7 +9,6 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,15 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from torch import Tensor, nn
 
-from genviz.analysis.arguments import object_of, seeds_of, settings_of, word_of
+from genviz.analysis.arguments import classifier_of, object_of, seeds_of, settings_of, word_of
 from genviz.analysis.class_setup import pictures_of
 from genviz.analysis.contributions import resolve
 from genviz.analysis.isolation import isolated
-from genviz.classifiers.from_module import from_module
 from genviz.classifiers.labels import Labels
-from genviz.classifiers.metadata import Metadata, metadata_of, required
+from genviz.classifiers.metadata import Metadata
 from genviz.classifiers.sizes import Size
-from genviz.classifiers.tracing.copies import unwrapped
 from genviz.errors import UserError
 from genviz.files import atomic_write
 from genviz.images.notebook import pictures_html
@@ -208,7 +205,7 @@ def visualize(
     words += ["logger=none", f"paths.outputs={folder.name}", f"paths.checkpoints={folder.name}/checkpoints"]
     with isolated():
         config = compose("train", words)
-        classifier = None if isinstance(network, str) else _classifier(network, own)
+        classifier = None if isinstance(network, str) else classifier_of(network, own)
         parts = Parts(config, *objects)
         return _visualize(config, classifier, parts, folder)
 
@@ -242,20 +239,6 @@ def _visualize(
         batch.writers.abandon()
         classifier.to(device)
     return Visualization(run, finished.verdicts, folder)
-
-
-def _classifier(network: Any, own: Metadata) -> Classifier:
-    if isinstance(network, Classifier):
-        if any(value is not None for value in own):
-            raise UserError("a classifier has its own input_size, mean, std and labels; leave them out")
-        return network
-    if not isinstance(network, nn.Module):
-        what = f"the class {network.__name__}" if isinstance(network, type) else repr(network)
-        raise UserError(f"the network must be a classifier's name or a module, not {what}")
-    network = unwrapped(network)
-    known = metadata_of(network)
-    said = {name: value for name, value in own._asdict().items() if value is not None}
-    return from_module(network, **required(known._replace(**said))._asdict())
 
 
 def _checked(path: str | Path, suffixes: Sequence[str]) -> Path:

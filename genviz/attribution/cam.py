@@ -58,7 +58,8 @@ def cam(score: Score, images: Tensor, pooled: Layer | None) -> Tensor:
     if pooled is None:
         raise UserError(_NO_PLACES.format(score.target))
     noise = torch.rand(1, *images.shape[1:], generator=torch.Generator().manual_seed(0)).to(images)
-    scores, maps, slopes = _slopes(score, torch.cat([images, noise]), pooled)
+    probes = torch.cat([noise, torch.zeros_like(noise), torch.ones_like(noise)])
+    scores, maps, slopes = _slopes(score, torch.cat([images, probes]), pooled)
     weighted = slopes * maps
     rest = scores - weighted.sum((1, 2, 3))  # the bias, and what does not come through this layer
     scale = _TOLERANCE * scores.abs().amax().clamp_min(weighted.abs().sum((1, 2, 3)).amax())
@@ -68,7 +69,7 @@ def cam(score: Score, images: Tensor, pooled: Layer | None) -> Tensor:
             f"method=cam needs a global average pooling followed by one linear layer after {pooled.name}, and this "
             "network has none; choose method=gradcam, which is the same where there is one"
         )
-    return _enlarged(weighted[:-1].sum(1), images)
+    return _enlarged(weighted[: len(images)].sum(1), images)
 
 
 def has_places(layer: Layer) -> bool:

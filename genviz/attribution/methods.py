@@ -11,8 +11,7 @@ from torch import Tensor
 from genviz.attribution.cam import cam, gradcam, guided_gradcam
 from genviz.attribution.gradients import integrated_gradients, saliency, smoothgrad
 from genviz.attribution.occlusion import occlusion
-from genviz.attribution.rectified import deconvnet, guided_backpropagation
-from genviz.attribution.score import Score
+from genviz.attribution.rectified import Scores, deconvnet, guided_backpropagation
 from genviz.errors import UserError, shown
 from genviz.interfaces import Layer
 
@@ -57,8 +56,10 @@ class Method(NamedTuple):
     function: Callable[..., Tensor]
     """Called with a score, pictures (n, 3, h, w), and those of the `Settings` that it takes."""
     takes: tuple[str, ...] = ()
+    by_probability: bool = False
+    """Whether its authors explain a class by its probability, not by its score."""
 
-    def attribute(self, score: Score, images: Tensor, settings: Settings) -> Tensor:
+    def attribute(self, score: Scores, images: Tensor, settings: Settings) -> Tensor:
         """The maps of ``images`` (n, 3, h, w), (n, h, w); of a projection, (n, 3, h, w).
 
         Raises:
@@ -82,7 +83,7 @@ METHODS = {
         Method("guided_gradcam", "guided Grad-CAM", "Selvaraju et al. 2017", "projection", guided_gradcam, ("layer",)),
         Method(
             *("occlusion", "occlusion", "Zeiler & Fergus 2014", "region", occlusion),
-            ("size", "stride", "fill", "at_once"),
+            *(("size", "stride", "fill", "at_once"), True),
         ),
         Method(
             *("integrated_gradients", "integrated gradients", "Sundararajan et al. 2017", "pixels"),

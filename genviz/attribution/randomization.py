@@ -16,7 +16,7 @@ from genviz.interfaces import Classifier
 def randomized(classifier: Classifier, share: float, *, seed: int = 0) -> Classifier:
     """A copy of ``classifier`` whose last layers have random weights, normal, of the same mean square as their own.
 
-    What has one dimension stays: biases, and the scales of normalization layers.
+    Their biases are 0, so that no unit is dead; normalization layers stay.
 
     Args:
         share: of the layers that have weights, from the class scores down; 1: all.
@@ -37,10 +37,12 @@ def randomized(classifier: Classifier, share: float, *, seed: int = 0) -> Classi
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for _, _, module in found[len(found) - round(share * len(found)) :]:
-            for parameter in module.parameters(recurse=False):
-                if parameter.ndim > 1:
-                    drawn = torch.randn(parameter.shape, generator=random).to(parameter)
-                    parameter.copy_(drawn * parameter.square().mean().sqrt())
+            own = list(module.parameters(recurse=False))
+            if max(parameter.ndim for parameter in own) < 2:
+                continue
+            for parameter in own:
+                drawn = torch.randn(parameter.shape, generator=random).to(parameter)
+                parameter.copy_(drawn * parameter.square().mean().sqrt() if parameter.ndim > 1 else drawn * 0)
     return copied
 
 

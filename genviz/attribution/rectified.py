@@ -25,8 +25,11 @@ from genviz.errors import UserError
 Scores = Callable[[Tensor], Tensor]
 """Maps pictures (n, 3, h, w) to one number each, (n,)."""
 
-_RECTIFIERS = ("ReluBackward", "ThresholdBackward", "ClampMinBackward", "HardtanhBackward")
-"""Autograd's names of ReLU, of its older form, of ``clamp(min=0)`` and of ReLU6."""
+_RECTIFIERS = {"Relu": (), "Threshold": ("threshold",), "ClampMin": ("min",), "Clamp": ("min", "max")}
+_RECTIFIERS["Hardtanh"] = ("min_val", "max_val")
+"""Autograd's names of ReLU, of its older form, of ``clamp`` and of ReLU6, and of the numbers that it keeps."""
+_BOUNDS = ((), (0,), (0, None), (0, 6))
+"""Those numbers, where what is computed is a ReLU or a ReLU6."""
 
 
 def deconvnet(score: Scores, images: Tensor) -> Tensor:
@@ -60,7 +63,7 @@ def _backward(score: Scores, images: Tensor, *, gated: bool) -> Tensor:
     with torch.enable_grad():
         images = images.detach().requires_grad_()
         scores = score(images)
-        found = [node for node in _graph(scores.grad_fn) if node.name().startswith(_RECTIFIERS)]
+        found = [node for node in _graph(scores.grad_fn) if _rectifies(node)]
         if not found:
             raise UserError(
                 "there is no ReLU on the way to the target, and DeconvNet and guided backpropagation differ from the "
@@ -69,6 +72,11 @@ def _backward(score: Scores, images: Tensor, *, gated: bool) -> Tensor:
         for node in found:
             node.register_hook(changed)
         return torch.autograd.grad(scores.sum(), images)[0]
+
+
+def _rectifies(node: Any) -> bool:
+    kept = _RECTIFIERS.get(node.name().partition("Backward")[0])
+    return kept is not None and tuple(getattr(node, f"_saved_{name}", None) for name in kept) in _BOUNDS
 
 
 def _graph(root: Any) -> Iterator[Any]:

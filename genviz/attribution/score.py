@@ -40,13 +40,17 @@ class Score(nn.Module):
 
         Both belong to one graph, so that the scores can be differentiated with respect to the activations.
         """
+        layers = self._targets.layers
+        if layer in layers:
+            seen = self.classifier(images, layers)
+            return self._targets.activation(seen), seen[layer]
         kept = []
 
         def keep(values: Tensor) -> Tensor:
             kept.append(values)
             return values
 
-        seen = self.classifier.seen_through(images, self._targets.layers, layer, keep)
+        seen = self.classifier.seen_through(images, layers, layer, keep)
         if not kept:
             raise UserError(f"{self.target} does not depend on {layer}; choose a layer before it")
         return self._targets.activation(seen), kept[0]

@@ -31,6 +31,8 @@ _PATHS = {
 }
 """The last part of settings that name a file or a folder, with any characters: ``=``, spaces, commas, parentheses."""
 _LONGEST = 255  # bytes of a name, on all file systems
+_LISTS = ("method", "filters")
+"""Settings whose commas separate names, except in a multirun."""
 _NAME = re.compile(r"[\w.+-]+")
 
 
@@ -110,6 +112,8 @@ def plain_words(words: Sequence[str]) -> list[str]:
             plain.append(f'target="{check_spelling(_unquoted(value))}"')
         elif key == "targets" and equals and value != "null":  # in a multirun, too, each job gets the whole list
             plain.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")
+        elif key in _LISTS and not multirun and "," in value and not value.startswith("["):
+            plain.append(f"{key}={_quoted(_unquoted(value))}")
         elif _names_a_path(key) and _is_plain(value):
             separate = value.split(",") if multirun else [value]  # there, a comma separates jobs
             plain.append(f"{key}={','.join(_quoted(_checked(word, part)) for part in separate)}")

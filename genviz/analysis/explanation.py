@@ -1,0 +1,207 @@
+"""Which pixels of a picture make a target fire, with numbers that say how far to believe it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from genviz.attribution.cam import has_places
+from genviz.attribution.faithfulness import Faithfulness, faithfulness
+from genviz.attribution.methods import Method, Settings, importance
+from genviz.attribution.randomization import likeness, randomized
+from genviz.attribution.score import Score
+from genviz.errors import UserError
+from genviz.images.maps import Scaled, alone, over, scaled, signed_picture
+from genviz.images.pictures import display
+from genviz.interfaces import SCORES, Classifier, Layer, Outline
+from genviz.targets.grammar import Target, parse_target
+from genviz.targets.probabilities import ending_of, probabilities
+from genviz.targets.selections import usual_layer
+
+TOP1 = "top1"
+"""As a target: the class that the network itself names in each picture."""
+_HALF, _WHOLE = 0.5, 1.0  # of the layers that are made random
+_ALIKE = 0.5  # structural similarity from which a map counts as the same
+_PIXELS_END = 99.0  # percentile at which maps of pixels are clipped
+
+
+class Likeness(NamedTuple):
+    """How like its map with random weights a map is: structural similarity, 1: the same."""
+
+    half: float
+    """With the upper half of the layers random."""
+    whole: float
+    """With all of them."""
+
+    @property
+    def depends(self) -> bool:
+        """Whether the map depends on the upper half's weights."""
+        return self.half < _ALIKE
+
+
+class Explained(NamedTuple):
+    """One picture's map by one method."""
+
+    method: Method
+    values: Tensor
+    """(h, w), or for a projection (3, h, w), on the CPU."""
+    faithfulness: Faithfulness | None
+    likeness: Likeness | None
+    """None if it was not asked for, or the weights cannot be changed."""
+
+    def picture(self, image: Tensor) -> tuple[Tensor, Scaled | None]:
+        """The map of ``image`` (3, h, w) as bytes (h, w, 3), and the scale of its colours."""
+        if self.method.kind == "projection":
+            return signed_picture(self.values), None
+        if self.method.kind == "pixels":
+            shown = scaled(self.values, _PIXELS_END)
+            return alone(shown), shown
+        shown = scaled(self.values)
+        return over(display(image).cpu(), shown), shown
+
+    def verdict(self, random: Faithfulness | None) -> str:
+        """One line on how far to believe the map; ``random``: that of pixels in no order."""
+        if not self.values.any():
+            return "the map is 0 everywhere: nothing in this picture makes the target fire"
+        told = []
+        if self.faithfulness is not None and random is not None:
+            own, chance = self.faithfulness, random
+            told.append(
+                f"deletion {own.deletion:.3f} (no order: {chance.deletion:.3f}), "
+                f"insertion {own.insertion:.3f} ({chance.insertion:.3f})"
+            )
+        if self.likeness is not None:
+            says = "depends" if self.likeness.depends else "hardly depends"
+            told.append(f"{says} on the upper layers' weights (similarity {self.likeness.half:.2f} without them)")
+        return "; ".join(told) or "not checked"
+
+
+class Value(NamedTuple):
+    """What is measured while pixels go and come."""
+
+    name: str
+    of: Callable[[Tensor], Tensor]
+    """Maps pictures (n, 3, h, w) to (n,)."""
+
+
+class Explainer:
+    """Explains pictures by several methods.
+
+    Args:
+        classifier: looks at the pictures.
+        methods: in order.
+        settings: given an outline and a target, those of the methods.
+        steps: of deletion and insertion; 0: neither.
+        tolerant: leave out the methods that a network or target does not allow, and tell.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        methods: Sequence[Method],
+        settings: Settings,
+        *,
+        steps: int = 20,
+        tolerant: bool = False,
+    ) -> None:
+        self.classifier, self.methods, self.settings, self.steps = classifier, methods, settings, steps
+        self.tolerant = tolerant
+        self.left_out: dict[str, str] = {}
+        self._random: list[Classifier] | None = None
+
+    def target(self, text: str, image: Tensor) -> Target:
+        """The target that ``text`` means for ``image`` (1, 3, h, w)."""
+        outline = self.classifier.outline
+        if text.strip().casefold() == TOP1:
+            with torch.no_grad():
+                best = int(self.classifier(image, [SCORES])[SCORES][0].argmax())
+            text = f"class:{best}"
+        return parse_target(text, outline.labels, outline.layers)
+
+    def unordered(self, target: Target, image: Tensor) -> Faithfulness | None:
+        """Deletion and insertion of pixels in no order, to compare with."""
+        if not self.steps:
+            return None
+        nothing = torch.zeros(image.shape[2:], device=image.device)
+        return faithfulness(
+            value_of(self.classifier, target, image).of, image, nothing, steps=self.steps, at_once=self.settings.at_once
+        )
+
+    def explain(self, image: Tensor, target: Target, *, checked: bool = False) -> Iterator[Explained]:
+        """Explain ``image`` (1, 3, h, w), RGB in [0, 1], method by method.
+
+        Args:
+            checked: also compare each map with those of random weights.
+
+        Raises:
+            UserError: a method cannot be used here.
+        """
+        score, value = Score(self.classifier, target), value_of(self.classifier, target, image).of
+        for method in self.methods:
+            if method.name in self.left_out:
+                continue
+            try:
+                maps = method.attribute(value if method.by_probability else score, image, self.settings)
+            except UserError as error:
+                if not self.tolerant:
+                    raise
+                self.left_out[method.name] = str(error)
+                continue
+            own = None
+            if self.steps:
+                own = faithfulness(value, image, importance(maps)[0], steps=self.steps, at_once=self.settings.at_once)
+            yield Explained(
+                method, maps[0].cpu(), own, self._likeness(method, image, target, maps) if checked else None
+            )
+
+    def _likeness(self, method: Method, image: Tensor, target: Target, maps: Tensor) -> Likeness | None:
+        if self._random is None:
+            try:
+                self._random = [randomized(self.classifier, share) for share in (_HALF, _WHOLE)]
+            except (UserError, RuntimeError):  # scripted, or frozen in a file
+                self._random = []
+        found = []
+        for network in self._random:
+            score = value_of(network, target, image).of if method.by_probability else Score(network, target)
+            others = method.attribute(score, image, self.settings)
+            found.append(likeness(importance(maps)[0], importance(others)[0])[1])
+        return Likeness(*found) if found else None
+
+
+def value_of(classifier: Classifier, target: Target, image: Tensor) -> Value:
+    """What is measured for ``target``: the probability of a class, or the share of its activation in ``image``."""
+    score = Score(classifier, target)
+    if len(target.units) == 1 and target.units[0].kind == "class" and not target.silences:
+        number, ending = target.units[0].index[0], ending_of(classifier)
+        return Value("probability", lambda some: probabilities(classifier(some, [SCORES])[SCORES], ending)[:, number])
+    with torch.no_grad():
+        whole = float(score(image)[0])
+    return Value("share of the activation", lambda some: score(some) / whole if whole else score(some))
+
+
+def map_layer(outline: Outline, target: Target | None, name: str | None = None) -> Layer | None:
+    """The layer for Grad-CAM: the one of this ``name``, or the last before the target that has positions.
+
+    Args:
+        target: None: a class.
+    """
+    from genviz.targets.layers import find_filters
+
+    if name is not None:
+        return find_filters(name, outline.layers)
+    known = [layer.name for layer in outline.layers]
+    first = min((known.index(layer) for layer in (target.layers if target else (SCORES,))), default=len(known))
+    usual = usual_layer(outline)
+    if has_places(usual) and known.index(usual.name) < first:
+        return usual
+    return next((layer for layer in reversed(outline.layers[:first]) if has_places(layer)), None)
+
+
+def pooled_layer(outline: Outline, target: Target | None) -> Layer | None:
+    """The last layer with positions that the target can be a linear function of, for CAM."""
+    known = [layer.name for layer in outline.layers]
+    last = max((known.index(layer) for layer in (target.layers if target else (SCORES,))), default=len(known))
+    return next((layer for layer in reversed(outline.layers[: last + 1]) if has_places(layer)), None)

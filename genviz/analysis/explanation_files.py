@@ -1,0 +1,219 @@
+"""Explanations as files: a picture and an array for each map, a sheet, their numbers, a run in W&B."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+from tqdm.auto import tqdm
+
+import genviz
+from genviz.analysis.class_setup import looking, resolve
+from genviz.analysis.explanation import TOP1, Explained, Explainer, map_layer, pooled_layer, value_of
+from genviz.analysis.explanation_settings import ExplainSettings
+from genviz.analysis.feature_cache import readable
+from genviz.attribution.cam import has_places
+from genviz.attribution.faithfulness import Faithfulness
+from genviz.attribution.methods import ALL, Settings, find_methods
+from genviz.errors import UserError
+from genviz.files import atomic_write, prepare_folder, write_text
+from genviz.images.folders import find_pictures
+from genviz.images.maps import with_bar
+from genviz.images.pictures import UNREADABLE, display, read_picture, read_upright, resize, write_png
+from genviz.images.sheet import write_sheet
+from genviz.interfaces import SCORES, Classifier, Outline
+from genviz.targets.grammar import Target
+from genviz.targets.probabilities import ending_of, probabilities
+from genviz.targets.selections import find_selections
+from genviz.training import build, console
+from genviz.training.allocator import keep_freed_memory
+from genviz.training.loggers import WandbRun, log_image
+
+_ROWS, _SIDE = 25, 192  # of a sheet: pictures, and pixels
+_TOP = 5
+
+
+def explain(config: DictConfig) -> int:
+    """Explain each picture by each method, write the maps and print how far to believe them; return the exit code.
+
+    Raises:
+        UserError: a setting cannot work, or there is no picture.
+    """
+    keep_freed_memory()
+    names = ExplainSettings.names(build.plain(config)["method"])
+    methods, files = find_methods(names), _files(build.plain(config)["image"])
+    outline = build.sketch(config.classifier)
+    settings = method_settings(config, outline, _target(config, outline))
+    console.warn(build.note(config))
+    if find_selections(config.target):
+        resolve(config)
+    explainer = Explainer(
+        looking(config), methods, settings, steps=config.steps, tolerant=any(n.strip() == ALL for n in names)
+    )
+    text = str(config.target)
+    parsed = _target(config, outline)
+    place = Path("explain") / build.classifier_name(config) / (TOP1 if parsed is None else parsed.folder)
+    folder = Path(config.paths.outputs).expanduser() / place
+    prepare_folder(folder)
+    loggers = build.loggers(
+        config, folder=folder, run_id=None, group=str(place.parent), name=f"{text} in {readable(files[0].name)}"
+    )
+    told: list[dict[str, Any]] = []
+    rows: list[list[tuple[str, Path]]] = []
+    try:
+        with tqdm(total=len(files) * len(methods), unit="map", delay=2, dynamic_ncols=True) as bar:
+            for name, image in _images(files, explainer.classifier):
+                bar.set_description(name)
+                facts, row = _one(explainer, image, text, folder / name, len(told) < config.checked, config.bar, bar)
+                told.append({"picture": name} | facts)
+                rows.append(row)
+                for logger in loggers:
+                    if len(row) > 1:
+                        write_sheet(folder / name / "row.png", [row], _SIDE)
+                        log_image(logger, name, folder / name / "row.png", len(told))
+        if not told:
+            raise UserError(f"image={config.image}: none of the {len(files)} pictures can be decoded")
+        about = {"classifier": build.classifier_name(config), "weights": explainer.classifier.weights_source}
+        about |= {"weights_sha256": explainer.classifier.weights_sha256, "target": text, "genviz": genviz.__version__}
+        left = {"left_out": explainer.left_out}
+        write_text(folder / "explanations.json", json.dumps(about | left | {"pictures": told}, indent=2) + "\n")
+        sheets = _sheets(folder, rows)
+    finally:
+        where = [logger.where for logger in loggers if isinstance(logger, WandbRun)]
+        for logger in loggers:
+            logger.end() if isinstance(logger, WandbRun) else logger.finalize("success")
+    for name, why in explainer.left_out.items():
+        print(f"{name} left out: {why}")
+    print(f"\nsheet       {sheets[0]}\nmaps        {folder}\nnumbers     {folder / 'explanations.json'}")
+    print(f"run         {where[0] if where else 'not logged'}", flush=True)
+    return 0
+
+
+def method_settings(config: DictConfig, outline: Outline, target: Target | None) -> Settings:
+    """The configured settings of the methods.
+
+    Raises:
+        UserError: there is no such layer, or it has no positions.
+    """
+    layer = map_layer(outline, target, config.layer)
+    if config.layer is not None and layer is not None and not has_places(layer):
+        raise UserError(f"layer={config.layer} has no positions to make a map of; choose a convolution, or its ReLU")
+    integral, smooth = config.integrated_gradients, config.smoothgrad
+    return Settings(
+        *(layer, pooled_layer(outline, target), config.occlusion.size, config.occlusion.stride, config.occlusion.fill),
+        *(integral.steps, integral.baseline, smooth.samples, smooth.sigma, config.seed, config.at_once),
+    )
+
+
+def _target(config: DictConfig, outline: Outline) -> Target | None:
+    """The configured target; None for `TOP1`, and for one whose filters are still to be found."""
+    if str(config.target).strip().casefold() == TOP1:
+        return None
+    if find_selections(config.target):
+        build.check_targets(config, outline)
+        return None
+    return build.target(config, outline)
+
+
+def _one(
+    explainer: Explainer, image: Tensor, text: str, folder: Path, checked: bool, bar: bool, progress: tqdm[Any]
+) -> tuple[dict[str, Any], list[tuple[str, Path]]]:
+    """Explain one picture (1, 3, h, w); its facts, and its row of the sheet."""
+    prepare_folder(folder)
+    target = explainer.target(text, image)
+    best = _top(explainer.classifier, image)
+    write_png(folder / "picture.png", display(image[0]), quick=True)
+    row = [(f"{best[0]['label']} {best[0]['probability']:.0%}", folder / "picture.png")]
+    chance = explainer.unordered(target, image)
+    value = value_of(explainer.classifier, target, image).name
+    methods: dict[str, Any] = {}
+    print(f"\n{folder.name}: {target}; the network says {row[0][0]}")
+    for found in explainer.explain(image, target, checked=checked):
+        name = found.method.name
+        _write(found, image[0], folder, bar)
+        methods[name] = _facts(found, chance)
+        print(f"  {found.method.title}: {methods[name]['verdict']}", flush=True)
+        row.append((found.method.title, folder / f"{name}.png"))
+        progress.update()
+    facts = {"target": str(target), "top": best, "measured": value}
+    return facts | {"no_order": chance and chance._asdict(), "methods": methods}, row
+
+
+def _write(found: Explained, image: Tensor, folder: Path, bar: bool) -> None:
+    pixels, shown = found.picture(image)
+    text = {"method": f"{found.method.title} ({found.method.source})"}
+    write_png(folder / f"{found.method.name}.png", with_bar(pixels, shown) if bar and shown else pixels, text)
+    array = io.BytesIO()
+    np.save(array, found.values.numpy())
+    with atomic_write(folder / f"{found.method.name}.npy") as file:
+        file.write(array.getvalue())
+
+
+def _facts(found: Explained, chance: Faithfulness | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"source": found.method.source, "verdict": found.verdict(chance)}
+    if found.faithfulness is not None:
+        facts |= found.faithfulness._asdict()
+    if found.likeness is not None:
+        facts |= {"similarity_with_random_weights": found.likeness._asdict(), "depends": found.likeness.depends}
+    return facts
+
+
+@torch.no_grad()
+def _top(classifier: Classifier, image: Tensor) -> list[dict[str, Any]]:
+    """The classes that the network names in a picture, the most probable first."""
+    chances = probabilities(classifier(image, [SCORES])[SCORES], ending_of(classifier))[0]
+    best = chances.topk(min(_TOP, len(chances)))
+    return [
+        {"number": int(n), "label": classifier.outline.labels[int(n)], "probability": float(p)}
+        for p, n in zip(best.values, best.indices, strict=True)
+    ]
+
+
+def _files(given: Any) -> list[Path]:
+    """The pictures that ``image=`` names.
+
+    Raises:
+        UserError: there is none, or it is no file.
+    """
+    found: list[Path] = []
+    for one in [given] if isinstance(given, str) else given if isinstance(given, list) else [given]:
+        if not isinstance(one, str) or not one:
+            raise UserError(f"image={one} must be a picture, a folder of pictures, or a list of them")
+        path = Path(one).expanduser()
+        found += find_pictures(one, "image").pictures if path.is_dir() or "*" in one else [path]
+    if len(found) == 1:
+        read_upright(found[0])
+    return found
+
+
+def _images(files: Sequence[Path], classifier: Classifier) -> Iterator[tuple[str, Tensor]]:
+    """Each picture that can be decoded, with a name of its own, at the size that the network sees."""
+    known: set[str] = set()
+    for path in files:
+        try:
+            image = resize(read_picture(path)[None].float() / 255, classifier.outline.input_size)
+        except UNREADABLE:
+            print(f"left out: {readable(path)} cannot be decoded", file=sys.stderr, flush=True)
+            continue
+        stem = re.sub(r"[^\w+@.-]", "-", readable(path.stem))[:80] or "picture"
+        name = next(n for k in range(len(files) + 1) if (n := stem if k == 0 else f"{stem}-{k}") not in known)
+        known.add(name)
+        yield name, image.to(classifier.device)
+
+
+def _sheets(folder: Path, rows: Sequence[Sequence[tuple[str, Path]]]) -> list[Path]:
+    """Write pictures as rows and methods as columns, 25 pictures a sheet; the paths."""
+    pages = [rows[first : first + _ROWS] for first in range(0, len(rows), _ROWS)]
+    paths = [folder / ("sheet.png" if number == 0 else f"sheet-{number + 1}.png") for number in range(len(pages))]
+    for path, page in zip(paths, pages, strict=True):
+        write_sheet(path, page, _SIDE)
+    return paths

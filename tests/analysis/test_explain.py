@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import genviz
+
+QUICK = {"steps": 0, "samples": 2, "size": 32, "stride": 32}
+
+
+def files(folder, *names):
+    made = []
+    for number, name in enumerate(names):
+        pixels = np.random.default_rng(number).integers(0, 255, (70, 90 + number, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+        made.append(folder / name)
+    return made
+
+
+def test_files_and_tensors(tmp_path):
+    paths = files(tmp_path, "a.png", "b.png")
+    both = genviz.explain("small", paths, "class:zebra", method="saliency,guided_backpropagation", **QUICK)
+    assert {name: maps.shape for name, maps in both.maps.items()} == {
+        "saliency": (2, 128, 128),
+        "guided_backpropagation": (2, 3, 128, 128),
+    }
+    assert both.targets == ["class:zebra"] * 2
+    again = genviz.explain("small", both.images, "class:zebra", method=["saliency"], **QUICK)
+    torch.testing.assert_close(again.maps["saliency"], both.maps["saliency"])
+    assert "<img" in both._repr_html_()
+    with Image.open(both.save(tmp_path / "sheet.png")) as sheet:
+        assert sheet.width > 3 * 128
+
+
+def test_the_process_and_the_network_are_left_as_they_were():
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(inplace=True), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    )
+    network.append(torch.nn.Linear(4, 3)).train()
+    given = {"input_size": 16, "mean": (0, 0, 0), "std": (1, 1, 1), "labels": ["a", "b", "c"]}
+    images = torch.rand(2, 3, 16, 16)
+    before, state = torch.get_rng_state(), {k: v.clone() for k, v in network.state_dict().items()}
+    with torch.no_grad():
+        made = genviz.explain(network, images, method="all", checked=1, **QUICK, **given)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert network.training
+    assert all(torch.equal(v, state[k]) for k, v in network.state_dict().items())
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert len(made.maps) == 9
+    assert made.left_out == {}
+    assert made.explained[0][0].likeness is not None
+    assert made.explained[1][0].likeness is None
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"images": "nowhere.png"}, "no such file"),
+        ({"images": torch.zeros(2, 1, 8, 8)}, "must be RGB"),
+        ({"images": torch.zeros(1, 3, 8, 8, dtype=torch.uint8)}, "must be RGB"),
+        ({"images": []}, "a list of files"),
+        ({"method": "gradcan"}, "did you mean gradcam"),
+        ({"method": "gradcam", "target": "filter:conv1_1:0"}, "no layer before filter:conv1_1:0 has positions"),
+        ({"method": "deconvnet", "target": "filter:conv1_1:0"}, "no ReLU on the way"),
+        ({"layer": "relu99"}, "relu99"),
+        ({"target": "class:zebrra"}, "zebra"),
+        ({"strides": 3}, "no setting of a method"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else next(iter(given)),
+)
+def test_bad_input_is_one_line(given, says):
+    words = {"images": torch.rand(1, 3, 64, 64), "target": "class:zebra"} | given
+    with pytest.raises(genviz.UserError, match=says) as error:
+        genviz.explain("small", words.pop("images"), words.pop("target"), **{**QUICK, **words})
+    assert "\n" not in str(error.value)

@@ -1,0 +1,87 @@
+import pytest
+import torch
+
+import genviz
+from genviz.analysis.explanation import Explainer, map_layer, pooled_layer, value_of
+from genviz.attribution.methods import Settings, find_methods
+from genviz.targets.grammar import parse_target
+
+
+@pytest.fixture(scope="module")
+def small():
+    return genviz.load_classifier("small", input_size=64)
+
+
+def explainer(classifier, *names, **more):
+    outline = classifier.outline
+    settings = Settings(map_layer(outline, None), pooled_layer(outline, None), size=32, stride=32, steps=2, samples=2)
+    return Explainer(classifier, find_methods(names), settings, **more)
+
+
+def test_layers_lie_before_the_target(small):
+    outline = small.outline
+    assert map_layer(outline, None).name == "relu5_2"
+    target = parse_target("filter:relu3_1:0", outline.labels, outline.layers)
+    names = [layer.name for layer in outline.layers]
+    assert names.index(map_layer(outline, target).name) < names.index("relu3_1")
+    assert pooled_layer(outline, target).name == "relu3_1"
+    first = parse_target("filter:conv1_1:0", outline.labels, outline.layers)
+    assert map_layer(outline, first) is None
+    assert map_layer(outline, first, "relu2_1").name == "relu2_1"
+
+
+def test_what_is_measured(small):
+    outline, image = small.outline, torch.rand(1, 3, 64, 64)
+    probability = value_of(small, parse_target("class:zebra", outline.labels, outline.layers), image)
+    assert probability.name == "probability"
+    seen = small(image, ["scores"])["scores"].softmax(1)
+    torch.testing.assert_close(probability.of(image), seen[:, 340])
+    share = value_of(small, parse_target("filter:relu3_1:2+5", outline.labels, outline.layers), image)
+    assert share.name == "share of the activation"
+    assert share.of(image).item() == pytest.approx(1)
+
+
+def test_top1_is_what_the_network_says(small):
+    image = torch.rand(1, 3, 64, 64)
+    best = int(small(image, ["scores"])["scores"].argmax())
+    assert explainer(small, "saliency").target("top1", image).units[0].index == (best,)
+
+
+def test_each_map_has_its_numbers_and_verdict(small):
+    image = torch.rand(1, 3, 64, 64)
+    made = explainer(small, "saliency", "guided_backpropagation", "gradcam", "occlusion", steps=4)
+    target = made.target("top1", image)
+    chance = made.unordered(target, image)
+    found = list(made.explain(image, target, checked=True))
+    assert [one.method.name for one in found] == ["saliency", "guided_backpropagation", "gradcam", "occlusion"]
+    for one in found:
+        verdict = one.verdict(chance)
+        assert f"deletion {one.faithfulness.deletion:.3f}" in verdict
+        assert "depends on the upper layers' weights" in verdict
+        pixels, _ = one.picture(image[0])
+        assert pixels.shape == (64, 64, 3)
+    likeness = {one.method.name: one.likeness.half for one in found}
+    assert likeness["guided_backpropagation"] > likeness["saliency"]  # Adebayo et al. 2018
+    assert list(explainer(small, "saliency", steps=0).explain(image, target))[0].verdict(None) == "not checked"  # noqa: RUF015
+
+
+def test_methods_that_do_not_fit_are_left_out_or_told(small):
+    image = torch.rand(1, 3, 64, 64)
+    outline = small.outline
+    target = parse_target("filter:conv1_1:0", outline.labels, outline.layers)
+    settings = Settings(map_layer(outline, target), pooled_layer(outline, target))
+    methods = find_methods(["gradcam", "saliency"])
+    tolerant = Explainer(small, methods, settings, steps=0, tolerant=True)
+    assert [one.method.name for one in tolerant.explain(image, target)] == ["saliency"]
+    assert "no layer before" in tolerant.left_out["gradcam"]
+    with pytest.raises(genviz.UserError, match="no layer before"):
+        list(Explainer(small, methods, settings, steps=0).explain(image, target))
+
+
+def test_a_target_that_does_not_fire_is_told(small):
+    image = torch.zeros(1, 3, 64, 64)
+    scores = small(image, ["scores"])["scores"][0]
+    dead = int((scores == 0).nonzero()[0])  # after the ReLU of the class scores
+    made = explainer(small, "saliency", steps=2)
+    (found,) = made.explain(image, made.target(f"class:{dead}", image), checked=True)
+    assert "nothing in this picture makes the target fire" in found.verdict(None)

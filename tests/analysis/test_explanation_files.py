@@ -1,0 +1,113 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genviz.analysis.explanation_files import explain
+from genviz.analysis.explanation_settings import ExplainSettings
+from genviz.errors import UserError
+from genviz.training import configuration
+
+WORDS = ["classifier=small", "classifier.input_size=64", "logger=none", "steps=2", "checked=1", "target=class:zebra"]
+
+
+def run(folder, *words):
+    config = configuration.compose("explain", [*WORDS, f"paths.outputs={folder}/outputs", *words])
+    ExplainSettings.check(config)
+    return explain(config)
+
+
+def picture(path, seed=0):
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (50, 60, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def test_a_folder_of_pictures_and_several_methods(tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "photos" / name)
+    (tmp_path / "photos" / "broken.png").write_bytes(b"not a picture")
+    assert run(tmp_path, f"image={tmp_path}/photos", "method=saliency,gradcam") == 0
+    said = capsys.readouterr()
+    assert "broken.png cannot be decoded" in said.err
+    assert "depends on the upper layers' weights" in said.out
+    folder = tmp_path / "outputs" / "explain" / "small" / "class-zebra"
+    told = json.loads((folder / "explanations.json").read_text())
+    assert [one["picture"] for one in told["pictures"]] == ["a", "b"]
+    for one in ("a", "b"):
+        assert np.load(folder / one / "gradcam.npy").shape == (64, 64)
+        for name in ("picture", "gradcam", "saliency"):
+            with Image.open(folder / one / f"{name}.png") as made:
+                assert made.height == 64
+    assert (folder / "sheet.png").exists()
+    first, second = (one["methods"]["gradcam"] for one in told["pictures"])
+    assert 0 <= first["deletion"] <= 1
+    assert "similarity_with_random_weights" in first
+    assert "similarity_with_random_weights" not in second  # checked=1
+
+
+def test_all_leaves_out_what_does_not_fit(tmp_path, capsys):
+    file = picture(tmp_path / "photos" / "x.png")
+    words = [
+        "method=all",
+        "target=filter:conv1_1:0",
+        "steps=0",
+        "checked=0",
+        "occlusion.size=32",
+        "occlusion.stride=32",
+    ]
+    assert run(tmp_path, f"image={file}", *words, "integrated_gradients.steps=2", "smoothgrad.samples=2") == 0
+    said = capsys.readouterr().out
+    assert "gradcam left out: no layer before filter:conv1_1:0" in said
+    assert "deconvnet left out: there is no ReLU" in said
+    folder = tmp_path / "outputs" / "explain" / "small" / "filter-conv1_1-0"
+    told = json.loads((folder / "explanations.json").read_text())
+    assert set(told["pictures"][0]["methods"]) == {"saliency", "cam", "occlusion", "integrated_gradients", "smoothgrad"}
+    assert len(told["left_out"]) == 4
+
+
+def test_top1_is_what_the_network_says_of_each(tmp_path):
+    for seed, name in enumerate("ab"):
+        picture(tmp_path / "photos" / f"{name}.png", seed)
+    assert run(tmp_path, f"image={tmp_path}/photos", "target=top1", "method=saliency", "checked=0") == 0
+    folder = tmp_path / "outputs" / "explain" / "small" / "top1"
+    for told in json.loads((folder / "explanations.json").read_text())["pictures"]:
+        assert told["top"][0]["number"] >= 0
+        assert told["measured"] == "probability"
+
+
+def test_pictures_of_one_name_are_apart(tmp_path):
+    files = [picture(tmp_path / name / "x.png", seed) for seed, name in enumerate("ab")]
+    assert run(tmp_path, f"image=[{files[0]},{files[1]}]", "method=saliency", "steps=0", "checked=0") == 0
+    folder = tmp_path / "outputs" / "explain" / "small" / "class-zebra"
+    assert (folder / "x" / "picture.png").read_bytes() != (folder / "x-1" / "picture.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["image=nowhere.png"], "no such file"),
+        (["image=EMPTY"], "no picture in it"),
+        (["image=TEXT"], "cannot read the picture"),
+        (["image=3"], "cannot read the picture 3|must be a picture"),
+        (["image=PICTURE", "method=gradcan"], "did you mean gradcam"),
+        (["image=PICTURE", "method=[]"], "must be a method"),
+        (["image=PICTURE", "method=guided_gradcam", "target=filter:conv1_1:0"], "no ReLU on the way"),
+        (["image=PICTURE", "layer=scores"], "no positions"),
+        (["image=PICTURE", "layer=relu9_9"], "relu9_9"),
+        (["image=PICTURE", "target=class:zebrra"], "zebra"),
+        (["image=PICTURE", "occlusion.fill=2"], "occlusion.fill=2 must be a number from 0 to 1"),
+        (["image=PICTURE", "steps=-1"], "steps=-1 must be a whole number"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else given[-1],
+)
+def test_bad_input_is_one_line(tmp_path, words, says):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("no picture")
+    places = {"EMPTY": tmp_path / "empty", "TEXT": tmp_path / "text.png", "PICTURE": picture(tmp_path / "p" / "a.png")}
+    for name, path in places.items():
+        words = [word.replace(name, str(path)) for word in words]
+    with pytest.raises(UserError, match=says) as error:
+        run(tmp_path, *words)
+    assert len(str(error.value)) < 300
