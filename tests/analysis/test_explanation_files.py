@@ -28,11 +28,11 @@ def test_a_folder_of_pictures_and_several_methods(tmp_path, capsys):
     for name in ("a.png", "b.png"):
         picture(tmp_path / "photos" / name)
     (tmp_path / "photos" / "broken.png").write_bytes(b"not a picture")
-    assert run(tmp_path, f"image={tmp_path}/photos", "method=saliency,gradcam") == 0
+    assert run(tmp_path, f"image={tmp_path}/photos", "target=top1", "method=saliency,gradcam") == 0
     said = capsys.readouterr()
     assert "broken.png cannot be decoded" in said.err
     assert "depends on the upper layers' weights" in said.out
-    folder = tmp_path / "outputs" / "explain" / "small" / "class-zebra"
+    folder = tmp_path / "outputs" / "explain" / "small" / "top1"
     told = json.loads((folder / "explanations.json").read_text())
     assert [one["picture"] for one in told["pictures"]] == ["a", "b"]
     for one in ("a", "b"):
