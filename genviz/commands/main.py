@@ -21,6 +21,7 @@ from genviz.files import check_current_folder
 
 _ORDER = (
     *("train", "review", "labels", "layers", "classifiers"),
+    *("neighbours", "map"),
     *("contributions", "bias", "invert", "pretrain", "distill", "spectrum"),
 )
 """In which they are first needed; any other comes last."""
