@@ -17,11 +17,11 @@ from tqdm.auto import tqdm
 
 from genviz.classifiers.tracing.taps import INPUT
 from genviz.errors import UserError
-from genviz.images.folders import find_pictures
+from genviz.images.folders import apart, find_pictures
 from genviz.interfaces import SCORES, Classifier, Outline
 from genviz.retrieval.store import Column, Key, Store, key_of, rows_of
 from genviz.retrieval.stream import stream
-from genviz.targets.layers import find_filters
+from genviz.targets.layers import NoSuchLayerError, find_filters
 
 Pooling = Literal["mean", "none"]
 """What becomes of a layer's positions: their mean, or each kept."""
@@ -90,7 +90,12 @@ def feature_layer(outline: Outline, name: str | None = None) -> str:
         UserError: there is no such layer.
     """
     own = outline.head + INPUT if outline.head else outline.layers[-2:][0].name
-    return own if name is None or name == own else find_filters(name, outline.layers).name
+    if name is None or name == own:
+        return own
+    try:
+        return find_filters(name, outline.layers).name
+    except NoSuchLayerError as error:
+        raise UserError(f"{error}; without a name it is {own}, the input of the class scores") from None
 
 
 def pooled(activation: Tensor, pooling: Pooling = "mean") -> Tensor:
@@ -145,7 +150,7 @@ def look(
     Raises:
         UserError: there is no such folder, or no picture in it that can be decoded.
     """
-    root = Path(folder).expanduser()
+    root, _ = apart(folder)
     keys = {path: key_of(path) for path in find_pictures(folder, kept.setting).pictures}
     at_once = at_once or usual_batch(classifier)
     with TemporaryDirectory(prefix="genviz-") as temporary:  # what is mapped outlives its name
@@ -165,8 +170,8 @@ def look(
     if not known:
         raise UserError(f"{kept.setting}={folder}: none of its {len(keys)} pictures can be decoded")
     others = {name: np.asarray(column[rows]) for name, column in stored.items() if name != FEATURES}
-    names = [_below(path, root) for path in known]
-    return Features(root, names, stored[FEATURES], rows, others, [_below(path, root) for path in damaged])
+    names, left_out = ([str(path.relative_to(root)) for path in paths] for paths in (known, damaged))
+    return Features(root, names, stored[FEATURES], rows, others, left_out)
 
 
 def _add(
@@ -181,10 +186,6 @@ def _add(
                 store.add([missing[paths[row]] for row in some.rows], see(classifier, some.images, kept, at_once))
             bar.update(len(some.rows) + len(some.damaged))
     return damaged
-
-
-def _below(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def identity_of(classifier: Classifier) -> str:

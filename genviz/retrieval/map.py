@@ -70,7 +70,9 @@ def map(config: DictConfig) -> int:
         dict(enumerate(made, real)),
     )
     told = _told(mapped, together, real, config.seed)
-    folder = folder_of(config, "map") / f"{as_folder(kept.layer)}-{config.method}" / as_folder(features.root.name)
+    folder = (
+        folder_of(config, "map") / f"{as_folder(kept.layer)}-{config.method}" / as_folder(features.root.resolve().name)
+    )
     prepare_folder(folder)
     small = thumbnails(mapped.paths, config.thumbnail)
     _draw(folder, mapped, small, config.side)

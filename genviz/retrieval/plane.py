@@ -72,7 +72,9 @@ def laid_out(
     elif method == "umap":
         from umap import UMAP
 
-        found = UMAP(n_neighbors=min(15, len(found) - 1), init="random", random_state=seed).fit_transform(found)
+        found = UMAP(n_neighbors=min(15, len(found) - 1), init="random", random_state=seed, n_jobs=1).fit_transform(
+            found
+        )
     span = np.ptp(found, 0)
     return (found - found.min(0) - span / 2) / span.max() + 0.5
 

@@ -92,6 +92,11 @@ def test_a_folder_inside_another_is_known_with_it(counted, folder, tmp_path):
     assert shown == []
 
 
+def test_a_pattern_is_a_folder_too(classifier, folder):
+    found = look(f"{folder}/**/b*.jpg", classifier, KEPT)
+    assert (found.root, found.names, found.damaged) == (folder, ["below/b.jpg"], ["broken.jpg"])
+
+
 def test_another_layer_pooling_or_network_has_a_store_of_its_own(counted, folder, tmp_path):
     classifier, shown = counted
     widths = []
@@ -168,7 +173,7 @@ def test_the_features_are_what_the_class_head_weighs(classifier):
     image = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(small(image, [layer])[layer], small(image, ["relu5_2"])["relu5_2"])
     assert feature_layer(small.outline, "RELU3_1") == "relu3_1"
-    with pytest.raises(UserError, match="no layer is called 'relu9'"):
+    with pytest.raises(UserError, match="no layer is called 'relu9'.*without a name it is fc8.input"):
         feature_layer(small.outline, "relu9")
     assert feature_layer(classifier.outline) == "relu1"
 

@@ -66,6 +66,12 @@ def test_a_map_is_a_page_two_pictures_and_a_table(run, folder, tmp_path, capsys,
     assert run("method=tsne", "thumbnail=16", "seed=1") == 0
 
 
+def test_the_current_folder_has_a_name(run, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert run("data=.", "method=pca") == 0
+    assert (tmp_path / "outputs/map/small/fc8.input-pca/photos/map.html").exists()
+
+
 def test_the_longest_side_is_bounded(run, tmp_path):
     assert run("method=pca", "side=64") == 0
     place = tmp_path / "outputs/map/small/fc8.input-pca/photos"

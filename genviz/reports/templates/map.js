@@ -1,7 +1,7 @@
 // The map's controls: moving, zooming, colours, and the picture under the pointer.
 
 const COLOURS = [
-  ..."#4e79a7 #f28e2b #59a14f #e15759 #76b7b2 #edc948 #b07aa1 #ff9da7 #9c755f #86bcb6 #d37295 #8cd17d".split(" "),
+  ..."#4e79a7 #f28e2b #59a14f #e15759 #76b7b2 #edc948 #b07aa1 #ff9da7 #9c755f #2d2f8f #a8c813 #c13bb4".split(" "),
 ];
 const OTHER = "#8a8a85";
 const NEAREST = 40; // times the whole
