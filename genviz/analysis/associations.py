@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genviz.analysis.feature_cache import Gallery, pooled, readable
+from genviz.analysis.feature_cache import Gallery
 from genviz.analysis.nearest import nearest_pictures
 from genviz.images.pictures import read_image
 from genviz.interfaces import SCORES, Classifier
+from genviz.retrieval.features import pooled, readable
 from genviz.targets.probabilities import ending_of, probabilities
 
 _OTHERS = 10

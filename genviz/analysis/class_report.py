@@ -12,21 +12,23 @@ from omegaconf import DictConfig
 
 import genviz
 from genviz.analysis.associations import about_folder, about_picture
-from genviz.analysis.class_setup import check_folder, looking, one_class, pictures_of, seen_in
+from genviz.analysis.class_setup import check_folder, one_class, pictures_of, seen_in
 from genviz.analysis.contributions import contributions as measure
 from genviz.analysis.examples import Examples, of_gallery
-from genviz.analysis.feature_cache import Gallery, feature_layer, look_through
+from genviz.analysis.feature_cache import Gallery, look_through
 from genviz.errors import UserError
 from genviz.files import prepare_folder, write_text
 from genviz.images.pictures import read_picture, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Classifier, Outline
 from genviz.reports.class_page import page
+from genviz.retrieval.features import feature_layer
 from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import find_filters
 from genviz.targets.selections import check_filters, usual_layer
 from genviz.training import build
 from genviz.training.allocator import keep_freed_memory
+from genviz.training.looking import looking
 from genviz.training.run_folders import RunFolders
 from genviz.training.train import train
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 
 from genviz.analysis.contributions import resolve as resolve_text
@@ -18,6 +17,7 @@ from genviz.interfaces import Classifier, Outline
 from genviz.targets.grammar import Target, parse_target
 from genviz.targets.selections import find_selections
 from genviz.training import build
+from genviz.training.looking import looking
 
 
 def resolve(config: DictConfig) -> None:
@@ -82,13 +82,6 @@ def check_folder(config: DictConfig) -> None:
     """
     if config.pictures is not None:
         find_pictures(config.pictures, "pictures")
-
-
-def looking(config: DictConfig) -> FrozenClassifier:
-    """The configured classifier, with its weights loaded, on the GPU if one is to be used."""
-    classifier = build.classifier(config.classifier)
-    on_gpu = torch.cuda.is_available() and config.trainer.accelerator != "cpu"
-    return classifier.to("cuda") if on_gpu else classifier
 
 
 def seen_in(config: DictConfig) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from genviz.analysis.class_setup import check_folder, looking, one_class, pictures_of
+from genviz.analysis.class_setup import check_folder, one_class, pictures_of
 from genviz.analysis.contributions import check_method
 from genviz.analysis.contributions import contributions as measure
 from genviz.files import prepare_folder, write_text
@@ -18,6 +18,7 @@ from genviz.targets.layers import find_filters
 from genviz.targets.selections import check_filters, usual_layer
 from genviz.training import build, console
 from genviz.training.allocator import keep_freed_memory
+from genviz.training.looking import looking
 
 
 def contributions(config: DictConfig) -> int:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genviz.analysis.feature_cache import Gallery, identity_of, load, look_through, readable
+from genviz.analysis.feature_cache import Gallery, load, look_through
 from genviz.errors import UserError
 from genviz.images.pictures import display, read_image, write_png
 from genviz.interfaces import Classifier
+from genviz.retrieval.features import identity_of, readable
 from genviz.targets.grammar import parse_target
 
 COUNT = 10

@@ -169,6 +169,6 @@ def read_upright(path: Path) -> Tensor:
         why = (
             "there is no such file"
             if isinstance(error, FileNotFoundError)
-            else (str(error).splitlines() or [type(error).__name__])[0]
+            else (getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0])
         )
         raise UserError(f"cannot read the picture {path} ({why}); give a JPEG, PNG, WebP or BMP") from error

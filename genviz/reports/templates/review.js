@@ -1,8 +1,5 @@
-"use strict";
-// The names of runs and folders are put into the page as text, never as markup.
+// The overview of all targets.
 
-const data = JSON.parse(document.getElementById("data").textContent);
-const at = (id) => document.getElementById(id);
 const VERDICTS = [
   "recognised",
   "top five",
@@ -17,16 +14,6 @@ const VERDICTS = [
 ];
 const AT_ONCE = 60; // cards added each time the end of the page comes near
 const WIDEST = 4; // pictures side by side in a card
-
-/** An element with these attributes; children are elements, or text. */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
 
 const number = (value, digits = 4) =>
   value === null ? "–" : value.toLocaleString("en", { maximumSignificantDigits: digits });
