@@ -63,7 +63,7 @@ def _objection(config: DictConfig, classifier: DictConfig) -> UserError | None:
     """The error of ``classifier`` with the target or with its own settings, if any."""
     try:
         outline = build.sketch(classifier)
-        if "target" in config:
+        if config.get("target") is not None or config.get("targets") is not None:
             build.check_targets(config, outline)
     except UserError as error:
         return error

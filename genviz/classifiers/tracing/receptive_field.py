@@ -33,6 +33,7 @@ class Tracer(fx.Tracer):
     """torch's tracer, which does not trace into convolutions, with genviz's own included."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether the module is a node of its own."""
         return isinstance(m, _WINDOWED) or super().is_leaf_module(m, module_qualified_name)
 
 
