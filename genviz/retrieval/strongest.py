@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -51,18 +52,27 @@ class Strongest(NamedTuple):
         Args:
             activation: of the layer, (n, filters, ...).
         """
-        flat = activation.flatten(2) if activation.ndim > 2 else activation[..., None]
-        values, positions = flat.max(2)  # (n, filters)
-        values = values.float().t()
+        values = _peaks(activation).float().t()  # (filters, n)
         values = values.where(values.isfinite() & (values != 0), _NONE)
         numbers = torch.tensor(rows, device=values.device).expand_as(values)
-        every = [torch.cat(both, 1) for both in zip(self, (values, numbers, positions.t()), strict=True)]
-        best = every[0].sort(dim=1, descending=True, stable=True).indices[:, :NINE]  # the first of equal ones stays
-        return Strongest(*(each.gather(1, best) for each in every))
+        both = torch.cat([self.values, values], 1), torch.cat([self.rows, numbers], 1)
+        best = both[0].sort(dim=1, descending=True, stable=True).indices[:, :NINE]  # the first of equal ones stays
+        positions = torch.cat([self.positions, torch.zeros_like(numbers)], 1).gather(1, best)
+        filters, places = (best >= NINE).nonzero(as_tuple=True)  # those that are new, of which there are ever fewer
+        maps = activation[best[filters, places] - NINE, filters]
+        positions[filters, places] = maps[..., None].flatten(1).argmax(1)
+        return Strongest(both[0].gather(1, best), both[1].gather(1, best), positions)
 
     def to(self, device: torch.device | str) -> Strongest:
         """The same on a device."""
         return Strongest(*(each.to(device) for each in self))
+
+
+def _peaks(activation: Tensor) -> Tensor:
+    """The largest value of each filter, (n, filters), in an activation (n, filters, ...)."""
+    if activation.ndim == 4 and activation.is_contiguous(memory_format=torch.channels_last):
+        return F.adaptive_max_pool2d(activation, 1)[..., 0, 0]  # on a CPU, a third of the time of amax
+    return activation.amax(tuple(range(2, activation.ndim))) if activation.ndim > 2 else activation
 
 
 class Folder(NamedTuple):
