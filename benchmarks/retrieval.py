@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ from genviz.retrieval.strongest import Folder, strongest
 from genviz.targets.layers import find_filters
 from genviz.training.configuration import compose
 
-_TURNS, _MOST = 3, 256  # pictures
+_TURNS, _MOST, _FEW = 3, 128, 32  # pictures
 
 
 class Pictures(Dataset[Tensor]):
@@ -58,15 +59,13 @@ def patches(classifier: FrozenClassifier, folder: Folder, names: list[str]) -> N
     layers = [find_filters(name, known) for name in names]
     deepest = max(layers, key=known.index)
     most = max(2, os.cpu_count() or 1)
-    tried = {
-        workers: _seconds(lambda workers=workers: _bare(classifier, folder, deepest, workers))
-        for workers in (0, 1, most)
-    }
+    few = folder._replace(paths=folder.paths[:_FEW])
+    tried = {number: _seconds(partial(_bare, classifier, few, deepest, number)) for number in (0, 1, most)}
     workers = min(tried, key=lambda number: tried[number])
     own, bare = [], []
     for _ in range(_TURNS):
-        own.append(_seconds(lambda: _own(classifier, folder, layers)))
-        bare.append(_seconds(lambda: _bare(classifier, folder, deepest, workers)))
+        own.append(_seconds(partial(_own, classifier, folder, layers)))
+        bare.append(_seconds(partial(_bare, classifier, folder, deepest, workers)))
     count, ratio = len(folder.paths), statistics.median(bare) / statistics.median(own)
     print(f"{count} pictures, {', '.join(names)}, on {classifier.device}, {torch.get_num_threads()} threads of torch")
     print(f"genviz patches   {count / statistics.median(own):7.1f} pictures/s")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf, open_dict
+from tqdm.auto import tqdm
 
-from genviz.errors import UserError
+from genviz.errors import BAD_INPUT, UserError
 from genviz.files import prepare_folder, write_text
 from genviz.images.folders import apart, find_pictures
 from genviz.interfaces import Layer, Outline
@@ -22,10 +23,13 @@ from genviz.training import build, console
 from genviz.training.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
+    from genviz.classifiers.frozen import FrozenClassifier
     from genviz.retrieval.patches import Patches
+    from genviz.retrieval.strongest import Folder, Strongest
 
 _OWN = ("data", "layer", "filters", "generate")
 """The settings that a training does not have."""
+_PATIENCE = 2.0  # seconds before a progress bar is shown
 
 
 def patches(config: DictConfig) -> int:
@@ -44,9 +48,6 @@ def patches(config: DictConfig) -> int:
         build.generator_sha256(config)
     from genviz.analysis.class_setup import choosing, looking  # takes seconds
     from genviz.analysis.feature_cache import identity_of
-    from genviz.retrieval.figure import write_figures
-    from genviz.retrieval.patches import field_of, table
-    from genviz.retrieval.patches import patches as cut
     from genviz.retrieval.strongest import Folder, strongest
 
     keep_freed_memory()
@@ -54,33 +55,57 @@ def patches(config: DictConfig) -> int:
     choose = choosing(config)
     chosen = {layer.name: _filters(config, layer, outline, choose) for layer in layers}
     classifier, folder = looking(config), Folder(root, paths)
-    outputs = Path(config.paths.outputs).expanduser()
-    found = strongest(folder, classifier, layers, identity=identity_of(classifier), kept=outputs / "seen")
-    made = {
-        layer.name: list(cut(classifier, layer, _numbers(chosen[layer.name]), found[layer.name], folder))
-        for layer in layers
-    }
-    generated: dict[str, list[Path | None]] = {}
+    kept = Path(config.paths.outputs).expanduser() / "seen"
+    found = strongest(folder, classifier, layers, identity=identity_of(classifier), kept=kept)
+    code, generated = 0, None
     if config.generate:
-        code, pictures = _generate(config, [target for layer in layers for target in chosen[layer.name]])
-        if code > 2:
+        code, generated = _generate(config, [target for layer in layers for target in chosen[layer.name]])
+        if code > BAD_INPUT:  # a signal
             return code
-        generated = {name: [pictures[str(target)] for target in targets] for name, targets in chosen.items()}
     for layer in layers:
-        place = outputs / "patches" / build.classifier_name(config) / layer.name.replace("/", "-")
-        prepare_folder(place)
-        write_text(place / "patches.csv", table(made[layer.name]))
-        field, name = field_of(classifier, layer), layer.name
-        side = max(outline.input_size) if field is None else field.size
-        title = f"{name} of {build.classifier_name(config)}; a position sees {side} x {side} pixels" + (
-            "" if field is not None and side < min(outline.input_size) else ", the whole picture"
-        )
-        sheets = write_figures(place, title, made[name], generated.get(name))
-        print(f"{name}: {_told(made[name])}")
-        for sheet in sheets:
-            print(f"sheet       {sheet}")
-        print(f"table       {place / 'patches.csv'}", flush=True)
-    return 0
+        _write(config, classifier, layer, chosen[layer.name], found[layer.name], folder, generated)
+    return code
+
+
+def _write(
+    config: DictConfig,
+    classifier: FrozenClassifier,
+    layer: Layer,
+    targets: Sequence[Target],
+    found: Strongest,
+    folder: Folder,
+    generated: Mapping[str, Path | None] | None,
+) -> None:
+    """Write the sheets and the table of some filters of a layer."""
+    from genviz.retrieval.figure import write_figures
+    from genviz.retrieval.patches import field_of, patches, rows_of, table
+
+    name = build.classifier_name(config)
+    place = Path(config.paths.outputs).expanduser() / "patches" / name / layer.name.replace("/", "-")
+    prepare_folder(place)
+    rows: list[list[str | int]] = []
+    silent = 0
+
+    def noted() -> Iterator[Patches]:
+        nonlocal silent
+        made = patches(classifier, layer, [target.units[0].index[0] for target in targets], found, folder)
+        for each in tqdm(made, layer.name, len(targets), unit="filter", delay=_PATIENCE, dynamic_ncols=True):
+            rows.extend(rows_of(each))
+            silent += not each.patches
+            yield each
+
+    field, size = field_of(classifier, layer), classifier.outline.input_size
+    whole = field is None or field.size >= min(size)
+    seen = "the whole picture" if whole or field is None else f"{field.size} x {field.size} pixels"
+    pictures = None if generated is None else [generated[str(target)] for target in targets]
+    title = f"{layer.name} of {name}; a position sees {seen}"
+    sheets = write_figures(place, title, noted(), len(targets), pictures)
+    write_text(place / "patches.csv", table(rows))
+    none = f", of which {silent} fire in none of the pictures" if silent else ""
+    print(f"{layer.name}: {len(targets)} filters{none}")
+    for sheet in sheets:
+        print(f"sheet       {sheet}")
+    print(f"table       {place / 'patches.csv'}", flush=True)
 
 
 def _layers(config: DictConfig, outline: Outline) -> list[Layer]:
@@ -102,10 +127,6 @@ def _filters(config: DictConfig, layer: Layer, outline: Outline, choose: Choose)
     return list(found.values())
 
 
-def _numbers(targets: Sequence[Target]) -> list[int]:
-    return [target.units[0].index[0] for target in targets]
-
-
 def _generate(config: DictConfig, targets: Sequence[Target]) -> tuple[int, dict[str, Path | None]]:
     """Train for each of ``targets`` as ``genviz train`` does; return the exit code, and the pictures that there are."""
     from genviz.sweeps.sweep import sweep
@@ -120,8 +141,3 @@ def _generate(config: DictConfig, targets: Sequence[Target]) -> tuple[int, dict[
     names = build.names(own)
     pictures = {str(target): RunFolders.of(own, target, names).picture for target in targets}
     return code, {name: path if path.exists() else None for name, path in pictures.items()}
-
-
-def _told(found: Sequence[Patches]) -> str:
-    silent = sum(not each.patches for each in found)
-    return f"{len(found)} filters" + (f", of which {silent} fire in none of the pictures" if silent else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -19,22 +19,24 @@ _ROWS = 10  # of a sheet
 
 
 def write_figures(
-    folder: Path, title: str, found: Sequence[Patches], generated: Sequence[Path | None] | None
+    folder: Path, title: str, found: Iterable[Patches], count: int, generated: Sequence[Path | None] | None
 ) -> list[Path]:
     """Write ``sheet.png``, or ``sheet-1.png``, … with ten filters each; return their paths. Others are deleted.
 
     Args:
         title: what is said above.
+        found: ``count`` filters, of which a sheet's are held at once.
         generated: the picture of each filter, None where there is none; None: without the column.
     """
-    pages = [range(first, min(first + _ROWS, len(found))) for first in range(0, len(found), _ROWS)]
-    names = ["sheet.png"] if len(pages) == 1 else [f"sheet-{number}.png" for number in range(1, len(pages) + 1)]
+    pages = -(-count // _ROWS)
+    names = ["sheet.png"] if pages == 1 else [f"sheet-{number}.png" for number in range(1, pages + 1)]
     for old in folder.glob("sheet*.png"):
         if old.name not in names:
             old.unlink()
-    for name, page in zip(names, pages, strict=True):
-        made = None if generated is None else [generated[row] for row in page]
-        sheet = _page(title, [found[row] for row in page], made)
+    left = iter(found)
+    for number, name in enumerate(names):
+        made = None if generated is None else generated[number * _ROWS : (number + 1) * _ROWS]
+        sheet = _page(title, list(islice(left, _ROWS)), made)
         with atomic_write(folder / name) as file:
             sheet.save(file, format="PNG")
     return [folder / name for name in names]

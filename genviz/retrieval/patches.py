@@ -135,14 +135,20 @@ def _map(method: Callable[..., Tensor], fired: Callable[[Tensor], Tensor], image
             return torch.autograd.grad(fired(images).sum(), images)[0].cpu()
 
 
-def table(found: Sequence[Patches]) -> str:
-    """The patches as CSV: filter, rank, picture, value, the unit's place, and its box in the classifier's input."""
+def rows_of(found: Patches) -> list[list[str | int]]:
+    """The patches of a filter as rows of a `table`."""
+    rows: list[list[str | int]] = []
+    for rank, patch in enumerate(found.patches, 1):
+        row, column = patch.place if len(patch.place) == 2 else ("", "")
+        name = patch.picture.encode(errors="backslashreplace").decode()
+        rows.append([found.layer.name, found.filter, rank, name, f"{patch.value:.6g}", row, column, *patch.box])
+    return rows
+
+
+def table(rows: Sequence[Sequence[str | int]]) -> str:
+    """Patches as CSV: filter, rank, picture, value, the unit's place, and its box in the classifier's input."""
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["layer", "filter", "rank", "picture", "value", "row", "column", *Box._fields])
-    for each in found:
-        for rank, patch in enumerate(each.patches, 1):
-            row, column = patch.place if len(patch.place) == 2 else ("", "")
-            name = patch.picture.encode(errors="backslashreplace").decode()
-            rows.writerow([each.layer.name, each.filter, rank, name, f"{patch.value:.6g}", row, column, *patch.box])
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["layer", "filter", "rank", "picture", "value", "row", "column", *Box._fields])
+    writer.writerows(rows)
     return text.getvalue()

@@ -20,9 +20,8 @@ def of(number, count=9):
 
 def test_a_row_is_patches_guided_deconv_and_generated(tmp_path):
     Image.new("RGB", (64, 64), "red").save(tmp_path / "made.png")
-    (path,) = write_figures(
-        tmp_path, "relu1", [of(3), of(1, 4), of(2, 0)], [tmp_path / "made.png", None, tmp_path / "gone"]
-    )
+    pictures = [tmp_path / "made.png", None, tmp_path / "gone"]
+    (path,) = write_figures(tmp_path, "relu1", iter([of(3), of(1, 4), of(2, 0)]), 3, pictures)
     sheet = Image.open(path).convert("RGB")
     assert path.name == "sheet.png"
     starts = [12 + column * 256 for column in range(4)]
@@ -34,11 +33,11 @@ def test_a_row_is_patches_guided_deconv_and_generated(tmp_path):
 
 
 def test_without_generated_pictures_a_column_less(tmp_path):
-    (path,) = write_figures(tmp_path, "relu1", [of(3)], None)
+    (path,) = write_figures(tmp_path, "relu1", [of(3)], 1, None)
     assert Image.open(path).width == 12 + 3 * 256
 
 
 def test_many_filters_take_several_sheets_and_old_ones_go(tmp_path):
-    assert len(write_figures(tmp_path, "relu1", [of(n) for n in range(21)], None)) == 3
-    assert [path.name for path in write_figures(tmp_path, "relu1", [of(3)], None)] == ["sheet.png"]
+    assert len(write_figures(tmp_path, "relu1", [of(n) for n in range(21)], 21, None)) == 3
+    assert [path.name for path in write_figures(tmp_path, "relu1", [of(3)], 1, None)] == ["sheet.png"]
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]

@@ -11,7 +11,7 @@ from genviz.classifiers.from_module import from_module
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import read_upright
 from genviz.retrieval.cut import cut, signed_picture
-from genviz.retrieval.patches import patches, table
+from genviz.retrieval.patches import patches, rows_of, table
 from genviz.retrieval.strongest import Folder, strongest
 from genviz.targets.grammar import parse_target
 from genviz.targets.layers import find_filters
@@ -111,7 +111,7 @@ def test_a_picture_that_is_gone_since_is_left_out(made, folder):
 
 def test_the_table_has_each_patch_with_its_place_and_box(made):
     found = made("1", 0, 4, 1)
-    rows = list(csv.DictReader(io.StringIO(table(found))))
+    rows = list(csv.DictReader(io.StringIO(table([row for each in found for row in rows_of(each)]))))
     assert [row["filter"] for row in rows[:9]] == ["0"] * 9
     assert "4" not in {row["filter"] for row in rows}
     for row, (name, place) in zip(rows, template_network.ranked(), strict=False):
