@@ -160,6 +160,12 @@ def prepare_folder(folder: Path) -> None:
         raise CannotWriteError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
 
 
+def clear_leftovers(path: Path) -> None:
+    """Delete what a killed `atomic_write` of ``path`` left there."""
+    for leftover in path.parent.glob(f".{path.name}.*{_UNFINISHED}"):
+        leftover.unlink(missing_ok=True)
+
+
 def check_current_folder() -> None:
     """Check that the current folder exists, which not even torch starts without.
 

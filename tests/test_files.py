@@ -5,7 +5,7 @@ import os
 import pytest
 
 from genviz.errors import UserError
-from genviz.files import atomic_write, load_torch_file, read_json, set_aside, sha256, write_text
+from genviz.files import atomic_write, clear_leftovers, load_torch_file, read_json, set_aside, sha256, write_text
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -78,3 +78,10 @@ def test_what_is_no_json_is_one_kind_of_error(tmp_path, content):
         (tmp_path / "result.json").write_bytes(content.encode("utf-8", "surrogatepass"))
     with pytest.raises(ValueError, match="."):
         read_json(tmp_path / "result.json")
+
+
+def test_what_a_killed_write_left_is_cleared_and_nothing_else(tmp_path):
+    for name in (".a.pt.x1.unfinished", ".a.pt.x2.unfinished", ".b.pt.x1.unfinished", "a.pt"):
+        (tmp_path / name).touch()
+    clear_leftovers(tmp_path / "a.pt")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.pt.x1.unfinished", "a.pt"]

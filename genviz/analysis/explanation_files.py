@@ -20,7 +20,6 @@ import genviz
 from genviz.analysis.class_setup import looking, resolve
 from genviz.analysis.explanation import TOP1, Explained, Explainer, map_layer, pooled_layer, value_of
 from genviz.analysis.explanation_settings import ExplainSettings
-from genviz.analysis.feature_cache import readable
 from genviz.attribution.cam import has_places
 from genviz.attribution.faithfulness import Faithfulness
 from genviz.attribution.methods import ALL, Settings, find_methods
@@ -31,6 +30,7 @@ from genviz.images.maps import with_bar
 from genviz.images.pictures import UNREADABLE, display, read_picture, read_upright, resize, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import SCORES, Classifier, Outline
+from genviz.retrieval.features import readable
 from genviz.targets.grammar import Target
 from genviz.targets.probabilities import ending_of, probabilities
 from genviz.targets.selections import find_selections

@@ -32,7 +32,7 @@ def signed_picture(values: Tensor, percentile: float = _PERCENTILE) -> Tensor:
     Further values are clipped.
     """
     end = _end(values.abs(), percentile)
-    return ((values / (2 * end) + 0.5).clamp(0, 1) * 255).round().byte().movedim(0, -1).cpu()
+    return ((values / (2 * end) + 0.5).clamp(0, 1) * 255).round().byte().movedim(0, -1).contiguous().cpu()
 
 
 def scaled(values: Tensor, percentile: float = 100.0) -> Scaled:

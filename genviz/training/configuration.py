@@ -26,13 +26,14 @@ _CLASSIFIERS = {
 """The settings that name a classifier, and Hydra's names for them."""
 _CHOICES = ("classifier", "generator", "objective", "regularizer", "transform", "optimizer", "experiment", "student")
 _PATHS = {
-    *("image", "style", "pictures", "start", "direction", "weights", "heads", "labels", "root", "bank"),
+    *("image", "style", "pictures", "start", "direction", "weights", "heads", "labels", "root", "bank", "data"),
     *("outputs", "checkpoints"),
 }
 """The last part of settings that name a file or a folder, with any characters: ``=``, spaces, commas, parentheses."""
+_SEVERAL = ("layer", "filters", "method")
+"""Settings that take several words with commas between them."""
+_MODULE = re.compile(r"\d+(\.\d+)+")
 _LONGEST = 255  # bytes of a name, on all file systems
-_LISTS = ("method", "filters")
-"""Settings whose commas separate names, except in a multirun."""
 _NAME = re.compile(r"[\w.+-]+")
 
 
@@ -112,8 +113,8 @@ def plain_words(words: Sequence[str]) -> list[str]:
             plain.append(f'target="{check_spelling(_unquoted(value))}"')
         elif key == "targets" and equals and value != "null":  # in a multirun, too, each job gets the whole list
             plain.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")
-        elif key in _LISTS and not multirun and "," in value and not value.startswith("["):
-            plain.append(f"{key}={_quoted(_unquoted(value))}")
+        elif key in _SEVERAL and _is_several(value) and not (multirun and "," in value):
+            plain.append(f"{key}={_quoted(value)}")
         elif _names_a_path(key) and _is_plain(value):
             separate = value.split(",") if multirun else [value]  # there, a comma separates jobs
             plain.append(f"{key}={','.join(_quoted(_checked(word, part)) for part in separate)}")
@@ -130,6 +131,11 @@ def plain_words(words: Sequence[str]) -> list[str]:
         else:
             plain.append(word)
     return plain
+
+
+def _is_several(value: str) -> bool:
+    """Whether these are words with commas between them, or a module's name, such as 1.10, which is no number."""
+    return bool(_MODULE.fullmatch(value)) or ("," in value and _unquoted(value) == value and value[0] not in "[{")
 
 
 def _names_choices(word: str) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import torch
 from torch import fx, nn
 
-_POINTWISE = (
+from genviz.classifiers.tracing.taps import call_name, module_names
+
+POINTWISE = (
     *(nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.BatchNorm2d, nn.Dropout, nn.Identity, nn.LocalResponseNorm),
 )
 _WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
@@ -26,24 +29,25 @@ class ReceptiveField(NamedTuple):
     """The centre of the first position; 0 is the centre of the first pixel."""
 
 
-class _Tracer(fx.Tracer):
+class Tracer(fx.Tracer):
     """torch's tracer, which does not trace into convolutions, with genviz's own included."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether the module is a node of its own."""
         return isinstance(m, _WINDOWED) or super().is_leaf_module(m, module_qualified_name)
 
 
 def receptive_fields(network: nn.Module) -> dict[str, ReceptiveField]:
-    """The receptive fields of the modules of ``network``, by module name.
+    """The receptive fields of the layers of ``network``, by module name, with the number of the call.
 
     Layers that see the whole image (fully connected, adaptively pooled) and all that follow are left out. A network
     whose forward pass cannot be traced has none.
     """
     try:
-        graph = _Tracer().trace(network)
+        graph = Tracer().trace(network)
     except Exception:  # whatever a network does with what is not a tensor
         return {}
-    modules = dict(network.named_modules())
+    modules, names = dict(network.named_modules()), module_names(network)
     at: dict[fx.Node, ReceptiveField | None] = {}
     fields: dict[str, ReceptiveField | None] = {}
     for node in graph.nodes:
@@ -56,19 +60,30 @@ def receptive_fields(network: nn.Module) -> dict[str, ReceptiveField]:
             at[node] = _join(before) if _keeps_positions(node.target) else None
         else:
             at[node] = None
-        for path in (entry[0] for entry in node.meta.get("nn_module_stack", {}).values()):
-            fields[path] = at[node]  # the last node of a module is its output
+        for name in layers_of(node, names):
+            fields[name] = at[node]  # the last node of a module is its output
     return {name: field for name, field in fields.items() if name and field is not None}
 
 
+def layers_of(node: fx.Node, names: Collection[str]) -> list[str]:
+    """The layers that ``node`` lies in, from the outermost, for a network with the modules ``names``."""
+    found = []
+    for key, (path, _) in node.meta.get("nn_module_stack", {}).items():
+        call = str(key).removeprefix(path).removeprefix("@")  # of a module's second call: layer1.0.relu@1
+        found.append(call_name(path, int(call or 0), names))
+    return found
+
+
 def _through(module: nn.Module, field: ReceptiveField | None) -> ReceptiveField | None:
-    if field is None or isinstance(module, _POINTWISE):
+    if field is None or isinstance(module, POINTWISE):
         return field
     if not isinstance(module, _WINDOWED):
         return None
-    kernel, stride, padding = _side(module.kernel_size), _side(module.stride), _side(module.padding)
+    kernel, stride = _side(module.kernel_size), _side(module.stride)
     dilation = 1 if isinstance(module, nn.AvgPool2d) else _side(module.dilation)
     reach = dilation * (kernel - 1)
+    padding = {"same": reach // 2, "valid": 0}.get(str(module.padding))
+    padding = _side(module.padding) if padding is None else padding
     return ReceptiveField(
         field.size + reach * field.stride, field.stride * stride, field.offset + (reach / 2 - padding) * field.stride
     )

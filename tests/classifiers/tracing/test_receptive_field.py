@@ -68,3 +68,16 @@ def test_what_cannot_be_traced_has_none():
             return images if images.sum() > 0 else -images
 
     assert receptive_fields(Branching()) == {}
+
+
+def test_each_call_of_a_module_has_its_own():
+    """A ResNet's block calls one ReLU twice: behind its first convolution, and at its end."""
+    fields = receptive_fields(torchvision.models.resnet18(weights=None).eval())
+    assert [fields[f"layer1.0.{name}"].size for name in ("conv1", "relu", "conv2", "relu_1")] == [19, 19, 27, 27]
+    assert fields["layer1.0"] == fields["layer1.0.relu_1"]
+
+
+@pytest.mark.parametrize(("padding", "offset"), [("same", 0.0), ("valid", 2.0), (2, 0.0), ((1, 1), 1.0)])
+def test_a_padding_may_be_a_word(padding, offset):
+    network = nn.Sequential(nn.Conv2d(3, 4, 5, padding=padding), nn.ReLU())
+    assert receptive_fields(network)["1"] == (5, 1, offset)

@@ -1,0 +1,74 @@
+"""The settings of filters and patches."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from omegaconf import DictConfig
+from pydantic import Field, StrictInt, model_validator
+
+from genviz.errors import UserError
+from genviz.training.schema import Ask, Count, File, Flag, Folder, Kind, LayerName, Settings
+from genviz.training.settings import OutputPaths, TrainerSettings, TrainSettings
+
+_A_LAYER = Ask("say which layer, such as layer=conv1_1; genviz layers CLASSIFIER lists them")
+_LAYERS = Ask("say which layer, such as layer=relu4_3; genviz layers CLASSIFIER lists them")
+_DATA = Ask("say where the pictures are: data=FOLDER")
+_FILTERS = Ask("say which filters, such as filters=3,7 or filters=0-8 or filters=top9:harmonica or filters=all")
+
+
+class FiltersSettings(Settings):
+    """``genviz filters``."""
+
+    layer: Annotated[LayerName | StrictInt, _A_LAYER, Kind("a layer; genviz layers CLASSIFIER lists them")] = Field(
+        description="the layer whose kernels or activation maps are shown"
+    )
+    image: Annotated[File | None, Kind("a file")] = Field(
+        None, description="a picture, whose activation maps of the layer are shown; null: the kernels"
+    )
+    order: Annotated[
+        Literal["number", "norm", "similarity", "loudest"] | None, Kind("number, norm, similarity or loudest")
+    ] = Field(None, description="order of the filters; loudest: by the map's maximum; null: number, of maps loudest")
+    count: Annotated[Count | None, Kind("a whole number from 1 up, or null")] = Field(
+        None, description="how many filters to show, the first in that order; null: all"
+    )
+    paths: OutputPaths
+    trainer: TrainerSettings
+
+
+class PatchesSettings(TrainSettings):
+    """``genviz patches``: those of a training, for the generated pictures, and more."""
+
+    data: Annotated[Folder, _DATA, Kind("a folder")] = Field(description="folder of the real pictures")
+    layer: Annotated[Any, _LAYERS, Kind("a layer, or several")] = Field(description="whose filters, one or several")
+    filters: Annotated[Any, _FILTERS, Kind("filters")] = Field(
+        description="which filters: 3,7 or 0-63 or all or top9:harmonica, for each of the layers"
+    )
+    generate: Flag = Field(True, description="whether to train a generator for each filter, as genviz train does")
+
+    @model_validator(mode="after")
+    def _one_target_or_many(self) -> PatchesSettings:
+        if self.images != 1:
+            raise UserError(f"images={self.images}: each filter takes one generated picture, images=1")
+        return self
+
+    @classmethod
+    def check(cls, config: DictConfig) -> None:
+        """Check the settings; the filters are the targets."""
+        for name in ("target", "targets"):
+            if config.get(name) is not None:
+                raise UserError(f"{name}={config[name]}: the targets are the filters; name them with filters=")
+        super().check(config)
+
+
+def words_of(value: Any, name: str) -> list[str]:
+    """The words of a setting that takes one or several: ``3,7,top9:harmonica``, ``[3,7]``, 3.
+
+    Raises:
+        UserError: it names nothing.
+    """
+    several = value if isinstance(value, list) else str(value).split(",")
+    words = [str(word).strip() for word in several if word is not None]
+    if not all(words) or not words or isinstance(value, bool | float | dict):
+        raise UserError(f"{name}={value} must be one or several, with commas between them")
+    return words

@@ -1,0 +1,97 @@
+import csv
+
+import numpy as np
+import pytest
+import template_network
+import torch
+from PIL import Image
+
+from genviz.classifiers.small import SmallClassifier
+from genviz.images.pictures import read_upright, resize
+from genviz.training import build
+
+WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cpu"]
+
+
+@pytest.fixture
+def picture(tmp_path):
+    Image.effect_noise((80, 60), 90).convert("RGB").save(tmp_path / "a cat.png")
+    return tmp_path / "a cat.png"
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_first_layers_kernels_are_in_colours(called, tmp_path):
+    done = called("filters", "layer=relu1_1", "order=norm", *WORDS)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("relu1_1 has the channels of conv1_1")
+    place = tmp_path / "outputs/filters/small/conv1_1"
+    kernels = np.load(place / "kernels.npy")
+    table = rows(place / "kernels.csv")
+    norms = np.linalg.norm(kernels.reshape(len(kernels), -1), axis=1)
+    assert [int(row["filter"]) for row in table] == np.argsort(-norms, kind="stable").tolist()
+    assert [float(row["norm"]) for row in table] == pytest.approx(np.sort(norms)[::-1].tolist(), rel=1e-6)
+    assert Image.open(place / "sheet.png").width > 100
+
+
+def test_a_template_is_seen_on_the_sheet(called, tmp_path):
+    done = called("filters", "layer=0", "count=1", *template_network.WORDS)
+    assert done.returncode == 0, done.stderr
+    sheet = np.asarray(Image.open(next((tmp_path / "outputs/filters").rglob("sheet.png"))).convert("RGB"))
+    wanted = ((template_network.templates()[0] > 0) * 255).byte().permute(1, 2, 0).numpy()
+    assert (sheet[8 + 22 + 14 + 4 : 8 + 22 + 14 + 40 : 8, 12:48:8] == wanted).all()
+
+
+def test_maps_are_those_of_the_picture_with_the_loudest_first(called, picture, tmp_path):
+    done = called("filters", "layer=relu2_1", f"image={picture}", "count=7", *WORDS)
+    assert done.returncode == 0, done.stderr
+    place = tmp_path / "outputs/filters/small/relu2_1/a_cat"
+    classifier = SmallClassifier(input_size=64)
+    expected = classifier(resize(read_upright(picture), (64, 64)), ["relu2_1"])["relu2_1"][0]
+    assert torch.allclose(torch.from_numpy(np.load(place / "maps.npy")), expected, atol=1e-5)
+    table = rows(place / "maps.csv")
+    order = expected.flatten(1).amax(1).sort(descending=True, stable=True).indices[:7]
+    assert [int(row["filter"]) for row in table] == order.tolist()
+    assert [float(row["mean"]) for row in table] == pytest.approx(expected.mean((1, 2))[order].tolist(), rel=1e-4)
+    assert Image.open(place / "picture.png").size == (64, 64)
+
+
+@pytest.mark.parametrize("order", ["number", "norm", "similarity", "loudest"])
+def test_maps_come_in_every_order(called, picture, tmp_path, order):
+    assert called("filters", "layer=conv2_1", f"image={picture}", f"order={order}", *WORDS).returncode == 0
+    table = rows(tmp_path / "outputs/filters/small/conv2_1/a_cat/maps.csv")
+    assert sorted(int(row["filter"]) for row in table) == list(range(len(table)))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "say which layer, such as layer=conv1_1"),
+        (["layer=relu9"], "no layer is called 'relu9'"),
+        (["layer=relu1_1", "order=loud"], "order=loud must be number, norm, similarity or loudest"),
+        (["layer=relu1_1", "order=loudest"], "order=loudest is for activation maps"),
+        (["layer=relu1_1", "count=0"], "count=0 must be a whole number"),
+        (["layer=relu1_1", "image=none.png"], "cannot read the picture none.png (there is no such file)"),
+        (["layer=relu1_1", "image=text.png"], "cannot read the picture text.png"),
+        (["layer=scores", "image=a cat.png"], "has no rows and columns"),
+        (["layer=relu1_1", "target=class:1"], "target=class:1: there is no such setting"),
+    ],
+)
+def test_what_cannot_work_is_one_line_before_any_weights_are_loaded(
+    called, picture, monkeypatch, tmp_path, words, says
+):
+    monkeypatch.setattr(build, "classifier", lambda settings: pytest.fail("loaded"))
+    (tmp_path / "text.png").write_text("text")
+    done = called("filters", *WORDS, *words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert says in done.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_layer_without_kernels_is_one_line(called):
+    done = called("filters", "layer=scores", *WORDS)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "scores has no kernels" in done.stderr
