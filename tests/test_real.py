@@ -50,6 +50,7 @@ def test_its_scores_come_out_of_a_relu_and_have_a_preactivation(squeezenet, data
     assert (seen["conv10"] < 0).any()
 
 
+@pytest.mark.slow
 def test_a_hundred_and_fifty_updates_bring_a_class_to_the_top(data, compose, tmp_path):
     config = compose("target=class:zebra", *words(data), "generator=untrained_small", "updates=150")
     assert train(config, build.target(config, build.sketch(config.classifier))) == 0

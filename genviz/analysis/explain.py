@@ -37,6 +37,11 @@ class Explanation:
         explained: for each picture, a map by each method, with its numbers.
         unordered: for each picture, deletion and insertion of pixels in no order; None if neither was asked for.
         left_out: methods that the network or the target does not allow, and why.
+
+    >>> import genviz, torch
+    >>> explanation = genviz.explain("small", torch.rand(2, 3, 64, 64), "class:cloak", method="saliency", steps=0)
+    >>> explanation.targets
+    ['class:cloak', 'class:cloak']
     """
 
     def __init__(

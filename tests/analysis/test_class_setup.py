@@ -31,7 +31,7 @@ def test_the_filters_take_their_place_in_the_configuration(compose, folder, tmp_
     again = compose(f"target={asked}", f"pictures={folder}", *WORDS)
     resolve(again)
     assert again.target == config.target
-    assert list(tmp_path.glob("outputs/seen/*.safetensors"))
+    assert list(tmp_path.glob("outputs/seen/**/*.npy"))
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ def test_what_is_there_is_not_made_again(run, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("way", ["flipped", "folder"])
 @pytest.mark.parametrize("file", ["errors.csv", "picture"])
+@pytest.mark.slow
 def test_a_damaged_file_is_made_again(run, tmp_path, file, way):
     run()
     whole, folder = rows(tmp_path), tmp_path / "outputs/invert/small"

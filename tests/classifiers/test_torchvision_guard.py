@@ -1,11 +1,14 @@
 import subprocess
 import sys
 
+import pytest
+
 
 def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_torchvision_works_after_genviz():
     code = "import genviz, torchvision; print(torchvision.models.alexnet(num_classes=2).classifier[-1].out_features)"
     done = run(code)

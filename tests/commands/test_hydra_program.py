@@ -83,6 +83,7 @@ def test_without_weights_or_a_network_vgg16_says_the_ways_on_within_seconds(tmp_
         assert part in done.stderr
 
 
+@pytest.mark.slow
 def test_without_weights_or_a_network_the_default_is_the_embedded_network_and_nobody_can_miss_it(tmp_path):
     words = ["target=class:harmonica", *SMALL, "updates=2"]
     done = train(tmp_path, *words, **NO_NETWORK, TORCH_HOME=str(tmp_path / "hub"))
@@ -182,6 +183,7 @@ echo "${{COMPREPLY[@]}}"
     assert set(done.stdout.split()) == completed, done.stderr
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_after_a_bad_target(tmp_path):
     words = ["-m", "target=class:harmonica,class:nonsense,class:zebra", *TINY, "updates=1", "logger=none"]
     done = train(tmp_path, *words)
@@ -208,6 +210,7 @@ def test_settings_of_another_kind_are_one_line(called, words):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ulimit")
+@pytest.mark.slow
 def test_a_full_disk_is_one_line(tmp_path):
     limited = ["bash", "-c", 'ulimit -f 60; exec "$@"', "bash", *command(*WORDS, "logger=none")]
     done = subprocess.run(limited, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS)

@@ -20,6 +20,7 @@ def test_what_can_be_named_is_listed(called, what):
     assert LISTED[what[0]] in done.stdout
 
 
+@pytest.mark.slow
 def test_an_installed_genviz_lists_and_says_what_it_does_not_know():
     for what, code in (("vgg16", 0), ("vgg61", 2)):
         words = [str(Path(sys.executable).with_name("genviz")), "layers", what]

@@ -29,6 +29,7 @@ def run(folder, script, *words, **more):
     ).stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_what_no_command_uses_is_not_imported(tmp_path):
     assert run(tmp_path, SCRIPT)[-1].split() == ["True", "True", "False", "False"]
 

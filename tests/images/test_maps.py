@@ -38,3 +38,14 @@ def test_pictures_under_a_map_and_a_bar():
     assert barred.shape[1] > 30
     assert torch.equal(barred[:, :30], alone(shown))
     assert barred[0, 36].float() / 255 == pytest.approx(scaled(values).colours[values >= values.max()][0], abs=0.05)
+
+
+def test_a_signed_map_is_grey_at_0_and_the_same_for_every_scale():
+    values = torch.randn(3, 9, 11)
+    shown = signed_picture(values)
+    assert (shown.shape, shown.dtype) == ((9, 11, 3), torch.uint8)
+    assert torch.equal(shown, signed_picture(values * 1e-6))
+    assert set(signed_picture(torch.zeros(3, 4, 4)).unique().tolist()) == {128}
+    lone = torch.zeros(3, 64, 64)
+    lone[0, 0, 0], lone[1, 0, 0] = 1, -2
+    assert signed_picture(lone)[0, 0].tolist() == [191, 0, 128]

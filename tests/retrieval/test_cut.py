@@ -3,7 +3,7 @@ import torch
 
 from genviz.classifiers.tracing.receptive_field import ReceptiveField
 from genviz.interfaces import Layer
-from genviz.retrieval.cut import Box, box_of, cut, place_of, signed_picture
+from genviz.retrieval.cut import Box, box_of, cut, place_of
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,3 @@ def test_beyond_the_border_is_what_is_said():
     assert torch.equal(corner[:, 1:, :2], image[:, :2, 3:])
     assert (corner[:, 0] == 0.5).all()
     assert (corner[:, :, 2] == 0.5).all()
-
-
-def test_a_signed_map_is_grey_at_0_and_the_same_for_every_scale():
-    values = torch.randn(3, 9, 11)
-    shown = signed_picture(values)
-    assert (shown.shape, shown.dtype) == ((9, 11, 3), torch.uint8)
-    assert torch.equal(shown, signed_picture(values * 1e-6))
-    assert set(signed_picture(torch.zeros(3, 4, 4)).unique().tolist()) == {128}
-    lone = torch.zeros(3, 64, 64)
-    lone[0, 0, 0], lone[1, 0, 0] = 1, -2
-    assert signed_picture(lone)[0, 0].tolist() == [191, 0, 128]

@@ -9,8 +9,9 @@ from genviz.attribution.rectified import deconvnet, guided_backpropagation
 from genviz.attribution.score import Score
 from genviz.classifiers.from_module import from_module
 from genviz.images.folders import find_pictures
+from genviz.images.maps import signed_picture
 from genviz.images.pictures import read_upright
-from genviz.retrieval.cut import cut, signed_picture
+from genviz.retrieval.cut import cut
 from genviz.retrieval.patches import patches, rows_of, table
 from genviz.retrieval.strongest import Folder, strongest
 from genviz.targets.grammar import parse_target

@@ -23,7 +23,7 @@ def state(folder):
     return saved["state_dict"]
 
 
-SLOW = ("untrained_moving", "pretrained")
+SLOW = ("untrained_moving", "pretrained", "pixels", "fourier")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_together_they_are_what_they_are_one_by_one(tmp_path, words):
         assert (made["true"] / folder / "evolution.mp4").stat().st_size > 500
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_sweep_compiles_once_for_all_its_batches(tmp_path, capfd):
     words = ["generator=pixels", "generator.start=noise", "optimizer=adam", "batch=2", "together=true"]
     words += ["trainer.precision=64-true"]  # where a sum in another order cannot change a gradient's sign

@@ -47,11 +47,15 @@ def _global_step():
         del Coupling.global_step
 
 
-SLOW = ("untrained", "moving", "pretrained", "fourier", "ramp")
+RARE = ("moving", "fourier", "ramp")
 
 
 @pytest.mark.parametrize(
-    "words", [pytest.param(CASES[name], id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name in CASES]
+    "words",
+    [
+        pytest.param(CASES[name], id=name, marks=pytest.mark.campaign if name in RARE else pytest.mark.slow)
+        for name in CASES
+    ],
 )
 def test_they_are_the_same_and_another_batchs_too(tmp_path, words, capfd):
     steps, classifier = CompiledSteps("aot_eager"), None

@@ -82,6 +82,7 @@ def summary(run):
     return found
 
 
+@pytest.mark.slow
 def test_the_first_run_needs_no_account_and_is_all_in_its_file(tmp_path):
     done = train(tmp_path, *WORDS)
     assert done.returncode == 0, done.stderr

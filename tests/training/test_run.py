@@ -116,7 +116,7 @@ def same_picture(first, second):
 
 
 @pytest.mark.parametrize(
-    "rows", [[5, 11], pytest.param([2], marks=pytest.mark.slow), pytest.param([9, 3], marks=pytest.mark.slow)]
+    "rows", [[2], pytest.param([5, 11], marks=pytest.mark.slow), pytest.param([9, 3], marks=pytest.mark.campaign)]
 )
 def test_killed_and_run_again_it_ends_in_the_same_bits(finished, tmp_path, rows):
     for row in rows:
@@ -254,6 +254,7 @@ runpy.run_path({str(ROOT / "train.py")!r}, run_name="__main__")
     assert killed.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_killed_before_its_result_a_run_is_not_done(finished, tmp_path, called):
     without_finish(tmp_path, *WORDS, "logger=none")
     assert called("train", *WORDS, "logger=none").returncode == 0

@@ -17,9 +17,10 @@ SLURM = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "x", "SLURM_NTASKS": "4", "SLURM
     "which",
     [
         signal.SIGUSR1,
-        *(pytest.param(each, marks=pytest.mark.slow) for each in ENDING if each != signal.SIGUSR1),
+        *(pytest.param(each, marks=pytest.mark.campaign) for each in ENDING if each != signal.SIGUSR1),
     ],
 )
+@pytest.mark.slow
 def test_a_signal_saves_first(tmp_path, called, which):
     if signal.getsignal(which) is signal.SIG_IGN:
         pytest.skip("the shell that started the tests in the background lets nobody interrupt them")
