@@ -56,6 +56,7 @@ def test_a_papers_experiment_runs(compose, pictures, name):
     assert f"-{name}" in build.names(config).generator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_each_panel_of_a_figure_can_be_made(compose, pictures, name):
     """On each network that the figure has panels for."""

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from genviz.analysis.arguments import classifier_of
-from genviz.analysis.explanation import TOP1, Explained, Explainer, map_layer, pooled_layer
+from genviz.analysis.explanation import Explained, Explainer, map_layer, pooled_layer
+from genviz.analysis.explanation_settings import TOP1
 from genviz.analysis.isolation import isolated
 from genviz.attribution.faithfulness import Faithfulness
 from genviz.attribution.methods import ALL, Settings, find_methods

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from genviz.analysis.explanation_settings import TOP1
 from genviz.attribution.cam import has_places
 from genviz.attribution.faithfulness import Faithfulness, faithfulness
 from genviz.attribution.methods import Method, Settings, importance
@@ -21,8 +22,6 @@ from genviz.targets.grammar import Target, parse_target
 from genviz.targets.probabilities import ending_of, probabilities
 from genviz.targets.selections import usual_layer
 
-TOP1 = "top1"
-"""As a target: the class that the network itself names in each picture."""
 _HALF, _WHOLE = 0.5, 1.0  # of the layers that are made random
 _ALIKE = 0.5  # structural similarity from which a map counts as the same
 _PIXELS_END = 99.0  # percentile at which maps of pixels are clipped

@@ -18,11 +18,13 @@ from tqdm.auto import tqdm
 
 import genviz
 from genviz.analysis.class_setup import looking, resolve
-from genviz.analysis.explanation import TOP1, Explained, Explainer, map_layer, pooled_layer, value_of
-from genviz.analysis.explanation_settings import ExplainSettings
+from genviz.analysis.explanation import Explained, Explainer, map_layer, pooled_layer, value_of
+from genviz.analysis.explanation_settings import TOP1, ExplainSettings
+from genviz.analysis.picture_report import neighbours, strongest_filters
 from genviz.attribution.cam import has_places
 from genviz.attribution.faithfulness import Faithfulness
 from genviz.attribution.methods import ALL, Settings, find_methods
+from genviz.classifiers.frozen import FrozenClassifier
 from genviz.errors import UserError
 from genviz.files import atomic_write, prepare_folder, write_text
 from genviz.images.folders import find_pictures
@@ -30,7 +32,8 @@ from genviz.images.maps import with_bar
 from genviz.images.pictures import UNREADABLE, display, read_picture, read_upright, resize, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import SCORES, Classifier, Outline
-from genviz.retrieval.features import readable
+from genviz.reports.picture_page import page
+from genviz.retrieval.features import Features, readable
 from genviz.targets.grammar import Target
 from genviz.targets.probabilities import ending_of, probabilities
 from genviz.targets.selections import find_selections
@@ -53,13 +56,15 @@ def explain(config: DictConfig) -> int:
     methods, files = find_methods(names), _files(build.plain(config)["image"])
     outline = build.sketch(config.classifier)
     settings = method_settings(config, outline, _target(config, outline))
+    if config.data is not None:
+        find_pictures(config.data, "data")
     console.warn(build.note(config))
-    if find_selections(config.target):
+    if config.target is not None and find_selections(config.target):
         resolve(config)
     explainer = Explainer(
         looking(config), methods, settings, steps=config.steps, tolerant=any(n.strip() == ALL for n in names)
     )
-    text = str(config.target)
+    text = TOP1 if config.target is None else str(config.target)
     parsed = _target(config, outline)
     place = Path("explain") / build.classifier_name(config) / (TOP1 if parsed is None else parsed.folder)
     folder = Path(config.paths.outputs).expanduser() / place
@@ -67,6 +72,9 @@ def explain(config: DictConfig) -> int:
     loggers = build.loggers(
         config, folder=folder, run_id=None, group=str(place.parent), name=f"{text} in {readable(files[0].name)}"
     )
+    about = {"classifier": build.classifier_name(config), "weights": explainer.classifier.weights_source}
+    about |= {"weights_sha256": explainer.classifier.weights_sha256}
+    known: dict[str, Features] = {}
     told: list[dict[str, Any]] = []
     rows: list[list[tuple[str, Path]]] = []
     try:
@@ -75,6 +83,7 @@ def explain(config: DictConfig) -> int:
                 bar.set_description(name)
                 facts, row = _one(explainer, image, text, folder / name, len(told) < config.checked, config.bar, bar)
                 told.append({"picture": name} | facts)
+                _write_page(config, explainer, image, folder / name, about | told[-1], known)
                 rows.append(row)
                 for logger in loggers:
                     if len(row) > 1:
@@ -82,9 +91,7 @@ def explain(config: DictConfig) -> int:
                         log_image(logger, name, folder / name / "row.png", len(told))
         if not told:
             raise UserError(f"image={config.image}: none of the {len(files)} pictures can be decoded")
-        about = {"classifier": build.classifier_name(config), "weights": explainer.classifier.weights_source}
-        about |= {"weights_sha256": explainer.classifier.weights_sha256, "target": text, "genviz": genviz.__version__}
-        left = {"left_out": explainer.left_out}
+        left = {"target": text, "genviz": genviz.__version__, "left_out": explainer.left_out}
         write_text(folder / "explanations.json", json.dumps(about | left | {"pictures": told}, indent=2) + "\n")
         sheets = _sheets(folder, rows)
     finally:
@@ -93,7 +100,7 @@ def explain(config: DictConfig) -> int:
             logger.end() if isinstance(logger, WandbRun) else logger.finalize("success")
     for name, why in explainer.left_out.items():
         print(f"{name} left out: {why}")
-    print(f"\nsheet       {sheets[0]}\nmaps        {folder}\nnumbers     {folder / 'explanations.json'}")
+    print(f"\nsheet       {sheets[0]}\npages       {folder}/*/report.html\nnumbers     {folder / 'explanations.json'}")
     print(f"run         {where[0] if where else 'not logged'}", flush=True)
     return 0
 
@@ -116,7 +123,7 @@ def method_settings(config: DictConfig, outline: Outline, target: Target | None)
 
 def _target(config: DictConfig, outline: Outline) -> Target | None:
     """The configured target; None for `TOP1`, and for one whose filters are still to be found."""
-    if str(config.target).strip().casefold() == TOP1:
+    if config.target is None:
         return None
     if find_selections(config.target):
         build.check_targets(config, outline)
@@ -148,6 +155,24 @@ def _one(
     return facts | {"no_order": chance and chance._asdict(), "methods": methods}, row
 
 
+def _write_page(
+    config: DictConfig,
+    explainer: Explainer,
+    image: Tensor,
+    folder: Path,
+    facts: dict[str, Any],
+    known: dict[str, Features],
+) -> None:
+    """Write the page about one picture (1, 3, h, w)."""
+    classifier, layer = explainer.classifier, explainer.settings.layer
+    assert isinstance(classifier, FrozenClassifier)
+    target = explainer.target(facts["target"], image)
+    facts |= {"layer": None if layer is None else layer.name}
+    facts |= {"filters": strongest_filters(config, classifier, target, image, layer, folder)}
+    facts |= {"neighbours": neighbours(config, classifier, image, folder, known)}
+    write_text(folder / "report.html", page(facts))
+
+
 def _write(found: Explained, image: Tensor, folder: Path, bar: bool) -> None:
     pixels, shown = found.picture(image)
     text = {"method": f"{found.method.title} ({found.method.source})"}
@@ -159,7 +184,11 @@ def _write(found: Explained, image: Tensor, folder: Path, bar: bool) -> None:
 
 
 def _facts(found: Explained, chance: Faithfulness | None) -> dict[str, Any]:
-    facts: dict[str, Any] = {"source": found.method.source, "verdict": found.verdict(chance)}
+    facts: dict[str, Any] = {
+        "title": found.method.title,
+        "source": found.method.source,
+        "verdict": found.verdict(chance),
+    }
     if found.faithfulness is not None:
         facts |= found.faithfulness._asdict()
     if found.likeness is not None:
@@ -214,6 +243,6 @@ def _sheets(folder: Path, rows: Sequence[Sequence[tuple[str, Path]]]) -> list[Pa
     """Write pictures as rows and methods as columns, 25 pictures a sheet; the paths."""
     pages = [rows[first : first + _ROWS] for first in range(0, len(rows), _ROWS)]
     paths = [folder / ("sheet.png" if number == 0 else f"sheet-{number + 1}.png") for number in range(len(pages))]
-    for path, page in zip(paths, pages, strict=True):
-        write_sheet(path, page, _SIDE)
+    for path, shown in zip(paths, pages, strict=True):
+        write_sheet(path, shown, _SIDE)
     return paths

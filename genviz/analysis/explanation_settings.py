@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from omegaconf import DictConfig
+from pydantic import Field, model_validator
 
 from genviz.errors import UserError
 from genviz.training.schema import Ask, Count, Flag, Folder, Index, Kind, LayerName, Number, Settings, Share, Text
-from genviz.training.settings import OutputPaths, TrainerSettings
+from genviz.training.settings import TrainSettings, is_figure
 
 _IMAGE = Ask("say which picture to explain: image=FILE, a folder, or several, image=[FILE,FILE]")
-_TARGET = Ask("say what to explain, such as target=class:harmonica; target=top1: what the network itself says")
+TOP1 = "top1"
+"""As a target: the class that the network itself names in each picture."""
 
 
 class OcclusionSettings(Settings):
@@ -36,14 +38,15 @@ class SmoothgradSettings(Settings):
     sigma: Number = Field(description="standard deviation of the noise, as a share of the picture's range")
 
 
-class ExplainSettings(Settings):
-    """``genviz explain``."""
+class ExplainSettings(TrainSettings):
+    """``genviz explain``: those of a training, for the filters' generated pictures, and more."""
 
     image: Annotated[Any, _IMAGE, Kind("a picture, a folder of pictures, or a list of them")] = Field(
         description="the picture to explain, a folder of pictures, or several"
     )
-    target: Annotated[Text, _TARGET, Kind("a target, or top1")] = Field(
-        description="what the picture is to be explained for; top1: the class that the network names in it"
+    target: Annotated[Text | None, Kind("a target, or top1")] = Field(
+        None,
+        description="what the picture is explained for; null or top1: the class that the network names in it",
     )
     method: Annotated[Any, Kind("a method, several, or all")] = Field(
         description="saliency, deconvnet, guided_backpropagation, cam, gradcam, guided_gradcam, occlusion, "
@@ -52,19 +55,40 @@ class ExplainSettings(Settings):
     layer: Annotated[LayerName | None, Kind("a layer; genviz layers CLASSIFIER lists them")] = Field(
         None, description="layer of Grad-CAM; null: the last convolution, ReLU or fire module with positions"
     )
-    pictures: Annotated[Folder | None, Kind("a folder")] = Field(
-        None, description="pictures of a class, for a target such as filter:relu5_1:top5:harmonica"
-    )
     occlusion: OcclusionSettings
     integrated_gradients: IntegratedGradientsSettings
     smoothgrad: SmoothgradSettings
     steps: Index = Field(description="steps of deletion and insertion, each a look at the picture; 0: neither")
     checked: Index = Field(description="pictures whose maps are compared with those of random weights, the first")
     at_once: Count = Field(description="pictures in one pass")
-    seed: Index = Field(description="random seed of SmoothGrad's noise")
     bar: Flag = Field(description="a colour bar with numbers beside each map")
-    paths: OutputPaths
-    trainer: TrainerSettings
+    filters: Index = Field(
+        description="how many of the layer's filters to show, those that contribute most; each gets "
+        "a generated picture, as genviz train makes it"
+    )
+    data: Annotated[Folder | None, Kind("a folder")] = Field(
+        None, description="a folder of pictures, of which the nearest in the network's features are shown"
+    )
+    neighbours: Count = Field(description="how many of them")
+
+    @model_validator(mode="after")
+    def _one_target_or_many(self) -> ExplainSettings:
+        if self.targets is not None:
+            raise UserError(f"targets={self.targets}: pictures are explained for one target; give target=")
+        if self.images != 1:
+            raise UserError(f"images={self.images}: each filter takes one generated picture, images=1")
+        if self.trainer.devices > 1:
+            raise UserError(f"trainer.devices={self.trainer.devices}: pictures are explained on 1 device")
+        return self
+
+    @classmethod
+    def check(cls, config: DictConfig) -> None:
+        """Check the settings; a target that depends on the picture becomes None."""
+        if is_figure(config):
+            raise UserError(f"experiment={config.choices.experiment} is a figure of several pictures; give another")
+        super().check(config)
+        if str(config.target).strip().casefold() == TOP1:
+            config.target = None
 
     @classmethod
     def names(cls, method: Any) -> list[str]:

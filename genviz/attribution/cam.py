@@ -1,4 +1,4 @@
-"""Maps from a layer's activations, weighted by what each channel does to the score: CAM, Grad-CAM."""
+"""A layer's activations, weighted by what each channel does to the score: CAM, Grad-CAM, contributions."""
 
 from __future__ import annotations
 
@@ -70,6 +70,21 @@ def cam(score: Score, images: Tensor, pooled: Layer | None) -> Tensor:
             "network has none; choose method=gradcam, which is the same where there is one"
         )
     return _enlarged(weighted[: len(images)].sum(1), images)
+
+
+def contributions(score: Score, images: Tensor, layer: Layer | None) -> Tensor:
+    """How much each channel of a layer contributes: its activation times the score's derivative, summed over positions.
+
+    That is, to first order, what the score would lose without the channel (Despraz et al. 2017, section 5.3).
+
+    Returns:
+        (n, c), in units of the score.
+
+    Raises:
+        UserError: the layer has no positions, or the score does not depend on it.
+    """
+    _, maps, slopes = _slopes(score, images, layer)
+    return (maps * slopes).sum((2, 3))
 
 
 def has_places(layer: Layer) -> bool:

@@ -66,7 +66,11 @@ def _said(each: Patches) -> str:
     name = f"{each.layer.name}, filter {each.filter}"
     if not each.patches:
         return f"{name}: fires in none of the pictures"
-    return f"{name}: fires by {each.patches[0].value:.4g} to {each.patches[-1].value:.4g}"
+    return f"{name}: fires by {_short(each.patches[0].value)} to {_short(each.patches[-1].value)}"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _left(column: int) -> int:

@@ -7,7 +7,7 @@ from PIL import Image
 from genviz.analysis.explanation_files import explain
 from genviz.analysis.explanation_settings import ExplainSettings
 from genviz.errors import UserError
-from genviz.training import configuration
+from genviz.training import configuration, default_classifier
 
 WORDS = ["classifier=small", "classifier.input_size=64", "logger=none", "steps=2", "checked=1", "target=class:zebra"]
 
@@ -40,6 +40,10 @@ def test_a_folder_of_pictures_and_several_methods(tmp_path, capsys):
         for name in ("picture", "gradcam", "saliency"):
             with Image.open(folder / one / f"{name}.png") as made:
                 assert made.height == 64
+        page = (folder / one / "report.html").read_text()
+        assert "jigsaw" in page or told["pictures"][0]["top"][0]["label"].split(",")[0] in page
+        assert "gradcam.png" in page
+        assert "nearest pictures" not in page
     assert (folder / "sheet.png").exists()
     first, second = (one["methods"]["gradcam"] for one in told["pictures"])
     assert 0 <= first["deletion"] <= 1
@@ -70,7 +74,7 @@ def test_all_leaves_out_what_does_not_fit(tmp_path, capsys):
 def test_top1_is_what_the_network_says_of_each(tmp_path):
     for seed, name in enumerate("ab"):
         picture(tmp_path / "photos" / f"{name}.png", seed)
-    assert run(tmp_path, f"image={tmp_path}/photos", "target=top1", "method=saliency", "checked=0") == 0
+    assert run(tmp_path, f"image={tmp_path}/photos", "target= Top1", "method=saliency", "checked=0") == 0
     folder = tmp_path / "outputs" / "explain" / "small" / "top1"
     for told in json.loads((folder / "explanations.json").read_text())["pictures"]:
         assert told["top"][0]["number"] >= 0
@@ -111,3 +115,33 @@ def test_bad_input_is_one_line(tmp_path, words, says):
     with pytest.raises(UserError, match=says) as error:
         run(tmp_path, *words)
     assert len(str(error.value)) < 300
+
+
+def test_auto_is_chosen_without_a_target(monkeypatch):
+    """And by the target, where there is one."""
+    monkeypatch.setattr(default_classifier, "fetch", lambda entry, architecture: None)
+    for words, problem in (([], None), (["target=top1"], None), (["target=class:nonsense"], "nonsense")):
+        config = configuration.compose("explain", ["image=x.png", *words])
+        ExplainSettings.check(config)
+        if problem is None:
+            default_classifier.choose(config)
+            assert "otherwise" not in config.classifier
+        else:
+            with pytest.raises(UserError, match=problem):
+                default_classifier.choose(config)
+
+
+def test_a_page_has_the_strongest_filters_and_the_neighbours(tmp_path):
+    file = picture(tmp_path / "photos" / "a.png")
+    picture(tmp_path / "photos" / "b & <b>.png", 1)
+    words = ["method=gradcam", "target=top1", "steps=0", "checked=0", f"data={tmp_path}/photos", "neighbours=2"]
+    words += ["filters=2", "generator=pixels", "updates=2", f"paths.checkpoints={tmp_path}/checkpoints"]
+    assert run(tmp_path, f"image={file}", *words) == 0
+    folder = tmp_path / "outputs" / "explain" / "small" / "top1" / "a"
+    page = (folder / "report.html").read_text()
+    assert "The filters of relu5_2 that contribute most" in page
+    assert len(list((folder / "report").glob("filter-*.png"))) == 2
+    assert len(list((tmp_path / "outputs" / "small").glob("*/filter-relu5_2-*/final.png"))) == 2
+    assert (folder / "report" / "nearest-02.png").exists()
+    assert "b &amp; &lt;b&gt;.png" in page
+    assert "<b>.png" not in page

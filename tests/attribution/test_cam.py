@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from captum.attr import LayerGradCam
 from torch import nn
 
-from genviz.attribution.cam import cam, gradcam, guided_gradcam
+from genviz.attribution.cam import cam, contributions, gradcam, guided_gradcam
 from genviz.attribution.rectified import guided_backpropagation
 from genviz.attribution.score import Score
 from genviz.classifiers.from_module import from_module
@@ -78,3 +78,11 @@ def test_a_layer_without_positions_is_one_line():
         gradcam(score, torch.rand(1, 3, 16, 16), layers["head"]._replace(name="head"))
     with pytest.raises(UserError, match="no layer before class:b has positions"):
         gradcam(score, torch.rand(1, 3, 16, 16), None)
+
+
+def test_what_channels_contribute_sums_to_a_linear_score():
+    module, score, layers = made()
+    images = torch.rand(2, 3, 16, 16)
+    found = contributions(score, images, layers["relu_1"])
+    assert found.shape == (2, 6)
+    torch.testing.assert_close(found.sum(1) + module.head.bias[1], score(images))

@@ -86,6 +86,7 @@ def finished(tmp_path_factory, photos):
     return folder, done
 
 
+@pytest.mark.slow
 def test_it_ends_in_a_file_of_heads_and_what_was_measured_on_it(finished, photos):
     folder, done = finished
     known = HeadsFile.read(folder / FILE)
@@ -104,6 +105,7 @@ def test_it_ends_in_a_file_of_heads_and_what_was_measured_on_it(finished, photos
     assert "4 heads distilled from squeezenet1_1 (random)" in classifier.weights_source
 
 
+@pytest.mark.slow
 def test_the_numbers_are_of_the_file(finished, photos):
     """Each head's by hand, in float32; so is the validation's in bfloat16, nearly."""
     from genviz.classifiers.torchvision import TorchvisionClassifier
@@ -128,6 +130,7 @@ def test_the_numbers_are_of_the_file(finished, photos):
         assert told == pytest.approx(torch.stack(pairs).mean().item(), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_it_shows_what_it_does(finished):
     folder, done = finished
     assert "256/256" in done.stderr
@@ -160,6 +163,7 @@ def test_killed_in_the_bank_and_in_the_training_it_ends_in_the_same_heads(finish
         assert same(one, other)
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_the_bank_is_made_anew_and_nothing_else(finished, photos, called, tmp_path):
     """In a training of its own on the same bank, which is there already."""
     files = chunks(finished[0])
@@ -177,6 +181,7 @@ def test_a_damaged_file_of_the_bank_is_made_anew_and_nothing_else(finished, phot
     assert "heads is done, 6 updates" in again.stdout
 
 
+@pytest.mark.slow
 def test_another_bank_is_made_for_other_settings(finished, photos, called, tmp_path):
     banks = finished[0] / "checkpoints/banks"
     before = set(banks.glob("*/"))
@@ -249,6 +254,7 @@ def test_a_bank_that_there_is_no_room_for_is_one_line(called, photos, monkeypatc
     assert "GB left; give another place, data.bank=FOLDER" in done.stderr
 
 
+@pytest.mark.slow
 def test_other_settings_do_not_continue_it(finished, photos, called):
     done = called("distill", *command(photos, "distillation.temperature=4")[2:], folder=finished[0])
     (line,) = done.stderr.strip().splitlines()
@@ -256,6 +262,7 @@ def test_other_settings_do_not_continue_it(finished, photos, called):
     assert done.returncode == 2
 
 
+@pytest.mark.slow
 def test_a_bank_that_another_process_makes_is_one_line(finished, photos, called, tmp_path):
     from genviz.training.run_folders import claim
 

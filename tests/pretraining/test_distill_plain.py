@@ -56,6 +56,7 @@ def finished(tmp_path_factory, photos):
     return folder, done
 
 
+@pytest.mark.slow
 def test_it_ends_in_a_file_that_is_a_classifier_and_its_numbers(finished):
     folder, done = finished
     outputs = folder / "outputs/distill/student"
@@ -71,6 +72,7 @@ def test_it_ends_in_a_file_that_is_a_classifier_and_its_numbers(finished):
     assert f"classifier.weights={weights.relative_to(folder)}" in done.stdout
 
 
+@pytest.mark.slow
 def test_it_shows_what_it_does(finished):
     folder, done = finished
     assert "6/6" in done.stderr

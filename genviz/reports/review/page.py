@@ -17,6 +17,9 @@ from genviz.reports.review.real import copy_of
 from genviz.reports.review.run import Judged, Run, one_line
 from genviz.reports.review.targets import Reviewed
 
+_EXPLAINED = "explain/*/*/*/report.html"
+"""Pages of `genviz explain` below an output folder."""
+
 
 def write_page(
     root: Path,
@@ -62,6 +65,7 @@ def write_page(
         "facts": facts.things,
         "configs": configs.things,
         "left_out": told(collection.left_out),
+        "explained": [(one_line(page.parent.name), _url(root, page)) for page in sorted(root.glob(_EXPLAINED))],
     }
     path = root / "index.html"
     write_text(path, render("review.html", review=data))
