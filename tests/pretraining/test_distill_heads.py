@@ -192,7 +192,7 @@ def test_another_bank_is_made_for_other_settings(finished, photos, called, tmp_p
     assert len(list(new.glob("*.safetensors"))) == 1  # the pictures held out have no noise, and are there
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
     words = [
         "data.crops=null",

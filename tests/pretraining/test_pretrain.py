@@ -108,7 +108,7 @@ MIRROR = ["decoder.kernels=[2,2]", "encoder.widths=[4,4,4]", "encoder.hidden=nul
 FEATURES = ["eye=small", "eye.weights=default", "loss.weight_features=0.5", "loss.features=[relu1_1,relu2_1]"]
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_two_processes_train_what_one_does_with_twice_the_batch(photos, tmp_path):
     words = ["logger=none", "updates=8", *MIRROR, *FEATURES]
     one, two = tmp_path / "one", tmp_path / "two"
@@ -162,7 +162,7 @@ def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, 
     assert decoder_file.read(tmp_path / DECODER)[1] == decoder_file.read(finished[0] / DECODER)[1]
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_full_disk_is_one_line_from_two_processes_too(photos, tmp_path):
     import resource
 
@@ -256,7 +256,7 @@ main("pretrain", called="pretrain.py")
     assert facts["best_update"] in (4, 6)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_signal_to_one_of_two_processes_ends_both(photos, tmp_path):
     process = start(
         tmp_path, photos, "updates=3000", "checkpoint_every=3000", "trainer.devices=2", "trainer.strategy=ddp"

@@ -118,7 +118,7 @@ def test_a_target_that_another_process_makes_is_left_to_it(make, tmp_path, capsy
     assert (folder / "class-tench" / "result.json").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_the_filters_that_matter_most_are_targets_each(tmp_path, capsys):
     entries = "filter:relu4_1:top2:harmonica,class:tench,filter:relu4_1:top2:harmonica+class:zebra"
     words = [f"targets={entries}", "classifier=small", f"paths.outputs={tmp_path}/outputs"]

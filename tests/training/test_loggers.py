@@ -162,7 +162,7 @@ def test_tensorboards_file_has_the_numbers_and_the_pictures(tmp_path, called):
     assert Path(tmp_path / "outputs" / RUN / "final.png").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_resume_without_wandb_keeps_the_run_for_later(tmp_path, called):
     import torch
 

@@ -101,3 +101,13 @@ def test_what_is_known_without_a_script_is_there_without_one(tmp_path):
     assert '<a href="embedded/one/sheet-1.png">1</a>' in text
     assert "Left out: 1 unfinished (embedded/small/class-&lt;b&gt;half)" in text
     assert '<a href="index.csv">' in text
+
+
+def test_pages_of_explained_pictures_are_linked(tmp_path):
+    make_run(tmp_path, "class:a")
+    page = tmp_path / "explain" / "small" / "top1" / "a&b" / "report.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("a page")
+    text = write_review(tmp_path).read_text()
+    [link] = re.findall(r'<a href="([^"]*)">a&amp;b</a>', text)
+    assert tmp_path / unquote(link) == page
