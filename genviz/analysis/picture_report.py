@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,12 @@ def strongest_filters(
     shares = contributions(Score(classifier, target), image, layer)[0].cpu()
     assert layer is not None
     whole = float(shares.clamp_min(0).sum()) or 1.0
-    told = []
-    device = classifier.device
+    told, device = [], classifier.device
+    own = copy.deepcopy(config)
+    own.image = None  # the run is that of the filter alone
     for number in shares.argsort(descending=True, stable=True)[: config.filters].tolist():
         wanted = parse_target(f"filter:{layer.name}:{number}", classifier.outline.labels, classifier.outline.layers)
-        code, picture = generated(config, wanted)
+        code, picture = generated(own, wanted)
         classifier.to(device)
         kept = None if code or not picture.exists() else _kept(picture, folder, f"filter-{number}.png", None)
         told.append({"filter": number, "share": float(shares[number]) / whole, "file": kept})
