@@ -9,7 +9,7 @@ from conftest import ROOT
 from user import SECONDS, environment
 
 
-@pytest.mark.parametrize("words", [["--only", "fourier_views, 32"], pytest.param([], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("words", [["--only", "fourier_views, 32"], pytest.param([], marks=pytest.mark.campaign)])
 @pytest.mark.slow
 def test_it_measures_all_that_it_says(tmp_path, words):
     command = [sys.executable, str(ROOT / "benchmarks/gpu.py"), "--tiny", "--out", str(tmp_path / "gpu.json"), *words]

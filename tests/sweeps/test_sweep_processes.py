@@ -77,7 +77,14 @@ def group_of(leader):
     return [row for row in rows if int(row[0]) == leader and not row[1].startswith("Z")]
 
 
-@pytest.mark.parametrize(("which", "end"), [("SIGTERM", os.kill), ("SIGINT", os.killpg), ("SIGKILL", os.kill)])
+@pytest.mark.parametrize(
+    ("which", "end"),
+    [
+        ("SIGTERM", os.kill),
+        pytest.param("SIGINT", os.killpg, marks=pytest.mark.campaign),
+        pytest.param("SIGKILL", os.kill, marks=pytest.mark.campaign),
+    ],
+)
 def test_workers_save_and_end_with_the_program_that_started_them(tmp_path, which, end):
     if which != "SIGKILL" and signal.getsignal(signal.Signals[which]) is signal.SIG_IGN:
         pytest.skip("the shell that started the tests in the background has the signal ignored")

@@ -47,7 +47,7 @@ def _global_step():
         del Coupling.global_step
 
 
-RARE = ("moving", "fourier", "ramp")
+RARE = ("moving", "pretrained", "fourier", "ramp")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_an_error_of_the_compiler_is_one_line(tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().err.splitlines()[-1] == "not compiled: no compiler"
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_inductor_compiles_them(tmp_path, capfd):
     found = [
         trained(coupled(tmp_path, FEW, "generator=pixels", "optimizer=adam"), steps)
