@@ -130,7 +130,7 @@ def test_a_folder_of_what_is_no_picture_is_one_line(run, photos):
     assert "none of its 14 pictures can be decoded" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_killed_and_started_again_it_writes_the_same_bytes(photos, tmp_path):
     """SIGKILL in the middle of the pass, three times."""
     for number in range(60):

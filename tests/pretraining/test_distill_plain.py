@@ -105,7 +105,7 @@ def start(folder, photos, *words, slow=None):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_killed_and_started_again_it_ends_in_the_same_weights(finished, photos, tmp_path):
     """Also where a checkpoint and a validation fall on one update; the undisturbed run validates elsewhere."""
     process = start(tmp_path, photos, "validate_every=2", slow=2)

@@ -23,11 +23,13 @@ def state(folder):
     return saved["state_dict"]
 
 
-SLOW = ("untrained_moving", "pretrained", "pixels", "fourier")
+MARKS = dict.fromkeys(("untrained_moving", "pixels", "fourier"), pytest.mark.slow) | {
+    "pretrained": pytest.mark.campaign
+}
 
 
 @pytest.mark.parametrize(
-    "words", [pytest.param(GENERATORS[name], id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name in GENERATORS]
+    "words", [pytest.param(GENERATORS[name], id=name, marks=MARKS.get(name, ())) for name in GENERATORS]
 )
 def test_together_they_are_what_they_are_one_by_one(tmp_path, words):
     """After 20 updates in double precision, within 1e-9."""

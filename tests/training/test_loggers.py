@@ -190,7 +190,7 @@ def test_a_wandb_that_cannot_begin_is_one_line(tmp_path, variables, says):
     assert says in done.stderr.strip().splitlines()[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_wandb_off_and_a_key_without_a_network_run(tmp_path):
     off = train(tmp_path, *WORDS, "updates=2", WANDB_MODE="disabled")
     assert "not logged: WANDB_MODE=disabled" in off.stdout
@@ -227,7 +227,7 @@ def test_a_run_that_began_offline_goes_on_offline_until_it_is_uploaded(tmp_path,
     assert loggers._mode(tmp_path, "abc") == ("online", None)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_wandb_that_ends_on_the_way_ends_no_run(tmp_path):
     process = run_until(tmp_path, 3, *WORDS)
     own = [child for child in children(process.pid) if "wandb" in Path(f"/proc/{child}/cmdline").read_text()]
