@@ -60,13 +60,15 @@ class Explanation:
     def maps(self) -> dict[str, Tensor]:
         """By method, the maps of all pictures: (n, h, w); of projections such as guided backpropagation, (n, 3, h, w).
 
+        A method that was left out for one of the pictures is not there.
+
         >>> import genviz, torch
         >>> explanation = genviz.explain("small", torch.rand(1, 3, 64, 64), "class:zebra", steps=0)
         >>> explanation.maps["gradcam"].ndim
         3
         """
-        names = [found.method.name for found in self.explained[0]]
-        return {name: torch.stack([row[place].values for row in self.explained]) for place, name in enumerate(names)}
+        rows = [{found.method.name: found.values for found in row} for row in self.explained]
+        return {name: torch.stack([row[name] for row in rows]) for name in rows[0] if all(name in row for row in rows)}
 
     def save(self, path: str | Path) -> Path:
         """Write a sheet with pictures as rows and methods as columns to ``path``, a .png or .jpg file; return the path.

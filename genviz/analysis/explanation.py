@@ -19,6 +19,7 @@ from genviz.images.maps import Scaled, alone, over, scaled, signed_picture
 from genviz.images.pictures import display
 from genviz.interfaces import SCORES, Classifier, Layer, Outline
 from genviz.targets.grammar import Target, parse_target
+from genviz.targets.layers import find_filters
 from genviz.targets.probabilities import ending_of, probabilities
 from genviz.targets.selections import usual_layer
 
@@ -140,8 +141,6 @@ class Explainer:
         """
         score, value = Score(self.classifier, target), value_of(self.classifier, target, image).of
         for method in self.methods:
-            if method.name in self.left_out:
-                continue
             try:
                 maps = method.attribute(value if method.by_probability else score, image, self.settings)
             except UserError as error:
@@ -187,8 +186,6 @@ def map_layer(outline: Outline, target: Target | None, name: str | None = None) 
     Args:
         target: None: a class.
     """
-    from genviz.targets.layers import find_filters
-
     if name is not None:
         return find_filters(name, outline.layers)
     known = [layer.name for layer in outline.layers]

@@ -55,17 +55,18 @@ def explain(config: DictConfig) -> int:
     names = ExplainSettings.names(build.plain(config)["method"])
     methods, files = find_methods(names), _files(build.plain(config)["image"])
     outline = build.sketch(config.classifier)
-    settings = method_settings(config, outline, _target(config, outline))
+    method_settings(config, outline, _target(config, outline))  # a wrong one need not wait for the network
     if config.data is not None:
         find_pictures(config.data, "data")
     console.warn(build.note(config))
     if config.target is not None and find_selections(config.target):
         resolve(config)
+    parsed = _target(config, outline)
+    settings = method_settings(config, outline, parsed)
     explainer = Explainer(
         looking(config), methods, settings, steps=config.steps, tolerant=any(n.strip() == ALL for n in names)
     )
     text = TOP1 if config.target is None else str(config.target)
-    parsed = _target(config, outline)
     place = Path("explain") / build.classifier_name(config) / (TOP1 if parsed is None else parsed.folder)
     folder = Path(config.paths.outputs).expanduser() / place
     prepare_folder(folder)
@@ -219,8 +220,8 @@ def _files(given: Any) -> list[Path]:
             raise UserError(f"image={one} must be a picture, a folder of pictures, or a list of them")
         path = Path(one).expanduser()
         found += find_pictures(one, "image").pictures if path.is_dir() or "*" in one else [path]
-    if len(found) == 1:
-        read_upright(found[0])
+    for path in found if len(found) == 1 else [path for path in found if not path.is_file()]:
+        read_upright(path)
     return found
 
 

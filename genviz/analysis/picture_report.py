@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from genviz.attribution.cam import contributions
 from genviz.attribution.score import Score
 from genviz.classifiers.frozen import FrozenClassifier
+from genviz.errors import BAD_INPUT
 from genviz.files import prepare_folder
 from genviz.images.pictures import read_picture, write_png
 from genviz.interfaces import Layer
@@ -19,6 +21,7 @@ from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, feature_
 from genviz.retrieval.generated import generated
 from genviz.retrieval.nearest import nearest
 from genviz.targets.grammar import Target, parse_target
+from genviz.training.signals import EndedError
 
 _THUMBNAIL = 192  # shorter side, in pixels
 
@@ -32,19 +35,21 @@ def strongest_filters(
 
     Raises:
         UserError: the layer has no positions, or the target does not depend on it.
+        EndedError: a signal has ended the training of one.
     """
     if config.filters == 0:
         return []
     shares = contributions(Score(classifier, target), image, layer)[0].cpu()
     assert layer is not None
     whole = float(shares.clamp_min(0).sum()) or 1.0
-    told, device = [], classifier.device
+    told = []
     own = copy.deepcopy(config)
     own.image = None  # the run is that of the filter alone
     for number in shares.argsort(descending=True, stable=True)[: config.filters].tolist():
         wanted = parse_target(f"filter:{layer.name}:{number}", classifier.outline.labels, classifier.outline.layers)
         code, picture = generated(own, wanted)
-        classifier.to(device)
+        if code > BAD_INPUT:
+            raise EndedError(signal.Signals(code - 128))
         kept = None if code or not picture.exists() else _kept(picture, folder, f"filter-{number}.png", None)
         told.append({"filter": number, "share": float(shares[number]) / whole, "file": kept})
     return told

@@ -59,7 +59,8 @@ def cam(score: Score, images: Tensor, pooled: Layer | None) -> Tensor:
         raise UserError(_NO_PLACES.format(score.target))
     noise = torch.rand(1, *images.shape[1:], generator=torch.Generator().manual_seed(0)).to(images)
     probes = torch.cat([noise, torch.zeros_like(noise), torch.ones_like(noise)])
-    scores, maps, slopes = _slopes(score, torch.cat([images, probes]), pooled)
+    each = [_slopes(score, image, pooled) for image in torch.cat([images, probes]).split(1)]  # some take no more
+    scores, maps, slopes = (torch.cat(parts) for parts in zip(*each, strict=True))
     weighted = slopes * maps
     rest = scores - weighted.sum((1, 2, 3))  # the bias, and what does not come through this layer
     scale = _TOLERANCE * scores.abs().amax().clamp_min(weighted.abs().sum((1, 2, 3)).amax())

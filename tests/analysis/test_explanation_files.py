@@ -1,13 +1,17 @@
 import json
+import signal
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from genviz.analysis import picture_report
 from genviz.analysis.explanation_files import explain
 from genviz.analysis.explanation_settings import ExplainSettings
 from genviz.errors import UserError
+from genviz.retrieval.generated import Generated
 from genviz.training import configuration, default_classifier
+from genviz.training.signals import EndedError
 
 WORDS = ["classifier=small", "classifier.input_size=64", "logger=none", "steps=2", "checked=1", "target=class:zebra"]
 
@@ -146,3 +150,27 @@ def test_a_page_has_the_strongest_filters_and_the_neighbours(tmp_path):
     assert (folder / "report" / "nearest-02.png").exists()
     assert "b &amp; &lt;b&gt;.png" in page
     assert "<b>.png" not in page
+
+
+def test_filters_that_are_selected_are_explained_by_a_layer_before_them(tmp_path):
+    file = picture(tmp_path / "photos" / "a.png")
+    words = ["method=gradcam,cam", "target=filter:relu3_1:top2:jigsaw-puzzle", "steps=0", "checked=0"]
+    assert run(tmp_path, f"image={file}", *words, f"pictures={tmp_path}/photos") == 0
+    (folder,) = (tmp_path / "outputs" / "explain" / "small").iterdir()
+    assert folder.name.startswith("filter-relu3_1-")
+    assert np.load(folder / "a" / "gradcam.npy").any()
+
+
+def test_one_of_several_that_is_not_there_is_told_at_once(tmp_path):
+    file = picture(tmp_path / "photos" / "a.png")
+    with pytest.raises(UserError, match="no such file"):
+        run(tmp_path, f"image=[{file},{tmp_path}/b.png]", "method=saliency")
+
+
+def test_a_signal_ends_it_with_the_training_of_a_filter(tmp_path, monkeypatch):
+    ended = Generated(128 + signal.SIGTERM, tmp_path / "final.png")
+    monkeypatch.setattr(picture_report, "generated", lambda config, target: ended)
+    file = picture(tmp_path / "photos" / "a.png")
+    with pytest.raises(EndedError) as error:
+        run(tmp_path, f"image={file}", "target=top1", "method=saliency", "steps=0", "checked=0", "filters=2")
+    assert error.value.signal == signal.SIGTERM
