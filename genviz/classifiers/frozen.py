@@ -89,7 +89,8 @@ class FrozenClassifier(Classifier):
         def changed(activation: Tensor) -> Tensor:
             values = place.ordered(activation, len(inputs))
             own = part(values[:count])
-            return place.restored(own if count == len(values) else torch.cat([own, values[count:]]), activation)
+            own = own if count == len(values) else torch.cat([own, values[count:]])
+            return place.restored(own, activation).clone()  # or an in-place ReLU would change what ``part`` has seen
 
         return self._look(inputs, layers, count, {place.tap: changed})
 

@@ -86,3 +86,16 @@ def test_what_channels_contribute_sums_to_a_linear_score():
     found = contributions(score, images, layers["relu_1"])
     assert found.shape == (2, 6)
     torch.testing.assert_close(found.sum(1) + module.head.bias[1], score(images))
+
+
+def test_a_layer_that_is_modified_in_place_after_it():
+    """conv2, whose ReLU works in place: its own outputs are weighted, not what becomes of them."""
+    module, score, layers = made()
+    images = torch.rand(2, 3, 16, 16)
+    maps = module.conv2(module.conv1(images).relu())
+    slopes = module.head.weight[1][None, :, None, None] * (maps > 0) / maps[0, 0].numel()
+    assert (maps < 0).any()
+    torch.testing.assert_close(contributions(score, images, layers["conv2"]), (maps * slopes).sum((2, 3)))
+    weighted = (slopes.mean((2, 3), keepdim=True) * maps).sum(1).clamp_min(0)
+    found = gradcam(score, images, layers["conv2"])
+    torch.testing.assert_close(found, F.interpolate(weighted[:, None], (16, 16), mode="bilinear")[:, 0])
