@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from genviz.analysis.explanation_settings import TOP1
 from genviz.analysis.isolation import isolated
 from genviz.attribution.faithfulness import Faithfulness
 from genviz.attribution.methods import ALL, Settings, find_methods
+from genviz.attribution.score import Measure
 from genviz.classifiers.labels import Labels
 from genviz.classifiers.metadata import Metadata
 from genviz.classifiers.sizes import Size
@@ -115,6 +116,7 @@ def explain(
     *,
     method: str | Sequence[str] = "gradcam",
     layer: str | None = None,
+    measure: Measure | None = None,
     steps: int = 20,
     checked: int = 0,
     at_once: int = 8,
@@ -134,6 +136,8 @@ def explain(
         target: as on the command line; ``top1``: the class that the network itself names in each picture.
         method: one or several, such as ``["gradcam", "occlusion"]``; ``all``: those that the network allows.
         layer: of Grad-CAM; None: the last convolution, ReLU or fire module with positions.
+        measure: what of a class is explained: ``score``, ``probability`` or ``log_probability``; None: its score, but
+            for occlusion its probability.
         steps: of deletion and insertion; 0: neither.
         checked: how many of the pictures have their maps compared with those of random weights.
         at_once: pictures in one pass.
@@ -153,13 +157,16 @@ def explain(
     methods = find_methods(names)
     if unknown := sorted(settings.keys() - set(Settings._fields) | settings.keys() & {"layer", "pooled", "at_once"}):
         raise UserError(f"{unknown[0]}= is no setting of a method; there are {', '.join(Settings._fields[2:-1])}")
+    if measure not in (None, *get_args(Measure)):
+        raise UserError(f"measure={measure} must be {', '.join(get_args(Measure))} or None")
     own = Metadata(input_size, mean, std, labels)
     with isolated():
         classifier = load_classifier(network) if isinstance(network, str) else classifier_of(network, own)
         outline = classifier.outline
         known = None if target.strip().casefold() == TOP1 else parse_target(target, outline.labels, outline.layers)
         given = Settings(map_layer(outline, known, layer), pooled_layer(outline, known), at_once=at_once, **settings)
-        explainer = Explainer(classifier, methods, given, steps=steps, tolerant=ALL in [name.strip() for name in names])
+        tolerant = ALL in [name.strip() for name in names]
+        explainer = Explainer(classifier, methods, given, steps=steps, measure=measure, tolerant=tolerant)
         pictures = _images(images, outline.input_size).to(classifier.device)
         targets, explained, unordered = [], [], []
         for number, image in enumerate(pictures.split(1)):

@@ -13,14 +13,14 @@ from genviz.attribution.cam import has_places
 from genviz.attribution.faithfulness import Faithfulness, faithfulness
 from genviz.attribution.methods import Method, Settings, importance
 from genviz.attribution.randomization import likeness, randomized
-from genviz.attribution.score import Score
+from genviz.attribution.rectified import Scores
+from genviz.attribution.score import Measure, Score, class_of
 from genviz.errors import UserError
 from genviz.images.maps import Scaled, alone, over, scaled, signed_picture
 from genviz.images.pictures import display
 from genviz.interfaces import SCORES, Classifier, Layer, Outline
 from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import find_filters
-from genviz.targets.probabilities import ending_of, probabilities
 from genviz.targets.selections import usual_layer
 
 _HALF, _WHOLE = 0.5, 1.0  # of the layers that are made random
@@ -95,6 +95,7 @@ class Explainer:
         methods: in order.
         settings: given an outline and a target, those of the methods.
         steps: of deletion and insertion; 0: neither.
+        measure: what of a class is explained; None: what each method's authors do.
         tolerant: leave out the methods that a network or target does not allow, and tell.
     """
 
@@ -105,10 +106,11 @@ class Explainer:
         settings: Settings,
         *,
         steps: int = 20,
+        measure: Measure | None = None,
         tolerant: bool = False,
     ) -> None:
         self.classifier, self.methods, self.settings, self.steps = classifier, methods, settings, steps
-        self.tolerant = tolerant
+        self.measure, self.tolerant = measure, tolerant
         self.left_out: dict[str, str] = {}
         self._random: list[Classifier] | None = None
 
@@ -139,10 +141,10 @@ class Explainer:
         Raises:
             UserError: a method cannot be used here.
         """
-        score, value = Score(self.classifier, target), value_of(self.classifier, target, image).of
+        value = value_of(self.classifier, target, image).of
         for method in self.methods:
             try:
-                maps = method.attribute(value if method.by_probability else score, image, self.settings)
+                maps = method.attribute(self._score(method, self.classifier, target, image), image, self.settings)
             except UserError as error:
                 if not self.tolerant:
                     raise
@@ -155,6 +157,13 @@ class Explainer:
                 method, maps[0].cpu(), own, self._likeness(method, image, target, maps) if checked else None
             )
 
+    def _score(self, method: Method, classifier: Classifier, target: Target, image: Tensor) -> Scores:
+        """What ``method`` explains in ``image``."""
+        measure = method.measure if self.measure is None or method.only else self.measure
+        if self.measure is None and measure == "probability":
+            return value_of(classifier, target, image).of  # of what has none, the share of its activation
+        return Score(classifier, target, measure)
+
     def _likeness(self, method: Method, image: Tensor, target: Target, maps: Tensor) -> Likeness | None:
         if self._random is None:
             try:
@@ -163,18 +172,16 @@ class Explainer:
                 self._random = []
         found = []
         for network in self._random:
-            score = value_of(network, target, image).of if method.by_probability else Score(network, target)
-            others = method.attribute(score, image, self.settings)
+            others = method.attribute(self._score(method, network, target, image), image, self.settings)
             found.append(likeness(importance(maps)[0], importance(others)[0])[1])
         return Likeness(*found) if found else None
 
 
 def value_of(classifier: Classifier, target: Target, image: Tensor) -> Value:
     """What is measured for ``target``: the probability of a class, or the share of its activation in ``image``."""
+    if class_of(target) is not None:
+        return Value("probability", Score(classifier, target, "probability"))
     score = Score(classifier, target)
-    if len(target.units) == 1 and target.units[0].kind == "class" and not target.silences:
-        number, ending = target.units[0].index[0], ending_of(classifier)
-        return Value("probability", lambda some: probabilities(classifier(some, [SCORES])[SCORES], ending)[:, number])
     with torch.no_grad():
         whole = float(score(image)[0])
     return Value("share of the activation", lambda some: score(some) / whole if whole else score(some))

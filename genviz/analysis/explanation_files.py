@@ -24,6 +24,7 @@ from genviz.analysis.picture_report import neighbours, strongest_filters
 from genviz.attribution.cam import has_places
 from genviz.attribution.faithfulness import Faithfulness
 from genviz.attribution.methods import ALL, Settings, find_methods
+from genviz.attribution.score import class_of
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.errors import UserError
 from genviz.files import atomic_write, prepare_folder, write_text
@@ -39,7 +40,7 @@ from genviz.targets.probabilities import ending_of, probabilities
 from genviz.targets.selections import find_selections
 from genviz.training import build, console
 from genviz.training.allocator import keep_freed_memory
-from genviz.training.loggers import WandbRun, log_image
+from genviz.training.logged_pictures import LoggedPictures
 
 _ROWS, _SIDE = 25, 192  # of a sheet: pictures, and pixels
 _TOP = 5
@@ -62,47 +63,48 @@ def explain(config: DictConfig) -> int:
     if config.target is not None and find_selections(config.target):
         resolve(config)
     parsed = _target(config, outline)
+    if parsed is not None and config.measure not in (None, "score") and class_of(parsed) is None:
+        raise UserError(f"measure={config.measure}: {parsed} is not a class, and only classes have a probability")
     settings = method_settings(config, outline, parsed)
     explainer = Explainer(
-        looking(config), methods, settings, steps=config.steps, tolerant=any(n.strip() == ALL for n in names)
+        looking(config),
+        methods,
+        settings,
+        steps=config.steps,
+        measure=config.measure,
+        tolerant=any(name.strip() == ALL for name in names),
     )
     text = TOP1 if config.target is None else str(config.target)
-    place = Path("explain") / build.classifier_name(config) / (TOP1 if parsed is None else parsed.folder)
-    folder = Path(config.paths.outputs).expanduser() / place
+    outputs = Path(config.paths.outputs).expanduser()
+    folder = outputs / "explain" / build.classifier_name(config) / (TOP1 if parsed is None else parsed.folder)
     prepare_folder(folder)
-    loggers = build.loggers(
-        config, folder=folder, run_id=None, group=str(place.parent), name=f"{text} in {readable(files[0].name)}"
-    )
     about = {"classifier": build.classifier_name(config), "weights": explainer.classifier.weights_source}
     about |= {"weights_sha256": explainer.classifier.weights_sha256}
     known: dict[str, Features] = {}
     told: list[dict[str, Any]] = []
     rows: list[list[tuple[str, Path]]] = []
-    try:
-        with tqdm(total=len(files) * len(methods), unit="map", delay=2, dynamic_ncols=True) as bar:
-            for name, image in _images(files, explainer.classifier):
-                bar.set_description(name)
-                facts, row = _one(explainer, image, text, folder / name, len(told) < config.checked, config.bar, bar)
-                told.append({"picture": name} | facts)
-                _write_page(config, explainer, image, folder / name, about | told[-1], known)
-                rows.append(row)
-                for logger in loggers:
-                    if len(row) > 1:
-                        write_sheet(folder / name / "row.png", [row], _SIDE)
-                        log_image(logger, name, folder / name / "row.png", len(told))
-        if not told:
-            raise UserError(f"image={config.image}: none of the {len(files)} pictures can be decoded")
-        left = {"target": text, "genviz": genviz.__version__, "left_out": explainer.left_out}
-        write_text(folder / "explanations.json", json.dumps(about | left | {"pictures": told}, indent=2) + "\n")
-        sheets = _sheets(folder, rows)
-    finally:
-        where = [logger.where for logger in loggers if isinstance(logger, WandbRun)]
-        for logger in loggers:
-            logger.end() if isinstance(logger, WandbRun) else logger.finalize("success")
+    with (
+        LoggedPictures(config, folder, f"{text} in {readable(files[0].name)}") as logged,
+        tqdm(total=len(files) * len(methods), unit="map", delay=2, dynamic_ncols=True) as bar,
+    ):
+        for name, image in _images(files, explainer.classifier):
+            bar.set_description(name)
+            facts, row = _one(explainer, image, text, folder / name, len(told) < config.checked, config.bar, bar)
+            told.append({"picture": name} | facts)
+            _write_page(config, explainer, image, folder / name, about | told[-1], known)
+            rows.append(row)
+            if config.logger and len(row) > 1:
+                write_sheet(folder / name / "row.png", [row], _SIDE)
+                logged.log({name: folder / name / "row.png"})
+    if not told:
+        raise UserError(f"image={config.image}: none of the {len(files)} pictures can be decoded")
+    left = {"target": text, "genviz": genviz.__version__, "left_out": explainer.left_out}
+    write_text(folder / "explanations.json", json.dumps(about | left | {"pictures": told}, indent=2) + "\n")
+    sheets = _sheets(folder, rows)
     for name, why in explainer.left_out.items():
         print(f"{name} left out: {why}")
     print(f"\nsheet       {sheets[0]}\npages       {folder}/*/report.html\nnumbers     {folder / 'explanations.json'}")
-    print(f"run         {where[0] if where else 'not logged'}", flush=True)
+    print(f"run         {logged.where}", flush=True)
     return 0
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig
 from pydantic import Field, model_validator
 
 from genviz.errors import UserError
 from genviz.training.schema import Ask, Count, Flag, Folder, Index, Kind, LayerName, Number, Settings, Share, Text
-from genviz.training.settings import TrainSettings, is_figure
+from genviz.training.settings import LookingSettings
 
 _IMAGE = Ask("say which picture to explain: image=FILE, a folder, or several, image=[FILE,FILE]")
 TOP1 = "top1"
@@ -38,7 +38,7 @@ class SmoothgradSettings(Settings):
     sigma: Number = Field(description="standard deviation of the noise, as a share of the picture's range")
 
 
-class ExplainSettings(TrainSettings):
+class ExplainSettings(LookingSettings):
     """``genviz explain``: those of a training, for the filters' generated pictures, and more."""
 
     image: Annotated[Any, _IMAGE, Kind("a picture, a folder of pictures, or a list of them")] = Field(
@@ -54,6 +54,14 @@ class ExplainSettings(TrainSettings):
     )
     layer: Annotated[LayerName | None, Kind("a layer; genviz layers CLASSIFIER lists them")] = Field(
         None, description="layer of Grad-CAM; null: the last convolution, ReLU or fire module with positions"
+    )
+    measure: Annotated[
+        Literal["score", "probability", "log_probability"] | None,
+        Kind("score, probability, log_probability or null"),
+    ] = Field(
+        None,
+        description="what of a class is explained: its score before the softmax, its probability, which other "
+        "classes lower, or the logarithm of that; null: the score, but for occlusion the probability",
     )
     occlusion: OcclusionSettings
     integrated_gradients: IntegratedGradientsSettings
@@ -75,17 +83,11 @@ class ExplainSettings(TrainSettings):
     def _one_target_or_many(self) -> ExplainSettings:
         if self.targets is not None:
             raise UserError(f"targets={self.targets}: pictures are explained for one target; give target=")
-        if self.images != 1:
-            raise UserError(f"images={self.images}: each filter takes one generated picture, images=1")
-        if self.trainer.devices > 1:
-            raise UserError(f"trainer.devices={self.trainer.devices}: pictures are explained on 1 device")
         return self
 
     @classmethod
     def check(cls, config: DictConfig) -> None:
         """Check the settings; a target that depends on the picture becomes None."""
-        if is_figure(config):
-            raise UserError(f"experiment={config.choices.experiment} is a figure of several pictures; give another")
         super().check(config)
         if str(config.target).strip().casefold() == TOP1:
             config.target = None

@@ -12,6 +12,7 @@ from genviz.attribution.cam import cam, gradcam, guided_gradcam
 from genviz.attribution.gradients import integrated_gradients, saliency, smoothgrad
 from genviz.attribution.occlusion import occlusion
 from genviz.attribution.rectified import Scores, deconvnet, guided_backpropagation
+from genviz.attribution.score import Measure
 from genviz.errors import UserError, shown
 from genviz.interfaces import Layer
 
@@ -56,8 +57,10 @@ class Method(NamedTuple):
     function: Callable[..., Tensor]
     """Called with a score, pictures (n, 3, h, w), and those of the `Settings` that it takes."""
     takes: tuple[str, ...] = ()
-    by_probability: bool = False
-    """Whether its authors explain a class by its probability, not by its score."""
+    measure: Measure = "score"
+    """By which its authors explain a class."""
+    only: bool = False
+    """Whether it is defined for no other."""
 
     def attribute(self, score: Scores, images: Tensor, settings: Settings) -> Tensor:
         """The maps of ``images`` (n, 3, h, w), (n, h, w); of a projection, (n, 3, h, w).
@@ -78,12 +81,12 @@ METHODS = {
             *("guided_backpropagation", "guided backpropagation", "Springenberg et al. 2015", "projection"),
             guided_backpropagation,
         ),
-        Method("cam", "CAM", "Zhou et al. 2016", "region", cam, ("pooled",)),
+        Method("cam", "CAM", "Zhou et al. 2016", "region", cam, ("pooled",), only=True),
         Method("gradcam", "Grad-CAM", "Selvaraju et al. 2017", "region", gradcam, ("layer",)),
         Method("guided_gradcam", "guided Grad-CAM", "Selvaraju et al. 2017", "projection", guided_gradcam, ("layer",)),
         Method(
             *("occlusion", "occlusion", "Zeiler & Fergus 2014", "region", occlusion),
-            *(("size", "stride", "fill", "at_once"), True),
+            *(("size", "stride", "fill", "at_once"), "probability"),
         ),
         Method(
             *("integrated_gradients", "integrated gradients", "Sundararajan et al. 2017", "pixels"),

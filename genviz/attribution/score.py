@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from torch import Tensor, nn
 
 from genviz.errors import UserError
-from genviz.interfaces import Classifier
+from genviz.interfaces import SCORES, Classifier
 from genviz.targets.grammar import Target
+from genviz.targets.probabilities import ending_of, log_probabilities, probabilities
 from genviz.targets.units import Targets
+
+Measure = Literal["score", "probability", "log_probability"]
+"""Of a class: its score before the softmax; its probability, which other classes lower; the logarithm of that."""
 
 
 class Score(nn.Module):
@@ -15,7 +22,11 @@ class Score(nn.Module):
 
     Args:
         classifier: looks at the pictures.
-        target: any; a class is its score before the softmax.
+        target: any.
+        measure: what of it is scored. A probability, and its logarithm, is that of a class.
+
+    Raises:
+        UserError: the probability of a target that is not a class.
 
     >>> import genviz, torch
     >>> from genviz.attribution.score import Score
@@ -26,14 +37,16 @@ class Score(nn.Module):
     torch.Size([2])
     """
 
-    def __init__(self, classifier: Classifier, target: Target) -> None:
+    def __init__(self, classifier: Classifier, target: Target, measure: Measure = "score") -> None:
         super().__init__()
-        self.classifier, self.target = classifier, target
+        self.classifier, self.target, self.measure = classifier, target, measure
         self._targets = Targets(target).to(classifier.device)
+        if measure != "score" and class_of(target) is None:
+            raise UserError(f"{target} is not a class, and only classes have a probability; choose measure=score")
 
     def forward(self, images: Tensor) -> Tensor:
         """Score RGB pictures (n, 3, h, w) in [0, 1], (n,)."""
-        return self._targets.activation(self.classifier(images, self._targets.layers))
+        return self._of(self.classifier(images, self._targets.layers))
 
     def with_layer(self, images: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         """The scores (n,), and the activations (n, *shape) of ``layer`` that they were computed from.
@@ -43,7 +56,7 @@ class Score(nn.Module):
         layers = self._targets.layers
         if layer in layers:
             seen = self.classifier(images, layers)
-            return self._targets.activation(seen), seen[layer]
+            return self._of(seen), seen[layer]
         kept = []
 
         def keep(values: Tensor) -> Tensor:
@@ -53,4 +66,16 @@ class Score(nn.Module):
         seen = self.classifier.seen_through(images, layers, layer, keep)
         if not kept:
             raise UserError(f"{self.target} does not depend on {layer}; choose a layer before it")
-        return self._targets.activation(seen), kept[0]
+        return self._of(seen), kept[0]
+
+    def _of(self, seen: Mapping[str, Tensor]) -> Tensor:
+        if self.measure == "score":
+            return self._targets.activation(seen)
+        chances = probabilities if self.measure == "probability" else log_probabilities
+        return chances(seen[SCORES], ending_of(self.classifier))[:, class_of(self.target)]
+
+
+def class_of(target: Target) -> int | None:
+    """The number of the class that ``target`` is; None if it is something else, or more than that."""
+    alone = len(target.units) == 1 and target.units[0].kind == "class" and not target.silences
+    return target.units[0].index[0] if alone else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,16 +16,21 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from genviz.classifiers.frozen import FrozenClassifier
-from genviz.errors import UserError
+from genviz.commands.generated_filters import generate
+from genviz.errors import BAD_INPUT, UserError
 from genviz.files import atomic_write, prepare_folder, write_text
 from genviz.images.pictures import display, read_upright, resize
-from genviz.interfaces import Layer
-from genviz.retrieval.kernels import kernels, ordered
+from genviz.interfaces import Layer, Outline
+from genviz.retrieval.features import readable
+from genviz.retrieval.kernels import Kernels, kernels, ordered
 from genviz.retrieval.tiles import kernel_tile, map_tile, write_pages
 from genviz.targets.layers import find_filters, find_layer
+from genviz.targets.lists import parse_targets
 from genviz.training import build, console
 
-_SIDE, _SMALL = 96, 42  # of a tile, roughly, in pixels
+_SIDE, _SMALL, _GENERATED = 96, 42, 160  # of a tile, roughly, in pixels
+_OWN = ("layer", "order", "count", "generate")
+"""The settings that a training does not have."""
 
 
 def filters(config: DictConfig) -> int:
@@ -45,20 +52,65 @@ def filters(config: DictConfig) -> int:
                 "name a convolution, a ReLU or a pooling"
             )
         picture = read_upright(Path(config.image))
+    if config.generate:
+        find_filters(layer.name, outline.layers)
+        build.generator_sha256(config)
     console.warn(build.note(config))
-    from genviz.analysis.class_setup import looking  # takes seconds
+    from genviz.training.logged_pictures import log_pictures  # take seconds
+    from genviz.training.looking import looking
 
     classifier = looking(config)
+    found = kernels(classifier, layer) if picture is None else None
     folder = Path(config.paths.outputs).expanduser() / "filters" / build.classifier_name(config)
-    if picture is None:
-        _kernels(config, classifier, layer, folder)
+    if found is not None:
+        shown = _kernels(config, found, layer, folder)
     else:
-        _maps(config, classifier, layer, picture, folder)
-    return 0
+        assert picture is not None
+        shown = _maps(config, classifier, layer, picture, folder)
+    code = 0
+    if config.generate:
+        code = _generated(config, shown, layer, outline)
+        if code > BAD_INPUT:  # a signal
+            return code
+    print(f"run         {log_pictures(config, shown.folder, shown.name, shown.sheets)}", flush=True)
+    return code
 
 
-def _kernels(config: DictConfig, classifier: FrozenClassifier, layer: Layer, folder: Path) -> None:
-    found = kernels(classifier, layer)
+class _Shown(NamedTuple):
+    """What is on the sheets."""
+
+    folder: Path
+    name: str
+    order: list[int]
+    sheets: dict[str, Path]
+
+
+def _generated(config: DictConfig, shown: _Shown, layer: Layer, outline: Outline) -> int:
+    """Write sheets of the filters' generated pictures, in the same order; return the exit code of the trainings."""
+    text = ",".join(f"filter:{layer.name}:{number}" for number in shown.order)
+    targets = parse_targets(text, outline.labels, outline.layers, lambda entry: [entry])
+    training = copy.deepcopy(config)
+    training.image = None  # each run is that of the filter alone
+    code, pictures = generate(training, targets, _OWN)
+    if code > BAD_INPUT:
+        return code
+
+    def tile(number: int) -> tuple[str, Tensor]:
+        picture = pictures[str(targets[number])]
+        pixels = torch.full((_GENERATED, _GENERATED, 3), 128, dtype=torch.uint8)
+        if picture is not None:
+            pixels = display(resize(read_upright(picture), (_GENERATED, _GENERATED))[0])
+        return str(shown.order[number]), pixels
+
+    title = f"{layer.name} of {build.classifier_name(config)}: generated pictures of {len(targets)} filters"
+    sheets = write_pages(shown.folder, title, len(targets), tile, name="generated")
+    shown.sheets.update((sheet.stem, sheet) for sheet in sheets)
+    for sheet in sheets:
+        print(f"generated   {sheet}", flush=True)
+    return code
+
+
+def _kernels(config: DictConfig, found: Kernels, layer: Layer, folder: Path) -> _Shown:
     weights = found.weights
     order = ordered(weights, config.order or "number")[: config.count]
     place = folder / _as_name(found.layer)
@@ -78,9 +130,10 @@ def _kernels(config: DictConfig, classifier: FrozenClassifier, layer: Layer, fol
     if found.layer != layer.name:
         print(f"{layer.name} has the channels of {found.layer}, whose kernels these are")
     _say(title, sheets, [place / "kernels.csv", place / "kernels.npy"])
+    return _Shown(place, f"kernels of {found.layer}", order, {sheet.stem: sheet for sheet in sheets})
 
 
-def _maps(config: DictConfig, classifier: FrozenClassifier, layer: Layer, picture: Tensor, folder: Path) -> None:
+def _maps(config: DictConfig, classifier: FrozenClassifier, layer: Layer, picture: Tensor, folder: Path) -> _Shown:
     picture = resize(picture, classifier.outline.input_size)
     with torch.no_grad():
         maps = classifier(picture.to(classifier.device), [layer.name])[layer.name][0].float().cpu()
@@ -104,6 +157,8 @@ def _maps(config: DictConfig, classifier: FrozenClassifier, layer: Layer, pictur
     _write_array(place / "maps.npy", maps)
     _write_table(place / "maps.csv", ["filter", "maximum", "mean"], ([f, loudest[f], mean[f]] for f in order))
     _say(title, sheets, [place / "maps.csv", place / "maps.npy"])
+    name = f"{layer.name} in {readable(Path(config.image).name)}"
+    return _Shown(place, name, order, {sheet.stem: sheet for sheet in sheets})
 
 
 def _as_name(text: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from tqdm.auto import tqdm
 
+from genviz.commands.generated_filters import generate
 from genviz.errors import BAD_INPUT, UserError
 from genviz.files import prepare_folder, write_text
 from genviz.images.folders import apart, find_pictures
@@ -59,11 +59,15 @@ def patches(config: DictConfig) -> int:
     found = strongest(folder, classifier, layers, identity=identity_of(classifier), kept=kept)
     code, generated = 0, None
     if config.generate:
-        code, generated = _generate(config, [target for layer in layers for target in chosen[layer.name]])
+        code, generated = generate(config, [target for layer in layers for target in chosen[layer.name]], _OWN)
         if code > BAD_INPUT:  # a signal
             return code
+    from genviz.training.logged_pictures import log_pictures
+
     for layer in layers:
-        _write(config, classifier, layer, chosen[layer.name], found[layer.name], folder, generated)
+        place, sheets = _write(config, classifier, layer, chosen[layer.name], found[layer.name], folder, generated)
+        where = log_pictures(config, place, f"patches of {layer.name}", {sheet.stem: sheet for sheet in sheets})
+        print(f"run         {where}", flush=True)
     return code
 
 
@@ -75,8 +79,8 @@ def _write(
     found: Strongest,
     folder: Folder,
     generated: Mapping[str, Path | None] | None,
-) -> None:
-    """Write the sheets and the table of some filters of a layer."""
+) -> tuple[Path, list[Path]]:
+    """Write the sheets and the table of some filters of a layer; return their folder, and the sheets."""
     from genviz.retrieval.figure import write_figures
     from genviz.retrieval.patches import field_of, patches, rows_of, table
 
@@ -105,7 +109,8 @@ def _write(
     print(f"{layer.name}: {len(targets)} filters{none}")
     for sheet in sheets:
         print(f"sheet       {sheet}")
-    print(f"table       {place / 'patches.csv'}", flush=True)
+    print(f"table       {place / 'patches.csv'}")
+    return place, sheets
 
 
 def _layers(config: DictConfig, outline: Outline) -> list[Layer]:
@@ -125,19 +130,3 @@ def _filters(config: DictConfig, layer: Layer, outline: Outline, choose: Choose)
     for target in parse_targets(text, outline.labels, outline.layers, choose):
         found[str(target)] = target
     return list(found.values())
-
-
-def _generate(config: DictConfig, targets: Sequence[Target]) -> tuple[int, dict[str, Path | None]]:
-    """Train for each of ``targets`` as ``genviz train`` does; return the exit code, and the pictures that there are."""
-    from genviz.sweeps.sweep import sweep
-    from genviz.training.run_folders import RunFolders
-
-    own = copy.deepcopy(config)
-    with open_dict(own):
-        for name in _OWN:
-            del own[name]
-        own.target, own.targets = None, ",".join(map(str, targets))
-    code = sweep(own, targets)
-    names = build.names(own)
-    pictures = {str(target): RunFolders.of(own, target, names).picture for target in targets}
-    return code, {name: path if path.exists() else None for name, path in pictures.items()}

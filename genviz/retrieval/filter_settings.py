@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 from pydantic import Field, StrictInt, model_validator
 
 from genviz.errors import UserError
-from genviz.training.schema import Ask, Count, File, Flag, Folder, Kind, LayerName, Settings
-from genviz.training.settings import OutputPaths, TrainerSettings, TrainSettings
+from genviz.training.schema import Ask, Count, File, Flag, Folder, Kind, LayerName
+from genviz.training.settings import LookingSettings
 
 _A_LAYER = Ask("say which layer, such as layer=conv1_1; genviz layers CLASSIFIER lists them")
 _LAYERS = Ask("say which layer, such as layer=relu4_3; genviz layers CLASSIFIER lists them")
@@ -17,8 +17,8 @@ _DATA = Ask("say where the pictures are: data=FOLDER")
 _FILTERS = Ask("say which filters, such as filters=3,7 or filters=0-8 or filters=top9:harmonica or filters=all")
 
 
-class FiltersSettings(Settings):
-    """``genviz filters``."""
+class FiltersSettings(LookingSettings):
+    """``genviz filters``: those of a training, for the generated pictures, and more."""
 
     layer: Annotated[LayerName | StrictInt, _A_LAYER, Kind("a layer; genviz layers CLASSIFIER lists them")] = Field(
         description="the layer whose kernels or activation maps are shown"
@@ -32,11 +32,22 @@ class FiltersSettings(Settings):
     count: Annotated[Count | None, Kind("a whole number from 1 up, or null")] = Field(
         None, description="how many filters to show, the first in that order; null: all"
     )
-    paths: OutputPaths
-    trainer: TrainerSettings
+    generate: Flag = Field(
+        False, description="also train a generator for each of the filters shown, as genviz train does"
+    )
+
+    @model_validator(mode="after")
+    def _one_target_or_many(self) -> FiltersSettings:
+        return self
+
+    @classmethod
+    def check(cls, config: DictConfig) -> None:
+        """Check the settings; the filters are the targets."""
+        _without_targets(config, "order= and count= choose them")
+        super().check(config)
 
 
-class PatchesSettings(TrainSettings):
+class PatchesSettings(LookingSettings):
     """``genviz patches``: those of a training, for the generated pictures, and more."""
 
     data: Annotated[Folder, _DATA, Kind("a folder")] = Field(description="folder of the real pictures")
@@ -48,17 +59,19 @@ class PatchesSettings(TrainSettings):
 
     @model_validator(mode="after")
     def _one_target_or_many(self) -> PatchesSettings:
-        if self.images != 1:
-            raise UserError(f"images={self.images}: each filter takes one generated picture, images=1")
         return self
 
     @classmethod
     def check(cls, config: DictConfig) -> None:
         """Check the settings; the filters are the targets."""
-        for name in ("target", "targets"):
-            if config.get(name) is not None:
-                raise UserError(f"{name}={config[name]}: the targets are the filters; name them with filters=")
+        _without_targets(config, "name them with filters=")
         super().check(config)
+
+
+def _without_targets(config: DictConfig, instead: str) -> None:
+    for name in ("target", "targets"):
+        if config.get(name) is not None:
+            raise UserError(f"{name}={config[name]}: the targets are the filters; {instead}")
 
 
 def words_of(value: Any, name: str) -> list[str]:

@@ -24,6 +24,7 @@ from genviz.retrieval.plane import alike_nearby, cells, check_method, grid_of, l
 from genviz.targets.grammar import Target
 from genviz.training import build, console
 from genviz.training.allocator import keep_freed_memory
+from genviz.training.logged_pictures import log_pictures
 from genviz.training.looking import looking
 
 _CROWDED = 1.6
@@ -80,7 +81,9 @@ def map(config: DictConfig) -> int:
     about = {"source": readable(features.root), "layer": kept.layer, "told": told, "note": build.note(config)}
     write_map_page(folder / "map.html", mapped, small, {**about, "classifier": build.classifier_name(config)})
     print(f"{told}\n\npage        {folder / 'map.html'}")
-    print(f"pictures    {folder / 'map.png'}, grid.png\ntable       {folder / 'places.csv'}", flush=True)
+    print(f"pictures    {folder / 'map.png'}, grid.png\ntable       {folder / 'places.csv'}")
+    sheets = {"map": folder / "map.png", "grid": folder / "grid.png"}
+    print(f"run         {log_pictures(config, folder, f'map of {readable(features.root)}', sheets)}", flush=True)
     return 0
 
 

@@ -23,6 +23,7 @@ from genviz.retrieval.generated import generated
 from genviz.retrieval.nearest import nearest
 from genviz.training import build, console
 from genviz.training.allocator import keep_freed_memory
+from genviz.training.logged_pictures import log_pictures
 from genviz.training.looking import looking
 
 _THUMBNAIL = 160  # shorter side, in pixels
@@ -69,7 +70,9 @@ def neighbours(config: DictConfig) -> int:
     for number, distance in zip(numbers[0], far[0], strict=True):
         called = outline.labels[int(features.others[CALLED][number, 0])]
         print(f"{distance:10.4g}  {called[:24]:24}  {readable(features.names[number])}")
-    print(f"\nsheet       {folder / 'sheet.png'}\ntable       {folder / 'neighbours.csv'}", flush=True)
+    where = log_pictures(config, folder, f"neighbours of {query.name}", {"neighbours": folder / "sheet.png"})
+    print(f"\nsheet       {folder / 'sheet.png'}\ntable       {folder / 'neighbours.csv'}")
+    print(f"run         {where}", flush=True)
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from omegaconf import DictConfig
 from pydantic import Field, model_validator
 
 from genviz.errors import UserError
@@ -12,14 +11,14 @@ from genviz.retrieval.features import Pooling
 from genviz.retrieval.nearest import Metric
 from genviz.targets.spelling import LISTS
 from genviz.training.schema import Ask, Count, File, Folder, Kind, LayerName, Text
-from genviz.training.settings import TrainSettings, is_figure
+from genviz.training.settings import LookingSettings
 
 _DATA = Ask("say which pictures: data=FOLDER, a folder with pictures in it or in its subfolders")
 _LAYER = Kind("a layer; genviz layers CLASSIFIER lists them")
 _LARGEST_SIDE = 16384  # of a picture, in pixels
 
 
-class RetrievalSettings(TrainSettings):
+class RetrievalSettings(LookingSettings):
     """What both have: a folder, a layer, and the settings of a training, for the pictures that they generate."""
 
     data: Annotated[Folder, _DATA, Kind("a folder")] = Field(
@@ -31,21 +30,6 @@ class RetrievalSettings(TrainSettings):
     pooling: Annotated[Pooling, Kind("mean or none")] = Field(
         "mean", description="what becomes of a layer's positions: their mean, or none: each is kept"
     )
-
-    @model_validator(mode="after")
-    def _one_picture(self) -> RetrievalSettings:
-        if self.images != 1:
-            raise UserError(f"images={self.images}: one picture is generated of each target, images=1")
-        if self.trainer.devices > 1:
-            raise UserError(f"trainer.devices={self.trainer.devices}: pictures are looked at on 1 device")
-        return self
-
-    @classmethod
-    def check(cls, config: DictConfig) -> None:
-        """Check the settings, and that the experiment, if one is given, is a setting and not a figure."""
-        if is_figure(config):
-            raise UserError(f"experiment={config.choices.experiment} is a figure of several pictures; give another")
-        super().check(config)
 
 
 class NeighboursSettings(RetrievalSettings):

@@ -65,8 +65,10 @@ def _enlarged(pixels: Tensor, scale: int) -> Tensor:
     return pixels.repeat_interleave(scale, 0).repeat_interleave(scale, 1)
 
 
-def write_pages(folder: Path, title: str, count: int, tile: Callable[[int], tuple[str, Tensor]]) -> list[Path]:
-    """Write ``sheet.png``, or ``sheet-1.png``, …; return their paths. Other sheets in ``folder`` are deleted.
+def write_pages(
+    folder: Path, title: str, count: int, tile: Callable[[int], tuple[str, Tensor]], name: str = "sheet"
+) -> list[Path]:
+    """Write ``NAME.png``, or ``NAME-1.png``, …; return their paths. Others of that name in ``folder`` are deleted.
 
     Args:
         title: what is said above.
@@ -78,15 +80,15 @@ def write_pages(folder: Path, title: str, count: int, tile: Callable[[int], tupl
     across = min(count, max(1, (_WIDTH - _MARGIN) // (wide + _MARGIN)), math.ceil(math.sqrt(count * 1.5)))
     down = max(1, (_HEIGHT - 3 * _MARGIN - _LINE) // (high + _LINE + _MARGIN))
     pages = [range(first, min(first + across * down, count)) for first in range(0, count, across * down)]
-    names = ["sheet.png"] if len(pages) == 1 else [f"sheet-{number}.png" for number in range(1, len(pages) + 1)]
-    for old in folder.glob("sheet*.png"):
+    names = [f"{name}.png"] if len(pages) == 1 else [f"{name}-{number}.png" for number in range(1, len(pages) + 1)]
+    for old in folder.glob(f"{name}*.png"):
         if old.name not in names:
             old.unlink()
-    for name, page in zip(names, pages, strict=True):
+    for file_name, page in zip(names, pages, strict=True):
         sheet = _page(title, [tile(number) for number in page], across, (wide, high))
-        with atomic_write(folder / name) as file:
+        with atomic_write(folder / file_name) as file:
             sheet.save(file, format="PNG")
-    return [folder / name for name in names]
+    return [folder / each for each in names]
 
 
 def _page(title: str, tiles: Sequence[tuple[str, Tensor]], across: int, size: tuple[int, int]) -> Image.Image:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from weakref import WeakKeyDictionary
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from genviz.interfaces import SCORES, Classifier
@@ -35,6 +36,15 @@ def probabilities(scores: Tensor, ending: Ending = "") -> Tensor:
     if ending == "log_sigmoid":
         return scores.exp()
     return scores.sigmoid() if scores.shape[1] == 1 and not ending else scores.softmax(1)
+
+
+def log_probabilities(scores: Tensor, ending: Ending = "") -> Tensor:
+    """The logarithms of the `probabilities`, exact where these are rounded to 0 or 1."""
+    if ending in ("softmax", "sigmoid"):
+        return scores.clamp_min(torch.finfo(scores.dtype).tiny).log()
+    if ending == "log_sigmoid":
+        return scores
+    return F.logsigmoid(scores) if scores.shape[1] == 1 and not ending else scores.log_softmax(1)
 
 
 def ending_of(classifier: Classifier) -> Ending:

@@ -149,6 +149,25 @@ class TrainSettings(Settings):
         super().check(config)
 
 
+class LookingSettings(TrainSettings):
+    """Of a command that looks into pictures or a network, and generates pictures beside as a training does."""
+
+    @model_validator(mode="after")
+    def _one_picture_on_one_device(self) -> LookingSettings:
+        if self.images != 1:
+            raise UserError(f"images={self.images}: one picture is generated of each target, images=1")
+        if self.trainer.devices > 1:
+            raise UserError(f"trainer.devices={self.trainer.devices}: this command uses 1 device")
+        return self
+
+    @classmethod
+    def check(cls, config: DictConfig) -> None:
+        """Check the settings, and that the experiment, if one is given, is a setting and not a figure."""
+        if is_figure(config):
+            raise UserError(f"experiment={config.choices.experiment} is a figure of several pictures; give another")
+        super().check(config)
+
+
 def is_figure(config: DictConfig) -> bool:
     """Whether a figure is to be drawn, whose panels name the targets."""
     return config.panels is not None and config.get("target") is None and config.targets is None

@@ -85,3 +85,28 @@ def test_a_target_that_does_not_fire_is_told(small):
     made = explainer(small, "saliency", steps=2)
     (found,) = made.explain(image, made.target(f"class:{dead}", image), checked=True)
     assert "nothing in this picture makes the target fire" in found.verdict(None)
+
+
+def test_another_measure_of_a_class_is_what_all_but_cam_explain(small):
+    image = torch.rand(1, 3, 64, 64)
+    names = ("saliency", "occlusion", "gradcam")
+    target = explainer(small, "saliency").target("top1", image)
+    made = {
+        measure: {
+            one.method.name: one.values
+            for one in explainer(small, *names, steps=0, measure=measure).explain(image, target)
+        }
+        for measure in (None, "score", "probability", "log_probability")
+    }
+    for name in names:
+        usual = "probability" if name == "occlusion" else "score"
+        assert torch.equal(made[None][name], made[usual][name])
+        assert not torch.allclose(made["score"][name], made["log_probability"][name])
+    (cam,) = find_methods(["cam"])
+    assert explainer(small, "cam", measure="log_probability")._score(cam, small, target, image).measure == "score"
+    with pytest.raises(genviz.UserError, match="only classes have a probability"):
+        list(
+            explainer(small, "saliency", measure="probability").explain(
+                image, parse_target("filter:relu3_1:2", small.outline.labels, small.outline.layers)
+            )
+        )

@@ -106,6 +106,8 @@ def test_pictures_of_one_name_are_apart(tmp_path):
         (["image=PICTURE", "layer=relu9_9"], "relu9_9"),
         (["image=PICTURE", "target=class:zebrra"], "zebra"),
         (["image=PICTURE", "occlusion.fill=2"], "occlusion.fill=2 must be a number from 0 to 1"),
+        (["image=PICTURE", "measure=logit"], "measure=logit must be score, probability, log_probability or null"),
+        (["image=PICTURE", "measure=probability", "target=filter:conv1_1:0"], "only classes have a probability"),
         (["image=PICTURE", "steps=-1"], "steps=-1 must be a whole number"),
     ],
     ids=lambda given: given if isinstance(given, str) else given[-1],

@@ -10,7 +10,7 @@ from genviz.classifiers.small import SmallClassifier
 from genviz.images.pictures import read_upright, resize
 from genviz.training import build
 
-WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cpu"]
+WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cpu", "logger=none"]
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_maps_come_in_every_order(called, picture, tmp_path, order):
         (["layer=relu1_1", "image=none.png"], "cannot read the picture none.png (there is no such file)"),
         (["layer=relu1_1", "image=text.png"], "cannot read the picture text.png"),
         (["layer=scores", "image=a cat.png"], "has no rows and columns"),
-        (["layer=relu1_1", "target=class:1"], "target=class:1: there is no such setting"),
+        (["layer=relu1_1", "target=class:1"], "the targets are the filters; order= and count= choose them"),
     ],
 )
 def test_what_cannot_work_is_one_line_before_any_weights_are_loaded(
@@ -95,3 +95,37 @@ def test_a_layer_without_kernels_is_one_line(called):
     done = called("filters", "layer=scores", *WORDS)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "scores has no kernels" in done.stderr
+
+
+def test_generated_pictures_are_in_the_kernels_order_and_those_of_a_training(called, tmp_path):
+    words = [*WORDS, "generator=fourier", "updates=2"]
+    done = called("filters", "layer=relu2_1", "order=norm", "count=3", "generate=true", *words)
+    assert done.returncode == 0, done.stderr
+    place = tmp_path / "outputs/filters/small/conv2_1"
+    numbers = [int(row["filter"]) for row in rows(place / "kernels.csv")]
+    assert Image.open(place / "generated.png").width > 3 * 160
+    made = {path.parent.name: path for path in (tmp_path / "outputs").rglob("final.png")}
+    assert set(made) == {f"filter-relu2_1-{number}" for number in numbers}
+    alone = called("train", f"target=filter:relu2_1:{numbers[0]}", *words)
+    assert "is done" in alone.stdout
+    sheet = np.asarray(Image.open(place / "generated.png").convert("RGB")).astype(int)
+    first = np.asarray(Image.open(made[f"filter-relu2_1-{numbers[0]}"]).convert("RGB").resize((160, 160))).astype(int)
+    assert np.abs(sheet[12 + 2 : 12 + 2 + 170, 12:172][-160:] - first).mean() < np.abs(255 - first).mean() / 4
+
+
+def test_a_pictures_loudest_filters_are_generated_without_that_picture(called, picture, tmp_path):
+    words = [*WORDS, "generator=fourier", "updates=2"]
+    done = called("filters", "layer=relu2_1", f"image={picture}", "count=2", "generate=true", *words)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "outputs/filters/small/relu2_1/a_cat/generated.png").is_file()
+    (number, _) = (int(row["filter"]) for row in rows(tmp_path / "outputs/filters/small/relu2_1/a_cat/maps.csv"))
+    assert "is done" in called("train", f"target=filter:relu2_1:{number}", *words).stdout
+
+
+def test_sheets_are_logged(called, tmp_path):
+    done = called("filters", "layer=conv1_1", "count=4", *WORDS[:-1])
+    assert done.returncode == 0, done.stderr
+    assert "wandb sync" in done.stdout
+    (run,) = (tmp_path / "outputs/filters/small/conv1_1/wandb").glob("offline-run-*")
+    (logged,) = run.rglob("media/images/sheet*.png")
+    assert logged.read_bytes() == (tmp_path / "outputs/filters/small/conv1_1/sheet.png").read_bytes()

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from genviz.classifiers.from_module import from_module
-from genviz.targets.probabilities import ending_of, probabilities
+from genviz.targets.probabilities import ending_of, log_probabilities, probabilities
 
 
 class Ends(nn.Module):
@@ -68,3 +68,17 @@ def test_probabilities_are_made_of_scores_once():
     torch.testing.assert_close(probabilities(scores), scores.softmax(1))
     torch.testing.assert_close(probabilities(scores[:, :1]), scores[:, :1].sigmoid())
     torch.testing.assert_close(probabilities(scores[:, :1], "sigmoid"), scores[:, :1])
+
+
+@pytest.mark.parametrize("ending", ["", "softmax", "sigmoid", "log_softmax", "log_sigmoid"])
+@pytest.mark.parametrize("classes", [1, 3])
+def test_log_probabilities_are_their_logarithms(ending, classes):
+    scores = torch.tensor([[0.2, 0.5, 0.3]])[:, :classes]
+    scores = scores.log() if ending.startswith("log") else scores
+    torch.testing.assert_close(log_probabilities(scores, ending), probabilities(scores, ending).log())
+
+
+def test_log_probabilities_stay_finite():
+    for scores in (torch.tensor([[0.0, 200.0]]), torch.tensor([[-200.0]])):
+        assert log_probabilities(scores).min().item() == pytest.approx(-200)
+    assert log_probabilities(torch.tensor([[0.0, 1.0]]), "softmax").isfinite().all()
