@@ -16,7 +16,7 @@ from genviz.classifiers.tracing.calling import Calling, by_position, to_channels
 from genviz.classifiers.tracing.class_scores import take_scores
 from genviz.classifiers.tracing.copies import freeze
 from genviz.classifiers.tracing.places import Place, input_place, place_of
-from genviz.classifiers.tracing.receptive_field import ReceptiveField, receptive_fields
+from genviz.classifiers.tracing.receptive_field import Area, ReceptiveField, receptive_areas
 from genviz.classifiers.tracing.taps import INPUT, OUTPUT, look, module_of
 from genviz.classifiers.winograd import quicken
 from genviz.errors import UserError
@@ -105,27 +105,35 @@ class FrozenClassifier(Classifier):
         found |= {layer: place.ordered(seen[place.tap], len(inputs)) for layer, place in places.items()}
         return found if count == len(inputs) else {layer: value[:count] for layer, value in found.items()}
 
-    def receptive_field(self, layer: str) -> ReceptiveField:
-        """The receptive field of ``layer``, or of its input, in the network's input pixels.
+    def receptive_area(self, layer: str) -> Area:
+        """What a position of ``layer``, or of its input, sees, in the network's input pixels, down and across.
 
         Raises:
             UserError: the layer has no positions, or the network cannot be traced.
         """
         module = self._place(layer).module
-        if module not in self._fields:
+        if module not in self._areas:
             raise UserError(f"{layer} has no receptive field: each of its values depends on the whole image")
-        return self._fields[module]
+        return self._areas[module]
+
+    def receptive_field(self, layer: str) -> ReceptiveField:
+        """The `receptive_area` of ``layer``, or of its input, as a square.
+
+        Raises:
+            UserError: the layer has no positions, or the network cannot be traced.
+        """
+        return self.receptive_area(layer).square
 
     def receptive_side(self, layer: str) -> int | None:
-        field = self._fields.get(self._place(layer).module)
-        return None if field is None else field.size
+        area = self._areas.get(self._place(layer).module)
+        return None if area is None else area.square.size
 
     def stride(self, layers: Sequence[str]) -> int:
-        own = [self._fields.get(self._place(layer).module) for layer in layers]
-        known = [field.stride for field in own if field is not None]
+        own = [self._areas.get(self._place(layer).module) for layer in layers]
+        known = [area for area in own if area is not None]
         if len(known) < len(own) or not known:
-            known = [field.stride for field in self._fields.values()]
-        return max(known, default=1)
+            known = list(self._areas.values())
+        return max((area.square.stride for area in known), default=1)
 
     def _inputs(self, images: Tensor) -> Tensor:
         """``images``, resized and in the network's input space."""
@@ -150,5 +158,5 @@ class FrozenClassifier(Classifier):
         return Place(layer)
 
     @cached_property
-    def _fields(self) -> dict[str, ReceptiveField]:
-        return receptive_fields(self.network)
+    def _areas(self) -> dict[str, Area]:
+        return receptive_areas(self.network)

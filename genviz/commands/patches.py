@@ -81,8 +81,9 @@ def _write(
     generated: Mapping[str, Path | None] | None,
 ) -> tuple[Path, list[Path]]:
     """Write the sheets and the table of some filters of a layer; return their folder, and the sheets."""
+    from genviz.retrieval.cut import box_of
     from genviz.retrieval.figure import write_figures
-    from genviz.retrieval.patches import field_of, patches, rows_of, table
+    from genviz.retrieval.patches import area_of, patches, rows_of, table
 
     name = build.classifier_name(config)
     place = Path(config.paths.outputs).expanduser() / "patches" / name / layer.name.replace("/", "-")
@@ -98,9 +99,9 @@ def _write(
             silent += not each.patches
             yield each
 
-    field, size = field_of(classifier, layer), classifier.outline.input_size
-    whole = field is None or field.size >= min(size)
-    seen = "the whole picture" if whole or field is None else f"{field.size} x {field.size} pixels"
+    box = box_of((0, 0), area_of(classifier, layer), classifier.outline.input_size)
+    sides = box.bottom - box.top, box.right - box.left
+    seen = "the whole picture" if sides == classifier.outline.input_size else f"{sides[0]} x {sides[1]} pixels"
     pictures = None if generated is None else [generated[str(target)] for target in targets]
     title = f"{layer.name} of {name}; a position sees {seen}"
     sheets = write_figures(place, title, noted(), len(targets), pictures)

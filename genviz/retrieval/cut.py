@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from genviz.classifiers.tracing.receptive_field import ReceptiveField
+from genviz.classifiers.tracing.receptive_field import Area, ReceptiveField
 from genviz.interfaces import Layer
 
 
@@ -30,15 +30,23 @@ def place_of(position: int, layer: Layer) -> tuple[int, ...]:
     return tuple(place)
 
 
-def box_of(place: tuple[int, ...], field: ReceptiveField | None, size: tuple[int, int]) -> Box:
-    """The receptive field of the position ``place`` (row, column) in pictures of ``size``, rows and columns.
+def box_of(place: tuple[int, ...], area: Area | None, size: tuple[int, int]) -> Box:
+    """What the position ``place`` (row, column) sees of pictures of ``size``, rows and columns.
 
-    It is the whole picture if there is no field, no place, or a field that is larger than the picture.
+    It is the whole picture if there is no area, or no place, and its whole height or width if the area is larger.
     """
-    if field is None or len(place) != 2 or field.size >= min(size):
+    if area is None or len(place) != 2:
         return Box(0, 0, size[1], size[0])
-    top, left = (round(field.offset + field.stride * at - (field.size - 1) / 2) for at in place)
-    return Box(left, top, left + field.size, top + field.size)
+    (top, bottom), (left, right) = (
+        (0, whole) if field.size >= whole else _ends(field, at)
+        for at, field, whole in zip(place, area, size, strict=True)
+    )
+    return Box(left, top, right, bottom)
+
+
+def _ends(field: ReceptiveField, at: int) -> tuple[int, int]:
+    first = round(field.low + field.stride * at)
+    return first, first + field.size
 
 
 def cut(image: Tensor, box: Box, beyond: float) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genviz.attribution.rectified import deconvnet, guided_backpropagation
 from genviz.classifiers.frozen import FrozenClassifier
-from genviz.classifiers.tracing.receptive_field import ReceptiveField
+from genviz.classifiers.tracing.receptive_field import Area
 from genviz.errors import UserError
 from genviz.images.maps import signed_picture
 from genviz.images.pictures import UNREADABLE, display, read_picture, resize
@@ -50,10 +50,10 @@ class Patches(NamedTuple):
     """The strongest first; none if it never fires."""
 
 
-def field_of(classifier: FrozenClassifier, layer: Layer) -> ReceptiveField | None:
-    """The receptive field of ``layer``; None if that is the whole picture, or unknown."""
+def area_of(classifier: FrozenClassifier, layer: Layer) -> Area | None:
+    """What a position of ``layer`` sees; None if that is the whole picture, or unknown."""
     try:
-        return classifier.receptive_field(layer.name)
+        return classifier.receptive_area(layer.name)
     except UserError:
         return None
 
@@ -67,7 +67,7 @@ def patches(
         found: of all filters of the layer.
         folder: the pictures that were looked through.
     """
-    field, size = field_of(classifier, layer), classifier.outline.input_size
+    area, size = area_of(classifier, layer), classifier.outline.input_size
     for number in filters:
         images, known = [], []
         for place in range(found.values.shape[1]):
@@ -79,7 +79,7 @@ def patches(
                 known.append((int(row), float(value), int(position)))
             except UNREADABLE:  # gone since
                 continue
-        yield Patches(layer, number, _cut(classifier, layer, number, images, known, folder, field))
+        yield Patches(layer, number, _cut(classifier, layer, number, images, known, folder, area))
 
 
 def _cut(
@@ -89,7 +89,7 @@ def _cut(
     images: Sequence[Tensor],
     known: Sequence[tuple[int, float, int]],
     folder: Folder,
-    field: ReceptiveField | None,
+    area: Area | None,
 ) -> list[Patch]:
     if not images:
         return []
@@ -99,7 +99,7 @@ def _cut(
     made = []
     for at, (row, value, position) in enumerate(known):
         place = place_of(position, layer)
-        box = box_of(place, field, classifier.outline.input_size)
+        box = box_of(place, area, classifier.outline.input_size)
         made.append(
             Patch(
                 folder.paths[row].relative_to(folder.root).as_posix(),

@@ -66,7 +66,7 @@ def test_the_side_of_a_layers_field_is_what_its_middle_position_looks_at(classif
 
 def test_what_cannot_be_traced_has_no_fields():
     untraceable = SmallClassifier(weights="random", input_size=32)
-    untraceable.__dict__["_fields"] = {}
+    untraceable.__dict__["_areas"] = {}
     assert untraceable.receptive_side("relu3_1") is None
     assert untraceable.stride(["relu3_1"]) == 1
 

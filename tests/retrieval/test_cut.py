@@ -1,9 +1,13 @@
 import pytest
 import torch
 
-from genviz.classifiers.tracing.receptive_field import ReceptiveField
+from genviz.classifiers.tracing.receptive_field import Area, ReceptiveField
 from genviz.interfaces import Layer
 from genviz.retrieval.cut import Box, box_of, cut, place_of
+
+
+def square(field):
+    return Area(field, field)
 
 
 @pytest.mark.parametrize(
@@ -11,19 +15,30 @@ from genviz.retrieval.cut import Box, box_of, cut, place_of
     [((0, 0), (-2, -2, 3, 3)), ((2, 1), (0, 2, 5, 7)), ((4, 4), (6, 6, 11, 11))],
 )
 def test_a_field_is_centred_on_its_position(place, box):
-    assert box_of(place, ReceptiveField(5, 2, 0.0), (10, 10)) == box
+    assert box_of(place, square(ReceptiveField(5, 2, 0.0)), (10, 10)) == box
 
 
 def test_an_even_field_begins_where_pooling_does():
-    assert box_of((1, 3), ReceptiveField(2, 2, 0.5), (10, 10)) == (6, 2, 8, 4)
+    assert box_of((1, 3), square(ReceptiveField(2, 2, 0.5)), (10, 10)) == (6, 2, 8, 4)
 
 
 @pytest.mark.parametrize(
     ("place", "field"),
-    [((3, 3), None), ((), ReceptiveField(3, 1, 0.0)), ((7,), None), ((1, 1), ReceptiveField(12, 4, 1.5))],
+    [
+        ((3, 3), None),
+        ((), square(ReceptiveField(3, 1, 0.0))),
+        ((7,), None),
+        ((1, 1), square(ReceptiveField(12, 4, 1.5))),
+    ],
 )
 def test_what_depends_on_the_whole_picture_is_cut_to_it(place, field):
     assert box_of(place, field, (10, 12)) == (0, 0, 12, 10)
+
+
+def test_each_direction_is_its_own():
+    area = Area(ReceptiveField(3, 1, 0.0), ReceptiveField(7, 2, 1.0))
+    assert box_of((4, 2), area, (10, 20)) == (2, 3, 9, 6)
+    assert box_of((4, 2), area, (3, 20)) == (2, 0, 9, 3)
 
 
 @pytest.mark.parametrize(

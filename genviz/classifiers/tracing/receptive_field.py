@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
@@ -17,16 +18,41 @@ _WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 
 
 class ReceptiveField(NamedTuple):
-    """Of a layer's positions, in input pixels."""
+    """Of a layer's positions, in input pixels: in one direction, or in both of a square."""
 
     size: int
-    """Side of the square that one position sees."""
+    """How much of the input one position sees."""
 
     stride: int
     """Distance between neighbouring positions."""
 
     offset: float
     """The centre of the first position; 0 is the centre of the first pixel."""
+
+    @property
+    def low(self) -> float:
+        """The centre of the first pixel that the first position sees."""
+        return self.offset - (self.size - 1) / 2
+
+    def around(self, other: ReceptiveField) -> ReceptiveField:
+        """The smallest that contains both, at the larger of the strides."""
+        low = min(self.low, other.low)
+        size = max(self.low + self.size, other.low + other.size) - low
+        return ReceptiveField(round(size), max(self.stride, other.stride), low + (size - 1) / 2)
+
+
+class Area(NamedTuple):
+    """What positions see: along the rows' numbers, which is down, and along the columns', which is across."""
+
+    down: ReceptiveField
+    across: ReceptiveField
+
+    @property
+    def square(self) -> ReceptiveField:
+        """The larger of both sizes and strides, which is both but for kernels that are not square."""
+        return ReceptiveField(
+            max(self.down.size, self.across.size), max(self.down.stride, self.across.stride), self.down.offset
+        )
 
 
 class Tracer(fx.Tracer):
@@ -38,6 +64,11 @@ class Tracer(fx.Tracer):
 
 
 def receptive_fields(network: nn.Module) -> dict[str, ReceptiveField]:
+    """The `receptive_areas` as squares."""
+    return {name: area.square for name, area in receptive_areas(network).items()}
+
+
+def receptive_areas(network: nn.Module) -> dict[str, Area]:
     """The receptive fields of the layers of ``network``, by module name, with the number of the call.
 
     Layers that see the whole image (fully connected, adaptively pooled) and all that follow are left out. A network
@@ -48,12 +79,12 @@ def receptive_fields(network: nn.Module) -> dict[str, ReceptiveField]:
     except Exception:  # whatever a network does with what is not a tensor
         return {}
     modules, names = dict(network.named_modules()), module_names(network)
-    at: dict[fx.Node, ReceptiveField | None] = {}
-    fields: dict[str, ReceptiveField | None] = {}
+    at: dict[fx.Node, Area | None] = {}
+    fields: dict[str, Area | None] = {}
     for node in graph.nodes:
         before = [at[source] for source in node.all_input_nodes]
         if node.op == "placeholder":
-            at[node] = ReceptiveField(1, 1, 0.0)
+            at[node] = Area(ReceptiveField(1, 1, 0.0), ReceptiveField(1, 1, 0.0))
         elif node.op == "call_module":
             at[node] = _through(modules[str(node.target)], before[0]) if before else None
         elif node.op in ("call_function", "call_method"):
@@ -74,26 +105,30 @@ def layers_of(node: fx.Node, names: Collection[str]) -> list[str]:
     return found
 
 
-def _through(module: nn.Module, field: ReceptiveField | None) -> ReceptiveField | None:
-    if field is None or isinstance(module, POINTWISE):
-        return field
+def _through(module: nn.Module, area: Area | None) -> Area | None:
+    if area is None or isinstance(module, POINTWISE):
+        return area
     if not isinstance(module, _WINDOWED):
         return None
-    kernel, stride = _side(module.kernel_size), _side(module.stride)
-    dilation = 1 if isinstance(module, nn.AvgPool2d) else _side(module.dilation)
+    return Area(*(_along(axis, module, field) for axis, field in enumerate(area)))
+
+
+def _along(axis: int, module: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, field: ReceptiveField) -> ReceptiveField:
+    kernel, stride = _side(module.kernel_size, axis), _side(module.stride, axis)
+    dilation = 1 if isinstance(module, nn.AvgPool2d) else _side(module.dilation, axis)
     reach = dilation * (kernel - 1)
     padding = {"same": reach // 2, "valid": 0}.get(str(module.padding))
-    padding = _side(module.padding) if padding is None else padding
+    padding = _side(module.padding, axis) if padding is None else padding
     return ReceptiveField(
         field.size + reach * field.stride, field.stride * stride, field.offset + (reach / 2 - padding) * field.stride
     )
 
 
-def _join(fields: list[ReceptiveField | None]) -> ReceptiveField | None:
-    known = [field for field in fields if field is not None]
-    if len(known) < len(fields) or len({field.stride for field in known}) != 1:
+def _join(areas: list[Area | None]) -> Area | None:
+    known = [area for area in areas if area is not None]
+    if len(known) < len(areas) or len({(area.down.stride, area.across.stride) for area in known}) != 1:
         return None
-    return max(known)
+    return Area(*(reduce(ReceptiveField.around, fields) for fields in zip(*known, strict=True)))
 
 
 def _keeps_positions(function: Any) -> bool:
@@ -101,5 +136,5 @@ def _keeps_positions(function: Any) -> bool:
     return function is torch.cat or name in {"add", "iadd", "add_", "mul", "relu", "relu_", "contiguous"}
 
 
-def _side(value: Any) -> int:
-    return int(value[0] if isinstance(value, tuple) else value)
+def _side(value: Any, axis: int) -> int:
+    return int(value[axis] if isinstance(value, tuple) else value)

@@ -5,7 +5,7 @@ from torch import nn
 
 from genviz.classifiers.names import paper_names
 from genviz.classifiers.plain import PlainNetwork
-from genviz.classifiers.tracing.receptive_field import receptive_fields
+from genviz.classifiers.tracing.receptive_field import receptive_areas, receptive_fields
 
 
 def named(architecture):
@@ -81,3 +81,40 @@ def test_each_call_of_a_module_has_its_own():
 def test_a_padding_may_be_a_word(padding, offset):
     network = nn.Sequential(nn.Conv2d(3, 4, 5, padding=padding), nn.ReLU())
     assert receptive_fields(network)["1"] == (5, 1, offset)
+
+
+def test_rows_and_columns_each_have_their_own():
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, (1, 7), stride=(2, 1), padding=(0, 3)),
+        nn.Conv2d(4, 4, (3, 1), dilation=(2, 1), padding=(4, 0)),
+        nn.AvgPool2d((1, 3), stride=(1, 2)),
+    ).double()
+    for parameter in network.parameters():
+        nn.init.uniform_(parameter, 0.5, 1)
+    image = torch.rand(1, 3, 40, 40, requires_grad=True, dtype=torch.double)
+    output = network(image)
+    for layer, (row, column) in (("2", (8, 9)), ("2", (6, 11))):
+        area = receptive_areas(network)[layer]
+        (gradient,) = torch.autograd.grad(output[0, :, row, column].sum(), image, retain_graph=True)
+        seen = gradient.abs().sum((0, 1))
+        for field, at, moves in ((area.down, row, seen.sum(1)), (area.across, column, seen.sum(0))):
+            pixels = moves.nonzero().flatten()
+            assert pixels[0] == field.low + field.stride * at
+            assert pixels[-1] == field.low + field.stride * at + field.size - 1
+    assert receptive_fields(network)["2"][:2] == (9, 2)
+
+
+def test_branches_that_lie_apart_are_seen_together():
+    """One sees from two pixels before, the other from one pixel before to three after."""
+
+    class Apart(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.before, self.after = nn.Conv2d(3, 4, 3, padding=2), nn.Conv2d(3, 4, 5, padding=1)
+
+        def forward(self, images):
+            before, after = self.before(images), self.after(images)
+            return torch.cat([before, nn.functional.relu(after)], 1)
+
+    network = nn.Sequential(Apart(), nn.ReLU())
+    assert receptive_fields(network)["1"] == (6, 1, 0.5)
