@@ -65,7 +65,7 @@ class Explained(NamedTuple):
     def verdict(self, random: Faithfulness | None) -> str:
         """One line on how far to believe the map; ``random``: that of pixels in no order."""
         if not self.values.any():
-            return "the map is 0 everywhere: nothing in this picture makes the target fire"
+            return "the map is 0 everywhere: by this method, no pixel makes the target fire"
         told = []
         if self.faithfulness is not None and random is not None:
             own, chance = self.faithfulness, random
