@@ -190,6 +190,11 @@ class Coupling(pl.LightningModule):
             "lr_scheduler": {"scheduler": LambdaLR(optimizer, self.schedule), "interval": "step"},
         }
 
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Make an update, and keep the generator's constraints."""
+        super().optimizer_step(*args, **kwargs)
+        self.generator.constrain()
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the state of the random streams."""
         checkpoint["streams"] = self.streams.state()

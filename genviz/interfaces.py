@@ -100,6 +100,10 @@ class Generator(nn.Module, ABC):
         """Rows and columns of the smallest images made during training."""
         return self.image_size
 
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Project the parameters onto those that are allowed, after an update; without constraints, nothing."""
+
     @abstractmethod
     def forward(self) -> Sample:
         """Make the images: with noise and batch statistics in ``train`` mode, the final ones in ``eval`` mode."""

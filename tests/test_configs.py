@@ -109,7 +109,7 @@ def test_auto_of_a_transform_is_what_the_classifier_sees(compose):
 
 @pytest.mark.parametrize("name", choices("objective"))
 def test_objectives(compose, name, classifier, pictures):
-    target = "class:harmonica" if name == "probability" else "layer:relu1"
+    target = "class:harmonica" if "probability" in name else "layer:relu1"
     config = compose(f"target={target}", f"objective={name}", *pictures)
     made = build.objective(config, build.target(config, classifier.outline), classifier.outline)
     assert isinstance(made, Objective)

@@ -141,3 +141,17 @@ def test_a_checkpoint_keeps_where_the_images_streams_stand(classifier, tmp_path)
         made.append((coupling.settled(), streams.state()))
     assert torch.equal(made[0][0], made[1][0])
     assert all(torch.equal(*states) for states in zip(made[0][1], made[1][1], strict=True))
+
+
+def test_a_generators_constraints_hold_after_each_update(classifier):
+    class Bounded(Pixels):
+        def constrain(self):
+            self.constrained = self.values.detach().clone()
+            with torch.no_grad():
+                self.values.clamp_(-0.01, 0.01)
+
+    generator = Bounded(size=(12, 12), noise=0)
+    coupling = couple(classifier, generator=generator)
+    fit(coupling, 3)
+    assert generator.constrained.abs().max() > 0.01
+    assert generator.values.abs().max() <= 0.01

@@ -1,4 +1,4 @@
-"""The softmax probability of the target's classes."""
+"""The softmax probability of the target's classes, and its logarithm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.interfaces import SCORES, Classifier, Objective, Outline
 from genviz.targets.grammar import Target
-from genviz.targets.probabilities import Ending, ending_of, probabilities
+from genviz.targets.probabilities import Ending, ending_of, log_probabilities, probabilities
 from genviz.targets.units import Targets
 
 
@@ -23,8 +23,8 @@ class Probability(Objective):
         UserError: the target names something other than classes.
     """
 
+    name = "probability"
     ranked = True
-
     takes_many = True
 
     def __init__(
@@ -39,7 +39,7 @@ class Probability(Objective):
         self.targets = Targets(target)
         for each in self.targets.each:
             if any(unit.kind != "class" for unit in each.units):
-                raise UserError(f"objective=probability takes classes, such as class:harmonica, not {each}")
+                raise UserError(f"objective={self.name} takes classes, such as class:harmonica, not {each}")
         self.ending: Ending = ""
 
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:  # noqa: ARG002
@@ -51,3 +51,20 @@ class Probability(Objective):
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         return self.targets.activation({SCORES: probabilities(seen[SCORES], self.ending)})
+
+
+class LogProbability(Probability):
+    """sum_t w_t log softmax(scores)_t, the negative cross-entropy of the target's classes.
+
+    The usual loss of attacks (Goodfellow et al. 2015): unlike the probability, it has a gradient however sure the
+    network is.
+    A negative weight pushes away from a class: ``class:harmonica@-1``.
+
+    Raises:
+        UserError: the target names something other than classes.
+    """
+
+    name = "log_probability"
+
+    def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
+        return self.targets.activation({SCORES: log_probabilities(seen[SCORES], self.ending)})

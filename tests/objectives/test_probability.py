@@ -6,7 +6,7 @@ from torch import nn
 
 from genviz.classifiers.from_module import from_module
 from genviz.errors import UserError
-from genviz.objectives.probability import Probability
+from genviz.objectives.probability import LogProbability, Probability
 from genviz.targets.grammar import Target, Unit
 
 
@@ -35,3 +35,18 @@ def test_scores_that_are_probabilities_are_taken_as_they_are(head):
     objective.remember(classifier, (4, 4))
     seen = classifier(torch.rand(2, 3, 4, 4), ["scores"])
     torch.testing.assert_close(objective(seen), seen["scores"][:, 1])
+
+
+def test_the_logarithm_is_the_negative_cross_entropy_and_never_flat():
+    classifier = from_module(nn.Sequential(nn.Flatten(), nn.Linear(48, 4)), input_size=4)
+    objective = LogProbability(Target((Unit("class", "scores", (1,), -1.0, "1"),)))
+    objective.remember(classifier, (4, 4))
+    scores = torch.randn(3, 4)
+    torch.testing.assert_close(
+        objective({"scores": scores}), nn.functional.cross_entropy(scores, torch.tensor([1, 1, 1]), reduction="none")
+    )
+    sure = torch.tensor([[0.0, 500.0, 0.0, 0.0]], requires_grad=True)
+    for made, flat in ((Probability, True), (LogProbability, False)):
+        away = made(Target((Unit("class", "scores", (2,), 1.0, "2"),)))
+        (gradient,) = torch.autograd.grad(away({"scores": sure}).sum(), sure)
+        assert bool((gradient == 0).all()) == flat

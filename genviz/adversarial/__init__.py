@@ -1,0 +1,1 @@
+"""What fools a network: perturbations of real pictures, stickers, one perturbation for all."""
