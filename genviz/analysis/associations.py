@@ -12,9 +12,10 @@ from torch import Tensor
 
 from genviz.analysis.feature_cache import Gallery
 from genviz.analysis.nearest import nearest_pictures
+from genviz.images.given import readable
 from genviz.images.pictures import read_image
 from genviz.interfaces import SCORES, Classifier
-from genviz.retrieval.features import pooled, readable
+from genviz.retrieval.features import pooled
 from genviz.targets.probabilities import ending_of, probabilities
 
 _OTHERS = 10

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from genviz.analysis.feature_cache import Gallery, load, look_through
 from genviz.errors import UserError
+from genviz.images.given import readable
 from genviz.images.pictures import display, read_image, write_png
 from genviz.interfaces import Classifier
-from genviz.retrieval.features import identity_of, readable
+from genviz.retrieval.features import identity_of
 from genviz.targets.grammar import parse_target
 
 COUNT = 10

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import re
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +27,13 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.errors import UserError
 from genviz.files import atomic_write, prepare_folder, write_text
 from genviz.images.folders import find_pictures
+from genviz.images.given import decoded, given_pictures, named, readable
 from genviz.images.maps import with_bar
-from genviz.images.pictures import UNREADABLE, display, read_picture, read_upright, resize, write_png
+from genviz.images.pictures import display, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import SCORES, Classifier, Outline
 from genviz.reports.picture_page import page
-from genviz.retrieval.features import Features, readable
+from genviz.retrieval.features import Features
 from genviz.targets.grammar import Target
 from genviz.targets.probabilities import ending_of, probabilities
 from genviz.targets.selections import find_selections
@@ -54,7 +53,7 @@ def explain(config: DictConfig) -> int:
     """
     keep_freed_memory()
     names = ExplainSettings.names(build.plain(config)["method"])
-    methods, files = find_methods(names), _files(build.plain(config)["image"])
+    methods, files = find_methods(names), given_pictures(build.plain(config)["image"])
     outline = build.sketch(config.classifier)
     method_settings(config, outline, _target(config, outline))  # a wrong one need not wait for the network
     if config.data is not None:
@@ -81,13 +80,15 @@ def explain(config: DictConfig) -> int:
     about = {"classifier": build.classifier_name(config), "weights": explainer.classifier.weights_source}
     about |= {"weights_sha256": explainer.classifier.weights_sha256}
     known: dict[str, Features] = {}
+    names_of = named(files)
     told: list[dict[str, Any]] = []
     rows: list[list[tuple[str, Path]]] = []
     with (
         LoggedPictures(config, folder, f"{text} in {readable(files[0].name)}") as logged,
         tqdm(total=len(files) * len(methods), unit="map", delay=2, dynamic_ncols=True) as bar,
     ):
-        for name, image in _images(files, explainer.classifier):
+        for number, picture in decoded(files, outline.input_size):
+            name, image = names_of[number], picture.to(explainer.classifier.device)
             bar.set_description(name)
             facts, row = _one(explainer, image, text, folder / name, len(told) < config.checked, config.bar, bar)
             told.append({"picture": name} | facts)
@@ -208,38 +209,6 @@ def _top(classifier: Classifier, image: Tensor) -> list[dict[str, Any]]:
         {"number": int(n), "label": classifier.outline.labels[int(n)], "probability": float(p)}
         for p, n in zip(best.values, best.indices, strict=True)
     ]
-
-
-def _files(given: Any) -> list[Path]:
-    """The pictures that ``image=`` names.
-
-    Raises:
-        UserError: there is none, or it is no file.
-    """
-    found: list[Path] = []
-    for one in [given] if isinstance(given, str) else given if isinstance(given, list) else [given]:
-        if not isinstance(one, str) or not one:
-            raise UserError(f"image={one} must be a picture, a folder of pictures, or a list of them")
-        path = Path(one).expanduser()
-        found += find_pictures(one, "image").pictures if path.is_dir() or "*" in one else [path]
-    for path in found if len(found) == 1 else [path for path in found if not path.is_file()]:
-        read_upright(path)
-    return found
-
-
-def _images(files: Sequence[Path], classifier: Classifier) -> Iterator[tuple[str, Tensor]]:
-    """Each picture that can be decoded, with a name of its own, at the size that the network sees."""
-    known: set[str] = set()
-    for path in files:
-        try:
-            image = resize(read_picture(path)[None].float() / 255, classifier.outline.input_size)
-        except UNREADABLE:
-            print(f"left out: {readable(path)} cannot be decoded", file=sys.stderr, flush=True)
-            continue
-        stem = re.sub(r"[^\w+@.-]", "-", readable(path.stem))[:80] or "picture"
-        name = next(n for k in range(len(files) + 1) if (n := stem if k == 0 else f"{stem}-{k}") not in known)
-        known.add(name)
-        yield name, image.to(classifier.device)
 
 
 def _sheets(folder: Path, rows: Sequence[Sequence[tuple[str, Path]]]) -> list[Path]:

@@ -15,9 +15,10 @@ from genviz.attribution.score import Score
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.errors import BAD_INPUT
 from genviz.files import prepare_folder
+from genviz.images.given import readable
 from genviz.images.pictures import read_picture, write_png
 from genviz.interfaces import Layer
-from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, feature_layer, look, readable, see
+from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, feature_layer, look, see
 from genviz.retrieval.generated import generated
 from genviz.retrieval.nearest import nearest
 from genviz.targets.grammar import Target, parse_target

@@ -19,9 +19,9 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.commands.generated_filters import generate
 from genviz.errors import BAD_INPUT, UserError
 from genviz.files import atomic_write, prepare_folder, write_text
+from genviz.images.given import readable
 from genviz.images.pictures import display, read_upright, resize
 from genviz.interfaces import Layer, Outline
-from genviz.retrieval.features import readable
 from genviz.retrieval.kernels import Kernels, kernels, ordered
 from genviz.retrieval.tiles import kernel_tile, map_tile, write_pages
 from genviz.targets.layers import find_filters, find_layer

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from genviz.classifiers.tracing.taps import INPUT
 from genviz.errors import UserError
 from genviz.images.folders import apart, find_pictures
+from genviz.images.given import readable
 from genviz.interfaces import SCORES, Classifier, Outline
 from genviz.retrieval.store import Column, Key, Store, key_of, rows_of
 from genviz.retrieval.stream import stream
@@ -103,11 +104,6 @@ def pooled(activation: Tensor, pooling: Pooling = "mean") -> Tensor:
     if pooling == "none":
         return activation.flatten(1)
     return activation.flatten(2).mean(2) if activation.ndim > 2 else activation
-
-
-def readable(path: Path | str) -> str:
-    """A path in printable form, as a name need not be UTF-8."""
-    return str(path).encode(errors="backslashreplace").decode()
 
 
 def usual_batch(classifier: Classifier) -> int:

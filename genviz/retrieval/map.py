@@ -13,11 +13,12 @@ from PIL import Image
 from genviz.errors import UserError
 from genviz.files import atomic_write, prepare_folder, write_text
 from genviz.images.folders import find_pictures
+from genviz.images.given import readable
 from genviz.images.pictures import read_upright, resize
 from genviz.images.thumbnails import scattered, thumbnails
 from genviz.interfaces import Outline
 from genviz.reports.map_page import Mapped, write_map_page
-from genviz.retrieval.features import CALLED, FEATURES, Kept, feature_layer, look, readable, see
+from genviz.retrieval.features import CALLED, FEATURES, Kept, feature_layer, look, see
 from genviz.retrieval.generated import generated
 from genviz.retrieval.neighbours import as_folder, folder_of, seen_in
 from genviz.retrieval.plane import alike_nearby, cells, check_method, grid_of, laid_out, perplexity_of

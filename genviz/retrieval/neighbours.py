@@ -15,10 +15,11 @@ from omegaconf import DictConfig
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.files import prepare_folder, write_text
 from genviz.images.folders import find_pictures
+from genviz.images.given import readable
 from genviz.images.pictures import display, read_picture, read_upright, resize, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Outline
-from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, feature_layer, look, readable, see
+from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, feature_layer, look, see
 from genviz.retrieval.generated import generated
 from genviz.retrieval.nearest import nearest
 from genviz.training import build, console

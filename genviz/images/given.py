@@ -1,0 +1,58 @@
+"""The pictures that a command is given, and their names."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.images.folders import find_pictures
+from genviz.images.pictures import UNREADABLE, read_picture, read_upright, resize
+
+_LONGEST = 80  # characters of a name
+
+
+def readable(path: Path | str) -> str:
+    """A path in printable form, as a name need not be UTF-8."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
+def given_pictures(given: Any, setting: str = "image") -> list[Path]:
+    """The files that a setting names: a picture, a folder of pictures, a pattern, or a list of these.
+
+    Raises:
+        UserError: there is none, or one is no file; a lone one cannot be decoded.
+    """
+    found: list[Path] = []
+    for one in given if isinstance(given, list) else [given]:
+        if not isinstance(one, str) or not one:
+            raise UserError(f"{setting}={one} must be a picture, a folder of pictures, or a list of them")
+        path = Path(one).expanduser()
+        found += find_pictures(one, setting).pictures if path.is_dir() or "*" in one else [path]
+    for path in found if len(found) == 1 else [path for path in found if not path.is_file()]:
+        read_upright(path)
+    return found
+
+
+def named(files: Sequence[Path]) -> list[str]:
+    """A name for each file, unlike the others, that a folder can have."""
+    names: dict[str, None] = {}
+    for path in files:
+        stem = re.sub(r"[^\w+@.-]", "-", readable(path.stem))[:_LONGEST] or "picture"
+        name = next(n for k in range(len(files) + 1) if (n := stem if k == 0 else f"{stem}-{k}") not in names)
+        names[name] = None
+    return list(names)
+
+
+def decoded(files: Sequence[Path], size: tuple[int, int]) -> Iterator[tuple[int, Tensor]]:
+    """Each file that can be decoded, its number and its picture, RGB in [0, 1], (1, 3, *size); others are told."""
+    for number, path in enumerate(files):
+        try:
+            yield number, resize(read_picture(path)[None].float() / 255, size)
+        except UNREADABLE:
+            print(f"left out: {readable(path)} cannot be decoded", file=sys.stderr, flush=True)
