@@ -15,6 +15,7 @@ from genviz.classifiers import torchvision_guard
 if TYPE_CHECKING:
     from genviz.analysis.contributions import contributions
     from genviz.analysis.explain import Explanation, explain
+    from genviz.analysis.fooling import Fooled, fool
     from genviz.analysis.visualization import Visualization, visualize
     from genviz.classifiers.from_module import from_module
     from genviz.errors import UserError
@@ -28,6 +29,7 @@ __version__ = "0.1.0"  # packaging reads it here
 __all__ = [
     "Classifier",
     "Explanation",
+    "Fooled",
     "Generator",
     "Objective",
     "Regularizer",
@@ -37,6 +39,7 @@ __all__ = [
     "Visualization",
     "contributions",
     "explain",
+    "fool",
     "from_module",
     "judge",
     "load_classifier",
@@ -47,6 +50,7 @@ __all__ = [
 _HOMES = {
     "contributions": "analysis.contributions",
     **dict.fromkeys(("Explanation", "explain"), "analysis.explain"),
+    **dict.fromkeys(("Fooled", "fool"), "analysis.fooling"),
     "Visualization": "analysis.visualization",
     "visualize": "analysis.visualization",
     "from_module": "classifiers.from_module",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.hooks import RemovableHandle
 
 from genviz.errors import UserError
 from genviz.images.randomness import Streams
@@ -66,6 +67,7 @@ class Coupling(pl.LightningModule):
         self.schedule, self.together, self.autocast = schedule, together, autocast
         self.compiled: Callable[[Coupling], tuple[Tensor, Tensor] | None] | None = None
         self._is_checked = False
+        self._hook: RemovableHandle | None = None
         self._first: list[Tensor] = []  # the first views, and whether a gradient reached them, if any did
         for part in transforms:
             if isinstance(part, Transform):
@@ -98,7 +100,7 @@ class Coupling(pl.LightningModule):
         if views.requires_grad and not self._is_checked:
             self._is_checked = True
             self._first = [views.detach()]
-            views.register_hook(self._notice)
+            self._hook = views.register_hook(self._notice)
         seen = self._look(views)
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
         if not score.requires_grad:
@@ -112,6 +114,8 @@ class Coupling(pl.LightningModule):
         return loss, self.metrics.row(values, seen)
 
     def _notice(self, gradient: Tensor | None) -> None:
+        if self._hook is not None:
+            self._hook.remove()  # the views may be a parameter, which stays
         if gradient is not None:
             self._first.append(gradient.any())
 

@@ -21,9 +21,10 @@ from genviz.classifiers.labels import Labels
 from genviz.classifiers.metadata import Metadata
 from genviz.classifiers.sizes import Size
 from genviz.errors import UserError
+from genviz.images.given import as_pictures
 from genviz.images.maps import with_bar
 from genviz.images.notebook import pictures_html
-from genviz.images.pictures import display, read_upright, resize, write_png
+from genviz.images.pictures import display, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import parse_target
@@ -167,7 +168,7 @@ def explain(
         given = Settings(map_layer(outline, known, layer), pooled_layer(outline, known), at_once=at_once, **settings)
         tolerant = ALL in [name.strip() for name in names]
         explainer = Explainer(classifier, methods, given, steps=steps, measure=measure, tolerant=tolerant)
-        pictures = _images(images, outline.input_size).to(classifier.device)
+        pictures = as_pictures(images, outline.input_size).to(classifier.device)
         targets, explained, unordered = [], [], []
         for number, image in enumerate(pictures.split(1)):
             meant = explainer.target(target, image)
@@ -175,20 +176,3 @@ def explain(
             unordered.append(explainer.unordered(meant, image))
             explained.append(list(explainer.explain(image, meant, checked=number < checked)))
     return Explanation(pictures.cpu(), targets, explained, unordered, explainer.left_out)
-
-
-def _images(images: Any, size: tuple[int, int]) -> Tensor:
-    """The pictures, resized to ``size``, RGB in [0, 1], (n, 3, h, w).
-
-    Raises:
-        UserError: one cannot be read, or a tensor is none of pictures.
-    """
-    if isinstance(images, Tensor):
-        images = images[None] if images.ndim == 3 else images
-        if images.ndim != 4 or images.shape[1] != 3 or not len(images) or not images.is_floating_point():
-            raise UserError(f"images of shape {tuple(images.shape)} must be RGB in [0, 1], (n, 3, h, w)")
-        return resize(images.detach().float(), size)
-    files = [images] if isinstance(images, str | Path) else list(images)
-    if not files or not all(isinstance(file, str | Path) for file in files):
-        raise UserError("images must be a file, a list of files, or a tensor (n, 3, h, w)")
-    return torch.cat([resize(read_upright(Path(file).expanduser()), size) for file in files])

@@ -86,7 +86,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             sys.exit(code)  # no further job
 
     try:
-        flags, words = sorted_out(words)
+        flags, words = sorted_out(switched(words, _named(name, "settings", settings)))
         if _HELP & set(flags):
             print(help_of(name, _named(name, "settings", settings), [*words, *_searched(flags)]), flush=True)
             sys.exit(0)
@@ -123,6 +123,12 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
     except KeyboardInterrupt:
         codes.append(_ended(called, signal.SIGINT))
     sys.exit(max(codes, default=0))
+
+
+def switched(words: Sequence[str], schema: type[Settings]) -> list[str]:
+    """The words, with ``--sweep`` as ``sweep=true`` where that is a setting that can be true or false."""
+    switches = {f"--{setting.name}" for setting in schema.listed() if setting.kind == "true or false"}
+    return [f"{word[2:]}=true" if word in switches else word for word in words]
 
 
 def sorted_out(words: Sequence[str]) -> tuple[list[str], list[str]]:

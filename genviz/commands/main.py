@@ -20,7 +20,19 @@ from genviz.errors import BAD_INPUT, INTERRUPTED, UserError, one_line
 from genviz.files import check_current_folder
 
 _ORDER = (
-    *("train", "explain", "filters", "patches", "neighbours", "map", "review", "labels", "layers", "classifiers"),
+    *(
+        "train",
+        "explain",
+        "filters",
+        "patches",
+        "neighbours",
+        "map",
+        "fool",
+        "review",
+        "labels",
+        "layers",
+        "classifiers",
+    ),
     *("contributions", "bias", "invert", "pretrain", "distill", "spectrum"),
 )
 """In which they are first needed; any other comes last."""

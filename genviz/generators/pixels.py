@@ -57,8 +57,8 @@ class Pixels(Generator):
             raise UserError(f"generator.range={range} is unknown; it takes {', '.join(_RANGES)}")
         if not isinstance(margin, int) or margin < 0:
             raise UserError(f"generator.margin={margin} must be a whole number, 0 or more")
-        picture = _picture(start)
-        rows, columns = self.size = _size(size, picture)
+        picture = picture_of(start)
+        rows, columns = self.size = size_of(size, picture)
         self.range, self.margin = range, margin
         self.register_buffer("mean", torch.tensor(MEAN_COLOUR).view(3, 1, 1), persistent=False)
         self.mean: Tensor
@@ -92,7 +92,12 @@ class Pixels(Generator):
         return 255 * images - self.mean
 
 
-def _picture(start: Any) -> Tensor | None:
+def picture_of(start: Any) -> Tensor | None:
+    """The picture that a generator starts from, (n, 3, h, w); None for ``grey`` and ``noise``.
+
+    Raises:
+        UserError: it cannot be read, or there is none.
+    """
     if start is None:
         raise UserError("say which picture: image=FILE, or generator.start=FILE; or start from grey or noise")
     if isinstance(start, Tensor):
@@ -104,7 +109,12 @@ def _picture(start: Any) -> Tensor | None:
     return None if start in ("grey", "noise") else read_upright(Path(start).expanduser())
 
 
-def _size(size: Any, picture: Tensor | None) -> tuple[int, int]:
+def size_of(size: Any, picture: Tensor | None) -> tuple[int, int]:
+    """Rows and columns, where one number is the longer side of ``picture``, and None its own size.
+
+    Raises:
+        UserError: it is no size.
+    """
     if picture is not None and (size is None or isinstance(size, int)):
         rows, columns = picture.shape[2], picture.shape[3]
         scale = 1.0 if size is None else size / max(rows, columns)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from genviz.errors import UserError
@@ -56,3 +57,20 @@ def decoded(files: Sequence[Path], size: tuple[int, int]) -> Iterator[tuple[int,
             yield number, resize(read_picture(path)[None].float() / 255, size)
         except UNREADABLE:
             print(f"left out: {readable(path)} cannot be decoded", file=sys.stderr, flush=True)
+
+
+def as_pictures(images: Any, size: tuple[int, int]) -> Tensor:
+    """The pictures, resized to ``size``, RGB in [0, 1], (n, 3, h, w).
+
+    Raises:
+        UserError: one cannot be read, or a tensor is none of pictures.
+    """
+    if isinstance(images, Tensor):
+        images = images[None] if images.ndim == 3 else images
+        if images.ndim != 4 or images.shape[1] != 3 or not len(images) or not images.is_floating_point():
+            raise UserError(f"images of shape {tuple(images.shape)} must be RGB in [0, 1], (n, 3, h, w)")
+        return resize(images.detach().float(), size)
+    files = [images] if isinstance(images, str | Path) else list(images)
+    if not files or not all(isinstance(file, str | Path) for file in files):
+        raise UserError("images must be a file, a list of files, or a tensor (n, 3, h, w)")
+    return torch.cat([resize(read_upright(Path(file).expanduser()), size) for file in files])

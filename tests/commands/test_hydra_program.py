@@ -14,10 +14,13 @@ from PIL import Image
 from user import SECONDS, WORDS, command, environment, train
 
 from genviz import __version__
+from genviz.commands.hydra_program import switched
 from genviz.commands.main import genviz
 from genviz.generators.maco import Maco
 
 SMALL = [word for word in TINY if not word.startswith("classifier")]
+
+GENERATORS = sorted(path.stem for path in (ROOT / "configs/generator").glob("*.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +167,7 @@ def test_words_are_completed_as_hydra_completes_them():
     ("words", "completed"),
     [
         ("train gener", {"generator.", "generator="}),
-        ("train generator =", {"fourier", "maco", "octaves", "pixels", "pretrained", "untrained", "untrained_small"}),
+        ("train generator =", {*GENERATORS}),
         ("train generator = untr", {"untrained", "untrained_small"}),
         ("train updates = 3 experiment = kocur", {"kocur2021_deepdream", "kocur2021_texture"}),
         ("lab", {"labels"}),
@@ -278,3 +281,10 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=SECONDS)
     assert (done.returncode, done.stdout) == (2, "False\n")
+
+
+def test_a_switch_may_be_written_as_a_flag():
+    from genviz.adversarial.settings import FoolSettings
+
+    words = ["--sweep", "image=a.png", "--cfg", "job", "--epsilon"]
+    assert switched(words, FoolSettings) == ["sweep=true", "image=a.png", "--cfg", "job", "--epsilon"]

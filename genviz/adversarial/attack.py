@@ -1,0 +1,115 @@
+"""An attack on some pictures: the shared layer, with a perturbation as the generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from genviz.adversarial.methods import Steps
+from genviz.coupling import Coupling
+from genviz.errors import UserError
+from genviz.generators.perturbation import Norm, Perturbation
+from genviz.images.randomness import Streams
+from genviz.interfaces import Classifier, Objective, Outline
+from genviz.objectives.activation import Activation
+from genviz.objectives.content import Content
+from genviz.objectives.probability import LogProbability
+from genviz.optimizers.steepest import Steepest
+from genviz.targets.grammar import Target
+from genviz.training.trainer import fit, make_trainer
+
+
+class Attacked(NamedTuple):
+    """What an attack made of some pictures."""
+
+    images: Tensor
+    """RGB in [0, 1] in steps of 1/255, (n, 3, h, w), on the CPU."""
+    flat: Tensor
+    """Of each picture, whether the last gradient was 0 everywhere, (n,)."""
+
+
+def attack(
+    classifier: Classifier,
+    originals: Tensor,
+    targets: Sequence[Target],
+    epsilon: Tensor,
+    steps: Steps,
+    *,
+    norm: Norm = "linf",
+    seeds: Sequence[int],
+    trainer: dict[str, Any] | None = None,
+    ended: Callable[[], bool] = lambda: False,
+) -> Attacked:
+    """Perturb each of ``originals`` until its target fires; one with negative weights is pushed away.
+
+    Args:
+        classifier: the attacked network.
+        originals: RGB in [0, 1], (n, 3, h, w).
+        targets: one for each.
+        epsilon: the largest norm of each picture's perturbation, in units of [0, 1], (n,).
+        steps: of which the size goes with the largest epsilon, and is less in proportion for others.
+        norm: of perturbations and steps.
+        seeds: of the random starts, one for each.
+        trainer: Lightning's settings; None: on the CPU.
+        ended: asked after each step whether to give up.
+
+    Raises:
+        UserError: the target cannot be attacked.
+    """
+    streams = Streams(list(seeds))
+    generator = Perturbation(
+        image=originals.cpu(),
+        epsilon=epsilon,
+        norm=norm,
+        start="random" if steps.random_start else "zero",
+        streams=streams,
+    )
+    sizes = steps.size * epsilon / epsilon.max().clamp_min(1e-12)
+    coupling = Coupling(
+        generator=generator,
+        classifier=classifier,
+        objective=objective_of(targets, classifier.outline, generator.original),
+        target=targets,
+        optimizer=lambda parameters: Steepest(parameters, lr=sizes, norm=norm, momentum=steps.momentum),
+        streams=streams,
+    )
+    settings = {"accelerator": "cpu", "devices": 1} if trainer is None else trainer
+    fit(make_trainer(settings, [_Watch(ended)], updates=steps.number), coupling, steps.number, stays=True)
+    gradient = generator.values.grad
+    flat = torch.zeros(len(originals), dtype=torch.bool)
+    if gradient is not None:
+        flat = (gradient == 0).flatten(1).all(1).cpu()
+    return Attacked(coupling.settled().cpu(), flat)
+
+
+def objective_of(targets: Sequence[Target], outline: Outline, originals: Tensor) -> Objective:
+    """What the attack maximizes: of classes, the log-probability; of layers, the distance; of others, the activation.
+
+    Raises:
+        UserError: layers beside other units, or a layer that should stay as it is.
+    """
+    units = [unit for target in targets for unit in target.units]
+    kinds = {unit.kind for unit in units}
+    if kinds == {"class"}:
+        return LogProbability(targets)
+    if "layer" in kinds:
+        odd = next((unit for unit in units if unit.kind != "layer" or unit.weight >= 0), None)
+        if odd is not None:
+            raise UserError(
+                f"target={targets[0]}: a layer is pushed away from what it is in the picture, alone: layer:NAME@-1"
+            )
+        return Content(targets, outline, image=originals)
+    return Activation(targets, outline, lambda_others=0.0)
+
+
+class _Watch(pl.Callback):
+    def __init__(self, ended: Callable[[], bool]) -> None:
+        self._ended = ended
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if self._ended():
+            trainer.should_stop = True

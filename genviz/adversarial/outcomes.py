@@ -1,0 +1,193 @@
+"""What became of a picture: what the network says before and after, on the file as written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from genviz.adversarial.rates import told
+from genviz.interfaces import SCORES, Classifier
+from genviz.targets.grammar import Target
+from genviz.targets.probabilities import ending_of, probabilities
+from genviz.targets.units import Targets
+
+_TOP = 5
+_LEVELS = 255
+
+
+class Said(NamedTuple):
+    """A class that a network names in a picture."""
+
+    label: str
+    number: int
+    probability: float
+
+
+class Seen(NamedTuple):
+    """What a network sees in a picture."""
+
+    top: tuple[Said, ...]
+    """The five most probable classes."""
+    chances: Tensor
+    """Of all classes, (classes,)."""
+    activation: float
+    """Of the target."""
+
+
+class Outcome(NamedTuple):
+    """One picture, before and after."""
+
+    target: str
+    epsilon: float
+    """Allowed, in units of [0, 1]."""
+    success: bool | None
+    """None if the target has no class to be named or left."""
+    levels: int
+    """The largest change of a value, in units of 1/255."""
+    length: float
+    """Euclidean norm of the perturbation, in units of [0, 1]."""
+    before: tuple[Said, ...]
+    after: tuple[Said, ...]
+    rank: int | None
+    """Afterwards, of the target's first class."""
+    chances: tuple[float, float] | None
+    """Of that class, before and after."""
+    activations: tuple[float, float]
+    """Of the target, before and after."""
+    other: tuple[Said, Said] | None
+    """What a second network says, before and after."""
+    transfers: bool | None
+    """Whether that is a success, too."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        made = self._asdict()
+        for name in ("before", "after"):
+            made[name] = [said._asdict() for said in made[name]]
+        made["other"] = None if self.other is None else [said._asdict() for said in self.other]
+        return made
+
+    @classmethod
+    def of_dict(cls, data: dict[str, Any]) -> Outcome:
+        """The inverse of `as_dict`."""
+        made = dict(data)
+        for name in ("before", "after"):
+            made[name] = tuple(Said(**said) for said in made[name])
+        other = made["other"]
+        made["other"] = None if other is None else (Said(**other[0]), Said(**other[1]))
+        made["chances"] = None if made["chances"] is None else tuple(made["chances"])
+        made["activations"] = tuple(made["activations"])
+        return cls(**made)
+
+    def explanation(self) -> str:
+        """One line for people."""
+        before, after = self.before[0], self.after[0]
+        line = f"{before.label} {before.probability:.1%} -> {after.label} {after.probability:.1%}"
+        if self.success is None:
+            line += f"; activation {self.activations[0]:.4g} -> {self.activations[1]:.4g}"
+        line += f"; at most {self.levels}/255, l2 {self.length:.3g}"
+        if self.other is not None:
+            line += f"; another network: {self.other[0].label} -> {self.other[1].label}"
+        return line
+
+
+@torch.no_grad()
+def see(classifier: Classifier, images: Tensor, targets: list[Target] | None) -> list[Seen]:
+    """What a network sees in each of ``images`` (n, 3, h, w), with the activation of each one's target."""
+    own = None if targets is None else Targets(targets).to(classifier.device)
+    layers = (SCORES,) if own is None else tuple(dict.fromkeys((*own.layers, SCORES)))
+    seen = classifier.in_turn(images.to(classifier.device), layers, len(images))
+    chances = probabilities(seen[SCORES], ending_of(classifier)).float().cpu()
+    activations = [0.0] * len(images) if own is None else own.activation(seen).tolist()
+    labels = classifier.outline.labels
+    best = chances.topk(min(_TOP, chances.shape[1]))
+    return [
+        Seen(tuple(Said(labels[n], n, p) for p, n in zip(values, numbers, strict=True)), row, activation)
+        for values, numbers, row, activation in zip(
+            best.values.tolist(), best.indices.tolist(), chances, activations, strict=True
+        )
+    ]
+
+
+def outcome(
+    target: Target,
+    epsilon: float,
+    images: tuple[Tensor, Tensor],
+    seen: tuple[Seen, Seen],
+    other: tuple[Seen, Seen] | None,
+    labels: Sequence[str],
+) -> Outcome:
+    """Compare a picture with its original, both (3, h, w) as read from files, and what the networks see in them.
+
+    Args:
+        images: before and after.
+        seen: by the attacked network, before and after.
+        other: by a second one.
+        labels: of the attacked network's classes.
+    """
+    change = images[1] - images[0]
+    before, after = seen
+    unit = target.units[0]
+    is_class = unit.kind == "class"
+    number = unit.index[0] if is_class else 0
+    chances = (float(before.chances[number]), float(after.chances[number])) if is_class else None
+    said = None if other is None else (other[0].top[0], other[1].top[0])
+    return Outcome(
+        str(target),
+        epsilon,
+        succeeds(target, after.top[0]),
+        round(float(change.abs().max()) * _LEVELS),
+        float(change.double().norm()),
+        before.top,
+        after.top,
+        1 + int((after.chances > after.chances[number]).sum()) if is_class else None,
+        chances,
+        (before.activation, after.activation),
+        said,
+        None if said is None else _transfers(target, *said, labels),
+    )
+
+
+def succeeds(target: Target, said: Said) -> bool | None:
+    """Whether what a network says is what the attack is for; None for targets that are not of classes alone."""
+    if any(unit.kind != "class" for unit in target.units):
+        return None
+    wanted = [unit.index[0] for unit in target.units if unit.weight > 0]
+    return said.number in wanted if wanted else all(said.number != unit.index[0] for unit in target.units)
+
+
+def _transfers(target: Target, before: Said, after: Said, labels: Sequence[str]) -> bool | None:
+    """Whether a second network, whose numbers of classes may be others, is fooled: by the label, or by a change."""
+    if any(unit.kind != "class" for unit in target.units):
+        return None
+    wanted = [labels[unit.index[0]] for unit in target.units if unit.weight > 0]
+    return after.label in wanted if wanted else after.label != before.label
+
+
+def summary(outcomes: list[Outcome], left: int) -> list[str]:
+    """What to say of many pictures.
+
+    Args:
+        left: how many were left alone, as the network had them wrong.
+    """
+    known = [each for each in outcomes if each.success is not None]
+    lines = []
+    if known:
+        lines.append(f"fooled      {told(sum(bool(each.success) for each in known), len(known))}")
+    else:
+        rose = sum(each.activations[1] > each.activations[0] for each in outcomes)
+        lines.append(f"rose        the target's activation in {rose} of {len(outcomes)}")
+    if outcomes and outcomes[0].transfers is not None:
+        fooled = told(sum(bool(each.transfers) for each in outcomes), len(outcomes))
+        lines.append(f"another     {fooled}, without being attacked")
+    if left:
+        lines.append(f"left alone  {left}, in which the network is wrong to begin with, or says the target")
+    lines.append(f"largest     {max(each.levels for each in outcomes)}/255, mean l2 {_mean(outcomes):.4g}")
+    return lines
+
+
+def _mean(outcomes: list[Outcome]) -> float:
+    return sum(each.length for each in outcomes) / max(len(outcomes), 1)

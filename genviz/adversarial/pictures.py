@@ -1,0 +1,222 @@
+"""Attacks on many pictures, batch by batch: each outcome is kept, and measured on the files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from genviz.adversarial.attack import attack
+from genviz.adversarial.methods import Steps
+from genviz.adversarial.outcomes import Outcome, Said, outcome, see, succeeds
+from genviz.files import prepare_folder, write_text
+from genviz.generators.perturbation import Norm
+from genviz.images.pictures import display, read_image, write_png
+from genviz.interfaces import Classifier
+from genviz.targets.grammar import Target, parse_target
+
+FILES = ("original.png", "perturbation.png", "fooled.png")
+
+
+class Picture(NamedTuple):
+    """A picture to attack."""
+
+    name: str
+    key: str
+    """Of the file and all settings: an outcome under it is that of this attack."""
+    image: Tensor
+    """RGB in [0, 1], (1, 3, h, w)."""
+    seed: int
+    truth: int | None
+    """Its class, if that is known."""
+
+
+class Plan(NamedTuple):
+    """What is done to each picture."""
+
+    target: Target | None
+    """None: away from what the network says."""
+    epsilons: tuple[float, ...]
+    """To try; the smallest that works is searched for among several, in ascending order."""
+    steps: Any
+    """Maps epsilon to its `Steps`."""
+    norm: Norm
+    restarts: int
+
+
+class Attacker:
+    """Attacks pictures and measures what was written.
+
+    Args:
+        classifier: the attacked network.
+        other: a second one, which is only asked.
+        folder: with a folder for each picture.
+        trainer: Lightning's settings.
+    """
+
+    def __init__(
+        self, classifier: Classifier, other: Classifier | None, plan: Plan, folder: Path, trainer: dict[str, Any]
+    ) -> None:
+        self.classifier, self.other, self.plan, self.folder, self.trainer = classifier, other, plan, folder, trainer
+        self.flat = 0
+
+    def known(self, picture_name: str, key: str) -> Outcome | str | None:
+        """What was found out about a picture before: its outcome, why it was left alone, or nothing."""
+        try:
+            kept = json.loads((self.folder / picture_name / "outcome.json").read_text())
+            if kept["key"] != key:
+                return None
+            if "left" in kept:
+                return str(kept["left"])
+            if kept["sha256"] != _sha256(self.folder / picture_name / FILES[2]):
+                return None
+            return Outcome.of_dict(kept["outcome"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def attack(self, pictures: Sequence[Picture], ended: Callable[[], bool]) -> Iterator[tuple[Picture, Outcome | str]]:
+        """Attack some pictures together; yield each with its outcome, or why it was left alone.
+
+        Args:
+            ended: asked after each step whether to give up.
+        """
+        originals = (255 * torch.cat([picture.image for picture in pictures])).round() / 255
+        said = [seen.top[0] for seen in see(self.classifier, originals, None)]
+        targets: list[Target] = []
+        chosen: list[int] = []
+        for number, (picture, now) in enumerate(zip(pictures, said, strict=True)):
+            target = self.plan.target or self._away(now.number)
+            if (why := self._left(picture, target, now)) is not None:
+                self._keep(picture, {"left": why})
+                yield picture, why
+                continue
+            chosen.append(number)
+            targets.append(target)
+        if not chosen:
+            return
+        some = [pictures[number] for number in chosen]
+        images, epsilons = self._perturbed(originals[chosen], targets, [picture.seed for picture in some], ended)
+        if ended():
+            return
+        yield from self._written(some, originals[chosen], images, epsilons, targets)
+
+    def _away(self, number: int) -> Target:
+        outline = self.classifier.outline
+        return parse_target(f"class:{number}@-1", outline.labels, outline.layers)
+
+    def _left(self, picture: Picture, target: Target, now: Said) -> str | None:
+        if picture.truth is not None and picture.truth != now.number:
+            return f"the network says {now.label}, not {self.classifier.outline.labels[picture.truth]}"
+        if succeeds(target, now):
+            return f"the network says {now.label} already"
+        return None
+
+    def _perturbed(
+        self, originals: Tensor, targets: Sequence[Target], seeds: Sequence[int], ended: Callable[[], bool]
+    ) -> tuple[Tensor, list[float]]:
+        """The perturbed pictures, and the epsilon of each."""
+        tried = self.plan.epsilons
+        best = originals.clone()
+        low, high = [0] * len(targets), [len(tried)] * len(targets)  # the smallest that works is in [low, high)
+        first = True
+        while any(first or a < b for a, b in zip(low, high, strict=True)) and not ended():
+            at = [len(tried) - 1 if first else (a + b) // 2 for a, b in zip(low, high, strict=True)]
+            left = [n for n in range(len(targets)) if first or low[n] < high[n]]
+            images, works = self._restarted(
+                originals[left],
+                [targets[n] for n in left],
+                [tried[at[n]] for n in left],
+                [seeds[n] for n in left],
+                ended,
+            )
+            for place, n in enumerate(left):
+                if works[place] or first:
+                    best[n] = images[place]
+                if works[place]:
+                    high[n] = at[n]
+                elif first:
+                    low[n] = high[n] = len(tried) - 1
+                else:
+                    low[n] = at[n] + 1
+            first = False
+        return best, [tried[min(n, len(tried) - 1)] for n in high]
+
+    def _restarted(
+        self,
+        originals: Tensor,
+        targets: Sequence[Target],
+        epsilons: Sequence[float],
+        seeds: Sequence[int],
+        ended: Callable[[], bool],
+    ) -> tuple[Tensor, list[bool]]:
+        """Perturbed pictures, and whether each fools; those that do not are tried again from other starts."""
+        best, works = originals.clone(), [False] * len(targets)
+        scores = [float("-inf")] * len(targets)
+        for restart in range(self.plan.restarts):
+            left = [number for number, works_already in enumerate(works) if not works_already]
+            if not left or ended():
+                break
+            steps: Steps = self.plan.steps(max(epsilons))
+            attacked = attack(
+                self.classifier,
+                originals[left],
+                [targets[number] for number in left],
+                torch.tensor([epsilons[number] for number in left]),
+                steps,
+                norm=self.plan.norm,
+                seeds=[(seeds[number] + 2**16 * restart) % 2**32 for number in left],
+                trainer=self.trainer,
+                ended=ended,
+            )
+            self.flat += int(attacked.flat.sum())
+            seen = see(self.classifier, attacked.images, [targets[number] for number in left])
+            for place, number in enumerate(left):
+                won = bool(succeeds(targets[number], seen[place].top[0]))
+                if won or seen[place].activation > scores[number]:
+                    best[number], scores[number], works[number] = attacked.images[place], seen[place].activation, won
+        return best, works
+
+    def _written(
+        self,
+        pictures: Sequence[Picture],
+        originals: Tensor,
+        images: Tensor,
+        epsilons: Sequence[float],
+        targets: Sequence[Target],
+    ) -> Iterator[tuple[Picture, Outcome]]:
+        """Write the files, and measure them as read back."""
+        for picture, original, image, epsilon in zip(pictures, originals, images, epsilons, strict=True):
+            place = self.folder / picture.name
+            prepare_folder(place)
+            shown = 0.5 + (image - original) * (0.5 / max(float((image - original).abs().max()), 1e-12))
+            for file, pixels in zip(FILES, (original, shown, image), strict=True):
+                write_png(place / file, display(pixels), {"epsilon": f"{epsilon:.6g}"}, quick=True)
+        before, after = (
+            torch.cat([read_image(self.folder / picture.name / FILES[which]) for picture in pictures])
+            for which in (0, 2)
+        )
+        own = (see(self.classifier, some, list(targets)) for some in (before, after))
+        seen = list(zip(*own, strict=True))
+        others: list[Any] = [None] * len(pictures)
+        if self.other is not None:
+            others = list(zip(*(see(self.other, some, None) for some in (before, after)), strict=True))
+        labels = self.classifier.outline.labels
+        for number, (picture, target, epsilon) in enumerate(zip(pictures, targets, epsilons, strict=True)):
+            found = outcome(target, epsilon, (before[number], after[number]), seen[number], others[number], labels)
+            sha256 = _sha256(self.folder / picture.name / FILES[2])
+            self._keep(picture, {"outcome": found.as_dict(), "sha256": sha256})
+            yield picture, found
+
+    def _keep(self, picture: Picture, facts: dict[str, Any]) -> None:
+        place = self.folder / picture.name
+        prepare_folder(place)
+        write_text(place / "outcome.json", json.dumps({"key": picture.key, **facts}, indent=2) + "\n")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,177 @@
+"""What the attacks of one command share: its pictures, its networks, and what was found out already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from tqdm.auto import tqdm
+
+import genviz
+from genviz.adversarial.attack import objective_of
+from genviz.adversarial.methods import Method, find_method
+from genviz.adversarial.outcomes import Outcome
+from genviz.adversarial.pictures import Attacker, Picture, Plan
+from genviz.adversarial.settings import norm_of, size_of
+from genviz.errors import UserError
+from genviz.files import prepare_folder
+from genviz.images.given import decoded, given_pictures, named, readable
+from genviz.interfaces import Outline
+from genviz.targets.grammar import Target
+from genviz.targets.labels import find_class
+from genviz.targets.selections import find_selections
+from genviz.training import build, console
+from genviz.training.looking import looking
+from genviz.training.signals import EndedError, noticing
+from genviz.training.trainer import one_device
+
+
+class Session:
+    """The configured pictures and networks.
+
+    Attributes:
+        target: None: away from what the network says of each picture.
+        names: of the pictures.
+        flat: how many of the attacked pictures had a gradient of 0.
+
+    Raises:
+        UserError: a setting cannot work, or there is no picture.
+    """
+
+    def __init__(self, config: DictConfig) -> None:
+        self.config, self.outline = config, build.sketch(config.classifier)
+        self.target = _target(config, self.outline)
+        self.files = given_pictures(build.plain(config)["image"])
+        self.names, self._truths = named(self.files), _truths(self.files, config.truth, self.outline)
+        console.warn(build.note(config))
+        self.classifier = looking(config)
+        asked = config.get("other")
+        self.other = None if asked is None else build.classifier(asked).to(self.classifier.device)
+        self.flat = 0
+
+    def plan(self, epsilons: Sequence[float], method: Method | None = None) -> Plan:
+        """The configured attack, or another ``method``, with these epsilons."""
+        wanted = method or find_method(self.config.method)
+        number, size = (None, None) if method else (self.config.steps, size_of(self.config, "step"))
+        return Plan(
+            self.target,
+            tuple(epsilons),
+            lambda most: wanted.steps(most, number, size),
+            norm_of(self.config),
+            self.config.restarts,
+        )
+
+    def attack(
+        self, plan: Plan, folder: Path, about: dict[str, Any], only: Collection[str] | None = None, title: str = ""
+    ) -> dict[str, Outcome | str]:
+        """Attack the pictures; by name, the outcome, or why it was left alone. What is in ``folder`` is kept.
+
+        Args:
+            about: what the outcomes depend on.
+            only: the names of some pictures; None: all.
+
+        Raises:
+            EndedError: a signal ended it; what was done is kept.
+        """
+        prepare_folder(folder)
+        trainer = one_device(build.plain(self.config)["trainer"], 0)
+        attacker = Attacker(self.classifier, self.other, plan, folder, trainer)
+        chosen = [n for n, name in enumerate(self.names) if only is None or name in only]
+        found: dict[str, Outcome | str] = {}
+        waiting: list[Picture] = []
+        with (
+            noticing() as noticed,
+            tqdm(total=len(chosen), unit="picture", desc=title, delay=2, dynamic_ncols=True) as bar,
+        ):
+
+            def attack() -> None:
+                for picture, outcome in attacker.attack(waiting, lambda: bool(noticed)):
+                    found[picture.name] = outcome
+                    bar.update()
+                waiting.clear()
+                fooled = [o.success for o in found.values() if isinstance(o, Outcome) and o.success is not None]
+                bar.set_postfix_str(f"{sum(fooled)} of {len(fooled)} fooled" if fooled else "")
+                if noticed:
+                    raise EndedError(noticed[0])
+
+            for place, image in decoded([self.files[n] for n in chosen], self.outline.input_size):
+                number = chosen[place]
+                name, key = self.names[number], _key(about, self.files[number])
+                known = attacker.known(name, key)
+                if known is not None:
+                    found[name] = known
+                    bar.update()
+                    continue
+                seed = (self.config.seed + number) % 2**32
+                waiting.append(Picture(name, key, image, seed, self._truths[number]))
+                if len(waiting) == self.config.at_once:
+                    attack()
+            if waiting:
+                attack()
+        self.flat += attacker.flat
+        return {name: found[name] for name in self.names if name in found}
+
+    def about(self, **more: Any) -> dict[str, Any]:
+        """Everything that outcomes depend on, but for the picture."""
+        names = ("method", "epsilon", "norm", "steps", "step", "restarts", "seed", "truth")
+        return {
+            "classifier": build.classifier_name(self.config),
+            "weights": self.classifier.weights_source,
+            "weights_sha256": self.classifier.weights_sha256,
+            "input_size": list(self.outline.input_size),
+            "other": None if self.other is None else self.other.weights_source,
+            "other_sha256": None if self.other is None else self.other.weights_sha256,
+            "target": None if self.target is None else str(self.target),
+            **{name: build.plain(self.config)[name] for name in names},
+            "genviz": genviz.__version__,
+            **more,
+        }
+
+    def folder(self, epsilon: str) -> Path:
+        """Where an attack's files go."""
+        how = f"{find_method(self.config.method).name}-{norm_of(self.config)}-{epsilon.replace('/', '-over-')}"
+        target = "away" if self.target is None else self.target.folder
+        place = Path(self.config.paths.outputs).expanduser() / "fool" / build.classifier_name(self.config)
+        return place / how / target
+
+
+def _target(config: DictConfig, outline: Outline) -> Target | None:
+    """The configured target, which can be attacked.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if config.target is None:
+        return None
+    if find_selections(config.target):
+        raise UserError(f"target={config.target}: name the filters by numbers; genviz contributions finds them")
+    target = build.target(config, outline)
+    objective_of([target], outline, torch.zeros(1, 3, *outline.input_size))
+    return target
+
+
+def _truths(files: Sequence[Path], said: str | None, outline: Outline) -> list[int | None]:
+    """The class of each picture, by its folder's or its file's name.
+
+    Raises:
+        UserError: it is none of the network's.
+    """
+    found: list[int | None] = []
+    for path in files:
+        word = path.parent.name if said == "folder" else path.stem.partition("_")[2] or path.stem
+        try:
+            found.append(None if said is None else find_class(word.replace("_", " "), outline.labels))
+        except UserError as error:
+            raise UserError(f"truth={said}: {readable(path.name)}: {error}") from None
+    return found
+
+
+def _key(about: dict[str, Any], path: Path) -> str:
+    facts = path.stat()
+    own = [str(path.resolve()), facts.st_size, facts.st_mtime_ns]
+    return hashlib.sha256(json.dumps([about, own], sort_keys=True).encode(errors="surrogateescape")).hexdigest()
