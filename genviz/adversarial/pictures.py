@@ -40,13 +40,15 @@ class Plan(NamedTuple):
     """What is done to each picture."""
 
     target: Target | None
-    """None: away from what the network says."""
+    """None: away from what the network says, or ``random``."""
     epsilons: tuple[float, ...]
     """To try; the smallest that works is searched for among several, in ascending order."""
     steps: Any
     """Maps epsilon to its `Steps`."""
     norm: Norm
     restarts: int
+    random: bool = False
+    """Whether each picture has a class of its own, drawn from the others by its seed."""
 
 
 class Attacker:
@@ -90,7 +92,7 @@ class Attacker:
         targets: list[Target] = []
         chosen: list[int] = []
         for number, (picture, now) in enumerate(zip(pictures, said, strict=True)):
-            target = self.plan.target or self._away(now.number)
+            target = self.plan.target or self._own(picture, now.number)
             if (why := self._left(picture, target, now)) is not None:
                 self._keep(picture, {"left": why})
                 yield picture, why
@@ -105,9 +107,14 @@ class Attacker:
             return
         yield from self._written(some, originals[chosen], images, epsilons, targets)
 
-    def _away(self, number: int) -> Target:
-        outline = self.classifier.outline
-        return parse_target(f"class:{number}@-1", outline.labels, outline.layers)
+    def _own(self, picture: Picture, now: int) -> Target:
+        """The target of a picture in which the network says the class ``now``."""
+        outline, text = self.classifier.outline, f"class:{now}@-1"
+        if self.plan.random:
+            stream = torch.Generator().manual_seed(picture.seed)
+            other = int(torch.randint(len(outline.labels) - 1, (), generator=stream))
+            text = f"class:{other + (other >= now)}"
+        return parse_target(text, outline.labels, outline.layers)
 
     def _left(self, picture: Picture, target: Target, now: Said) -> str | None:
         if picture.truth is not None and picture.truth != now.number:

@@ -17,7 +17,7 @@ from genviz.adversarial.attack import objective_of
 from genviz.adversarial.methods import Method, find_method
 from genviz.adversarial.outcomes import Outcome
 from genviz.adversarial.pictures import Attacker, Picture, Plan
-from genviz.adversarial.settings import norm_of, size_of
+from genviz.adversarial.settings import RANDOM, norm_of, size_of
 from genviz.errors import UserError
 from genviz.files import prepare_folder
 from genviz.images.given import decoded, given_pictures, named, readable
@@ -35,7 +35,8 @@ class Session:
     """The configured pictures and networks.
 
     Attributes:
-        target: None: away from what the network says of each picture.
+        target: None: each picture has its own.
+        random: whether that is a random class; if not, it is away from what the network says.
         names: of the pictures.
         flat: how many of the attacked pictures had a gradient of 0.
 
@@ -45,7 +46,8 @@ class Session:
 
     def __init__(self, config: DictConfig) -> None:
         self.config, self.outline = config, build.sketch(config.classifier)
-        self.target = _target(config, self.outline)
+        self.random = config.choices.asked_for == RANDOM
+        self.target = None if self.random else _target(config, self.outline)
         self.files = given_pictures(build.plain(config)["image"])
         self.names, self._truths = named(self.files), _truths(self.files, config.truth, self.outline)
         console.warn(build.note(config))
@@ -64,6 +66,7 @@ class Session:
             lambda most: wanted.steps(most, number, size),
             norm_of(self.config),
             self.config.restarts,
+            self.random,
         )
 
     def attack(
@@ -126,16 +129,20 @@ class Session:
             "input_size": list(self.outline.input_size),
             "other": None if self.other is None else self.other.weights_source,
             "other_sha256": None if self.other is None else self.other.weights_sha256,
-            "target": None if self.target is None else str(self.target),
+            "target": self._name,
             **{name: build.plain(self.config)[name] for name in names},
             "genviz": genviz.__version__,
             **more,
         }
 
+    @property
+    def _name(self) -> str:
+        return str(self.target) if self.target is not None else RANDOM if self.random else "away"
+
     def folder(self, epsilon: str) -> Path:
         """Where an attack's files go."""
         how = f"{find_method(self.config.method).name}-{norm_of(self.config)}-{epsilon.replace('/', '-over-')}"
-        target = "away" if self.target is None else self.target.folder
+        target = self._name if self.target is None else self.target.folder
         place = Path(self.config.paths.outputs).expanduser() / "fool" / build.classifier_name(self.config)
         return place / how / target
 

@@ -17,6 +17,8 @@ from genviz.training.settings import LookingSettings
 
 SMALLEST = "min"
 """As epsilon: the smallest that works, found for each picture."""
+RANDOM = "random"
+"""As a target: a class for each picture, drawn from all but the one that the network names in it."""
 _IMAGE = Ask("say which picture to perturb: image=FILE, a folder, or several, image=[FILE,FILE]")
 _EPSILON = Kind("a number above 0, a fraction such as 8/255, or min")
 _LARGEST = {"linf": 1.0, "l2": math.inf}
@@ -30,8 +32,8 @@ class FoolSettings(LookingSettings):
     )
     target: Annotated[Text | None, Kind("a target, such as class:gibbon")] = Field(
         None,
-        description="what the network should see; negative weights push away: filter:relu5_3:12@-1; null: away from "
-        "the class that it names in each picture",
+        description="what the network should see; negative weights push away: filter:relu5_3:12@-1; random: a class "
+        "for each picture; null: away from the class that it names in each",
     )
     method: Annotated[Text, Kind(", ".join(METHODS))] = Field(description=f"the attack: {', '.join(METHODS)}")
     epsilon: Annotated[Any, _EPSILON] = Field(
@@ -65,6 +67,8 @@ class FoolSettings(LookingSettings):
     def check(cls, config: DictConfig) -> None:
         """Check the settings; without a target, there is one for each picture."""
         super().check(config)
+        if str(config.target).strip().casefold() == RANDOM:
+            config.choices.asked_for, config.target = RANDOM, None
         if config.epsilon is None:
             raise UserError("epsilon=null must be a number above 0, such as 8/255, or min")
         size_of(config, "epsilon")

@@ -103,6 +103,17 @@ def test_what_the_network_has_wrong_or_says_already_is_left_alone(called, photos
     assert f"nothing to attack: the network says {first['label']} already" in done.stderr
 
 
+def test_each_picture_may_have_a_class_of_its_own(called, photos, tmp_path):
+    done = called("fool", "image=photos", "target=Random", *QUICK, *WORDS)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "outputs/fool/small/pgd-linf-8-over-255/random"
+    targets = {name: own["target"] for name, own in results(folder)["pictures"].items()}
+    assert len(set(targets.values())) == 5
+    called("fool", f"image={photos}", "target=random", "at_once=5", "steps=3", "paths.outputs=o", *WORDS)
+    (again,) = (tmp_path / "o").rglob("results.json")
+    assert {name: own["target"] for name, own in json.loads(again.read_text())["pictures"].items()} == targets
+
+
 def test_the_smallest_epsilon_is_found(called, photos, tmp_path):
     done = called("fool", f"image={photos}/0_zebra.png", "epsilon=min", "method=fgsm", *WORDS)
     assert done.returncode == 0, done.stderr

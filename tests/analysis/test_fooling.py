@@ -19,8 +19,8 @@ def network():
 def test_pictures_are_perturbed_and_the_network_is_left_as_it_was(network, tmp_path):
     network.train()
     state = {name: value.clone() for name, value in network.state_dict().items()}
-    before = torch.get_rng_state()
     pictures = torch.rand(3, 3, 8, 8)
+    before = torch.get_rng_state()
     made = genviz.fool(network, pictures, **INPUT, at_once=2, **QUICK)
     assert torch.equal(torch.get_rng_state(), before)
     assert network.training
