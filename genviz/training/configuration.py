@@ -21,12 +21,25 @@ from genviz.training.hydra_errors import explained, unread
 
 _CLASSIFIERS = {
     "classifier": "classifier",
-    **{part: f"classifier@{part}" for part in ("teacher", "second_teacher", "eye", "student.trunk")},
+    **{part: f"classifier@{part}" for part in ("teacher", "second_teacher", "eye", "student.trunk", "other")},
 }
 """The settings that name a classifier, and Hydra's names for them."""
 _CHOICES = ("classifier", "generator", "objective", "regularizer", "transform", "optimizer", "experiment", "student")
 _PATHS = {
-    *("image", "style", "pictures", "start", "direction", "weights", "heads", "labels", "root", "bank", "data"),
+    *(
+        "image",
+        "style",
+        "pictures",
+        "start",
+        "direction",
+        "weights",
+        "heads",
+        "labels",
+        "root",
+        "bank",
+        "data",
+        "photo",
+    ),
     *("outputs", "checkpoints"),
 }
 """The last part of settings that name a file or a folder, with any characters: ``=``, spaces, commas, parentheses."""
