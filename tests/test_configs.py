@@ -55,6 +55,7 @@ def test_generators(compose, name, classifier, pictures):
     octaves = 3 * (29 * 43 + 40 * 60)  # 20 and 15 rows are under 32
     sizes = {"untrained": 5_240_841, "untrained_small": 1_249_481, "pretrained": 3_200, "pixels": 3 * 12 * 12}
     sizes |= {
+        "patch": 3 * 96 * 96,
         "maco": 3 * 12 * 7,
         "perturbation": 3 * 12 * 12,
         "fourier": 3 * 12 * 7 * 2,
@@ -169,9 +170,10 @@ def test_regularizers_combine(compose):
 
 
 @pytest.mark.parametrize("name", choices("transform"))
-def test_transforms(compose, name):
+def test_transforms(compose, name, pictures):
     words = ["generator=pixels", "generator.margin=2"] if name == "jitter" else []  # its margin is the canvas's
-    words += ["transform.boxes.size=[16,16]"] if name == "boxes" else []  # the classifier's
+    words += [f"transform.{name}.size=[16,16]"] if name in ("boxes", "placed") else []  # the classifier's
+    words += pictures if name == "placed" else []
     views = torch.nn.Sequential(*build.transforms(compose("target=class:1", f"transform={name}", *words)))
     side = {"jitter": 16 - 2, "pad": 16 + 2 * 12}.get(name, 16)
     assert views(torch.rand(1, 3, 16, 16)).shape[1:] == (3, side, side)

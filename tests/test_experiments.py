@@ -11,6 +11,7 @@ from genviz.training.train import train
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
 OF_GENERATORS = ["despraz2017", "despraz2017_figure8", "despraz2017_figure8_pretrained", "pretrained_views"]
+OF_FOLDERS, OF_CLASSES = ("gorgun2025", "brown2017"), ("brown2017",)
 STAND_INS = {"layer": "layer:relu3_1", "filter": "filter:relu3_1:0", "neuron": "neuron:relu3_1:0:4:4"}
 """What the small network has of a figure's kind of target."""
 FIGURES = [name for name in EXPERIMENTS if "\npanels:" in (CONFIGS / f"experiment/{name}.yaml").read_text()]
@@ -43,10 +44,10 @@ def test_a_papers_experiment_runs(compose, pictures, name):
         "logger=none",
         "updates=1",
         "snapshot_every=1",
-        *pictures[: 3 if name == "gorgun2025" else 2],
+        *pictures[: 3 if name in OF_FOLDERS else 2],
     ]
     config = compose(f"experiment={name}", "classifier=small", *words)
-    wanted = config.get("target") or "layer:relu3_1"
+    wanted = config.get("target") or ("class:zebra" if name in OF_CLASSES else "layer:relu3_1")
     if config.panels is not None:
         figure = compose(f"experiment={name}", f"classifier={next(iter(config.panels))}")
         wanted = panels(figure)[0][0].target

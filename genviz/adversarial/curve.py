@@ -1,132 +1,60 @@
-"""Accuracy by epsilon: how far a network can be trusted, to compare two of one's own."""
+"""Success as a curve."""
 
 from __future__ import annotations
 
-import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from genviz.adversarial.methods import METHODS, find_method
-from genviz.adversarial.outcomes import Outcome
-from genviz.adversarial.rates import told, wilson
-from genviz.adversarial.session import Session
-from genviz.adversarial.settings import norm_of
-from genviz.errors import UserError
-from genviz.files import atomic_write, write_text
-from genviz.training import build
-from genviz.training.logged_pictures import log_pictures
+from genviz.adversarial.success import Success
+from genviz.files import atomic_write
 
-EPSILONS = {
-    "linf": {f"{level}/255": level / 255 for level in (1, 2, 4, 8, 16, 32)},
-    "l2": {f"{length:g}": length for length in (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)},
-}
-"""Those of the curve, by norm."""
-_LEFT = 0.05  # accuracy at the largest epsilon that is odd
+_COLOURS = ("#2f5fb3", "#c0562b", "#3c8a4e", "#8a4fa0", "#777777", "#b39b2f")
 
 
-class Point(NamedTuple):
-    """Of the curve."""
+def write_curves(
+    path: Path,
+    curves: Mapping[str, Sequence[tuple[float, Success]]],
+    *,
+    across: str,
+    up: str,
+    title: str,
+    ticks: Mapping[float, str] | None = None,
+) -> None:
+    """Write curves with their 95 % intervals as a PNG, atomically.
 
-    epsilon: float
-    right: int
-    """Pictures that the network still has right."""
-    of: int
-
-
-def curve(session: Session) -> int:
-    """Attack the pictures with growing epsilon, write the curve and print it; return the exit code.
-
-    A picture that was fooled within some epsilon is fooled within larger ones, so only the others are attacked further.
+    Args:
+        curves: by name, each a list of places on the axis ``across`` and what is measured there.
+        up: the name of the other axis.
+        ticks: the names of places; None: they are shares.
 
     Raises:
-        UserError: the target has no class, or there is nothing to attack.
+        UserError: the disk is full, or the folder is not writable.
     """
-    config = session.config
-    if session.target is not None and any(unit.kind != "class" for unit in session.target.units):
-        raise UserError(f"target={session.target}: accuracy is of classes; leave the target out, or give a class")
-    wanted, points, lines = find_method(config.method), list[Point](), list[str]()
-    folder = session.folder("sweep")
-    holding: list[str] | None = None
-    count = 0
-    for name, epsilon in EPSILONS[norm_of(config)].items():
-        about = session.about(epsilon=name)
-        found = session.attack(
-            session.plan([epsilon]), folder / name.replace("/", "-over-"), about, holding, f"{wanted.title} {name}"
-        )
-        outcomes = {key: each for key, each in found.items() if isinstance(each, Outcome)}
-        if holding is None:
-            if not outcomes:
-                raise UserError(f"image={config.image}: nothing to attack: {next(iter(found.values()), 'no picture')}")
-            count = len(outcomes)
-            points.append(Point(0.0, count, count))
-            lines += _single_step(session, folder, outcomes)
-        holding = [key for key, each in outcomes.items() if not each.success]
-        points.append(Point(epsilon, len(holding), count))
-        print(f"epsilon {name:>7}: right in {told(len(holding), count)}", flush=True)
-        if not holding:
-            break
-    if points[-1].right > _LEFT * count:
-        lines.append(
-            f"{points[-1].right} of {count} pictures hold at the largest epsilon, where nothing should: gradients may "
-            "be masked (Athalye et al. 2018); try more steps and restarts"
-        )
-    if session.flat:
-        lines.append(f"{session.flat} attacked pictures had a gradient of 0, which hides the way (Athalye et al. 2018)")
-    _write(folder, points, f"{build.classifier_name(config)}, {wanted.title}, {_steps(session)}")
-    for line in lines:
-        print(f"mind: {line}")
-    print(f"\ncurve       {folder / 'curve.png'}\ntable       {folder / 'curve.csv'}")
-    print(f"run         {log_pictures(config, folder, f'{config.method} curve', {'curve': folder / 'curve.png'})}")
-    return 0
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes a third of a second
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
 
-
-def _single_step(session: Session, folder: Path, iterated: dict[str, Outcome]) -> list[str]:
-    """A warning if one step fools more pictures than many: a sign of masked gradients."""
-    if find_method(session.config.method).name == "fgsm":
-        return []
-    epsilon = next(iter(iterated.values())).epsilon
-    about = session.about(epsilon=epsilon, method="fgsm")
-    found = session.attack(
-        session.plan([epsilon], METHODS["fgsm"]), folder / "one-step", about, list(iterated), "one step"
-    )
-    once = sum(bool(each.success) for each in found.values() if isinstance(each, Outcome))
-    often = sum(bool(each.success) for each in iterated.values())
-    if once <= often:
-        return []
-    return [f"one step fools {once} pictures, many steps {often}: gradients may be masked (Athalye et al. 2018)"]
-
-
-def _steps(session: Session) -> str:
-    steps = session.plan([1.0]).steps(1.0)
-    return f"{steps.number} steps, {session.config.restarts} start{'s' * (session.config.restarts > 1)}"
-
-
-def _write(folder: Path, points: Sequence[Point], title: str) -> None:
-    """Write curve.csv and curve.png."""
-    from matplotlib.figure import Figure  # takes a while
-
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["epsilon", "accuracy", "low", "high", "right", "of"])
-    ends = [wilson(point.right, point.of) for point in points]
-    shares = [point.right / point.of for point in points]
-    for point, share, (low, high) in zip(points, shares, ends, strict=True):
-        table.writerow([f"{point.epsilon:.6g}", *(f"{value:.6g}" for value in (share, low, high)), *point[1:]])
-    write_text(folder / "curve.csv", text.getvalue())
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-    axes = figure.subplots()
-    places = range(len(points))
-    axes.fill_between(places, [low for low, _ in ends], [high for _, high in ends], alpha=0.2, linewidth=0)
-    axes.plot(places, shares, marker="o")
-    axes.set_xticks(places, [_name(point.epsilon) for point in points])
-    axes.set(xlabel="epsilon", ylabel="accuracy on pictures that it had right", ylim=(0, 1.02), title=title)
+    figure = Figure(figsize=(6.4, 4.2), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for number, (name, points) in enumerate(curves.items()):
+        places = [place for place, success in points if success.of]
+        sound = [success for _, success in points if success.of]
+        colour = _COLOURS[number % len(_COLOURS)]
+        axes.plot(places, [success.share for success in sound], "o-", color=colour, label=name, markersize=4)
+        low, high = [success.interval[0] for success in sound], [success.interval[1] for success in sound]
+        axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
+    axes.set(xlabel=across, ylabel=up, ylim=(-0.02, 1.02), title=title)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    if ticks is None:
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    else:
+        axes.set_xticks(list(ticks), list(ticks.values()))
     axes.grid(alpha=0.3)
-    with atomic_write(folder / "curve.png") as file:
-        figure.savefig(file, format="png", dpi=120)
-
-
-def _name(epsilon: float) -> str:
-    known = {value: name for each in EPSILONS.values() for name, value in each.items()}
-    return known.get(epsilon, f"{epsilon:g}")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", metadata={"Software": "genviz"})
+    with atomic_write(path) as file:
+        file.write(drawn.getvalue())

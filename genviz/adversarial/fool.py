@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from genviz.adversarial.curve import curve
+from genviz.adversarial.accuracy import accuracy
 from genviz.adversarial.methods import find_method
 from genviz.adversarial.outcomes import Outcome, summary
 from genviz.adversarial.pictures import FILES
@@ -39,7 +39,7 @@ def fool(config: DictConfig) -> int:
     method, epsilon = find_method(config.method), size_of(config, "epsilon")
     session = Session(config)
     if config.sweep:
-        return curve(session)
+        return accuracy(session)
     plan = session.plan(_SEARCHED[norm_of(config)] if epsilon is None else [epsilon])
     folder, about = session.folder(str(config.epsilon).strip()), session.about()
     found = session.attack(plan, folder, about, title=f"{method.title} on {build.classifier_name(config)}")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genviz.adversarial.rates import told
+from genviz.adversarial.success import Success
 from genviz.interfaces import SCORES, Classifier
 from genviz.targets.grammar import Target
 from genviz.targets.probabilities import ending_of, probabilities
@@ -176,13 +176,14 @@ def summary(outcomes: list[Outcome], left: int) -> list[str]:
     known = [each for each in outcomes if each.success is not None]
     lines = []
     if known:
-        lines.append(f"fooled      {told(sum(bool(each.success) for each in known), len(known))}")
+        fooled = Success(sum(bool(each.success) for each in known), len(known))
+        lines.append(f"fooled      {fooled} of {fooled.of}")
     else:
         rose = sum(each.activations[1] > each.activations[0] for each in outcomes)
         lines.append(f"rose        the target's activation in {rose} of {len(outcomes)}")
     if outcomes and outcomes[0].transfers is not None:
-        fooled = told(sum(bool(each.transfers) for each in outcomes), len(outcomes))
-        lines.append(f"another     {fooled}, without being attacked")
+        fooled = Success(sum(bool(each.transfers) for each in outcomes), len(outcomes))
+        lines.append(f"another     {fooled} of {fooled.of}, without being attacked")
     if left:
         lines.append(f"left alone  {left}, in which the network is wrong to begin with, or says the target")
     lines.append(f"largest     {max(each.levels for each in outcomes)}/255, mean l2 {_mean(outcomes):.4g}")

@@ -20,20 +20,9 @@ from genviz.errors import BAD_INPUT, INTERRUPTED, UserError, one_line
 from genviz.files import check_current_folder
 
 _ORDER = (
-    *(
-        "train",
-        "explain",
-        "filters",
-        "patches",
-        "neighbours",
-        "map",
-        "fool",
-        "review",
-        "labels",
-        "layers",
-        "classifiers",
-    ),
-    *("contributions", "bias", "invert", "pretrain", "distill", "spectrum"),
+    *("train", "explain", "filters", "patches", "neighbours", "map", "fool", "sticker"),
+    *("review", "labels", "layers", "classifiers", "contributions", "bias", "invert"),
+    *("pretrain", "distill", "spectrum"),
 )
 """In which they are first needed; any other comes last."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from genviz.errors import UserError
 
+T = TypeVar("T")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
@@ -52,3 +54,21 @@ def apart(root: str | Path) -> tuple[Path, str]:
     path = Path(root).expanduser()
     first = next((number for number, part in enumerate(path.parts) if "*" in part), len(path.parts))
     return Path(*path.parts[:first]), "/".join(path.parts[first:])
+
+
+class Halves(NamedTuple):
+    """The pictures of a folder, in two halves."""
+
+    training: list[Path]
+    held_out: list[Path]
+
+
+def halves(pictures: Sequence[Path]) -> Halves:
+    """The first, third, … picture by name to train with; the second, fourth, … are held out to measure with."""
+    ordered = sorted(pictures)
+    return Halves(ordered[::2], ordered[1::2])
+
+
+def evenly(pictures: Sequence[T], most: int) -> list[T]:
+    """At most so many of the pictures, evenly spaced."""
+    return [pictures[number * len(pictures) // most] for number in range(most)] if len(pictures) > most else [*pictures]

@@ -29,7 +29,20 @@ _CLASSIFIERS = {
 """The settings that name a classifier, and Hydra's names for them."""
 _CHOICES = ("classifier", "generator", "objective", "regularizer", "transform", "optimizer", "experiment", "student")
 _PATHS = {
-    *("image", "style", "pictures", "start", "direction", "weights", "heads", "labels", "root", "bank", "data"),
+    *(
+        "image",
+        "style",
+        "pictures",
+        "start",
+        "direction",
+        "weights",
+        "heads",
+        "labels",
+        "root",
+        "bank",
+        "data",
+        "photo",
+    ),
     *("outputs", "checkpoints"),
 }
 """The last part of settings that name a file or a folder, with any characters: ``=``, spaces, commas, parentheses."""

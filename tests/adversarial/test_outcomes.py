@@ -77,7 +77,7 @@ def test_many_are_told_with_an_interval(small):
     won = outcome(target(small, "class:zebra"), 0.1, (before, before), own, None, labels)
     lost = outcome(target(small, "class:tiger"), 0.1, (before, before), own, None, labels)
     lines = summary([won, won, lost], 4)
-    assert lines[0] == "fooled      66.7% (20.8 to 93.9) of 3"
+    assert lines[0] == "fooled      66.7% (20.8% to 93.9%) of 3"
     assert lines[1].startswith("left alone  4,")
     filters = outcome(target(small, "filter:relu3_1:2"), 0.1, (before, before), own, None, labels)
     assert summary([filters], 0)[0] == "rose        the target's activation in 0 of 1"

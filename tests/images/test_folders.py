@@ -1,10 +1,11 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from genviz.errors import UserError
-from genviz.images.folders import SUFFIXES, find_pictures
+from genviz.images.folders import SUFFIXES, evenly, find_pictures, halves
 
 
 def touch(folder, *names):
@@ -65,3 +66,17 @@ def test_a_folder_that_changes_while_it_is_searched_is_one_line(tmp_path, monkey
     monkeypatch.setattr(type(tmp_path), "glob", gone)
     with pytest.raises(UserError, match="data.root=.*/proc/1 cannot be read .No such file or directory.; give another"):
         find_pictures(tmp_path)
+
+
+def test_every_second_picture_by_name_is_held_out():
+    both = halves([Path(name) for name in ("d", "a", "c", "b", "e")])
+    assert ([path.name for path in both.training], [path.name for path in both.held_out]) == (
+        ["a", "c", "e"],
+        ["b", "d"],
+    )
+    assert halves([Path("a")]).held_out == []
+
+
+def test_at_most_so_many_evenly_spaced():
+    assert evenly(range(10), 4) == [0, 2, 5, 7]
+    assert evenly(range(3), 4) == [0, 1, 2]

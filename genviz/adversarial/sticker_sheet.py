@@ -1,0 +1,49 @@
+"""Pictures without and with a sticker, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from genviz.adversarial.pasted import Judge, Pasting, seen
+from genviz.files import prepare_folder
+from genviz.images.folders import evenly
+from genviz.images.pictures import display, write_png
+from genviz.images.sheet import write_sheet
+from genviz.targets.probabilities import ending_of, probabilities
+
+_EXAMPLES = 6
+
+
+def write_examples(
+    folder: Path, pasting: Pasting, things: Mapping[str, Tensor], area: float, judge: Judge, count: Tensor
+) -> Path:
+    """Write a few pictures as they are and with each thing pasted in, and a sheet with what the network sees in them.
+
+    Args:
+        things: the stickers, by name.
+        count: which of the pictures count, (m,).
+    """
+    own = folder / "examples"
+    prepare_folder(own)
+    chosen = evenly(count.nonzero()[:, 0].tolist() or list(range(len(count))), _EXAMPLES)
+    rows = [_row(own, "picture", pasting.scenes[chosen].float() / 255, judge)]
+    for name, sticker in things.items():
+        rows.append(_row(own, name, torch.cat(list(pasting.pictures(sticker, area)))[chosen], judge))
+    write_sheet(folder / "sheet.png", rows, 192)
+    return folder / "sheet.png"
+
+
+def _row(folder: Path, name: str, images: Tensor, judge: Judge) -> list[tuple[str, Path]]:
+    chances, ending = seen(judge, images), ending_of(judge.classifier)
+    row = []
+    for number, (image, scores) in enumerate(zip(images, chances, strict=True), 1):
+        path = folder / f"{number}-{name}.png"
+        write_png(path, display(image), quick=True)
+        best = int(scores.argmax())
+        chance = float(probabilities(scores[None], ending)[0, best])
+        row.append((f"{judge.classifier.outline.labels[best]} {chance:.0%}", path))
+    return row

@@ -1,0 +1,176 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from genviz.adversarial.sticker import sticker
+from genviz.adversarial.sticker_settings import StickerSettings
+from genviz.errors import UserError
+from genviz.training import build
+
+WORDS = [
+    "target=class:zebra",
+    "classifier=small",
+    "classifier.input_size=32",
+    "trainer.accelerator=cpu",
+    "logger=none",
+    "updates=6",
+    "lr_end=1",
+    "checkpoint_every=2",
+    "generator.size=24",
+    "transform.placed.views=4",
+    "area=0.2",
+    "areas=[0.1,0.4]",
+    "dpi=20",
+]
+PLACE = "outputs/small/patch-brown2017/class-zebra"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for number in range(8):
+        pixels = np.random.default_rng(number).integers(0, 256, (3, 4, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((80, 60), Image.Resampling.BICUBIC).save(tmp_path / f"photos/{number}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def run(compose, folder):
+    def made(*words):
+        config = compose(f"data={folder}", *WORDS, *words, name="sticker")
+        StickerSettings.check(config)
+        return sticker(config)
+
+    return made
+
+
+def rows(folder):
+    with (folder / "success.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_sticker_is_made_printed_and_measured(run, folder, tmp_path, capsys):
+    words = [f"photo={folder}/0.png", "other=small", "other.input_size=40"]
+    assert run(*words) == 0
+    place = tmp_path / PLACE
+    table = rows(place)
+    assert [(row["network"], row["pasted"], row["area"]) for row in table] == [
+        (network, thing, area)
+        for thing in ("sticker", "photograph")
+        for area in ("0.1", "0.4")
+        for network in ("small", "small (other)")
+    ]
+    assert all(int(row["pictures"]) <= 4 and float(row["low"]) <= float(row["success"]) for row in table)
+    with Image.open(place / "sticker.png") as image:
+        assert (image.mode, image.size) == ("RGBA", (79, 79))  # 10 cm
+        assert image.getpixel((0, 0))[3] == 0
+    assert len(list((place / "examples").glob("*.png"))) == 3 * 4
+    assert Image.open(place / "sheet.png").width > 100
+    assert Image.open(place / "success.png").width > 500
+    said = capsys.readouterr().out
+    assert "pasted into 4 held-out pictures" in said
+    assert "how often a network sees zebra" in said
+    assert "10 cm wide at 20 dpi" in said
+
+
+def test_again_it_is_not_trained_but_measured_and_longer_it_goes_on_where_it_was(run, tmp_path, capsys):
+    assert run("updates=2") == 0
+    first = (tmp_path / PLACE / "final.png").read_bytes()
+    assert run("updates=2", "areas=[0.3]") == 0
+    assert "is done, 2 updates" in capsys.readouterr().out
+    assert [row["area"] for row in rows(tmp_path / PLACE)] == ["0.3"]
+    assert (tmp_path / PLACE / "final.png").read_bytes() == first
+    assert run() == 0
+    assert "continuing after update 2 of 6" in capsys.readouterr().out
+    assert run("tag=whole") == 0
+    whole = tmp_path / PLACE.replace("brown2017", "brown2017-whole")
+    for name in ("final.png", "sticker.png"):
+        assert np.array_equal(Image.open(tmp_path / PLACE / name), Image.open(whole / name))
+    assert (tmp_path / PLACE / "success.csv").read_bytes() == (whole / "success.csv").read_bytes()
+
+
+def test_other_pictures_are_another_sticker(run, folder, tmp_path):
+    assert run() == 0
+    Image.new("RGB", (10, 10)).save(folder / "9.png")
+    with pytest.raises(UserError, match=r"transform.placed.pictures"):
+        run()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["~target"], "say which class the network should see, such as target=class:toaster"),
+        (["target=class:zebr"], "no class is called 'zebr'"),
+        (["target=layer:relu3_1"], "target=layer:relu3_1: a sticker is of one class"),
+        (["target=class:zebra+tiger"], "a sticker is of one class"),
+        (["target=class:zebra@-1"], "a sticker is of one class"),
+        (["targets=class:all"], "targets=class:all: a sticker is of one class"),
+        (["area=0"], "area=0 must be a share of the picture, above 0 and at most 1"),
+        (["area=1.5"], "area=1.5 must be a share"),
+        (["area=big"], "area=big must be a share"),
+        (["area=0.9"], "larger than a picture of 32 x 32 pixels"),
+        (["areas=[0.1,0.9]"], "a circle of 0.9 of the area is larger"),
+        (["areas=[]"], "areas="),
+        (["areas=0.1"], "areas=0.1 must be a list of shares"),
+        (["areas=[0.1,2]"], "must be a list of shares"),
+        (["data=/nowhere"], "data=/nowhere: there is no such folder"),
+        (["data={empty}"], "no picture in it or its subfolders"),
+        (["data={single}"], "there is a single picture, and half of them are held out"),
+        (["photo=/nowhere/x.jpg"], r"cannot read the picture /nowhere/x.jpg \(there is no such file\)"),
+        (["other=auto"], "other=auto depends on the machine"),
+        (["other=small", "other.labels={labels}"], "other: no class is called 'zebra'"),
+        (["print_size=0"], "print_size=0 must be a width in cm"),
+        (["print_size=200", "dpi=2400"], "188976 pixels a side; 8 to 8192 work"),
+        (["dpi=0.5"], "dpi=0.5 must be a whole number"),
+        (["tried=0"], "tried=0 must be a whole number"),
+        (["images=2"], "images=2: one picture is generated"),
+        (["generator=fourier"], "generator=fourier makes no sticker; generator=patch does"),
+        (["transform=flip"], "a sticker is pasted by transform=placed"),
+    ],
+)
+def test_what_cannot_work_is_one_line_before_any_weights_are_loaded(run, monkeypatch, folder, tmp_path, words, says):
+    monkeypatch.setattr(build, "classifier", lambda settings: pytest.fail("loaded"))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "single").mkdir()
+    Image.new("RGB", (10, 10)).save(tmp_path / "single/a.png")
+    (tmp_path / "labels.txt").write_text("\n".join(f"thing {number}" for number in range(1000)))
+    places = {"empty": tmp_path / "empty", "single": tmp_path / "single", "labels": tmp_path / "labels.txt"}
+    with pytest.raises(UserError, match=says) as caught:
+        run(*(word.format(**places) for word in words))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_killed_and_run_again_it_is_the_same_sticker(run, folder, tmp_path):
+    assert run("tag=whole") == 0
+    code = f"""
+import sys, time
+from genviz.training.callbacks.monitor import Monitor
+Monitor.on_train_batch_start = lambda self, trainer, *given: time.sleep(0.5 * (trainer.global_step >= 3))
+sys.argv = {["genviz", "sticker", f"data={folder}", *WORDS]!r}
+from genviz.commands.main import main
+main()
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+    deadline, metrics = time.monotonic() + 300, tmp_path / PLACE / "metrics.csv"
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.exists() and len(metrics.read_text().splitlines()) > 3:
+            break
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert run() == 0
+    whole = tmp_path / PLACE.replace("brown2017", "brown2017-whole")
+    for name in ("final.png", "sticker.png", "sheet.png"):
+        assert np.array_equal(Image.open(tmp_path / PLACE / name), Image.open(whole / name))
+    assert (tmp_path / PLACE / "success.csv").read_bytes() == (whole / "success.csv").read_bytes()
