@@ -21,7 +21,7 @@ from genviz.files import check_current_folder
 
 _ORDER = (
     *("train", "explain", "filters", "patches", "neighbours", "map", "review", "labels", "layers", "classifiers"),
-    *("contributions", "bias", "invert", "pretrain", "distill", "spectrum"),
+    *("universal", "contributions", "bias", "invert", "pretrain", "distill", "spectrum"),
 )
 """In which they are first needed; any other comes last."""
 

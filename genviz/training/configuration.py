@@ -21,7 +21,10 @@ from genviz.training.hydra_errors import explained, unread
 
 _CLASSIFIERS = {
     "classifier": "classifier",
-    **{part: f"classifier@{part}" for part in ("teacher", "second_teacher", "eye", "student.trunk")},
+    **{
+        part: f"classifier@{part}"
+        for part in ("teacher", "second_teacher", "eye", "student.trunk", "other", "second_other")
+    },
 }
 """The settings that name a classifier, and Hydra's names for them."""
 _CHOICES = ("classifier", "generator", "objective", "regularizer", "transform", "optimizer", "experiment", "student")
