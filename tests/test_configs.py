@@ -54,6 +54,7 @@ def test_generators(compose, name, classifier, pictures):
     trainable = sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)
     octaves = 3 * (29 * 43 + 40 * 60)  # 20 and 15 rows are under 32
     sizes = {"untrained": 5_240_841, "untrained_small": 1_249_481, "pretrained": 3_200, "pixels": 3 * 12 * 12}
+    sizes |= {"perturbation_for_all": 3 * 12 * 12}
     sizes |= {"maco": 3 * 12 * 7, "fourier": 3 * 12 * 7 * 2, "octaves": octaves - 3 * 29 * 43}  # 29, too
     assert trainable == sizes[name]
 

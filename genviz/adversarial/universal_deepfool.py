@@ -103,8 +103,8 @@ def by_deepfool(
 
 def _step(scores: Callable[[Tensor], Tensor], image: Tensor, label: Tensor, values: Tensor, way: Way) -> Tensor:
     """``values`` after one picture, bytes (1, 3, h, w)."""
-    begun = (image.float() / 255 + values).clamp(0, 1)
-    found = deepfool(scores, begun, labels=label, **way.deepfool)
+    begun = image.float() / 255 + values
+    found = deepfool(scores, begun, labels=label, bounds=None, **way.deepfool)  # not clipped, as theirs
     if not found.steps[0]:  # fooled already
         return values
     return projected(values[None] + found.images - begun, way.xi, way.norm)[0]
