@@ -2,6 +2,7 @@ import linear_network
 import pytest
 import torch
 
+from genviz.adversarial import universal_deepfool
 from genviz.adversarial.deepfool import deepfool
 from genviz.adversarial.universal_deepfool import Way, by_deepfool
 from genviz.errors import UserError
@@ -60,6 +61,27 @@ def test_or_after_so_many_passes(make):
     rates = [0.1] * 5
     make(rates=rates)
     assert len(rates) == 2
+
+
+def test_killed_it_goes_on_from_the_last_checkpoint(make, tmp_path, monkeypatch):
+    own, left = universal_deepfool._step, [13]  # in the second pass, two pictures after a checkpoint
+
+    def killed(*given):
+        left[0] -= 1
+        if left[0] < 0:
+            raise SystemExit
+        return own(*given)
+
+    monkeypatch.setattr(universal_deepfool, "_step", killed)
+    with pytest.raises(SystemExit):
+        make(rates=[0.1, 0.1, 1.0])
+    left[0] = 100
+    assert torch.equal(make(rates=[0.1, 1.0]), whole_of(make, tmp_path))
+
+
+def whole_of(make, tmp_path):
+    (tmp_path / "last.ckpt").unlink()
+    return make(rates=[0.1, 0.1, 1.0])
 
 
 def test_a_finished_one_is_not_gone_on_with(make):
