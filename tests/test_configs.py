@@ -58,6 +58,7 @@ def test_generators(compose, name, classifier, pictures):
         "patch": 3 * 96 * 96,
         "maco": 3 * 12 * 7,
         "perturbation": 3 * 12 * 12,
+        "perturbation_for_all": 3 * 12 * 12,
         "fourier": 3 * 12 * 7 * 2,
         "octaves": octaves - 3 * 29 * 43,
     }  # 29, too

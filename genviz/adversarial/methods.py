@@ -29,6 +29,8 @@ class Method(NamedTuple):
     source: str
     steps: Callable[[float, int | None, float | None], Steps]
     """Given epsilon, and the number and the size of the steps if they are set."""
+    is_smallest: bool = False
+    """Whether it finds how far it has to go by itself."""
 
 
 def _once(epsilon: float, count: int | None, size: float | None) -> Steps:  # noqa: ARG001
@@ -51,6 +53,10 @@ def _momentum(epsilon: float, count: int | None, size: float | None) -> Steps:
     return Steps(count, epsilon / count if size is None else size, momentum=1.0)
 
 
+def _boundary(epsilon: float, count: int | None, size: float | None) -> Steps:  # noqa: ARG001
+    return Steps(50 if count is None else count, 0.0)
+
+
 METHODS = {
     method.name: method
     for method in (
@@ -58,6 +64,7 @@ METHODS = {
         Method("bim", "BIM", "Kurakin et al. 2017", _basic),
         Method("pgd", "PGD", "Madry et al. 2018", _projected),
         Method("mi_fgsm", "MI-FGSM", "Dong et al. 2018", _momentum),
+        Method("deepfool", "DeepFool", "Moosavi-Dezfooli et al. 2016", _boundary, is_smallest=True),
     )
 }
 """Every method, by name."""

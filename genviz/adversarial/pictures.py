@@ -14,6 +14,7 @@ from torch import Tensor
 from genviz.adversarial.attack import attack
 from genviz.adversarial.methods import Steps
 from genviz.adversarial.outcomes import Outcome, Said, outcome, see, succeeds
+from genviz.adversarial.smallest import smallest
 from genviz.files import prepare_folder, write_text
 from genviz.generators.perturbation import Norm
 from genviz.images.pictures import display, read_image, write_png
@@ -47,6 +48,8 @@ class Plan(NamedTuple):
     """Maps epsilon to its `Steps`."""
     norm: Norm
     restarts: int
+    is_smallest: bool = False
+    """Whether DeepFool finds how far each has to go."""
     random: bool = False
     """Whether each picture has a class of its own, drawn from the others by its seed."""
 
@@ -127,6 +130,11 @@ class Attacker:
         self, originals: Tensor, targets: Sequence[Target], seeds: Sequence[int], ended: Callable[[], bool]
     ) -> tuple[Tensor, list[float]]:
         """The perturbed pictures, and the epsilon of each."""
+        if self.plan.is_smallest:
+            labels = torch.tensor([target.units[0].index[0] for target in targets])
+            number = self.plan.steps(1.0).number
+            best, sizes = smallest(self.classifier, originals, labels, norm=self.plan.norm, steps=number)
+            return best, sizes.tolist()
         tried = self.plan.epsilons
         best = originals.clone()
         low, high = [0] * len(targets), [len(tried)] * len(targets)  # the smallest that works is in [low, high)

@@ -48,6 +48,8 @@ class Session:
         self.config, self.outline = config, build.sketch(config.classifier)
         self.random = config.choices.asked_for == RANDOM
         self.target = None if self.random else _target(config, self.outline)
+        if find_method(config.method).is_smallest and (self.target is not None or self.random or config.sweep):
+            raise UserError("method=deepfool finds its own way from what the network says: no target, no sweep")
         self.files = given_pictures(build.plain(config)["image"])
         self.names, self._truths = named(self.files), _truths(self.files, config.truth, self.outline)
         console.warn(build.note(config))
@@ -66,6 +68,7 @@ class Session:
             lambda most: wanted.steps(most, number, size),
             norm_of(self.config),
             self.config.restarts,
+            wanted.is_smallest,
             self.random,
         )
 

@@ -118,7 +118,7 @@ def fool(
         network: as for `genviz.visualize`.
         images: a file, several, or RGB in [0, 1], (n, 3, h, w).
         target: what it should see; None: anything but what it says now.
-        method: ``fgsm``, ``bim``, ``pgd`` or ``mi_fgsm``.
+        method: ``fgsm``, ``bim``, ``pgd``, ``mi_fgsm`` or ``deepfool``.
         epsilon: the largest norm of a perturbation, in units of [0, 1], also as ``"8/255"``.
         norm: ``linf`` or ``l2``.
         steps, step: their number and the norm of each; None: the method's own.
@@ -149,7 +149,16 @@ def fool(
         parsed = None if target is None else parse_target(target, outline.labels, outline.layers)
         if parsed is not None:
             objective_of([parsed], outline, torch.zeros(1, 3, *outline.input_size))
-        plan = Plan(parsed, (reach,), lambda most: wanted.steps(most, steps, size), norm_of(given), restarts)
+        if wanted.is_smallest and parsed is not None:
+            raise UserError("method=deepfool goes away from what the network says: no target")
+        plan = Plan(
+            parsed,
+            (reach,),
+            lambda most: wanted.steps(most, steps, size),
+            norm_of(given),
+            restarts,
+            wanted.is_smallest,
+        )
         pictures = as_pictures(images, outline.input_size)
         attacker = Attacker(
             classifier,

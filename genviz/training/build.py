@@ -53,10 +53,10 @@ def names(config: DictConfig) -> Names:
     return Names(classifier_name(config), _as_folder(generator), note(config))
 
 
-def classifier_name(config: DictConfig) -> str:
-    """The classifier's name in folders, with its heads and weights if they are not the default."""
-    settings = plain(config)["classifier"]
-    classifier = str(settings.get("architecture", config.choices.classifier))
+def classifier_name(config: DictConfig, group: str = "classifier") -> str:
+    """The name of the classifier of a ``group``, in folders, with heads and weights that are not the default."""
+    settings = plain(config)[group]
+    classifier = str(settings.get("architecture", config.choices[group]))
     heads, weights = (str(settings.get(part, DEFAULT)) for part in ("heads", "weights"))
     if heads != DEFAULT:
         classifier = f"{classifier}-{Path(heads).stem}"

@@ -41,6 +41,18 @@ def of_target(config: DictConfig, target: Target) -> dict[str, str]:
     return {"target": str(target)} | ({"target.classes": ",".join(numbers)} if given else {})
 
 
+def of_universal(config: DictConfig, classifier_sha256: str, pictures_sha256: str) -> dict[str, str]:
+    """Every setting that a universal perturbation depends on, flat, and the hash of its pictures."""
+    by_gradient = config.method == "gradient"
+    groups = ("generator", "regularizer", "transform", "optimizer") if by_gradient else ("deepfool",)
+    settings = _settings(config, ("classifier", *groups))
+    settings["classifier"].pop("weights", None)
+    names = ("enough", "updates", "at_once", "lr_end", "lr_rise") if by_gradient else ("fooled", "passes")
+    own = {name: str(config[name]) for name in ("method", "xi", "norm", "seed", *names)}
+    own |= {"classifier.weights": f"sha256 {classifier_sha256[:16]}", "pictures": f"sha256 {pictures_sha256[:16]}"}
+    return _flatten(settings) | own
+
+
 def of_inversions(config: DictConfig, classifier_sha256: str) -> dict[str, str]:
     """Every setting that a table of inversions depends on, flat, except its layers, strengths and pictures."""
     settings = _settings(config, ("classifier", "generator", "regularizer", "transform", "optimizer"))

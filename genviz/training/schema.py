@@ -7,10 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction as _Exact
 from typing import Annotated, Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
 
 from genviz.errors import UserError
@@ -31,9 +41,27 @@ class Ask(NamedTuple):
     line: str
 
 
+def fraction(value: Any) -> float:
+    """A number, or a fraction as people write it: ``8/255``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("neither a number nor a fraction")
+    try:
+        return float(_Exact(value.replace(" ", ""))) if isinstance(value, str) else float(value)
+    except (ZeroDivisionError, OverflowError) as error:
+        raise ValueError(str(error)) from error
+
+
 Count = Annotated[StrictInt, Field(ge=1, le=LARGEST), Kind(f"a whole number from 1 to {LARGEST}")]
 Index = Annotated[StrictInt, Field(ge=0, le=LARGEST), Kind(f"a whole number from 0 to {LARGEST}")]
 Share = Annotated[float, Field(ge=0, le=1), Kind("a number from 0 to 1")]
+Fraction = Annotated[
+    float, BeforeValidator(fraction), Field(gt=0, le=1), Kind("a number above 0 and at most 1, or a fraction: 8/255")
+]
+"""Its text stays in the configuration; `fraction` gives the number."""
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False), Kind("a number from 0 up")]
 Flag = Annotated[StrictBool, Kind("true or false")]
 Text = Annotated[str, StringConstraints(min_length=1)]

@@ -114,6 +114,17 @@ def test_each_picture_may_have_a_class_of_its_own(called, photos, tmp_path):
     assert {name: own["target"] for name, own in json.loads(again.read_text())["pictures"].items()} == targets
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_deepfool_is_made_fit_for_8_bits(called, photos, tmp_path, norm):
+    done = called("fool", "image=photos", "method=deepfool", f"norm={norm}", "at_once=5", *WORDS)
+    assert done.returncode == 0, done.stderr
+    told = results(next((tmp_path / "outputs/fool/small").glob(f"deepfool-{norm}-*/away")))["pictures"]
+    assert all(own["success"] for own in told.values())
+    for own in told.values():
+        assert own["epsilon"] > 0
+        assert own["length"] < 5
+
+
 def test_the_smallest_epsilon_is_found(called, photos, tmp_path):
     done = called("fool", f"image={photos}/0_zebra.png", "epsilon=min", "method=fgsm", *WORDS)
     assert done.returncode == 0, done.stderr
@@ -202,6 +213,7 @@ def test_a_curve_falls(called, photos, tmp_path, norm):
         (["epsilon=0", "norm=l2"], "epsilon=0 must be a number above 0, such as"),
         (["norm=1"], "norm=1 must be linf or l2"),
         (["method=pdg"], "did you mean pgd"),
+        (["method=deepfool", "target=class:zebra"], "no target, no sweep"),
         (["steps=0"], "steps=0 must be a whole number"),
         (["step=0"], "step=0 must be a number above 0"),
         (["target=class:zebrra"], "zebra"),

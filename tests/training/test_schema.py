@@ -6,7 +6,20 @@ from pydantic import Field
 
 from genviz.errors import UserError
 from genviz.training import configuration
-from genviz.training.schema import Ask, Count, Flag, Folder, Group, Index, Kind, RunName, Settings, Share
+from genviz.training.schema import (
+    Ask,
+    Count,
+    Flag,
+    Folder,
+    Fraction,
+    Group,
+    Index,
+    Kind,
+    RunName,
+    Settings,
+    Share,
+    fraction,
+)
 from genviz.training.settings import TrainSettings
 
 
@@ -99,3 +112,25 @@ def test_a_training_without_one_of_its_parts_is_one_line(group):
     config = configuration.compose("train", ["target=class:0", f"~{group}"])
     with pytest.raises(UserError, match=f"there is no {group}; choose one"):
         TrainSettings.check(config)
+
+
+class Small(Settings):
+    xi: Fraction = Field(description="how large")
+
+
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [("8/255", 8 / 255), ("10 / 255", 10 / 255), ("0.03", 0.03), (0.03, 0.03), (1, 1.0), ("1", 1.0), ("1e-2", 0.01)],
+)  # fmt: skip
+def test_a_fraction_is_a_number_or_written_as_one(given, number):
+    Small.check(OmegaConf.create({"xi": given}))
+    assert fraction(given) == number
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["8/0", "0/255", 0, -1, "-8/255", 2, "300/255", "a", "", "8/", "1/2/3", True, None, "inf", "nan", [1], "1e999"],
+)
+def test_what_is_none_is_one_line(given):
+    with pytest.raises(UserError, match=r"xi=.* must be a number above 0 and at most 1, or a fraction: 8/255$"):
+        Small.check(OmegaConf.create({"xi": given}))
