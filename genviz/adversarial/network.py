@@ -27,7 +27,7 @@ def margins_of(classifier: Classifier) -> Callable[[Tensor], Tensor]:
     ending = ending_of(classifier)
 
     def scores(images: Tensor) -> Tensor:
-        return log_probabilities(classifier(images.to(classifier.device), [SCORES])[SCORES], ending)
+        return log_probabilities(classifier(images.to(classifier.device), [SCORES])[SCORES], ending).to(images.device)
 
     return scores
 

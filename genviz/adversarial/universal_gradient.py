@@ -94,9 +94,10 @@ class Away(Objective):
         return (SCORES,)
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """The score of each picture, (at_once,)."""
-        own = log_probabilities(seen[SCORES], self.ending).gather(1, self.added[0].drawn[:, None])[:, 0]
-        return (-own).clamp(max=self.enough)
+        """The score of each picture, or of each view of it, (at_once * views,)."""
+        values, drawn = log_probabilities(seen[SCORES], self.ending), self.added[0].drawn
+        labels = drawn.repeat_interleave(len(values) // len(drawn))  # views of a picture are next to each other
+        return (-values.gather(1, labels[:, None])[:, 0]).clamp(max=self.enough)
 
 
 def by_gradient(

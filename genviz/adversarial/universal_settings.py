@@ -14,6 +14,7 @@ from genviz.training.schema import Ask, Count, Folder, Fraction, Kind, Number, S
 from genviz.training.settings import LookingSettings, check_named
 
 _DATA = Ask("say which pictures: data=FOLDER, a folder with pictures in it or in its subfolders")
+_GENERATOR = "perturbation_for_all"
 _OTHERS = ("other", "second_other")
 
 _Norm = Annotated[Norm, Kind("linf or l2")]
@@ -68,4 +69,22 @@ class UniversalSettings(LookingSettings):
         """Check the settings; xi becomes a number."""
         super().check(config)
         config.xi = fraction(config.xi)
+        _check_generator(config)
         check_named(config, *_OTHERS)
+
+
+def _check_generator(config: DictConfig) -> None:
+    """Check that the generator is the one that keeps to ``xi`` and ``norm``, at the size of the pictures.
+
+    Raises:
+        UserError: it is not.
+    """
+    if (chosen := config.choices.generator) != _GENERATOR:
+        raise UserError(f"generator={chosen}: a universal perturbation is made by generator={_GENERATOR}")
+    own = config.generator
+    if own.get("size") != "auto":
+        raise UserError(
+            f"generator.size={own.get('size')}: it is that of the network's input; classifier.input_size sets it"
+        )
+    if (own.get("xi"), str(own.get("norm"))) != (config.xi, config.norm):
+        raise UserError("generator.xi and generator.norm follow from xi and norm; set those")

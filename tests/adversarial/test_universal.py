@@ -214,6 +214,12 @@ def test_what_cannot_be_decoded_and_what_is_there_twice_is_said(run, tmp_path):
         (["at_once=0"], "at_once=0 must be"),
         (["target=class:1"], "target=class:1: a universal perturbation has no target"),
         (["images=2"], "images=2"),
+        (
+            ["generator=fourier"],
+            "generator=fourier: a universal perturbation is made by generator=perturbation_for_all",
+        ),
+        (["generator.size=[4,4]"], "generator.size=[4, 4]: it is that of the network's input"),
+        (["generator.xi=0.5"], "generator.xi and generator.norm follow from xi and norm"),
         (["other=auto"], "other=auto depends on the machine"),
         (["classifier.labels=[one]", "classifier.arguments={classes:1}"], "classifier: the network has a single class"),
         (

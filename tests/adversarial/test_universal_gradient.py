@@ -43,6 +43,7 @@ def test_it_counts_until_a_picture_is_fooled_well_enough(classifier):
     scores[0, added.drawn[0]] = -9.0  # fooled well
     found = objective({SCORES: scores})
     assert found.tolist() == pytest.approx([3.0, torch.tensor(3.0).log().item()])
+    assert objective({SCORES: scores.repeat_interleave(4, 0)}).tolist() == found.repeat_interleave(4).tolist()  # views
 
 
 def test_a_linear_network_has_no_better_one_than_the_sign():
