@@ -1,5 +1,7 @@
 """The papers' settings are the papers'."""
 
+import math
+
 import pytest
 import torch
 
@@ -86,3 +88,12 @@ def test_vitals_setting_is_its_codes(compose, classifier, pictures):
     assert build.regularizers(config) == {}
     objective = build.objective(config, build.target(config, classifier.outline), classifier.outline)
     assert (objective.parts["alignment"].count, objective.parts["alignment"].weight) == (50, 1)
+
+
+def test_the_stickers_setting_is_its_codes_where_it_says_so(compose, pictures):
+    """Brown et al. 2017: the expected log probability, over places, sizes and angles of up to 22.5 degrees."""
+    config = compose("target=class:harmonica", "experiment=brown2017", *pictures, "transform.placed.size=[32,32]")
+    assert list(config.objective) == ["log_probability"]
+    assert (generator(config).image_size, config.generator.shape) == ((96, 96), "circle")
+    (placed,) = build.transforms(config)
+    assert (placed.rotate, placed.area, placed.place) == (pytest.approx(math.pi / 8), 0.1, "random")

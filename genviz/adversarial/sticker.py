@@ -103,6 +103,8 @@ def _planned(config: DictConfig) -> _Plan:
     if "shape" not in config.generator:
         raise UserError(f"generator={config.choices.generator} makes no sticker; generator=patch does")
     shape: Shape = config.generator.shape
+    if placed.shape != shape:
+        raise UserError(f"transform.placed.shape={placed.shape} must be that of generator.shape={shape}")
     size = outline.input_size if placed.size == AUTO else (placed.size[0], placed.size[1])
     largest = float(placed.sizes[1])
     for area in (config.area * largest**2, *config.areas):

@@ -133,6 +133,7 @@ def test_other_pictures_are_another_sticker(run, folder, tmp_path):
         (["tried=0"], "tried=0 must be a whole number"),
         (["images=2"], "images=2: one picture is generated"),
         (["generator=fourier"], "generator=fourier makes no sticker; generator=patch does"),
+        (["transform.placed.shape=square"], "shape=square must be that of generator.shape=circle"),
         (["transform=flip"], "a sticker is pasted by transform=placed"),
     ],
 )
