@@ -56,7 +56,7 @@ def names(config: DictConfig) -> Names:
 def classifier_name(config: DictConfig) -> str:
     """The classifier's name in folders, with its heads and weights if they are not the default."""
     settings = plain(config)["classifier"]
-    classifier = str(settings.get("architecture", config.choices.classifier))
+    classifier = str(settings.get("architecture") or config.choices.classifier)
     heads, weights = (str(settings.get(part, DEFAULT)) for part in ("heads", "weights"))
     if heads != DEFAULT:
         classifier = f"{classifier}-{Path(heads).stem}"
