@@ -229,6 +229,7 @@ def main() -> None:
     parser.add_argument("--target", default="class:background")
     parser.add_argument("--objective", default="log_probability")
     parser.add_argument("--lr", type=float, default=0.1)
+    parser.add_argument("--seed", type=int, default=0, help="of the patch")
     parser.add_argument("--other", type=Path, help="a patch that was made for another detector, to be tried too")
     arguments = parser.parse_args()
     folder: Path = arguments.folder
@@ -265,6 +266,7 @@ def main() -> None:
             optimizer="adam",
             settings=[f"optimizer.lr={arguments.lr}"],
             updates=arguments.updates,
+            seeds=arguments.seed,
             accelerator="cpu",
         )
         made.save(patch)
