@@ -150,6 +150,9 @@ class Classifier(nn.Module, ABC):
     at_once: int | None = None
     """How many images the network takes in one pass; None: any number."""
 
+    independent: bool = False
+    """Whether each class's score is the log-odds of that class alone, as a detector's, and not of one among all."""
+
     weights_source: str
     """Where the weights come from: ``VGG16_Weights.IMAGENET1K_V1``, or a file name."""
 

@@ -4,6 +4,8 @@ import pytest
 import torch
 from conftest import CONFIGS
 
+from genviz.classifiers.detector import detectors
+from genviz.classifiers.outline import architectures
 from genviz.errors import UserError
 from genviz.generators.pixels import Pixels
 from genviz.generators.pretrained import Sizes
@@ -25,15 +27,17 @@ def generator(config):
 def test_classifiers(compose, name):
     own = {
         "torchvision": "classifier.architecture=resnet18",
+        "detector": "classifier.architecture=ssdlite320_mobilenet_v3_large",
         "module": "classifier.builder=torchvision.models:resnet18",
     }
     words = [own[name]] if name in own else []
     if name == "efficientnet_lite0":
         pytest.importorskip("efficientnet_lite_pytorch")
-    config = compose("target=class:harmonica", f"classifier={name}", "classifier.weights=random", *words)
+    target = "class:person" if name == "detector" else "class:harmonica"
+    config = compose(f"target={target}", f"classifier={name}", "classifier.weights=random", *words)
     default_classifier.choose(config)
     outline = build.sketch(config.classifier)
-    assert str(build.target(config, outline)) == "class:harmonica"
+    assert str(build.target(config, outline)) == target
     made = build.classifier(config.classifier)
     assert isinstance(made, Classifier)
     assert made.outline == outline
@@ -42,6 +46,20 @@ def test_classifiers(compose, name):
 
 def test_a_model_without_a_yaml_goes_by_its_name(compose):
     assert compose("target=class:1", "classifier=resnet18").classifier.architecture == "resnet18"
+    detector = compose("target=class:1", "classifier=retinanet_resnet50_fpn_v2").classifier
+    assert (detector.architecture, "boxes" in detector) == ("retinanet_resnet50_fpn_v2", True)
+
+
+def test_every_detector_is_told_from_the_classification_models_by_its_name(compose):
+    for name in detectors():
+        assert "boxes" in compose("target=class:1", f"classifier={name}").classifier
+    for name in architectures()[::5]:
+        assert "boxes" not in compose("target=class:1", f"classifier={name}").classifier
+
+
+def test_a_builders_detector_is_called_detector_in_folders(compose):
+    words = ["classifier=detector", "classifier.builder=package:build", "classifier.weights=mine.pth"]
+    assert build.names(compose("target=class:1", *words)).classifier == "detector-mine"
 
 
 @pytest.mark.parametrize("name", choices("generator"))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from genviz.classifiers.box_scores import Detector
 from genviz.classifiers.from_module import likely_picture
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import input_space_of
@@ -75,19 +76,14 @@ class BuiltClassifier(FrozenClassifier):
             package=package,
         )
         assert weights is not None
-        build = _builder(builder, package)
+        build = find_builder(builder, package)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_RANDOM_SEED)
             network = unwrapped(build(**(arguments or {}))).eval()
         if weights == RANDOM:
             found = Weights(network.state_dict(), RANDOM, fingerprint(network.state_dict()))
         else:
-            path = Path(weights).expanduser()
-            if not path.is_file():
-                raise UserError(
-                    f"there is no weights file {path}; classifier.weights takes a .pth or .safetensors file"
-                )
-            found = Weights(state_dict.read(path), path.name, sha256(path))
+            found = from_file(weights)
             fill(network, found, builder)
         space = input_space_of({"mean": IMAGENET_MEAN, "std": IMAGENET_STD} if input_space is None else input_space)
         network.to(calling.dtype)
@@ -118,12 +114,14 @@ def _plan(**settings: Any) -> tuple[Outline, Calling]:
         )
     size = size_of(settings.get("input_size") or settings.get("own_size", 224))
     labels = labels_of("vgg16", named)
-    build, arguments = _builder(builder, settings.get("package")), settings.get("arguments") or {}
+    build, arguments = find_builder(builder, settings.get("package")), settings.get("arguments") or {}
     try:
         network = _without_weights(build, arguments)
     except (TypeError, ValueError, LookupError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"classifier.builder={builder} does not take {dict(arguments)}: {why}") from error
+    if isinstance(network, Detector):
+        raise UserError(f"classifier.builder={builder} makes a detector, which classifier=detector takes")
     found = _probe(network, build, arguments, builder, size, len(labels))
     if found.classes != len(labels):
         raise UserError(
@@ -134,7 +132,19 @@ def _plan(**settings: Any) -> tuple[Outline, Calling]:
     return outline._replace(resizes=check_resize(settings)), found.calling
 
 
-def _builder(name: str, package: str | None) -> Callable[..., nn.Module]:
+def from_file(weights: str) -> Weights:
+    """The weights in a ``.pth`` or ``.safetensors`` file.
+
+    Raises:
+        UserError: there is no such file, or it holds none.
+    """
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise UserError(f"there is no weights file {path}; classifier.weights takes a .pth or .safetensors file")
+    return Weights(state_dict.read(path), path.name, sha256(path))
+
+
+def find_builder(name: str, package: str | None) -> Callable[..., nn.Module]:
     """The function that ``name``, ``package.module:function``, refers to.
 
     Raises:

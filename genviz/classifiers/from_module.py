@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from genviz.classifiers.box_scores import Detector
 from genviz.classifiers.frozen import FrozenClassifier
+from genviz.classifiers.frozen_detector import from_detector
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import outline_of
@@ -39,7 +41,7 @@ def from_module(
 
     Args:
         network: maps RGB images (n, 3, h, w) to class scores (n, classes), which may be part of a tuple, a dict or an
-            object with ``logits``.
+            object with ``logits``; or a detector of torchvision's, whose own ``mean`` and ``std`` hold.
         input_size: side of the square input, or rows and columns, in pixels.
         mean, std, scale: of its input: (scale * x - mean) / std, with x in [0, 1]; ImageNet's by default.
         labels: of the classes: a list, a dict by number, or a file of them; None for their numbers.
@@ -60,6 +62,9 @@ def from_module(
         frozen = freeze(copied(network))
         device = next(chain(frozen.parameters(), frozen.buffers()), torch.zeros(())).device
         space = InputSpace(scale=scale, mean=mean, std=std).to(device)
+        if isinstance(frozen, Detector):
+            named = labels if labels is None or isinstance(labels, Mapping) else read_labels(labels)
+            return from_detector(frozen, input_size=size, labels=named, resize=resize)
         given = labels if labels is None or isinstance(labels, Mapping) else read_labels(labels)
         known = len(given) if isinstance(given, tuple) else None
         found = probe(frozen, space(likely_picture(size).to(device)), known)

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torchvision
 from torch import nn
 
+from genviz.classifiers.box_scores import Detector
+from genviz.classifiers.frozen_detector import own_size
 from genviz.classifiers.labels import Labels, labels_of
 from genviz.classifiers.outline import architectures, without_weights
 from genviz.classifiers.sizes import Size
@@ -31,6 +33,8 @@ class Metadata(NamedTuple):
 
 def metadata_of(network: nn.Module) -> Metadata:
     """The metadata of a network from torchvision, timm or transformers; empty for any other."""
+    if isinstance(network, Detector):
+        return Metadata(own_size(network), network.transform.image_mean, network.transform.image_std)
     if isinstance(config := getattr(network, "pretrained_cfg", None), dict) and "mean" in config:
         return _of_timm(network, config)
     if hasattr(getattr(network, "config", None), "id2label"):

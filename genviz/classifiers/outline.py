@@ -59,7 +59,7 @@ def sketch(
     if architecture not in (names := architectures()):
         likely = nearest(architecture, names)
         raise UserError(
-            f"torchvision has no classification model called '{architecture}'"
+            f"torchvision has no classification model or detector called '{architecture}'"
             + (f"; nearest: {', '.join(likely)}" if likely else "")
             + "; all of them: genviz classifiers"
         )

@@ -1,4 +1,4 @@
-"""genviz classifiers: the networks that come with genviz, and torchvision's."""
+"""genviz classifiers: the networks that come with genviz, and torchvision's, with its detectors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _WIDTH = max(len(name) for name in OWN)
 
 @click.command("classifiers")
 def command() -> None:
-    """List genviz's own classifiers and torchvision's."""
+    """List genviz's own classifiers and torchvision's, with its detectors."""
+    from genviz.classifiers.detector import detectors
     from genviz.classifiers.outline import architectures
 
     for name, what in OWN.items():
         click.echo(f"{name:{_WIDTH}}  {what}")
-    for name in architectures():
+    for name in (*architectures(), *detectors()):
         click.echo(name)

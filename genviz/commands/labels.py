@@ -8,16 +8,18 @@ import click
 @click.command("labels")
 @click.argument("containing", default="")
 @click.option("--labels", metavar="FILE", help="File with one label per line, instead of ImageNet's.")
-def command(containing: str, labels: str | None) -> None:
+@click.option("--detector", metavar="NAME", help="One of torchvision's detectors, for its labels.")
+def command(containing: str, labels: str | None, detector: str | None) -> None:
     """List the classes that a target can name, each with WordNet's number and other words for it.
 
     With CONTAINING, only those that one of these contains.
     """
+    from genviz.classifiers.detector import checked
     from genviz.classifiers.labels import labels_of
     from genviz.errors import UserError
     from genviz.targets.labels import nearest, slug, words_of
 
-    known = labels_of("vgg16", labels)
+    known = labels_of("vgg16", labels) if detector is None else labels_of(checked(detector), labels)
     others = words_of(known)
     wanted = slug(containing)
     found = [

@@ -20,6 +20,7 @@ def command(classifier: str, input_size: str | None) -> None:
 
     Each with its name in the papers, its name in torchvision, and its output shape, channels first.
     """
+    from genviz.classifiers.detector import DetectorClassifier, detectors
     from genviz.classifiers.headed import HeadedClassifier
     from genviz.classifiers.outline import sketch
     from genviz.classifiers.small import SmallClassifier
@@ -28,7 +29,12 @@ def command(classifier: str, input_size: str | None) -> None:
     own: dict[str, type[Classifier]] = dict(zip(OWN, (HeadedClassifier, SmallClassifier), strict=True))
     kind = own.get(classifier)
     size = None if input_size is None else _size(input_size)
-    outline = sketch(classifier, input_size=size) if kind is None else kind.sketch(input_size=size)
+    if kind is not None:
+        outline = kind.sketch(input_size=size)
+    elif classifier in detectors():
+        outline = DetectorClassifier.sketch(architecture=classifier, input_size=size)
+    else:
+        outline = sketch(classifier, input_size=size)
     layers = outline.layers
     width = max(len(layer.name) for layer in layers)
     modules = max(len(layer.module) for layer in layers)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from genviz.interfaces import SCORES, Classifier
 
-Ending = Literal["", "softmax", "sigmoid", "log_softmax", "log_sigmoid"]
-"""What a network's scores come out of; '' for scores that may be any number."""
+Ending = Literal["", "softmax", "sigmoid", "log_softmax", "log_sigmoid", "log_odds"]
+"""What a network's scores come out of; '' for scores that may be any number, ``log_odds`` for each class's own."""
 
 _NODES = {"".join(part.capitalize() for part in ending.split("_")): ending for ending in get_args(Ending) if ending}
 """By torch's name of the operation: ``LogSoftmax``."""
@@ -35,7 +35,7 @@ def probabilities(scores: Tensor, ending: Ending = "") -> Tensor:
         return scores
     if ending == "log_sigmoid":
         return scores.exp()
-    return scores.sigmoid() if scores.shape[1] == 1 and not ending else scores.softmax(1)
+    return scores.sigmoid() if _is_alone(scores, ending) else scores.softmax(1)
 
 
 def log_probabilities(scores: Tensor, ending: Ending = "") -> Tensor:
@@ -44,7 +44,12 @@ def log_probabilities(scores: Tensor, ending: Ending = "") -> Tensor:
         return scores.clamp_min(torch.finfo(scores.dtype).tiny).log()
     if ending == "log_sigmoid":
         return scores
-    return F.logsigmoid(scores) if scores.shape[1] == 1 and not ending else scores.log_softmax(1)
+    return F.logsigmoid(scores) if _is_alone(scores, ending) else scores.log_softmax(1)
+
+
+def _is_alone(scores: Tensor, ending: Ending) -> bool:
+    """Whether each score is of a class against all else, whatever the other scores are."""
+    return ending == "log_odds" or (scores.shape[1] == 1 and not ending)
 
 
 def ending_of(classifier: Classifier) -> Ending:
@@ -53,6 +58,8 @@ def ending_of(classifier: Classifier) -> Ending:
     A softmax is known by scores that are positive and sum to 1, however it is computed; the others by torch's record of
     the operations.
     """
+    if classifier.independent:
+        return "log_odds"
     if classifier not in _known:
         _known[classifier] = _ending_of(classifier)
     return _known[classifier]

@@ -56,7 +56,7 @@ def names(config: DictConfig) -> Names:
 def classifier_name(config: DictConfig, group: str = "classifier") -> str:
     """The name of the classifier of a ``group``, in folders, with heads and weights that are not the default."""
     settings = plain(config)[group]
-    classifier = str(settings.get("architecture", config.choices[group]))
+    classifier = str(settings.get("architecture") or config.choices[group])
     heads, weights = (str(settings.get(part, DEFAULT)) for part in ("heads", "weights"))
     if heads != DEFAULT:
         classifier = f"{classifier}-{Path(heads).stem}"

@@ -51,6 +51,8 @@ _SEVERAL = ("layer", "filters", "method")
 _MODULE = re.compile(r"\d+(\.\d+)+")
 _LONGEST = 255  # bytes of a name, on all file systems
 _NAME = re.compile(r"[\w.+-]+")
+_DETECTOR = re.compile(r"(?:(?:faster|mask|keypoint)rcnn|retinanet|fcos|ssd\d*|ssdlite\d*)_\w+")
+"""Torchvision's names for its detectors; none of its classification models is called so."""
 
 
 def compose(name: str, words: Sequence[str]) -> DictConfig:
@@ -120,7 +122,7 @@ def _unquoted(value: str) -> str:
 
 
 def plain_words(words: Sequence[str]) -> list[str]:
-    """Add the quotes that Hydra needs, and accept any torchvision model as a classifier."""
+    """Add the quotes that Hydra needs, and accept any model or detector of torchvision's as a classifier."""
     multirun = any(word in ("-m", "--multirun") for word in words)  # there, a comma separates targets
     configs, plain = shipped_folder("configs"), []
     for word in words:
@@ -138,7 +140,8 @@ def plain_words(words: Sequence[str]) -> list[str]:
             plain.append(f"name='{value}'")  # it may look like a number
         elif key in _CLASSIFIERS and equals and value.isidentifier():
             known = (configs / "classifier" / f"{value}.yaml").exists()
-            plain.append(f"{_CLASSIFIERS[key]}={value if known else 'torchvision'}")
+            kind = "detector" if _DETECTOR.fullmatch(value) else "torchvision"
+            plain.append(f"{_CLASSIFIERS[key]}={value if known else kind}")
             plain += [] if known else [f"{key}.architecture={value}"]
         elif (configs / key).is_dir() and not _names_choices(word):
             raise UserError(f"{word} must be a name, or a list of names, such as {key}={_a_choice(configs / key)}")
