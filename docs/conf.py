@@ -26,6 +26,7 @@ exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 
 # Every link within the manual and to genviz's own names must resolve; other projects' names are left as code.
 nitpicky = True
+nitpick_ignore = [("py:class", "genviz.training.schema.fraction")]  # a function, within an annotation
 nitpick_ignore_regex = [(r"py:.*", r"(?!genviz(\.\w+)*$).*")]
 default_role = "py:obj"
 smartquotes = False  # a command's quotes are to be copied
