@@ -50,6 +50,7 @@ def test_a_model_without_a_yaml_goes_by_its_name(compose):
     assert (detector.architecture, "boxes" in detector) == ("retinanet_resnet50_fpn_v2", True)
 
 
+@pytest.mark.slow
 def test_every_detector_is_told_from_the_classification_models_by_its_name(compose):
     for name in detectors():
         assert "boxes" in compose("target=class:1", f"classifier={name}").classifier

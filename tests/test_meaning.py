@@ -57,6 +57,7 @@ def test_a_random_network_of_the_same_kind_is_not_fooled_by_the_picture(zebra):
     assert ranks[0] < 5 < 20 < ranks[1]
 
 
+@pytest.mark.slow
 def test_pixels_can_be_optimized_too(tmp_path):
     result = made(
         tmp_path, "target=class:zebra", "generator=pixels", "optimizer=adam", "optimizer.lr=0.02", "updates=60"
@@ -64,6 +65,7 @@ def test_pixels_can_be_optimized_too(tmp_path):
     assert result["rank"] <= 5
 
 
+@pytest.mark.slow
 def test_a_filter_fires_more_than_for_noise(tmp_path):
     result = made(tmp_path, "target=filter:relu4_2:3", "generator=untrained_small", "updates=60")
     classifier = SmallClassifier()

@@ -80,6 +80,7 @@ def test_what_is_reported_is_of_the_file(called, photos, tmp_path):
     assert "0_zebra: " in done.stdout
 
 
+@pytest.mark.slow
 def test_what_the_network_has_wrong_or_says_already_is_left_alone(called, photos, tmp_path):
     done = called("fool", "image=photos", *QUICK, *WORDS)
     says = {name: own["before"][0] for name, own in results(tmp_path / "outputs/fool/small/pgd-linf-8-over-255/away")[
@@ -103,6 +104,7 @@ def test_what_the_network_has_wrong_or_says_already_is_left_alone(called, photos
     assert f"nothing to attack: the network says {first['label']} already" in done.stderr
 
 
+@pytest.mark.slow
 def test_each_picture_may_have_a_class_of_its_own(called, photos, tmp_path):
     done = called("fool", "image=photos", "target=Random", *QUICK, *WORDS)
     assert done.returncode == 0, done.stderr
@@ -236,6 +238,7 @@ def test_bad_input_is_one_line(called, photos, tmp_path, monkeypatch, words, say
     assert says in done.stderr
 
 
+@pytest.mark.slow
 def test_it_is_a_use_of_the_shared_layer(called, photos, tmp_path):
     """The same attack by genviz train, with its checkpoint, video and verdict."""
     image = f"image={photos}/0_zebra.png"

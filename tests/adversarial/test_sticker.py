@@ -81,6 +81,7 @@ def test_a_sticker_is_made_printed_and_measured(run, folder, tmp_path, capsys):
     assert "10 cm wide at 20 dpi" in said
 
 
+@pytest.mark.slow
 def test_again_it_is_not_trained_but_measured_and_longer_it_goes_on_where_it_was(run, tmp_path, capsys):
     assert run("updates=2") == 0
     first = (tmp_path / PLACE / "final.png").read_bytes()
@@ -97,6 +98,7 @@ def test_again_it_is_not_trained_but_measured_and_longer_it_goes_on_where_it_was
     assert (tmp_path / PLACE / "success.csv").read_bytes() == (whole / "success.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_other_pictures_are_another_sticker(run, folder, tmp_path):
     assert run() == 0
     Image.new("RGB", (10, 10)).save(folder / "9.png")

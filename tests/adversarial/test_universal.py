@@ -99,6 +99,7 @@ def test_the_held_out_half_has_no_part_in_it(run, tmp_path):
     assert again.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gradient", "deepfool"])
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
 def test_ended_by_a_signal_it_continues_with_the_same_bytes(run, tmp_path, monkeypatch, method, which):
@@ -126,6 +127,7 @@ def test_ended_by_a_signal_it_continues_with_the_same_bytes(run, tmp_path, monke
         assert (place(tmp_path, f"{method}-linf-6") / name).read_bytes() == (whole / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_done_it_is_not_made_again_and_with_other_settings_not_mixed(run, tmp_path, monkeypatch):
     assert run().returncode == 0
     with monkeypatch.context() as patch:
@@ -143,6 +145,7 @@ def test_done_it_is_not_made_again_and_with_other_settings_not_mixed(run, tmp_pa
     assert place(tmp_path, "gradient-linf-6~1").is_dir()
 
 
+@pytest.mark.slow
 def test_a_file_that_was_changed_is_written_again(run, tmp_path):
     run()
     before = (place(tmp_path) / "perturbation.png").read_bytes()
@@ -151,6 +154,7 @@ def test_a_file_that_was_changed_is_written_again(run, tmp_path):
     assert (place(tmp_path) / "perturbation.png").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_one_line(run, tmp_path):
     for method in ("gradient", "deepfool"):
         assert run(f"method={method}", "passes=1").returncode == 0
@@ -162,6 +166,7 @@ def test_a_damaged_checkpoint_is_one_line(run, tmp_path):
         assert "resume=false" in done.stderr
 
 
+@pytest.mark.slow
 def test_other_networks_are_tried_and_tabled(run, tmp_path):
     assert run(*OTHER, "other.builder=linear_network:other", "other.weights=random").returncode == 2  # the same name
     torch.save(linear_network.other().state_dict(), tmp_path / "second.pth")

@@ -84,7 +84,7 @@ def test_a_target_that_does_not_fire_is_told(small):
     dead = int((scores == 0).nonzero()[0])  # after the ReLU of the class scores
     made = explainer(small, "saliency", steps=2)
     (found,) = made.explain(image, made.target(f"class:{dead}", image), checked=True)
-    assert "nothing in this picture makes the target fire" in found.verdict(None)
+    assert "by this method, no pixel makes the target fire" in found.verdict(None)
 
 
 def test_another_measure_of_a_class_is_what_all_but_cam_explain(small):

@@ -110,6 +110,7 @@ def test_a_batch_gives_what_each_picture_gives_alone(run, tmp_path):
     assert rows(tmp_path, "two") == pytest.approx(rows(tmp_path, "one"), rel=1e-3)
 
 
+@pytest.mark.campaign
 def test_another_picture_of_that_name_is_another_picture(run, pictures, tmp_path):
     run()
     before = rows(tmp_path)
@@ -119,6 +120,7 @@ def test_another_picture_of_that_name_is_another_picture(run, pictures, tmp_path
     assert rows(tmp_path)["scores", "100.0", "below/a.png"] == before["scores", "100.0", "below/a.png"]
 
 
+@pytest.mark.campaign
 def test_pictures_that_differ_in_their_suffix_do_not_share_a_file(run, pictures, tmp_path):
     Image.open(pictures / "below/a.png").convert("RGB").save(pictures / "a.jpg")
     run("name=one", "batch=1")
@@ -131,6 +133,7 @@ def test_what_becomes_no_number_is_not_in_the_table(run, tmp_path):
         run("optimizer=sgd", "~optimizer.until", "optimizer.lr=1e38", "updates=6")
 
 
+@pytest.mark.campaign
 def test_a_table_of_other_settings_is_kept(run, tmp_path):
     run()
     with pytest.raises(UserError, match=r"holds a table made with other settings \(seed\); name=NAME keeps both"):

@@ -34,7 +34,7 @@ def network():
     return nn.Sequential(*convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
 
 
-@pytest.mark.parametrize("experiment", [None, "fourier_views"])
+@pytest.mark.parametrize("experiment", [pytest.param(None, marks=pytest.mark.slow), "fourier_views"])
 def test_it_is_the_picture_of_the_command_line(called, tmp_path, experiment):
     words = [] if experiment is None else [f"experiment={experiment}"]
     common = ["classifier=small", "updates=3", "logger=none", "trainer.accelerator=cpu"]

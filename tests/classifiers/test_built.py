@@ -151,6 +151,7 @@ class Trap:
         return open, (str(self.path), "w")
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_efficientnet_lite0_knows_what_is_on_the_pictures(data, compose):
     """90 and 98 % of these 250; its weights' own account says 89 and 98 % of as many."""

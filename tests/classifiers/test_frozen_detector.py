@@ -65,6 +65,7 @@ def test_as_many_labels_as_classes(detector):
         genviz.from_module(detector, input_size=SIZE, labels={1: "circle"})
 
 
+@pytest.mark.slow
 def test_a_picture_is_drawn_for_a_class_and_against_one(detector):
     alone = {"generator": "pixels", "transforms": (), "regularizers": (), "accelerator": "cpu", "optimizer": "adam"}
     layer = "objectness" if hasattr(detector, "rpn") else "backbone.2"

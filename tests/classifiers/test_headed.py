@@ -203,6 +203,7 @@ def test_a_damaged_installation_says_which_hash_is_expected(name, missing, tmp_p
     intact.cache_clear()
 
 
+@pytest.mark.slow
 def test_the_files_are_small_enough_to_ship():
     """A wheel of 64 MB holds them, compressed as wheels are."""
     assert sum(len(zlib.compress(shipped(name).read_bytes())) for name in SHIPPED) < 63e6

@@ -15,7 +15,8 @@ def of(architecture, **settings):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "size"), [("resnet18", 224), ("efficientnet_b1", 240), ("squeezenet1_1", 224)]
+    ("architecture", "size"),
+    [("resnet18", 224), pytest.param("efficientnet_b1", 240, marks=pytest.mark.slow), ("squeezenet1_1", 224)],
 )
 def test_torchvisions_say_what_their_weights_say(architecture, size):
     known = of(architecture)
@@ -24,6 +25,7 @@ def test_torchvisions_say_what_their_weights_say(architecture, size):
     assert known.labels[593] == "harmonica"
 
 
+@pytest.mark.campaign
 def test_one_with_classes_of_its_own_has_no_labels():
     assert of("resnet18", num_classes=7) == of("resnet18")._replace(labels=None)
 

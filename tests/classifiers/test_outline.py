@@ -37,6 +37,7 @@ def test_tokens_and_swins_maps_have_their_channels_first():
     assert (swin["norm"], swin["permute"], swin["avgpool"]) == ((768, 7, 7), (768, 7, 7), (768, 1, 1))
 
 
+@pytest.mark.slow
 def test_of_every_layer_of_torchvisions_that_depends_on_the_picture_the_channels_are_known():
     for architecture in ("swin_v2_t", "maxvit_t", "convnext_tiny", "shufflenet_v2_x0_5"):
         assert all(layer.axis is not None for layer in sketch(architecture).layers)

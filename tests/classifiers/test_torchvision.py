@@ -58,7 +58,10 @@ def test_every_layer_that_is_listed_can_be_seen_in_its_shape():
     }
 
 
-@pytest.mark.parametrize("architecture", ["vit_b_16", "swin_t", "convnext_tiny", "maxvit_t", "inception_v3"])
+@pytest.mark.parametrize(
+    "architecture",
+    ["vit_b_16", "swin_t", "convnext_tiny", pytest.param("maxvit_t", marks=pytest.mark.slow), "inception_v3"],
+)
 def test_layers_of_other_families_have_their_listed_shapes(architecture):
     ours = classifier(architecture, input_size=None)
     layers = ours.outline.layers[:: max(1, len(ours.outline.layers) // 25)]

@@ -15,6 +15,7 @@ def test_torchvision_works_after_genviz():
     assert done.stdout.strip() == "2", done.stderr
 
 
+@pytest.mark.campaign
 def test_the_schemas_are_declared_only_where_they_are_missing():
     code = """
 import genviz, torchvision, torch

@@ -113,6 +113,7 @@ def test_generated_pictures_are_in_the_kernels_order_and_those_of_a_training(cal
     assert np.abs(sheet[12 + 2 : 12 + 2 + 170, 12:172][-160:] - first).mean() < np.abs(255 - first).mean() / 4
 
 
+@pytest.mark.slow
 def test_a_pictures_loudest_filters_are_generated_without_that_picture(called, picture, tmp_path):
     words = [*WORDS, "generator=fourier", "updates=2"]
     done = called("filters", "layer=relu2_1", f"image={picture}", "count=2", "generate=true", *words)

@@ -55,6 +55,7 @@ def test_bad_input_is_one_line_and_exit_code_2(called, tmp_path, words, says):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("words", "says"),
     [

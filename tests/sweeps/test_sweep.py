@@ -39,7 +39,12 @@ GENERATORS = {
 }
 
 
-@pytest.mark.parametrize("words", GENERATORS.values(), ids=GENERATORS)
+_MARKS = {"untrained": pytest.mark.slow, "pretrained": pytest.mark.campaign, "pretrained_views": pytest.mark.campaign}
+
+
+@pytest.mark.parametrize(
+    "words", [pytest.param(words, id=name, marks=_MARKS.get(name, ())) for name, words in GENERATORS.items()]
+)
 def test_a_target_of_a_batch_is_the_one_alone_to_the_bit(make, alone, words):
     code, together = make(*words, "batch=3", root="together")
     assert code == 0
@@ -71,6 +76,7 @@ def test_what_is_done_is_not_made_again(make, alone, capsys):
     assert "3 already done" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_sweeps_checkpoint_goes_on_alone_and_an_own_one_in_a_sweep(make, alone):
     make("batch=3", root="one")
     longer = alone("class:harmonica", "updates=9", root="one")
@@ -104,6 +110,7 @@ def test_another_list_is_another_run_of_the_loggers(tmp_path):
     assert (_known(path, "a"), _known(path, "b"), _known(tmp_path / "none", "a")) == ("x1", None, None)
 
 
+@pytest.mark.slow
 def test_a_target_that_another_process_makes_is_left_to_it(make, tmp_path, capsys):
     config, (target,) = begun(tmp_path / "one", "target=class:tench")
     with RunFolders.of(config, target).claimed():

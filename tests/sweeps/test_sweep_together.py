@@ -23,7 +23,7 @@ def state(folder):
     return saved["state_dict"]
 
 
-MARKS = dict.fromkeys(("untrained_moving", "pixels", "fourier"), pytest.mark.slow) | {
+MARKS = dict.fromkeys(("untrained", "untrained_moving", "pixels"), pytest.mark.slow) | {
     "pretrained": pytest.mark.campaign
 }
 

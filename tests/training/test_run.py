@@ -116,7 +116,12 @@ def same_picture(first, second):
 
 
 @pytest.mark.parametrize(
-    "rows", [[2], pytest.param([5, 11], marks=pytest.mark.campaign), pytest.param([9, 3], marks=pytest.mark.campaign)]
+    "rows",
+    [
+        pytest.param([2], marks=pytest.mark.slow),
+        pytest.param([5, 11], marks=pytest.mark.campaign),
+        pytest.param([9, 3], marks=pytest.mark.campaign),
+    ],
 )
 def test_killed_and_run_again_it_ends_in_the_same_bits(finished, tmp_path, rows):
     for row in rows:

@@ -79,9 +79,10 @@ def test_each_of_three_images_is_the_picture_of_a_run_with_its_seed(run, words):
 
 @pytest.mark.parametrize(
     "words",
-    [["transform=views", "images=3"], ["generator.margin=3", "transform=jitter", "images=2"],
-     ["generator=octaves", "generator.size=[64,60]", "generator.start=noise", "generator.octaves=3", "images=2",
-      "generator.steps=3", "transform=roll", "optimizer=normalized_ascent"]],
+    [["transform=views", "images=3"],
+     pytest.param(["generator.margin=3", "transform=jitter", "images=2"], marks=pytest.mark.campaign),
+     pytest.param(["generator=octaves", "generator.size=[64,60]", "generator.start=noise", "generator.octaves=3",
+      "images=2", "generator.steps=3", "transform=roll", "optimizer=normalized_ascent"], marks=pytest.mark.campaign)],
 )  # fmt: skip
 def test_continued_in_the_middle_several_images_end_in_the_same_bits(run, tmp_path, words):
     words = ["target=class:harmonica", *PIXELS, *words, "snapshot_every=3", "checkpoint_every=2"]
