@@ -123,6 +123,7 @@ def test_auto_is_what_the_classifier_sees_and_a_quarter_of_its_stride_less_one(c
     assert generator(config).train()().images.shape == (1, 3, size[0] + margin, size[1] + margin)
 
 
+@pytest.mark.slow
 def test_auto_of_a_transform_is_what_the_classifier_sees(compose):
     words = ["classifier=embedded", "classifier.weights=random", "classifier.input_size=64", "generator=maco"]
     config = compose("target=class:1", *words, "transform=[boxes,noise]", "generator.size=[20,30]")

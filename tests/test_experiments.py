@@ -36,7 +36,20 @@ def test_a_generators_experiment_runs(compose, name):
     assert build.names(config).generator.endswith(f"-{name}")
 
 
-@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in OF_GENERATORS])
+ALIKE = {f"mahendran2016_figure{number}" for number in (3, 5, 7, 10, 12, 13, 15)} | {
+    f"gerretsen_figure{number}" for number in (1, 2, 4, 6)
+}
+"""Their settings are those of another, at other layers."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.campaign if name in ALIKE else ())
+        for name in EXPERIMENTS
+        if name not in OF_GENERATORS
+    ],
+)
 def test_a_papers_experiment_runs(compose, pictures, name):
     """On the small network, of the kind of target that its first panel has, or a layer."""
     words = [

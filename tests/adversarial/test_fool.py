@@ -116,6 +116,7 @@ def test_each_picture_may_have_a_class_of_its_own(called, photos, tmp_path):
     assert {name: own["target"] for name, own in json.loads(again.read_text())["pictures"].items()} == targets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_deepfool_is_made_fit_for_8_bits(called, photos, tmp_path, norm):
     done = called("fool", "image=photos", "method=deepfool", f"norm={norm}", "at_once=5", *WORDS)

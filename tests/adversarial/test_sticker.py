@@ -106,6 +106,7 @@ def test_other_pictures_are_another_sticker(run, folder, tmp_path):
         run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -193,6 +193,7 @@ def test_what_cannot_be_decoded_and_what_is_there_twice_is_said(run, tmp_path):
     assert len(halves(str(tmp_path / "photos"), (8, 8)).used.names) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -64,6 +64,7 @@ def test_each_error_is_that_of_the_file(run, pictures, tmp_path, capsys):
     assert (tmp_path / "outputs/invert/small/sheet.png").exists()
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_made_again(run, tmp_path, monkeypatch):
     run()
     path = tmp_path / "outputs/invert/small/errors.csv"
@@ -102,6 +103,7 @@ def test_a_table_of_which_nobody_knows_the_settings_is_one_line(run, tmp_path):
         run()
 
 
+@pytest.mark.slow
 def test_a_batch_gives_what_each_picture_gives_alone(run, tmp_path):
     torch.manual_seed(5)
     run("name=one", "batch=1")

@@ -104,6 +104,7 @@ def test_what_it_has_shipped_is_what_was_recorded():
         intact(name)
 
 
+@pytest.mark.slow
 def test_it_sees_what_the_pictures_show(embedded, data):
     whole = HeadedClassifier(input_size=128)
     pictures = sorted((data / "siamese").glob("*.jpg"))[:10]

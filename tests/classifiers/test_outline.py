@@ -76,7 +76,22 @@ def test_what_cannot_be_is_one_clear_line(settings, says):
 LARGE = ("regnet_x_32gf", "regnet_y_16gf", "regnet_y_32gf", "regnet_y_128gf")  # seconds each, and like the smaller ones
 
 
-@pytest.mark.parametrize("architecture", [name for name in architectures() if name not in LARGE])
+FAMILIES = {
+    *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "googlenet", "inception_v3", "mnasnet0_5"),
+    *("mobilenet_v2", "mobilenet_v3_small", "regnet_y_400mf", "resnet18", "shufflenet_v2_x0_5", "squeezenet1_0"),
+    *("swin_t", "swin_v2_t", "vgg11", "vit_b_32", "wide_resnet50_2"),
+}
+"""One of each; the others, which are built alike, belong to the campaigns."""
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        pytest.param(name, marks=() if name in FAMILIES else pytest.mark.campaign)
+        for name in architectures()
+        if name not in LARGE
+    ],
+)
 def test_every_model_of_torchvision_has_an_outline(architecture):
     outline = sketch(architecture)
     assert len(outline.labels) == 1000

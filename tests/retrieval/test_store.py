@@ -63,6 +63,7 @@ def test_a_torn_tail_is_cut(tmp_path, file, more):
     assert read(tmp_path) == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["features.npy", "called.npy", "files.jsonl"])
 def test_wherever_a_file_is_cut_off_the_rows_before_are_kept(tmp_path, file):
     whole = (filled(tmp_path / "whole", 1, 2, 3) / file).read_bytes()

@@ -37,6 +37,7 @@ def alone(tmp_path):
     return made
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_target_by_target(make, alone, capsys):
     alone("class:harmonica", "seed=3")
     code, folder = make("batch=3")
@@ -72,6 +73,7 @@ def test_one_that_becomes_no_number_leaves_the_others_as_they_are(make, monkeypa
     assert (folder / "filter-relu1-3" / "result.json").stat().st_mtime_ns == stamp
 
 
+@pytest.mark.slow
 def test_a_dead_one_is_reported_and_does_not_stop_the_others(make, monkeypatch, capsys):
     dead = Activation.forward
     monkeypatch.setattr(Activation, "forward", lambda self, seen: dead(self, seen) * 0)
@@ -105,6 +107,7 @@ def test_damaged_checkpoints_do_not_stop_the_others(make, tmp_path, capsys):
     assert "target=class:tench resume=false to start over" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_error_of_ours_is_one_targets_too_and_is_kept(make, monkeypatch, capsys):
     finish = Batch.finish
 
@@ -183,6 +186,7 @@ def test_a_full_disk_ends_the_sweep(make, monkeypatch):
         make("batch=1")
 
 
+@pytest.mark.slow
 def test_what_the_memory_does_not_hold_is_made_with_fewer(make, monkeypatch, capsys):
     code, whole = make("batch=1", root="whole")
     fit, sizes = Batch.fit, []

@@ -48,9 +48,12 @@ def result(places):
 
 @pytest.mark.parametrize(
     "words",
-    [["transform=views"], ["generator.margin=3", "transform=jitter", "optimizer=normalized_ascent", "optimizer.lr=0.1"],
-     ["generator=fourier", "transform=roll", "transform.roll.pixels=4"],
-     ["generator=pixels", "generator.start=noise", "generator.range=open", "optimizer=pre_image", "optimizer.lr=5"]],
+    [["transform=views"],
+     pytest.param(["generator.margin=3", "transform=jitter", "optimizer=normalized_ascent", "optimizer.lr=0.1"],
+                  marks=pytest.mark.slow),
+     pytest.param(["generator=fourier", "transform=roll", "transform.roll.pixels=4"], marks=pytest.mark.slow),
+     pytest.param(["generator=pixels", "generator.start=noise", "generator.range=open", "optimizer=pre_image",
+                   "optimizer.lr=5"], marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_each_of_three_images_is_the_picture_of_a_run_with_its_seed(run, words):
     words = ["target=class:harmonica", *PIXELS, *words, "updates=6", "snapshot_every=3"]

@@ -9,7 +9,8 @@ from genviz.classifiers.tracing.receptive_field import receptive_areas, receptiv
 
 
 def named(architecture):
-    network = torchvision.models.get_model(architecture, weights=None).eval()
+    with torch.device("meta"):
+        network = torchvision.models.get_model(architecture, weights=None).eval()
     names = paper_names(architecture, network)
     return {names[module]: field for module, field in receptive_fields(network).items() if module in names}
 
