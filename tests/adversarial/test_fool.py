@@ -163,7 +163,7 @@ def test_what_is_done_is_kept(called, photos, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("which", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.campaign)])
 def test_a_killed_run_goes_on(photos, tmp_path, which):
     words = ["fool", "image=photos", "steps=40", "at_once=1", *WORDS]
     command = [sys.executable, "-c", "from genviz.commands.main import main; main()", *words]

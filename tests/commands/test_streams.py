@@ -34,9 +34,15 @@ def test_what_cannot_be_said_ends_nothing(monkeypatch):
         streams.say("a line")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("where", "code"), [("2>&-", 0), ("<&- >&- 2>&-", 0), (">/dev/full", 2), ("2>/dev/full", 2), ("| true", 141)]
+    ("where", "code"),
+    [
+        pytest.param("2>&-", 0, marks=pytest.mark.campaign),
+        pytest.param("<&- >&- 2>&-", 0, marks=pytest.mark.slow),
+        pytest.param(">/dev/full", 2, marks=pytest.mark.slow),
+        pytest.param("2>/dev/full", 2, marks=pytest.mark.campaign),
+        pytest.param("| true", 141, marks=pytest.mark.campaign),
+    ],
 )
 def test_a_run_is_made_or_said_to_be_unfinished(tmp_path, where, code):
     words = shlex.join(command(*WORDS, "logger=none"))

@@ -143,7 +143,7 @@ def test_it_shows_what_it_does(finished):
     assert "divergence/head4" in rows[0]
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_killed_in_the_bank_and_in_the_training_it_ends_in_the_same_heads(finished, photos, tmp_path):
     process = start(tmp_path, command(photos))
     kill_at(process, lambda: chunks(tmp_path))

@@ -53,7 +53,11 @@ RARE = ("moving", "pretrained", "fourier", "ramp")
 @pytest.mark.parametrize(
     "words",
     [
-        pytest.param(CASES[name], id=name, marks=pytest.mark.campaign if name in RARE else pytest.mark.slow)
+        pytest.param(
+            CASES[name],
+            id=name,
+            marks=pytest.mark.campaign if name in RARE or name == "untrained" else pytest.mark.slow,
+        )
         for name in CASES
     ],
 )

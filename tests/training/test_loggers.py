@@ -202,7 +202,7 @@ def test_wandb_off_and_a_key_without_a_network_run(tmp_path):
 
 @pytest.mark.parametrize(
     "fault",
-    [pytest.param(e, marks=pytest.mark.slow if e == "500 later" else pytest.mark.campaign) for e in FAULTS],
+    [pytest.param(e, marks=pytest.mark.campaign) for e in FAULTS],
 )
 def test_a_server_that_fails_costs_seconds_and_no_run(tmp_path, fault):
     with failing(fault) as variables:

@@ -118,7 +118,7 @@ def same_picture(first, second):
 @pytest.mark.parametrize(
     "rows",
     [
-        pytest.param([2], marks=pytest.mark.slow),
+        pytest.param([2], marks=pytest.mark.campaign),
         pytest.param([5, 11], marks=pytest.mark.campaign),
         pytest.param([9, 3], marks=pytest.mark.campaign),
     ],
@@ -275,7 +275,7 @@ def test_killed_before_its_new_result_an_extended_run_is_not_done_with_the_old(f
     assert json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())["updates"] == 14
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_nothing_of_a_killed_run_with_another_seed_stays(finished, tmp_path, called):
     process = run_until(tmp_path, 2, *WORDS, "logger=none", "seed=1", "checkpoint_every=1000")
     process.kill()
