@@ -8,9 +8,7 @@ from genviz.classifiers.detector import detectors
 from genviz.classifiers.outline import architectures
 from genviz.errors import UserError
 from genviz.generators.pixels import Pixels
-from genviz.generators.pretrained import Sizes
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
-from genviz.pretraining.settings import DistillSettings, PretrainSettings
 from genviz.training import build, default_classifier
 from genviz.training.settings import TrainSettings
 
@@ -210,61 +208,12 @@ def test_optimizers(compose, name):
     assert (parameter < 1).all()
 
 
-@pytest.mark.parametrize("name", choices("student"))
-def test_students(compose, name):
-    words = ["teacher=squeezenet1_1", "teacher.weights=random", "trainer.accelerator=cpu"]
-    config = compose("data.root=photos", f"student={name}", *words, name="distill")
-    DistillSettings.check(config)
-    assert config.student.input_size == 128
-    if name == "heads":
-        from genviz.pretraining.distill_heads import _module, _teachers
-
-        module = _module(config, _teachers(config), build.classifier(config.student.trunk), [])
-        assert [sum(p.numel() for p in head.parameters()) for head in module.heads] == [
-            3_099_624, 5_744_616, 6_198_248, 513_000,
-        ]  # fmt: skip
-        assert module.lessons.layers == ("pool5",)
-        return
-    made = build.make(
-        {"_target_": config.student._target_, "widths": config.student.widths}, "student", batch_norm=True
-    )
-    assert isinstance(made, torch.nn.Module)
-
-
-def test_a_teacher_is_a_classifier(compose):
-    config = compose("data.root=photos", "teacher=squeezenet1_1", "teacher.weights=random", name="distill")
-    assert (config.teacher.architecture, config.teacher.input_size) == ("squeezenet1_1", 160)
-    assert isinstance(build.classifier(config.teacher), Classifier)
-
-
 @pytest.mark.parametrize("name", choices("trainer"))
 def test_trainers(compose, name):
     from genviz.training.trainer import make_trainer
 
     settings = build.plain(compose("target=class:1", f"trainer={name}", "trainer.accelerator=cpu"))["trainer"]
     assert make_trainer(settings, [], updates=3).max_steps == 3
-
-
-def test_the_papers_autoencoder_is_the_papers(compose):
-    """Despraz et al. 2017, section 4.2, Table 2 and the published code."""
-    config = compose("data.root=photos", "recipe=despraz2017", name="pretrain")
-    assert (config.epochs, config.updates, config.batch, config.warm_up) == (400, None, 24, None)
-    assert isinstance(build.optimizer(config)([torch.nn.Parameter(torch.ones(1))]), torch.optim.Adadelta)
-    assert list(config.encoder.widths) == [32, 64, 128, 256, 512]
-    assert config.encoder.hidden == 2048
-    assert Sizes(*(tuple(config.decoder[name]) for name in Sizes._fields)) == Sizes()
-    assert config.loss.weight_features == 0
-
-
-@pytest.mark.parametrize("name", choices("recipe"))
-def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
-    from genviz.pretraining.pretrain import _module
-
-    config = compose("data.root=photos", f"recipe={name}", "trainer.accelerator=cpu", name="pretrain")
-    PretrainSettings.check(config)
-    module, _ = _module(config, 10)
-    assert (module.eye is None) is (config.loss.weight_features == 0)
-    assert module.decoder.image_size in ((130, 130), (224, 224))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from genviz.adversarial.methods import METHODS
 from genviz.errors import UserError, shown
 from genviz.generators.perturbation import Norm
 from genviz.training.schema import Ask, Count, Flag, Kind, Text
-from genviz.training.settings import LookingSettings
+from genviz.training.settings import LookingSettings, check_named
 
 SMALLEST = "min"
 """As epsilon: the smallest that works, found for each picture."""
@@ -73,6 +73,7 @@ class FoolSettings(LookingSettings):
             raise UserError("epsilon=null must be a number above 0, such as 8/255, or min")
         size_of(config, "epsilon")
         size_of(config, "step")
+        check_named(config, "other")
 
 
 def norm_of(config: DictConfig) -> Norm:

@@ -217,6 +217,7 @@ def test_a_curve_falls(called, photos, tmp_path, norm):
         (["norm=1"], "norm=1 must be linf or l2"),
         (["method=pdg"], "did you mean pgd"),
         (["method=deepfool", "target=class:zebra"], "no target, no sweep"),
+        (["other=auto"], "other=auto depends on the machine"),
         (["steps=0"], "steps=0 must be a whole number"),
         (["step=0"], "step=0 must be a number above 0"),
         (["target=class:zebrra"], "zebra"),

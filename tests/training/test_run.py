@@ -115,14 +115,8 @@ def same_picture(first, second):
     return (first / "outputs" / RUN / "final.png").read_bytes() == (second / "outputs" / RUN / "final.png").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "rows",
-    [
-        pytest.param([2], marks=pytest.mark.campaign),
-        pytest.param([5, 11], marks=pytest.mark.campaign),
-        pytest.param([9, 3], marks=pytest.mark.campaign),
-    ],
-)
+@pytest.mark.campaign
+@pytest.mark.parametrize("rows", [[2], [5, 11], [9, 3]])
 def test_killed_and_run_again_it_ends_in_the_same_bits(finished, tmp_path, rows):
     for row in rows:
         process = run_until(tmp_path, row, *WORDS, "logger=none")
