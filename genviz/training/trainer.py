@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -123,10 +124,10 @@ def fit(
     """
     if isinstance(batches, int):
         batches = DataLoader(range(batches), batch_size=None)  # type: ignore[arg-type]
-    begun, teardown = _Begun(), trainer.strategy.teardown
+    begun, teardown = _Begun(signal.getsignal(signal.SIGTERM)), trainer.strategy.teardown
     if stays:
         trainer.strategy.teardown = partial(_leave, trainer.strategy, teardown)  # type: ignore[method-assign]
-    trainer.callbacks.append(begun)  # type: ignore[attr-defined]
+    trainer.callbacks.insert(0, begun)  # type: ignore[attr-defined]
     try:
         trainer.fit(module, batches, held_out, ckpt_path=None if resumed is None else str(resumed))
     except SystemExit as error:
@@ -156,9 +157,19 @@ def _leave(strategy: Strategy, teardown: Callable[[], None]) -> None:
 
 
 class _Begun(pl.Callback):
-    """Tells whether all is restored: what fails later is not the checkpoint's fault."""
+    """Tells whether all is restored: what fails later is not the checkpoint's fault.
 
-    has_begun = False
+    Args:
+        on_sigterm: the handler of SIGTERM before Lightning put its own around it, with which a program that is ended
+            would be one that succeeded.
+    """
+
+    def __init__(self, on_sigterm: Any) -> None:
+        self.has_begun, self._on_sigterm = False, on_sigterm
+
+    def on_train_start(self, *_: Any) -> None:
+        if self._on_sigterm is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def on_train_batch_start(self, *_: Any) -> None:
         self.has_begun = True

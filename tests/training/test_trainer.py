@@ -1,14 +1,18 @@
 """A run by itself, whatever a scheduler or a launcher has left around it."""
 
+import os
 import shutil
+import signal
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.utilities import rank_zero_only
 from user import RUN, WORDS
 
-from genviz.training.trainer import make_trainer
+from genviz.training.signals import noticing
+from genviz.training.trainer import fit, make_trainer
 
 RANKS = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "4", "MASTER_ADDR": "nowhere.invalid", "MASTER_PORT": "1"}
 LEFT = {
@@ -74,3 +78,26 @@ def test_several_processes_are_those_of_the_scheduler(monkeypatch):
     trainer = make_trainer({"accelerator": "cpu", "devices": 2, "strategy": "ddp"}, [], updates=1)
     assert (trainer.world_size, trainer.global_rank, rank_zero_only.rank) == (2, 1, 1)
     assert not trainer._accelerator_connector.cluster_environment.auto_requeue
+
+
+class One(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.number = torch.nn.Parameter(torch.zeros(()))
+
+    def training_step(self, batch):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return self.number * batch
+
+    def configure_optimizers(self):
+        return torch.optim.SGD([self.number], lr=0.1)
+
+
+def test_sigterm_is_the_callers_to_answer():
+    before = signal.getsignal(signal.SIGTERM)
+    trainer = make_trainer({"accelerator": "cpu", "devices": 1}, [], updates=3)
+    with noticing() as noticed:
+        fit(trainer, One(), 3)  # Lightning would end the process here, as one that succeeded
+    assert noticed == [signal.SIGTERM] * 3
+    assert trainer.global_step == 3
+    assert signal.getsignal(signal.SIGTERM) is before
