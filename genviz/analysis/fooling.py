@@ -11,11 +11,11 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from genviz.adversarial.attack import objective_of
-from genviz.adversarial.methods import find_method
-from genviz.adversarial.outcomes import Outcome
-from genviz.adversarial.pictures import FILES, Attacker, Picture, Plan
-from genviz.adversarial.settings import norm_of, size_of
+from genviz.adversarial.examples.attack import objective_of
+from genviz.adversarial.examples.attacker import FILES, Attacker, Picture, Plan
+from genviz.adversarial.examples.methods import find_method
+from genviz.adversarial.examples.outcomes import Outcome
+from genviz.adversarial.examples.settings import norm_of, size_of
 from genviz.analysis.arguments import classifier_of
 from genviz.analysis.isolation import isolated
 from genviz.classifiers.labels import Labels

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from genviz.adversarial.attack import attack, objective_of
-from genviz.adversarial.methods import METHODS, Steps
+from genviz.adversarial.examples.attack import attack, objective_of
+from genviz.adversarial.examples.methods import METHODS, Steps
 from genviz.classifiers.from_module import from_module
 from genviz.errors import UserError
 from genviz.generators.perturbation import Perturbation

@@ -141,7 +141,7 @@ def test_the_smallest_epsilon_is_found(called, photos, tmp_path):
 
 
 def test_what_is_done_is_kept(called, photos, tmp_path, monkeypatch):
-    from genviz.adversarial import pictures
+    from genviz.adversarial.examples import attacker
 
     done = called("fool", "image=photos", *QUICK, *WORDS)
     folder = tmp_path / "outputs/fool/small/pgd-linf-8-over-255/away"
@@ -149,9 +149,9 @@ def test_what_is_done_is_kept(called, photos, tmp_path, monkeypatch):
     (folder / "2_zebra/fooled.png").write_bytes(b"damaged")
     (folder / "3_zebra/outcome.json").write_text("{}")
     attacked = []
-    plain = pictures.attack
+    plain = attacker.attack
     monkeypatch.setattr(
-        pictures, "attack", lambda *given, **more: attacked.append(len(given[1])) or plain(*given, **more)
+        attacker, "attack", lambda *given, **more: attacked.append(len(given[1])) or plain(*given, **more)
     )
     again = called("fool", "image=photos", *QUICK, *WORDS)
     assert again.stdout == done.stdout

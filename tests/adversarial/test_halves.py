@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz.adversarial.halves import halves
+from genviz.adversarial.universal.halves import halves
 from genviz.errors import UserError
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from genviz.adversarial.methods import METHODS, find_method
+from genviz.adversarial.examples.methods import METHODS, find_method
 from genviz.errors import UserError
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import genviz
-from genviz.adversarial.outcomes import Outcome, Said, Seen, outcome, see, succeeds, summary
+from genviz.adversarial.examples.outcomes import Outcome, Said, Seen, outcome, see, succeeds, summary
 from genviz.targets.grammar import parse_target
 
 

@@ -1,8 +1,8 @@
 import torch
 from conftest import LABELS, TinyClassifier
 
-from genviz.adversarial.pasted import Judge, Pasting, counted, measured
-from genviz.adversarial.printing import shaped
+from genviz.adversarial.stickers.pasted import Judge, Pasting, counted, measured
+from genviz.adversarial.stickers.printing import shaped
 from genviz.coupling import Coupling
 from genviz.generators.patch import Patch
 from genviz.interfaces import SCORES

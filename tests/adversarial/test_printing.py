@@ -2,7 +2,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz.adversarial.printing import fitted, read_photo, read_sticker, shaped, write_sticker
+from genviz.adversarial.stickers.printing import fitted, read_photo, read_sticker, shaped, write_sticker
 from genviz.errors import UserError
 
 

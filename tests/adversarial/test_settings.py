@@ -3,7 +3,7 @@ import math
 import pytest
 from omegaconf import OmegaConf
 
-from genviz.adversarial.settings import norm_of, size_of
+from genviz.adversarial.examples.settings import norm_of, size_of
 from genviz.errors import UserError
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from genviz.adversarial.steps import added, amplified, read_steps, whole_steps, write_steps
+from genviz.adversarial.universal.steps import added, amplified, read_steps, whole_steps, write_steps
 from genviz.errors import UserError
 
 

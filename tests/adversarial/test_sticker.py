@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from genviz.adversarial.sticker import sticker
-from genviz.adversarial.sticker_settings import StickerSettings
+from genviz.adversarial.stickers.settings import StickerSettings
+from genviz.adversarial.stickers.sticker import sticker
 from genviz.errors import UserError
 from genviz.training import build
 

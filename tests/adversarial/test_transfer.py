@@ -1,7 +1,7 @@
 import csv
 import json
 
-from genviz.adversarial.transfer import write_transfer
+from genviz.adversarial.universal.transfer import write_transfer
 
 
 def made(root, network, how, **rates):

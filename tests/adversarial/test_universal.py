@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz.adversarial import universal_deepfool, universal_gradient
-from genviz.adversarial.halves import halves
 from genviz.adversarial.success import Success
+from genviz.adversarial.universal import by_deepfool, by_gradient
+from genviz.adversarial.universal.halves import halves
 from genviz.training import build
 
 WORDS = ["data=photos", *linear_network.WORDS]
@@ -105,7 +105,7 @@ def test_the_held_out_half_has_no_part_in_it(run, tmp_path):
 def test_ended_by_a_signal_it_continues_with_the_same_bytes(run, tmp_path, monkeypatch, method, which):
     words = [f"method={method}", "passes=2", "fooled=1", "checkpoint_every=50"]
     assert run(*words, "paths.outputs=whole", "paths.checkpoints=w").returncode == 0
-    left, of = [4], (universal_gradient.Added, "rows") if method == "gradient" else (universal_deepfool, "_step")
+    left, of = [4], (by_gradient.Added, "rows") if method == "gradient" else (by_deepfool, "_step")
     own = getattr(*of)
 
     def ending(*given):
@@ -131,7 +131,7 @@ def test_ended_by_a_signal_it_continues_with_the_same_bytes(run, tmp_path, monke
 def test_done_it_is_not_made_again_and_with_other_settings_not_mixed(run, tmp_path, monkeypatch):
     assert run().returncode == 0
     with monkeypatch.context() as patch:
-        patch.setattr(universal_gradient, "_couple", lambda *_: pytest.fail("made again"))
+        patch.setattr(by_gradient, "_couple", lambda *_: pytest.fail("made again"))
         done = run()
         assert done.returncode == 0
         assert "done:" in done.stdout

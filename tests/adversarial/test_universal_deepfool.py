@@ -2,9 +2,9 @@ import linear_network
 import pytest
 import torch
 
-from genviz.adversarial import universal_deepfool
 from genviz.adversarial.deepfool import deepfool
-from genviz.adversarial.universal_deepfool import Way, by_deepfool
+from genviz.adversarial.universal import by_deepfool as module
+from genviz.adversarial.universal.by_deepfool import Way, by_deepfool
 from genviz.errors import UserError
 from genviz.generators.perturbation_for_all import projected
 
@@ -64,7 +64,7 @@ def test_or_after_so_many_passes(make):
 
 
 def test_killed_it_goes_on_from_the_last_checkpoint(make, tmp_path, monkeypatch):
-    own, left = universal_deepfool._step, [13]  # in the second pass, two pictures after a checkpoint
+    own, left = module._step, [13]  # in the second pass, two pictures after a checkpoint
 
     def killed(*given):
         left[0] -= 1
@@ -72,7 +72,7 @@ def test_killed_it_goes_on_from_the_last_checkpoint(make, tmp_path, monkeypatch)
             raise SystemExit
         return own(*given)
 
-    monkeypatch.setattr(universal_deepfool, "_step", killed)
+    monkeypatch.setattr(module, "_step", killed)
     with pytest.raises(SystemExit):
         make(rates=[0.1, 0.1, 1.0])
     left[0] = 100

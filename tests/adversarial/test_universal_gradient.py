@@ -2,7 +2,7 @@ import linear_network
 import pytest
 import torch
 
-from genviz.adversarial.universal_gradient import Added, Away
+from genviz.adversarial.universal.by_gradient import Added, Away
 from genviz.interfaces import SCORES
 
 

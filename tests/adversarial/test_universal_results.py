@@ -1,6 +1,6 @@
 import torch
 
-from genviz.adversarial.universal_results import Judged, dominant, shuffled
+from genviz.adversarial.universal.results import Judged, dominant, shuffled
 
 
 def test_the_dominant_classes_are_those_of_the_fooled():

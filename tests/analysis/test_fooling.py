@@ -4,7 +4,7 @@ from PIL import Image
 from torch import nn
 
 import genviz
-from genviz.adversarial.outcomes import Outcome
+from genviz.adversarial.examples.outcomes import Outcome
 
 QUICK = {"steps": 3, "accelerator": "cpu"}
 INPUT = {"input_size": 8, "mean": [0.5] * 3, "std": [0.5] * 3}

@@ -285,7 +285,7 @@ finally:
 
 
 def test_a_switch_may_be_written_as_a_flag():
-    from genviz.adversarial.settings import FoolSettings
+    from genviz.adversarial.examples.settings import FoolSettings
 
     words = ["--sweep", "image=a.png", "--cfg", "job", "--epsilon"]
     assert switched(words, FoolSettings) == ["sweep=true", "image=a.png", "--cfg", "job", "--epsilon"]

@@ -13,11 +13,11 @@ from omegaconf import DictConfig
 from tqdm.auto import tqdm
 
 import genviz
-from genviz.adversarial.attack import objective_of
-from genviz.adversarial.methods import Method, find_method
-from genviz.adversarial.outcomes import Outcome
-from genviz.adversarial.pictures import Attacker, Picture, Plan
-from genviz.adversarial.settings import RANDOM, norm_of, size_of
+from genviz.adversarial.examples.attack import objective_of
+from genviz.adversarial.examples.attacker import Attacker, Picture, Plan
+from genviz.adversarial.examples.methods import Method, find_method
+from genviz.adversarial.examples.outcomes import Outcome
+from genviz.adversarial.examples.settings import RANDOM, norm_of, size_of
 from genviz.errors import UserError
 from genviz.files import prepare_folder
 from genviz.images.given import decoded, given_pictures, named, readable

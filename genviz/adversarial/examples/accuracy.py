@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from genviz.adversarial.curve import write_curves
-from genviz.adversarial.methods import METHODS, find_method
-from genviz.adversarial.outcomes import Outcome
-from genviz.adversarial.session import Session
-from genviz.adversarial.settings import norm_of
+from genviz.adversarial.examples.methods import METHODS, find_method
+from genviz.adversarial.examples.outcomes import Outcome
+from genviz.adversarial.examples.session import Session
+from genviz.adversarial.examples.settings import norm_of
 from genviz.adversarial.success import Success
 from genviz.errors import UserError
 from genviz.files import write_text

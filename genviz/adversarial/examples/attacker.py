@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genviz.adversarial.attack import attack
-from genviz.adversarial.methods import Steps
-from genviz.adversarial.outcomes import Outcome, Said, outcome, see, succeeds
-from genviz.adversarial.smallest import smallest
+from genviz.adversarial.examples.attack import attack
+from genviz.adversarial.examples.methods import Steps
+from genviz.adversarial.examples.outcomes import Outcome, Said, outcome, see, succeeds
+from genviz.adversarial.examples.smallest import smallest
 from genviz.files import prepare_folder, write_text
 from genviz.generators.perturbation import Norm
 from genviz.images.pictures import display, read_image, write_png

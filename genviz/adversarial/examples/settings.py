@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from omegaconf import DictConfig
 from pydantic import Field, model_validator
 
-from genviz.adversarial.methods import METHODS
+from genviz.adversarial.examples.methods import METHODS
 from genviz.errors import UserError, shown
 from genviz.generators.perturbation import Norm
 from genviz.training.schema import Ask, Count, Flag, Kind, Text

@@ -12,14 +12,14 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 import genviz
-from genviz.adversarial.halves import Halves, halves
 from genviz.adversarial.network import check_classes, margins_of, named
-from genviz.adversarial.steps import amplified, read_steps, whole_steps, write_steps
 from genviz.adversarial.success import Success
-from genviz.adversarial.transfer import write_transfer
-from genviz.adversarial.universal_deepfool import Way, by_deepfool
-from genviz.adversarial.universal_gradient import by_gradient
-from genviz.adversarial.universal_results import Named, dominant, judge, rate_of, shuffled, table, write_examples
+from genviz.adversarial.universal.by_deepfool import Way, by_deepfool
+from genviz.adversarial.universal.by_gradient import by_gradient
+from genviz.adversarial.universal.halves import Halves, halves
+from genviz.adversarial.universal.results import Named, dominant, judge, rate_of, shuffled, table, write_examples
+from genviz.adversarial.universal.steps import amplified, read_steps, whole_steps, write_steps
+from genviz.adversarial.universal.transfer import write_transfer
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.errors import UserError
 from genviz.files import read_json, set_aside, sha256, write_text

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genviz.adversarial.halves import Half
 from genviz.adversarial.network import named
-from genviz.adversarial.steps import added
 from genviz.adversarial.success import Success
+from genviz.adversarial.universal.halves import Half
+from genviz.adversarial.universal.steps import added
 from genviz.images.pictures import write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Classifier

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from omegaconf import DictConfig
 from pydantic import Field, model_validator
 
-from genviz.adversarial.steps import LARGEST
+from genviz.adversarial.universal.steps import LARGEST
 from genviz.errors import UserError
 from genviz.generators.perturbation import Norm
 from genviz.training.schema import Ask, Count, Folder, Fraction, Kind, Number, Settings, Share, fraction

@@ -10,12 +10,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from genviz.adversarial.accuracy import accuracy
-from genviz.adversarial.methods import find_method
-from genviz.adversarial.outcomes import Outcome, summary
-from genviz.adversarial.pictures import FILES
-from genviz.adversarial.session import Session
-from genviz.adversarial.settings import norm_of, size_of
+from genviz.adversarial.examples.accuracy import accuracy
+from genviz.adversarial.examples.attacker import FILES
+from genviz.adversarial.examples.methods import find_method
+from genviz.adversarial.examples.outcomes import Outcome, summary
+from genviz.adversarial.examples.session import Session
+from genviz.adversarial.examples.settings import norm_of, size_of
 from genviz.errors import UserError
 from genviz.files import write_text
 from genviz.images.sheet import write_sheet

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from genviz.adversarial.methods import Steps
+from genviz.adversarial.examples.methods import Steps
 from genviz.coupling import Coupling
 from genviz.errors import UserError
 from genviz.generators.perturbation import Norm, Perturbation

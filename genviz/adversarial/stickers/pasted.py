@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from genviz.adversarial.printing import fitted
+from genviz.adversarial.stickers.printing import fitted
 from genviz.adversarial.success import Success
 from genviz.images.randomness import Streams
 from genviz.interfaces import SCORES, Classifier

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genviz.adversarial.pasted import Judge, Pasting, seen
+from genviz.adversarial.stickers.pasted import Judge, Pasting, seen
 from genviz.files import prepare_folder
 from genviz.images.folders import evenly
 from genviz.images.pictures import display, write_png

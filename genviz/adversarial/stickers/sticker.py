@@ -12,10 +12,11 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 import genviz
-from genviz.adversarial.pasted import Judge, Pasting, Row, measured
-from genviz.adversarial.printing import read_photo, read_sticker, shaped, write_sticker
-from genviz.adversarial.sticker_settings import pixels
-from genviz.adversarial.sticker_sheet import write_examples
+from genviz.adversarial.curve import write_curves
+from genviz.adversarial.stickers.pasted import Judge, Pasting, Row, measured
+from genviz.adversarial.stickers.printing import read_photo, read_sticker, shaped, write_sticker
+from genviz.adversarial.stickers.settings import pixels
+from genviz.adversarial.stickers.sheet import write_examples
 from genviz.errors import UserError
 from genviz.files import write_text
 from genviz.images.decoding import decoded
@@ -156,8 +157,6 @@ def _printed(config: DictConfig, plan: _Plan, folders: RunFolders) -> Path:
 
 def _written(plan: _Plan, rows: Sequence[Row], folder: Path) -> dict[str, Path]:
     """Write the table and the curves."""
-    from genviz.adversarial.curve import write_curves
-
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["network", "pasted", "area", "reached", "pictures", "success", "low", "high"])

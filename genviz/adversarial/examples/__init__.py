@@ -1,0 +1,1 @@
+"""Adversarial examples: real pictures, each with a perturbation of its own."""

@@ -1,0 +1,1 @@
+"""Adversarial patches: a sticker that is seen as a class wherever it sticks."""

@@ -1,0 +1,1 @@
+"""Universal perturbations: one for all pictures."""
