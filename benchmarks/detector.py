@@ -2,6 +2,7 @@
 
     python benchmarks/detector.py FOLDER               all of it; what is in the folder is not made again
     python benchmarks/detector.py FOLDER --updates 0   the detector alone
+    python benchmarks/detector.py FOLDER --pictures    and scenes as PNGs in FOLDER/scenes, for genviz sticker
 
 A small SSD of torchvision's is trained on drawn scenes: circles, squares and triangles of any colour before a texture.
 Then genviz trains a patch of 48 x 48 pixels for the upper left corner of scenes of 128 x 128 that have nothing there.
@@ -24,16 +25,15 @@ import torch
 import torch.nn.functional as F
 
 import genviz  # isort: skip - before torchvision
-from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import Conv2dNormActivation, FeaturePyramidNetwork, SqueezeExcitation, box_iou
-from torchvision.utils import draw_bounding_boxes
 
 from genviz.adversarial.average_precision import Truth, average_precision
+from genviz.adversarial.stickers.boxes import SURE, drawn_boxes
 from genviz.classifiers.detector import DetectorClassifier
 from genviz.classifiers.frozen_detector import Detections
 from genviz.generators.pixels import Pixels
@@ -43,9 +43,7 @@ from genviz.transforms.transform import Transform
 SIZE, PATCH, GAP = 128, 48, 4  # pixels
 CLASSES = ("background", "circle", "square", "triangle")
 TRAINING, HELD_OUT = 400, 200  # scenes for the patch
-SURE = 0.5  # of a detection that is drawn
 NORMS: dict[str, Callable[..., nn.Module]] = {"batch": nn.BatchNorm2d, "group": partial(nn.GroupNorm, 8)}
-COLOURS = {"circle": (230, 60, 60), "square": (60, 110, 230), "triangle": (20, 140, 60)}  # of the boxes
 
 
 class Scene(NamedTuple):
@@ -172,30 +170,6 @@ class Corner(Transform):
         return pasted(self.images[order[: self.count]], images)
 
 
-def drawn_on(image: Tensor, found: Detections) -> Tensor:
-    """``image`` with the boxes of the sure detections, three times as large."""
-    sure = found.scores > SURE
-    large = F.interpolate(image[None], scale_factor=3)[0].mul(255).round().byte()
-    names = [CLASSES[label] for label in found.labels[sure]]
-    words = [f"{name} {score:.2f}" for name, score in zip(names, found.scores[sure], strict=True)]
-    colours: list[str | tuple[int, int, int]] = [COLOURS[name] for name in names]
-    if not names:
-        return large
-    font = findfont("DejaVu Sans")  # which matplotlib brings along
-    return draw_bounding_boxes(
-        large,
-        3 * found.boxes[sure],
-        words,
-        colours,
-        width=4,
-        font=font,
-        font_size=24,
-        label_colors="white",
-        label_background_colors=colours,
-        fill_labels=True,
-    )
-
-
 def report(name: str, images: Tensor, seen: list[Scene], classifier: DetectorClassifier) -> None:
     """Print how well the objects are found; boxes whose centre is the patch's count on their own."""
     truth = [scene.truth for scene in seen]
@@ -231,10 +205,16 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=0, help="of the patch")
     parser.add_argument("--other", type=Path, help="a patch that was made for another detector, to be tried too")
+    parser.add_argument("--pictures", action="store_true", help="write scenes as PNGs")
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     weights, patch = folder / "detector.safetensors", folder / "patch.png"
+    if arguments.pictures:
+        (folder / "scenes").mkdir(exist_ok=True)
+        for number, scene in enumerate(scenes(4_000_000, 2 * TRAINING, spared=PATCH + GAP)):
+            pixels = scene.image.mul(255).round().byte().permute(1, 2, 0)
+            write_png(folder / "scenes" / f"{number:03}.png", pixels, quick=True)
     if not weights.exists():
         save_file(train_detector(arguments.norm, arguments.steps).state_dict(), weights)
     load = partial(
@@ -280,10 +260,12 @@ def main() -> None:
         if arguments.other is not None:
             report("with the other's patch", pasted(images, read_image(arguments.other)), held_out, classifier)
         rows = [
-            torch.cat([drawn_on(*pair) for pair in zip(some[:6], classifier.detect(some[:6]), strict=True)], 2)
+            torch.cat(
+                [drawn_boxes(*own, CLASSES) for own in zip(some[:6], classifier.detect(some[:6]), strict=True)], 1
+            )
             for some in (images, attacked)
         ]
-        write_png(folder / "boxes.png", torch.cat(rows, 1).permute(1, 2, 0))
+        write_png(folder / "boxes.png", torch.cat(rows))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from genviz.training.train import train
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
 OF_GENERATORS = ["despraz2017", "despraz2017_figure8", "despraz2017_figure8_pretrained", "pretrained_views"]
-OF_FOLDERS, OF_CLASSES = ("gorgun2025", "brown2017"), ("brown2017",)
+OF_FOLDERS, OF_CLASSES = ("gorgun2025", "brown2017", "lee2019"), ("brown2017", "lee2019")
 STAND_INS = {"layer": "layer:relu3_1", "filter": "filter:relu3_1:0", "neuron": "neuron:relu3_1:0:4:4"}
 """What the small network has of a figure's kind of target."""
 FIGURES = [name for name in EXPERIMENTS if "\npanels:" in (CONFIGS / f"experiment/{name}.yaml").read_text()]

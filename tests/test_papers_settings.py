@@ -97,3 +97,12 @@ def test_the_stickers_setting_is_its_codes_where_it_says_so(compose, pictures):
     assert (generator(config).image_size, config.generator.shape) == ((96, 96), "circle")
     (placed,) = build.transforms(config)
     assert (placed.rotate, placed.area, placed.place) == (pytest.approx(math.pi / 8), 0.1, "random")
+
+
+def test_the_detectors_patch_is_upright_in_the_corner(compose, pictures):
+    """Lee & Kolter 2019: beside the objects, not over them."""
+    config = compose("target=class:harmonica@-1", "experiment=lee2019", *pictures, "transform.placed.size=[32,32]")
+    assert config.generator.shape == "square"
+    (placed,) = build.transforms(config)
+    assert (placed.place, placed.rotate, placed.light, placed.log_sizes) == ("corner", 0, 0, (0, 0))
+    assert build.regularizers(config) == {}

@@ -49,6 +49,21 @@ def test_success_is_counted_among_the_pictures_that_are_not_of_the_class_already
     assert torch.equal(counted(judges[1], pasting.scenes), before != judges[1].wanted)
 
 
+def test_away_from_a_class_what_no_longer_sees_it_counts():
+    judge = Judge("tiny", TinyClassifier(), 1, away=True)
+    scores = torch.tensor([[0.0, 3.0, 1.0], [0.0, 3.0, 4.0]])
+    assert judge.is_reached(scores).tolist() == [False, True]
+    assert judge._replace(away=False).is_reached(scores).tolist() == [True, False]
+
+
+def test_classes_that_do_not_compete_are_seen_where_they_are_more_likely_than_not():
+    classifier = TinyClassifier()
+    classifier.independent = True
+    scores = torch.tensor([[9.0, 0.1, 1.0], [-9.0, -0.1, -4.0]])
+    assert Judge("tiny", classifier, 1).is_reached(scores).tolist() == [True, False]
+    assert Judge("tiny", classifier, 1, away=True).is_reached(scores).tolist() == [False, True]
+
+
 def test_what_was_learned_on_some_pictures_works_on_others():
     """A tiny network, whose scores move little."""
     classifier, pictures = TinyClassifier(), scenes()

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+from safetensors.torch import save_file
+from tiny_detectors import build as build_detector
+from tiny_detectors import loud
 
 from genviz.adversarial.stickers.settings import StickerSettings
 from genviz.adversarial.stickers.sticker import sticker
 from genviz.errors import UserError
+from genviz.images.decoding import decode
 from genviz.training import build
+from genviz.training.loading import load_classifier
 
 WORDS = [
     "target=class:zebra",
@@ -98,6 +103,43 @@ def test_again_it_is_not_trained_but_measured_and_longer_it_goes_on_where_it_was
     assert (tmp_path / PLACE / "success.csv").read_bytes() == (whole / "success.csv").read_bytes()
 
 
+def test_away_from_a_class_it_is_measured_beside_a_grey_one(run, folder, tmp_path, capsys):
+    classifier = load_classifier("small", input_size=32)
+    pictures = decode([folder / f"{number}.png" for number in (1, 3, 5, 7)], (32, 32)).pixels / 255
+    named = classifier(pictures, ["scores"])["scores"].argmax(1)
+    number = int(named[0])
+    assert run(f"target=class:{number}@-1") == 0
+    count = int((named == number).sum())
+    said = capsys.readouterr().out
+    assert f"how often a network no longer sees {classifier.outline.labels[number]}" in said
+    assert f"which sees it in {count} of them as they are; of these:" in said
+    (table,) = tmp_path.glob("outputs/**/success.csv")
+    assert [row["pasted"] for row in rows(table.parent)] == ["sticker"] * 2 + ["grey"] * 2
+    assert {row["pictures"] for row in rows(table.parent)} == {str(count)}
+
+
+def test_a_patch_for_a_detector(run, folder, tmp_path, capsys):
+    network = loud(build_detector("ssd"))
+    save_file(network.state_dict(), tmp_path / "ssd.safetensors")
+    (tmp_path / "labels.txt").write_text("background\ncircle\nsquare\ntriangle\n")
+    words = [
+        "classifier=detector",
+        "classifier.builder=tiny_detectors:build",
+        f"classifier.weights={tmp_path}/ssd.safetensors",
+        f"classifier.labels={tmp_path}/labels.txt",
+        "target=class:circle@-1",
+        "transform.placed.place=corner",
+        "generator.shape=square",
+    ]
+    assert run(*words) == 0
+    said = capsys.readouterr().out
+    assert "in the upper left corner; how often a network no longer sees circle" in said
+    (place,) = (table.parent for table in tmp_path.glob("outputs/**/success.csv"))
+    assert {row["pasted"] for row in rows(place)} == {"sticker", "grey"}
+    assert len(list((place / "examples").glob("*-sticker-boxes.png"))) == 4
+    assert Image.open(place / "sheet.png").width > 100
+
+
 @pytest.mark.slow
 def test_other_pictures_are_another_sticker(run, folder, tmp_path):
     assert run() == 0
@@ -114,7 +156,7 @@ def test_other_pictures_are_another_sticker(run, folder, tmp_path):
         (["target=class:zebr"], "no class is called 'zebr'"),
         (["target=layer:relu3_1"], "target=layer:relu3_1: a sticker is of one class"),
         (["target=class:zebra+tiger"], "a sticker is of one class"),
-        (["target=class:zebra@-1"], "a sticker is of one class"),
+        (["target=class:zebra@-1", "photo={single}/a.png"], "a photograph of the class is no rival of a sticker away"),
         (["targets=class:all"], "targets=class:all: a sticker is of one class"),
         (["area=0"], "area=0 must be a share of the picture, above 0 and at most 1"),
         (["area=1.5"], "area=1.5 must be a share"),

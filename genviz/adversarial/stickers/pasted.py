@@ -19,15 +19,27 @@ _AT_ONCE = 32  # pictures
 
 
 class Judge(NamedTuple):
-    """A network, and the number of the class that it should see."""
+    """A network, and the number of the class that it should see, or no longer see."""
 
     name: str
     classifier: Classifier
     wanted: int
+    away: bool = False
+    """Whether it should no longer see the class."""
+
+    def is_reached(self, scores: Tensor) -> Tensor:
+        """In which pictures it sees, or does not see, what it should, (n,), by their class scores, (n, classes).
+
+        It sees the class that it names; of a network whose classes do not compete, such as a detector, each that is
+        more likely than not.
+        """
+        alone = self.classifier.independent  # scores are log-odds
+        sees = scores[:, self.wanted] > 0 if alone else scores.argmax(1) == self.wanted
+        return ~sees if self.away else sees
 
 
 class Row(NamedTuple):
-    """How often one network sees the class where one thing is pasted, by its area."""
+    """How often one network is brought to see the class, or no longer to, by one thing of an area."""
 
     network: str
     pasted: str
@@ -67,15 +79,14 @@ def seen(judge: Judge, images: Tensor) -> Tensor:
 
 
 def counted(judge: Judge, scenes: Tensor) -> Tensor:
-    """Which of the pictures, RGB bytes, count: those in which the network does not see the class already, (m,)."""
-    called = [seen(judge, some.float() / 255).argmax(1) for some in scenes.split(_AT_ONCE)]
-    return torch.cat(called) != judge.wanted
+    """Which of the pictures, RGB bytes, count: those in which what should be reached is not the case already, (m,)."""
+    return ~torch.cat([judge.is_reached(seen(judge, some.float() / 255)) for some in scenes.split(_AT_ONCE)])
 
 
 def measured(
     pasting: Pasting, things: Mapping[str, Tensor], areas: Sequence[float], judges: Sequence[Judge]
 ) -> tuple[list[Row], list[Tensor]]:
-    """How often each network sees the class by area, and which pictures count for each.
+    """How often each network is brought to see the class, or no longer to, by area; and which pictures count for each.
 
     Args:
         things: the stickers, by name.
@@ -83,9 +94,9 @@ def measured(
     count = [counted(judge, pasting.scenes) for judge in judges]
     rows, wanted = [], [(name, area) for name in things for area in areas]
     for name, area in tqdm(wanted, "measured", unit="area", delay=2.0, leave=False, dynamic_ncols=True):
-        found = [[seen(judge, images).argmax(1) for judge in judges] for images in pasting.pictures(things[name], area)]
+        images = pasting.pictures(things[name], area)
+        found = [[judge.is_reached(seen(judge, some)) for judge in judges] for some in images]
         for number, judge in enumerate(judges):
-            reached = torch.cat([each[number] for each in found]) == judge.wanted
-            own = count[number]
+            reached, own = torch.cat([each[number] for each in found]), count[number]
             rows.append(Row(judge.name, name, area, Success(int((reached & own).sum()), int(own.sum()))))
     return rows, count

@@ -24,7 +24,7 @@ class StickerSettings(LookingSettings):
         description="the folder of pictures that it is pasted into; every second, by name, is held out to measure with"
     )
     target: Annotated[Text | None, Kind("a class, such as class:toaster")] = Field(
-        None, description="the class that the network should see"
+        None, description="the class that the network should see; class:NAME@-1: that it should no longer see"
     )
     targets: Annotated[Any, Kind("null")] = Field(None, description="not used; target= takes one")
     area: Area = Field(0.1, description="the sticker's share of the picture, about which its size varies in training")

@@ -8,10 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from genviz.adversarial.stickers.boxes import drawn_boxes
 from genviz.adversarial.stickers.pasted import Judge, Pasting, seen
+from genviz.classifiers.frozen_detector import FrozenDetector
 from genviz.files import prepare_folder
 from genviz.images.folders import evenly
-from genviz.images.pictures import display, write_png
+from genviz.images.pictures import display, read_image, write_png
 from genviz.images.sheet import write_sheet
 from genviz.targets.probabilities import ending_of, probabilities
 
@@ -22,6 +24,8 @@ def write_examples(
     folder: Path, pasting: Pasting, things: Mapping[str, Tensor], area: float, judge: Judge, count: Tensor
 ) -> Path:
     """Write a few pictures as they are and with each thing pasted in, and a sheet with what the network sees in them.
+
+    A detector's sheet has its boxes.
 
     Args:
         things: the stickers, by name.
@@ -43,7 +47,14 @@ def _row(folder: Path, name: str, images: Tensor, judge: Judge) -> list[tuple[st
     for number, (image, scores) in enumerate(zip(images, chances, strict=True), 1):
         path = folder / f"{number}-{name}.png"
         write_png(path, display(image), quick=True)
+        labels = judge.classifier.outline.labels
+        if isinstance(judge.classifier, FrozenDetector):
+            path = folder / f"{number}-{name}-boxes.png"
+            (found,) = judge.classifier.detect(read_image(folder / f"{number}-{name}.png"))
+            write_png(path, drawn_boxes(image, found, labels), quick=True)
+            row.append((name, path))
+            continue
         best = int(scores.argmax())
         chance = float(probabilities(scores[None], ending)[0, best])
-        row.append((f"{judge.classifier.outline.labels[best]} {chance:.0%}", path))
+        row.append((f"{labels[best]} {chance:.0%}", path))
     return row

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -33,7 +34,8 @@ from genviz.training.looking import looking
 from genviz.training.run_folders import RunFolders
 from genviz.transforms.placed import check_area
 
-STICKER, PHOTO = "sticker", "photograph"
+STICKER, PHOTO, GREY = "sticker", "photograph", "grey"
+_PLACES = {"random": "at random places", "corner": "in the upper left corner", "centre": "in the centre"}
 
 
 class _Plan(NamedTuple):
@@ -42,6 +44,9 @@ class _Plan(NamedTuple):
     target: Target
     wanted: int
     """The number of the class."""
+    label: str
+    away: bool
+    """Whether the network should no longer see it."""
     others: int | None
     """Its number for the other network; None without one."""
     shape: Shape
@@ -51,6 +56,11 @@ class _Plan(NamedTuple):
     """Of the printed sticker, in pixels."""
     held_out: list[Path]
     photo: Tensor | None
+
+    @property
+    def success(self) -> str:
+        """What the network should do."""
+        return f"no longer sees {self.label}" if self.away else f"sees {self.label}"
 
 
 def sticker(config: DictConfig) -> int:
@@ -69,14 +79,16 @@ def sticker(config: DictConfig) -> int:
     folders = RunFolders.of(config, plan.target)
     file = _printed(config, plan, folders)
     classifier = looking(config)
-    judges = [Judge(build.classifier_name(config), classifier, plan.wanted)]
+    judges = [Judge(build.classifier_name(config), classifier, plan.wanted, plan.away)]
     if plan.others is not None:
         name = build.classifier_name(_with(config, config.other))
         name = f"{name} (other)" if name == judges[0].name else name
-        judges.append(Judge(name, build.classifier(config.other).to(classifier.device), plan.others))
+        judges.append(Judge(name, build.classifier(config.other).to(classifier.device), plan.others, plan.away))
     pictures = decoded(evenly(plan.held_out, config.tried), plan.size)
     pasting = Pasting(pictures.pixels, _placing(config), config.seed)
     things = {STICKER: read_sticker(file)} | ({} if plan.photo is None else {PHOTO: plan.photo})
+    if plan.away or classifier.independent:  # it may have its way by what it covers
+        things[GREY] = shaped(torch.full((1, 3, 2, 2), 0.5), plan.shape, plan.side)
     rows, count = measured(pasting, things, config.areas, judges)
     written = _written(plan, rows, folders.outputs)
     written["sheet"] = write_examples(folders.outputs, pasting, things, config.area, judges[0], count[0])
@@ -93,11 +105,16 @@ def _planned(config: DictConfig) -> _Plan:
     """Check what can be checked without weights."""
     outline = build.sketch(config.classifier)
     target = build.target(config, outline)
-    if len(target.units) != 1 or target.units[0].kind != "class" or target.units[0].weight <= 0:
-        raise UserError(f"target={target}: a sticker is of one class, such as target=class:toaster")
+    if len(target.units) != 1 or target.units[0].kind != "class":
+        raise UserError(
+            f"target={target}: a sticker is of one class, such as target=class:toaster, or away from one, "
+            "class:toaster@-1"
+        )
     if len(outline.labels) < 2:
         raise UserError("the network has a single class; a sticker needs one that tells several apart")
-    (wanted,) = target.units[0].index
+    (wanted,), away = target.units[0].index, target.units[0].weight < 0
+    if away and config.photo is not None:
+        raise UserError(f"photo={config.photo}: a photograph of the class is no rival of a sticker away from it")
     placed = (config.get("transform") or {}).get("placed")
     if not isinstance(placed, DictConfig) or "_target_" not in placed:
         raise UserError("a sticker is pasted by transform=placed, alone or first of several: transform=[placed,noise]")
@@ -116,7 +133,7 @@ def _planned(config: DictConfig) -> _Plan:
     others = None if config.get("other") is None else _number_for(build.sketch(config.other), outline, wanted)
     side = pixels(config.print_size, config.dpi)
     photo = None if config.photo is None else read_photo(config.photo, shape, min(side, max(size)))
-    return _Plan(target, wanted, others, shape, size, side, found.held_out, photo)
+    return _Plan(target, wanted, outline.labels[wanted], away, others, shape, size, side, found.held_out, photo)
 
 
 def _number_for(other: Outline, outline: Outline, wanted: int) -> int:
@@ -167,7 +184,7 @@ def _written(plan: _Plan, rows: Sequence[Row], folder: Path) -> dict[str, Path]:
     curves: dict[str, list[tuple[float, Any]]] = {}
     for row in sorted(rows, key=lambda row: row.area):
         curves.setdefault(f"{row.pasted}, {row.network}", []).append((row.area, row.success))
-    title = f"How often a network sees {plan.target}, with 95 % intervals"
+    title = f"How often a network {plan.success}, with 95 % intervals"
     write_curves(folder / "success.png", curves, across="share of the picture", up="success", title=title)
     return {"curve": folder / "success.png"}
 
@@ -175,11 +192,12 @@ def _written(plan: _Plan, rows: Sequence[Row], folder: Path) -> dict[str, Path]:
 def _tell(config: DictConfig, plan: _Plan, rows: Sequence[Row], count: Sequence[int], pictures: int) -> None:
     """Print the success by area."""
     console.warn(build.note(config))
-    label = plan.target.units[0].piece
     networks = list(dict.fromkeys(row.network for row in rows))
-    print(f"\npasted into {pictures:,} held-out pictures, at random places; how often a network sees {label}:")
+    place = _PLACES[config.transform.placed.place]
+    print(f"\npasted into {pictures:,} held-out pictures, {place}; how often a network {plan.success}:")
     for network, own in zip(networks, count, strict=True):
-        print(f"\n{network}, which sees it in {pictures - own} of them as they are; of the other {own}:")
+        sees, of = (own, "these") if plan.away else (pictures - own, f"the other {own}")
+        print(f"\n{network}, which sees it in {sees} of them as they are; of {of}:")
         things = list(dict.fromkeys(row.pasted for row in rows))
         print(f"{'area':>8}" + "".join(f"  {thing:26}" for thing in things))
         for area in dict.fromkeys(row.area for row in rows):
