@@ -12,6 +12,7 @@ from conftest import ROOT
 from PIL import Image
 from user import SECONDS, environment
 
+from genviz.classifiers.frozen import FrozenClassifier
 from genviz.training import build
 
 WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cpu", "logger=none"]
@@ -160,6 +161,19 @@ def test_what_is_done_is_kept(called, photos, tmp_path, monkeypatch):
     assert all(path.stat().st_mtime_ns == files[path] for path in kept)
     called("fool", "image=photos", *QUICK, "seed=1", *WORDS)
     assert sum(attacked) == 7
+
+
+def test_a_picture_is_seen_once_before_in_each_step_and_once_as_written(called, photos, monkeypatch):
+    seen, plain = [], FrozenClassifier.forward
+
+    def counted(classifier, images, layers):
+        seen.append(len(images))
+        return plain(classifier, images, layers)
+
+    monkeypatch.setattr(FrozenClassifier, "forward", counted)
+    called("fool", "image=photos", *QUICK, *WORDS)
+    noise = 1  # a picture by which the scores' ending is found
+    assert sum(seen) - noise == 5 * (1 + 3 + 1)
 
 
 @pytest.mark.slow

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +15,7 @@ from torch import Tensor
 
 from genviz.adversarial.examples.attack import attack
 from genviz.adversarial.examples.methods import Steps
-from genviz.adversarial.examples.outcomes import Outcome, Said, outcome, see, succeeds
+from genviz.adversarial.examples.outcomes import Outcome, Said, Seen, outcome, see, succeeds
 from genviz.adversarial.examples.smallest import smallest
 from genviz.files import prepare_folder, write_text
 from genviz.generators.perturbation import Norm
@@ -91,24 +93,29 @@ class Attacker:
             ended: asked after each step whether to give up.
         """
         originals = (255 * torch.cat([picture.image for picture in pictures])).round() / 255
-        said = [seen.top[0] for seen in see(self.classifier, originals, None)]
-        targets: list[Target] = []
+        every: list[Target] = []
+
+        def own(place: int, said: Said) -> Target:
+            every.append(self._own(pictures[place], said.number))
+            return every[-1]
+
+        if self.plan.target is not None:
+            every = [self.plan.target] * len(pictures)
+        before = see(self.classifier, originals, every or own)
         chosen: list[int] = []
-        for number, (picture, now) in enumerate(zip(pictures, said, strict=True)):
-            target = self.plan.target or self._own(picture, now.number)
-            if (why := self._left(picture, target, now)) is not None:
+        for number, (picture, target, seen) in enumerate(zip(pictures, every, before, strict=True)):
+            if (why := self._left(picture, target, seen.top[0])) is not None:
                 self._keep(picture, {"left": why})
                 yield picture, why
-                continue
-            chosen.append(number)
-            targets.append(target)
+            else:
+                chosen.append(number)
         if not chosen:
             return
-        some = [pictures[number] for number in chosen]
-        images, epsilons = self._perturbed(originals[chosen], targets, [picture.seed for picture in some], ended)
+        some, targets = [pictures[number] for number in chosen], [every[number] for number in chosen]
+        made = self._perturbed(originals[chosen], targets, [picture.seed for picture in some], ended)
         if ended():
             return
-        yield from self._written(some, originals[chosen], images, epsilons, targets)
+        yield from self._written(some, targets, originals[chosen], [before[number] for number in chosen], *made)
 
     def _own(self, picture: Picture, now: int) -> Target:
         """The target of a picture in which the network says the class ``now``."""
@@ -128,21 +135,21 @@ class Attacker:
 
     def _perturbed(
         self, originals: Tensor, targets: Sequence[Target], seeds: Sequence[int], ended: Callable[[], bool]
-    ) -> tuple[Tensor, list[float]]:
-        """The perturbed pictures, and the epsilon of each."""
+    ) -> tuple[Tensor, list[Seen | None], list[float]]:
+        """The perturbed pictures, what the network sees in each if that is known, and the epsilon of each."""
         if self.plan.is_smallest:
             labels = torch.tensor([target.units[0].index[0] for target in targets])
             number = self.plan.steps(1.0).number
             best, sizes = smallest(self.classifier, originals, labels, norm=self.plan.norm, steps=number)
-            return best, sizes.tolist()
+            return best, [None] * len(targets), sizes.tolist()
         tried = self.plan.epsilons
-        best = originals.clone()
+        best, known = originals.clone(), list[Seen | None]([None] * len(targets))
         low, high = [0] * len(targets), [len(tried)] * len(targets)  # the smallest that works is in [low, high)
         first = True
         while any(first or a < b for a, b in zip(low, high, strict=True)) and not ended():
             at = [len(tried) - 1 if first else (a + b) // 2 for a, b in zip(low, high, strict=True)]
             left = [n for n in range(len(targets)) if first or low[n] < high[n]]
-            images, works = self._restarted(
+            images, seen, works = self._restarted(
                 originals[left],
                 [targets[n] for n in left],
                 [tried[at[n]] for n in left],
@@ -151,7 +158,7 @@ class Attacker:
             )
             for place, n in enumerate(left):
                 if works[place] or first:
-                    best[n] = images[place]
+                    best[n], known[n] = images[place], seen[place]
                 if works[place]:
                     high[n] = at[n]
                 elif first:
@@ -159,7 +166,7 @@ class Attacker:
                 else:
                     low[n] = at[n] + 1
             first = False
-        return best, [tried[min(n, len(tried) - 1)] for n in high]
+        return best, known, [tried[min(n, len(tried) - 1)] for n in high]
 
     def _restarted(
         self,
@@ -168,10 +175,10 @@ class Attacker:
         epsilons: Sequence[float],
         seeds: Sequence[int],
         ended: Callable[[], bool],
-    ) -> tuple[Tensor, list[bool]]:
-        """Perturbed pictures, and whether each fools; those that do not are tried again from other starts."""
+    ) -> tuple[Tensor, list[Seen | None], list[bool]]:
+        """Perturbed pictures, what is seen in each, and whether it fools; others are tried again from other starts."""
         best, works = originals.clone(), [False] * len(targets)
-        scores = [float("-inf")] * len(targets)
+        known: list[Seen | None] = [None] * len(targets)
         for restart in range(self.plan.restarts):
             left = [number for number, works_already in enumerate(works) if not works_already]
             if not left or ended():
@@ -191,41 +198,62 @@ class Attacker:
             self.flat += int(attacked.flat.sum())
             seen = see(self.classifier, attacked.images, [targets[number] for number in left])
             for place, number in enumerate(left):
-                won = bool(succeeds(targets[number], seen[place].top[0]))
-                if won or seen[place].activation > scores[number]:
-                    best[number], scores[number], works[number] = attacked.images[place], seen[place].activation, won
-        return best, works
+                now, so_far = seen[place], known[number]
+                won = bool(succeeds(targets[number], now.top[0]))
+                if won or so_far is None or now.activation > so_far.activation:
+                    best[number], known[number], works[number] = attacked.images[place], now, won
+        return best, known, works
 
     def _written(
         self,
         pictures: Sequence[Picture],
-        originals: Tensor,
-        images: Tensor,
-        epsilons: Sequence[float],
         targets: Sequence[Target],
+        originals: Tensor,
+        before: Sequence[Seen],
+        images: Tensor,
+        after: Sequence[Seen | None],
+        epsilons: Sequence[float],
     ) -> Iterator[tuple[Picture, Outcome]]:
-        """Write the files, and measure them as read back."""
-        for picture, original, image, epsilon in zip(pictures, originals, images, epsilons, strict=True):
-            place = self.folder / picture.name
-            prepare_folder(place)
-            shown = 0.5 + (image - original) * (0.5 / max(float((image - original).abs().max()), 1e-12))
-            for file, pixels in zip(FILES, (original, shown, image), strict=True):
-                write_png(place / file, display(pixels), {"epsilon": f"{epsilon:.6g}"}, quick=True)
-        before, after = (
-            torch.cat([read_image(self.folder / picture.name / FILES[which]) for picture in pictures])
-            for which in (0, 2)
-        )
-        own = (see(self.classifier, some, list(targets)) for some in (before, after))
+        """Write the files, and measure them as read back.
+
+        Args:
+            before, after: what the network sees in ``originals`` and ``images``, if that is known.
+        """
+        with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="genviz-writer") as threads:
+            files = threads.map(self._files, pictures, originals, images, epsilons)
+            read = [torch.cat(both) for both in zip(*files, strict=True)]
+        own = [
+            self._in_files(files, pixels, known, targets)
+            for files, pixels, known in zip(read, (originals, images), (before, after), strict=True)
+        ]
         seen = list(zip(*own, strict=True))
         others: list[Any] = [None] * len(pictures)
         if self.other is not None:
-            others = list(zip(*(see(self.other, some, None) for some in (before, after)), strict=True))
+            others = list(zip(*(see(self.other, some, None) for some in read), strict=True))
         labels = self.classifier.outline.labels
         for number, (picture, target, epsilon) in enumerate(zip(pictures, targets, epsilons, strict=True)):
-            found = outcome(target, epsilon, (before[number], after[number]), seen[number], others[number], labels)
+            found = outcome(target, epsilon, (read[0][number], read[1][number]), seen[number], others[number], labels)
             sha256 = _sha256(self.folder / picture.name / FILES[2])
             self._keep(picture, {"outcome": found.as_dict(), "sha256": sha256})
             yield picture, found
+
+    def _files(self, picture: Picture, original: Tensor, image: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+        """Write a picture's files; return what is read from them: the original, and the perturbed picture."""
+        place = self.folder / picture.name
+        prepare_folder(place)
+        shown = 0.5 + (image - original) * (0.5 / max(float((image - original).abs().max()), 1e-12))
+        for file, pixels in zip(FILES, (original, shown, image), strict=True):
+            write_png(place / file, display(pixels), {"epsilon": f"{epsilon:.6g}"}, quick=True)
+        return read_image(place / FILES[0]), read_image(place / FILES[2])
+
+    def _in_files(
+        self, files: Tensor, pixels: Tensor, known: Sequence[Seen | None], targets: Sequence[Target]
+    ) -> list[Seen]:
+        """What the network sees in pictures as read from ``files``; it looks again unless they are what it saw."""
+        seen = [each for each in known if each is not None]
+        if len(seen) == len(known) and torch.equal(files, pixels):
+            return seen
+        return see(self.classifier, files, targets)
 
     def _keep(self, picture: Picture, facts: dict[str, Any]) -> None:
         place = self.folder / picture.name

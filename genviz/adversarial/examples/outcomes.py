@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -95,21 +95,29 @@ class Outcome(NamedTuple):
 
 
 @torch.no_grad()
-def see(classifier: Classifier, images: Tensor, targets: list[Target] | None) -> list[Seen]:
-    """What a network sees in each of ``images`` (n, 3, h, w), with the activation of each one's target."""
-    own = None if targets is None else Targets(targets).to(classifier.device)
-    layers = (SCORES,) if own is None else tuple(dict.fromkeys((*own.layers, SCORES)))
-    seen = classifier.in_turn(images.to(classifier.device), layers, len(images))
+def see(
+    classifier: Classifier, images: Tensor, targets: Sequence[Target] | Callable[[int, Said], Target] | None
+) -> list[Seen]:
+    """What a network sees in each of ``images`` (n, 3, h, w), with the activation of each one's target.
+
+    Args:
+        targets: one for each image; or a function that makes one, of classes, of the image's place and what is said.
+    """
+    layers = (SCORES,) if targets is None or callable(targets) else (*Targets(targets).layers, SCORES)
+    seen = classifier.in_turn(images.to(classifier.device), tuple(dict.fromkeys(layers)), len(images))
     chances = probabilities(seen[SCORES], ending_of(classifier)).float().cpu()
-    activations = [0.0] * len(images) if own is None else own.activation(seen).tolist()
     labels = classifier.outline.labels
     best = chances.topk(min(_TOP, chances.shape[1]))
-    return [
-        Seen(tuple(Said(labels[n], n, p) for p, n in zip(values, numbers, strict=True)), row, activation)
-        for values, numbers, row, activation in zip(
-            best.values.tolist(), best.indices.tolist(), chances, activations, strict=True
-        )
+    top = [
+        tuple(Said(labels[n], n, p) for p, n in zip(values, numbers, strict=True))
+        for values, numbers in zip(best.values.tolist(), best.indices.tolist(), strict=True)
     ]
+    if callable(targets):
+        targets = [targets(place, said[0]) for place, said in enumerate(top)]
+    activations = [0.0] * len(images)
+    if targets is not None:
+        activations = Targets(targets).to(classifier.device).activation(seen).tolist()
+    return [Seen(*each) for each in zip(top, chances, activations, strict=True)]
 
 
 def outcome(
