@@ -1,6 +1,9 @@
 import linear_network
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from genviz.adversarial.deepfool import deepfool
 from genviz.adversarial.universal import by_deepfool as module
@@ -99,3 +102,40 @@ def test_a_checkpoint_of_something_else(make, tmp_path):
     torch.save({"a": 1}, tmp_path / "last.ckpt")
     with pytest.raises(UserError, match="is not a perturbation's checkpoint"):
         make()
+
+
+@pytest.mark.slow
+def test_its_rate_is_that_of_the_adversarial_robustness_toolbox(tmp_path):
+    """On pictures that neither was made of."""
+    evasion, estimators = (
+        pytest.importorskip(f"art.{name}") for name in ("attacks.evasion", "estimators.classification")
+    )
+    torch.manual_seed(0)
+    layers = nn.Conv2d(3, 16, 3, 2, 1), nn.Tanh(), nn.Conv2d(16, 16, 3, 2, 1), nn.Tanh(), nn.Flatten()
+    curved = nn.Sequential(*layers, nn.Linear(256, 6)).eval().requires_grad_(False)
+    for parameter in curved.parameters():
+        parameter.mul_(3)
+    drawn = torch.rand(200, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    pictures = (255 * F.interpolate(drawn, (16, 16), mode="bicubic").clamp(0, 1)).round().to(torch.uint8)
+    used, held_out = pictures[::2], pictures[1::2]
+    labels = curved(used / 255).argmax(1)
+
+    def rate(perturbation, images):
+        after = curved((images / 255 + perturbation).clamp(0, 1)).argmax(1)
+        return float((after != curved(images / 255).argmax(1)).float().mean())
+
+    way = WAY._replace(xi=10 / 255, fooled=0.8, passes=5, deepfool={**WAY.deepfool, "classes": 6})
+    ours = by_deepfool(
+        curved, used, labels, way, checkpoint=tmp_path / "last.ckpt", identity={"seed": "0"}, every=1000,
+        rate=lambda values: rate(values, used),
+    )  # fmt: skip
+    wrapped = estimators.PyTorchClassifier(curved, nn.CrossEntropyLoss(), (3, 16, 16), 6, clip_values=(0, 1))
+    settings = {"max_iter": 10, "nb_grads": 6, "epsilon": 0.02, "verbose": False}
+    theirs = evasion.UniversalPerturbation(
+        wrapped, "deepfool", settings, delta=0.2, max_iter=5, eps=10 / 255, norm=np.inf, verbose=False
+    )
+    theirs.generate((used / 255).numpy())
+    noise = torch.from_numpy(theirs.noise).float()[0]
+    assert noise.abs().max() <= 10 / 255 + 1e-6
+    assert rate(noise, held_out) > 0.5
+    assert rate(ours, held_out) == pytest.approx(rate(noise, held_out), abs=0.08)

@@ -35,8 +35,8 @@ _NONE: Ending = ""
 class Added(Transform):
     """Adds the perturbation of an image around grey to some pictures, others in each update, clipped to [0, 1].
 
-    The pictures are drawn without repetition until all have been; which they are depends on the update and ``seed``
-    alone.
+    The pictures are drawn without repetition until all have been, then again, mirrored, and so on in turn; which they
+    are depends on the update and ``seed`` alone.
 
     Args:
         pictures: bytes (n, 3, h, w).
@@ -54,9 +54,13 @@ class Added(Transform):
 
     def forward(self, images: Tensor) -> Tensor:
         """Turn an image (1, 3, h, w) into (at_once, 3, h, w)."""
-        rows = self.rows(int(self.update))
+        update = int(self.update)
+        rows = self.rows(update)
         self.drawn = self.labels[rows].to(images.device)
-        return (self.pictures[rows].to(images) / 255 + images - _GREY).clamp(0, 1)
+        places = torch.arange(update * self.at_once, (update + 1) * self.at_once)
+        is_mirrored = (places // len(self.pictures) % 2 == 1)[:, None, None, None]
+        pictures = torch.where(is_mirrored, self.pictures[rows].flip(3), self.pictures[rows])
+        return (pictures.to(images) / 255 + images - _GREY).clamp(0, 1)
 
     def rows(self, update: int) -> Tensor:
         """Which pictures an update takes."""
