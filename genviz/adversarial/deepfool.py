@@ -46,7 +46,9 @@ def deepfool(
     to the k with the smallest |f_k - f_own| / ||w_k||_q, where 1/p + 1/q = 1 (section 3.3). The picture moves there and
     a little further, by (1 + overshoot) |f_k - f_own| / ||w_k||_2^2 w_k, or / ||w_k||_1 sign(w_k) for p = inf, until
     the class changes. Only the pictures whose class has not changed are looked at again. A picture without any gradient
-    stays as it is. Where clipping takes back a part of a step, the boundary is reached in several, and barely.
+    stays as it is. Where clipping takes back a part of a step, the boundary is reached in several, and barely; a
+    picture that has not changed in the end is moved on by ``overshoot`` of its whole perturbation, which is where
+    the paper has the overshoot, if that changes it.
 
     Args:
         scores: maps images (m, 3, h, w) to class scores before any softmax, (m, classes).
@@ -83,13 +85,22 @@ def deepfool(
         own = values.gather(1, labels[active, None])
         moves, finite = _nearest(values.gather(1, rivals[active]) - own, seen, norm)
         active, moves = active[finite], moves[finite]
-        made[active] += (1 + overshoot) * moves
-        if bounds is not None:
-            made[active] = made[active].clamp(*bounds)
+        before = made[active]
+        made[active] = _clipped(before + (1 + overshoot) * moves, bounds)
         taken[active] += 1
+        active = active[(made[active] != before).flatten(1).any(1)]  # a step that is lost to rounding stays lost
         if not len(active):
             break
+    held = (~changed).nonzero()[:, 0]
+    if labels is not None and len(held):
+        further = _clipped(images[held] + (1 + overshoot) * (made[held] - images[held]), bounds)
+        gone = _look(scores, further)[1].argmax(1) != labels[held]
+        made[held[gone]], changed[held[gone]] = further[gone], True
     return Perturbed(made, taken, changed)
+
+
+def _clipped(images: Tensor, bounds: Bounds | None) -> Tensor:
+    return images if bounds is None else images.clamp(*bounds)
 
 
 def _look(scores: Callable[[Tensor], Tensor], images: Tensor) -> tuple[Tensor, Tensor]:
