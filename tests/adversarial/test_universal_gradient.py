@@ -23,14 +23,25 @@ def test_each_picture_comes_once_before_any_comes_again():
 
 def test_the_perturbation_is_added_and_the_sum_clipped():
     added = Added(pictures(5), torch.arange(5), at_once=3, seed=0)
-    added.update = 2
+    added.update = 0
     perturbation = torch.empty(1, 3, 4, 4).uniform_(-0.1, 0.1).requires_grad_()
     views = added(0.5 + perturbation)
-    rows = added.rows(2)
+    rows = added.rows(0)
     torch.testing.assert_close(views, (pictures(5)[rows].float() / 255 + perturbation).clamp(0, 1))
     assert added.drawn.tolist() == rows.tolist()
     views.sum().backward()
     assert perturbation.grad.max() == 3
+
+
+def test_every_second_time_a_picture_is_mirrored():
+    added = Added(pictures(3), torch.arange(3), at_once=2, seed=0)
+    grey, seen = torch.full((1, 3, 4, 4), 0.5), {number: [] for number in range(3)}
+    for update in range(6):  # four times each
+        added.update = update
+        for view, label in zip((255 * added(grey)).round().byte(), added.drawn.tolist(), strict=True):
+            seen[label].append(torch.equal(view, pictures(3)[label].flip(2)))
+            assert torch.equal(view, pictures(3)[label].flip(2) if seen[label][-1] else pictures(3)[label])
+    assert list(seen.values()) == [[False, True, False, True]] * 3
 
 
 def test_it_counts_until_a_picture_is_fooled_well_enough(classifier):
