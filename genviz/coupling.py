@@ -37,6 +37,7 @@ class Coupling(pl.LightningModule):
         streams: the generator's random streams, one per image; the transforms draw from them too.
         together: whether images go through the networks together; None: everywhere but on a CPU, which one keeps busy.
         autocast: whether the classifier computes in bfloat16 where torch deems it safe; None: on cards that have it.
+        may_vanish: whether the first gradient may be 0 everywhere; else `check_gradient` takes that for a mistake.
 
     Attributes:
         metrics: tells what the numbers of a row are.
@@ -57,6 +58,7 @@ class Coupling(pl.LightningModule):
         streams: Streams | None = None,
         together: bool | None = None,
         autocast: bool | None = None,
+        may_vanish: bool = False,
     ) -> None:
         super().__init__()
         self.generator, self.classifier, self.objective = generator, classifier, objective
@@ -66,7 +68,7 @@ class Coupling(pl.LightningModule):
         self.optimizer, self.streams = optimizer, streams or Streams()
         self.schedule, self.together, self.autocast = schedule, together, autocast
         self.compiled: Callable[[Coupling], tuple[Tensor, Tensor] | None] | None = None
-        self._is_checked = False
+        self._is_checked = may_vanish
         self._hook: RemovableHandle | None = None
         self._first: list[Tensor] = []  # the first views, and whether a gradient reached them, if any did
         for part in transforms:

@@ -38,3 +38,19 @@ def folder(root, count=12):
         pixels = np.random.default_rng(number).integers(108, 148, (SIDE, SIDE, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(root / f"{number:02}.png")
     return root
+
+
+class Masked(nn.Module):
+    """Probabilities whose gradient vanishes in bright pictures."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images):
+        sharp = 1 + 1e5 * (images.mean((1, 2, 3), keepdim=True)[:, :, 0, 0] > 0).float()
+        return (sharp * self.inner(images)).softmax(1)
+
+
+def masked():
+    return Masked(network())

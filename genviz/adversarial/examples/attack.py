@@ -76,6 +76,7 @@ def attack(
         target=targets,
         optimizer=lambda parameters: Steepest(parameters, lr=sizes, norm=norm, momentum=steps.momentum),
         streams=streams,
+        may_vanish=True,  # which is then what the attack has found out
     )
     settings = {"accelerator": "cpu", "devices": 1} if trainer is None else trainer
     fit(make_trainer(settings, [_Watch(ended)], updates=steps.number), coupling, steps.number, stays=True)

@@ -195,11 +195,12 @@ class Attacker:
                 trainer=self.trainer,
                 ended=ended,
             )
-            self.flat += int(attacked.flat.sum())
             seen = see(self.classifier, attacked.images, [targets[number] for number in left])
             for place, number in enumerate(left):
                 now, so_far = seen[place], known[number]
                 won = bool(succeeds(targets[number], now.top[0]))
+                is_silent = targets[number].silences and now.activation == 0
+                self.flat += bool(attacked.flat[place]) and not won and not is_silent
                 if won or so_far is None or now.activation > so_far.activation:
                     best[number], known[number], works[number] = attacked.images[place], now, won
         return best, known, works

@@ -62,7 +62,7 @@ def _tell(config: DictConfig, folder: Path, about: dict[str, Any], found: dict[s
     lines = summary(list(outcomes.values()), len(left))
     if flat:
         lines.append(
-            f"flat        {flat} pictures had a gradient of 0: the network may hide it (Athalye et al. 2018); "
+            f"flat        a gradient of 0 in {flat} of the pictures: the network may hide it (Athalye et al. 2018); "
             "what holds against this attack may fall to another"
         )
     _write_table(folder / "fooled.csv", outcomes)

@@ -80,5 +80,5 @@ def find_method(name: str) -> Method:
     if plain in METHODS:
         return METHODS[plain]
     near = get_close_matches(plain, METHODS, n=1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    raise UserError(f"method={shown(name)}: there is no such attack; {meant}There are {', '.join(METHODS)}")
+    meant = f"; did you mean {near[0]}?" if near else ""
+    raise UserError(f"method={shown(name)} is none of {', '.join(METHODS)}{meant}")
