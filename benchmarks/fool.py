@@ -24,7 +24,7 @@ import torchattacks
 from torch import Tensor, nn
 from torchvision.utils import save_image
 
-from genviz.adversarial.examples.attack import attack
+from genviz.adversarial.examples.attack import attack, pictures_at_once
 from genviz.adversarial.examples.attacker import Attacker, Picture, Plan
 from genviz.adversarial.examples.methods import Steps
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD, read_image
@@ -43,11 +43,12 @@ def seconds(run: Callable[[], object]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pictures", nargs="?", type=int, default=1000)
-    parser.add_argument("--at-once", type=int, default=16)
+    parser.add_argument("--at-once", type=int, help="default: genviz fool's own")
     parser.add_argument("--side", type=int, default=224, help="of a picture, in pixels")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     arguments = parser.parse_args()
     classifier = genviz.load_classifier("squeezenet1_0", weights="random", input_size=arguments.side)
+    at_once = arguments.at_once or pictures_at_once(classifier.outline.input_size)
     outline, own = classifier.outline, copy.deepcopy(classifier.network)
 
     class Net(nn.Module):
@@ -89,7 +90,7 @@ def main() -> None:
                     net(torch.cat([read_image(file) for file in files]))
 
             ratios: dict[str, list[float]] = {"alone": [], "whole": []}
-            for some in images.split(arguments.at_once):
+            for some in images.split(at_once):
                 with torch.no_grad():
                     labels = net(some).argmax(1)
                 pairs = {

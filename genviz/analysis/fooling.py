@@ -11,7 +11,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from genviz.adversarial.examples.attack import objective_of
+from genviz.adversarial.examples.attack import objective_of, pictures_at_once
 from genviz.adversarial.examples.attacker import FILES, Attacker, Picture, Plan
 from genviz.adversarial.examples.methods import find_method
 from genviz.adversarial.examples.outcomes import Outcome
@@ -102,7 +102,7 @@ def fool(
     steps: int | None = None,
     step: float | str | None = None,
     restarts: int = 1,
-    at_once: int = 16,
+    at_once: int | None = None,
     seed: int = 0,
     input_size: Size | None = None,
     mean: Sequence[float] | None = None,
@@ -123,7 +123,7 @@ def fool(
         norm: ``linf`` or ``l2``.
         steps, step: their number and the norm of each; None: the method's own.
         restarts: attacks on each picture that still holds.
-        at_once: pictures attacked together.
+        at_once: pictures attacked together; None: 16 of 224 x 224 pixels, more of smaller ones.
         seed: of the random starts.
         input_size, mean, std, labels: of a module that does not declare them, as for `genviz.visualize`.
         accelerator: Lightning's: auto, cpu, gpu.
@@ -169,6 +169,7 @@ def fool(
         )
         waiting = [Picture(str(n), "", image, seed + n, None) for n, image in enumerate(pictures.split(1))]
         found: dict[str, Outcome | str] = {}
+        at_once = at_once or pictures_at_once(outline.input_size)
         for first in range(0, len(waiting), at_once):
             for picture, outcome in attacker.attack(waiting[first : first + at_once], lambda: False):
                 found[picture.name] = outcome

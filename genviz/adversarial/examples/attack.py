@@ -22,6 +22,11 @@ from genviz.optimizers.steepest import Steepest
 from genviz.targets.grammar import Target
 from genviz.training.trainer import fit, make_trainer
 
+_SMALL = 160 * 160
+"""Pixels of pictures that go through a network together even on a CPU, where larger ones do not fit into its caches."""
+
+_AT_ONCE, _SIDE, _MOST = 16, 224, 256
+
 
 class Attacked(NamedTuple):
     """What an attack made of some pictures."""
@@ -76,6 +81,7 @@ def attack(
         target=targets,
         optimizer=lambda parameters: Steepest(parameters, lr=sizes, norm=norm, momentum=steps.momentum),
         streams=streams,
+        together=True if originals[0, 0].numel() <= _SMALL else None,
         may_vanish=True,  # which is then what the attack has found out
     )
     settings = {"accelerator": "cpu", "devices": 1} if trainer is None else trainer
@@ -85,6 +91,11 @@ def attack(
     if gradient is not None:
         flat = (gradient == 0).flatten(1).all(1).cpu()
     return Attacked(coupling.settled().cpu(), flat)
+
+
+def pictures_at_once(size: tuple[int, int]) -> int:
+    """How many pictures of ``size``, rows and columns, to attack together: 16 of 224 x 224, more of smaller ones."""
+    return min(_MOST, max(_AT_ONCE, _AT_ONCE * _SIDE * _SIDE // (size[0] * size[1])))
 
 
 def objective_of(targets: Sequence[Target], outline: Outline, originals: Tensor) -> Objective:

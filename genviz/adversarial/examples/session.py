@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from tqdm.auto import tqdm
 
 import genviz
-from genviz.adversarial.examples.attack import objective_of
+from genviz.adversarial.examples.attack import objective_of, pictures_at_once
 from genviz.adversarial.examples.attacker import Attacker, Picture, Plan
 from genviz.adversarial.examples.methods import Method, find_method
 from genviz.adversarial.examples.outcomes import Outcome
@@ -90,6 +90,7 @@ class Session:
         chosen = [n for n, name in enumerate(self.names) if only is None or name in only]
         found: dict[str, Outcome | str] = {}
         waiting: list[Picture] = []
+        at_once = self.config.at_once or pictures_at_once(self.outline.input_size)
         with (
             noticing() as noticed,
             tqdm(total=len(chosen), unit="picture", desc=title, delay=2, dynamic_ncols=True) as bar,
@@ -115,7 +116,7 @@ class Session:
                     continue
                 seed = (self.config.seed + number) % 2**32
                 waiting.append(Picture(name, key, image, seed, self._truths[number]))
-                if len(waiting) == self.config.at_once:
+                if len(waiting) == at_once:
                     attack()
             if waiting:
                 attack()

@@ -49,7 +49,9 @@ class FoolSettings(LookingSettings):
         None, description="norm of a step; null: the method's own"
     )
     restarts: Count = Field(1, description="attacks on each picture that still holds, from other random starts")
-    at_once: Count = Field(16, description="pictures attacked together")
+    at_once: Annotated[Count | None, Kind("a whole number from 1 up, or null")] = Field(
+        None, description="pictures attacked together; null: 16 of 224 x 224 pixels, more of smaller ones, at most 256"
+    )
     truth: Annotated[Literal["folder", "file"] | None, Kind("folder, file or null")] = Field(
         None,
         description="what names each picture's true class: its folder, or its file, after the first underscore; what "
