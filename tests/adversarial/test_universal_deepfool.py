@@ -124,18 +124,24 @@ def test_its_rate_is_that_of_the_adversarial_robustness_toolbox(tmp_path):
         after = curved((images / 255 + perturbation).clamp(0, 1)).argmax(1)
         return float((after != curved(images / 255).argmax(1)).float().mean())
 
-    way = WAY._replace(xi=10 / 255, fooled=0.8, passes=5, deepfool={**WAY.deepfool, "classes": 6})
-    ours = by_deepfool(
-        curved, used, labels, way, checkpoint=tmp_path / "last.ckpt", identity={"seed": "0"}, every=1000,
-        rate=lambda values: rate(values, used),
-    )  # fmt: skip
     wrapped = estimators.PyTorchClassifier(curved, nn.CrossEntropyLoss(), (3, 16, 16), 6, clip_values=(0, 1))
     settings = {"max_iter": 10, "nb_grads": 6, "epsilon": 0.02, "verbose": False}
-    theirs = evasion.UniversalPerturbation(
-        wrapped, "deepfool", settings, delta=0.2, max_iter=5, eps=10 / 255, norm=np.inf, verbose=False
-    )
-    theirs.generate((used / 255).numpy())
-    noise = torch.from_numpy(theirs.noise).float()[0]
-    assert noise.abs().max() <= 10 / 255 + 1e-6
-    assert rate(noise, held_out) > 0.5
-    assert rate(ours, held_out) == pytest.approx(rate(noise, held_out), abs=0.08)
+    ours, theirs = [], []
+    for seed in range(5):  # by the order of the pictures, the rate is anything from 0.35 to 0.77
+        way = WAY._replace(xi=10 / 255, fooled=0.8, passes=5, seed=seed, deepfool={**WAY.deepfool, "classes": 6})
+        place = tmp_path / f"{seed}.ckpt"
+        made = by_deepfool(
+            curved, used, labels, way, checkpoint=place, identity={"seed": "0"}, every=1000,
+            rate=lambda values: rate(values, used),
+        )  # fmt: skip
+        ours.append(rate(made, held_out))
+        attack = evasion.UniversalPerturbation(
+            wrapped, "deepfool", settings, delta=0.2, max_iter=5, eps=10 / 255, norm=np.inf, verbose=False
+        )
+        np.random.seed(seed)
+        attack.generate((used / 255).numpy())
+        noise = torch.from_numpy(attack.noise).float()[0]
+        assert noise.abs().max() <= 10 / 255 + 1e-6
+        theirs.append(rate(noise, held_out))
+    assert np.mean(theirs) > 0.5
+    assert np.mean(ours) == pytest.approx(np.mean(theirs), abs=0.1)
