@@ -207,6 +207,14 @@ class Classifier(nn.Module, ABC):
         title = f"{self.weights_source}: {len(self.outline.labels):,} classes, sees {size} pixels"
         return table_html(("layer", "module", "shape"), rows, title)
 
+    def drawn(self, images: Tensor) -> Tensor | None:  # noqa: ARG002
+        """What the network sees in RGB ``images`` (n, 3, h, w), in a kind of drawing of its own, such as HOG's strokes.
+
+        Returns:
+            RGB in [0, 1], (n, 3, rows, columns); None if there is no such drawing.
+        """
+        return None
+
     def receptive_side(self, layer: str) -> int | None:  # noqa: ARG002
         """Side of the receptive field of ``layer``, in input pixels; None: the whole image, or unknown."""
         return None

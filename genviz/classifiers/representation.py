@@ -16,6 +16,7 @@ from genviz.classifiers.tracing.calling import Calling
 from genviz.classifiers.tracing.trace import trace
 from genviz.interfaces import Outline
 from genviz.representations import DSIFT, HOG
+from genviz.representations.glyphs import glyphs
 
 _INPUT_SIZE = 224
 
@@ -71,6 +72,11 @@ class HOGClassifier(_Representation):
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:
         return _sketch(HOG, settings)
+
+    def drawn(self, images: Tensor) -> Tensor:
+        """Its strokes, of the undirected orientations."""
+        seen = self(images, ["hog"])["hog"]
+        return glyphs(seen[:, -seen.shape[1] // 3 :]).expand(-1, 3, -1, -1)
 
 
 class DSIFTClassifier(_Representation):
