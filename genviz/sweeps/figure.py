@@ -37,15 +37,13 @@ def draw(config: DictConfig) -> int:
             target = build.target(panel, build.sketch(panel.classifier))
             if code := train(panel, target):
                 return code
-            title, folders = (
-                str(target) if panel.tag is None else f"{target}, {panel.tag}",
-                RunFolders.of(panel, target),
-            )
-            if (
-                not sheet[-1] and folders.drawn_image.exists()
-            ):  # what a network draws is worth seeing beside the picture
-                sheet[-1] += [("picture", Path(str(panel.image)).expanduser()), ("as drawn", folders.drawn_image)]
-            sheet[-1].append((_short(title), folders.picture))
+            folders, network = RunFolders.of(panel, target), str(panel.choices.classifier)
+            if not sheet[-1] and folders.drawn_image.exists():
+                drawn = f"{network}, as it draws it"
+                sheet[-1] += [("picture", Path(str(panel.image)).expanduser()), (drawn, folders.drawn_image)]
+            title = _short(str(target) if panel.tag is None else f"{target}, {panel.tag}")
+            title = title if network == str(config.choices.classifier) else f"{network}: {title}"
+            sheet[-1].append((title, folders.picture))
     whole = copy.deepcopy(rows[0][0])
     whole.tag = config.tag
     names = build.names(whole)
