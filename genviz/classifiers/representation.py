@@ -44,7 +44,7 @@ class HOGClassifier(_Representation):
 
     Args:
         cell_size, orientations, bilinear, colour: as in `genviz.representations.HOG`.
-        input_size: side of the square input, or rows and columns, in pixels.
+        input_size: side of the square input, or rows and columns, in pixels; None for 224.
         resize: False: take images at their own size.
 
     Raises:
@@ -58,7 +58,7 @@ class HOGClassifier(_Representation):
         orientations: int = 9,
         bilinear: bool = False,
         colour: bool = False,
-        input_size: Size = _INPUT_SIZE,
+        input_size: Size | None = None,
         resize: bool = True,
     ) -> None:
         own: dict[str, Any] = {
@@ -84,7 +84,7 @@ class DSIFTClassifier(_Representation):
 
     Args:
         cell_size, orientations, step, colour: as in `genviz.representations.DSIFT`.
-        input_size: side of the square input, or rows and columns, in pixels.
+        input_size: side of the square input, or rows and columns, in pixels; None for 224.
         resize: False: take images at their own size.
 
     Raises:
@@ -98,7 +98,7 @@ class DSIFTClassifier(_Representation):
         orientations: int = 8,
         step: int | None = None,
         colour: bool = False,
-        input_size: Size = _INPUT_SIZE,
+        input_size: Size | None = None,
         resize: bool = True,
     ) -> None:
         own: dict[str, Any] = {
@@ -118,7 +118,7 @@ def _sketch(kind: type[HOG] | type[DSIFT], settings: dict[str, Any]) -> Outline:
     own = {name: value for name, value in settings.items() if name not in ("input_size", "resize")}
     with torch.device("meta"):
         network = kind(**own)
-    size = size_of(settings.get("input_size", _INPUT_SIZE))
+    size = size_of(settings.get("input_size") or _INPUT_SIZE)
     traced = trace(network, torch.empty(1, 3, *size, device="meta")).layers
     layers = [layer._replace(axis=1) for layer in traced]  # which the pooling's matrix products hide
     return outline_of(network, layers, (), size)._replace(resizes=check_resize(settings))
