@@ -25,13 +25,13 @@ class Cells(nn.Module):
         self.size, self.spacing, self.first, self.repeat = size, spacing, first, repeat
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Pool ``pixels`` (n, c, h, w) into (n, c, rows, columns), those cells whose centres lie within the image."""
+        """Pool ``pixels`` (n, c, h, w) into (n, c, rows, columns): the cells whose centres are within the image."""
         down, across = (self._windows(side, pixels) for side in pixels.shape[2:])
         return down @ (pixels @ across.T)
 
     def _windows(self, side: int, like: Tensor) -> Tensor:
         """Each cell's window along a ``side`` of so many pixels, (cells, side)."""
-        count = int((side - 1 - self.first) // self.spacing) + 1
+        count = int((side - 0.5 - self.first) // self.spacing) + 1
         centres = self.first + self.spacing * torch.arange(count, dtype=like.dtype, device=like.device)
         places = torch.arange(-self.size, side + self.size, dtype=like.dtype, device=like.device)
         windows = (1 - (places - centres[:, None]).abs() / self.size).clamp_min(0)

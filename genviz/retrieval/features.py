@@ -90,12 +90,13 @@ def called_in(outline: Outline, number: int) -> str:
 
 
 def feature_layer(outline: Outline, name: str | None = None) -> str:
-    """The name of a classifier's features: the input of its class head, or the layer ``name``.
+    """The name of a classifier's features: the input of its class head, its last layer without classes, or ``name``.
 
     Raises:
         UserError: there is no such layer.
     """
-    own = outline.head + INPUT if outline.head else outline.layers[-2:][0].name
+    last = outline.layers[-2:][0] if outline.labels else outline.layers[-1]
+    own = outline.head + INPUT if outline.head else last.name
     if name is None or name == own:
         return own
     try:
