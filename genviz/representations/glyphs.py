@@ -14,8 +14,8 @@ _WIDTH = 1 / 8  # of a cell: to either side of a stroke, where it has faded
 def glyphs(undirected: Tensor, side: int = 16) -> Tensor:
     """Draw the undirected orientations of `genviz.representations.HOG`, its last third of channels.
 
-    A stroke lies across its gradient, along the edge, and is as light as the gradient is strong. Strokes add up, to
-    white at most, which the strongest of a picture is alone.
+    A stroke lies across its gradient, along the edge, and is as light as the gradient is strong. The strongest of a
+    picture is white, and lies above weaker ones.
 
     Args:
         undirected: (n, K, rows, columns), 0 or more.
@@ -31,6 +31,5 @@ def glyphs(undirected: Tensor, side: int = 16) -> Tensor:
     distance = (across * angles.cos() + down * angles.sin()).abs()
     within = (across.square() + down.square()).sqrt() <= side / 2
     strokes = (1 - distance / (_WIDTH * side)).clamp_min(0) * within
-    drawn = F.conv_transpose2d(undirected, strokes[:, None], stride=side)
-    strongest = undirected.amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(drawn.dtype).tiny)
-    return (drawn / strongest).clamp_max(1)
+    drawn = F.conv_transpose2d(undirected, strokes[:, None], stride=side, groups=count).amax(1, keepdim=True)
+    return drawn / drawn.amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(drawn.dtype).tiny)
