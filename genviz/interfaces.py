@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from genviz.images.notebook import table_html
 
 SCORES = "scores"
-"""The layer every classifier has: its class scores, before any softmax."""
+"""The layer every classifier has: its class scores, before any softmax; (n, 0) without classes."""
 
 
 class Layer(NamedTuple):
@@ -113,10 +113,10 @@ class Outline(NamedTuple):
     """What is known about a classifier without its weights: enough to parse a target."""
 
     labels: tuple[str, ...]
-    """One label per class, in the order of the scores."""
+    """One label per class, in the order of the scores; none for a representation without classes, such as HOG."""
 
     layers: tuple[Layer, ...]
-    """The layers that can be read, in execution order; `SCORES` is the last."""
+    """The layers that can be read, in execution order; `SCORES` is the last, if there are classes."""
 
     preactivations: Mapping[str, str]
     """For each layer that ends in a ReLU, by name: the layer name that yields the ReLU's input."""
@@ -206,6 +206,14 @@ class Classifier(nn.Module, ABC):
         size = " x ".join(map(str, self.outline.input_size))
         title = f"{self.weights_source}: {len(self.outline.labels):,} classes, sees {size} pixels"
         return table_html(("layer", "module", "shape"), rows, title)
+
+    def drawn(self, images: Tensor) -> Tensor | None:  # noqa: ARG002
+        """What the network sees in RGB ``images`` (n, 3, h, w), in a kind of drawing of its own, such as HOG's strokes.
+
+        Returns:
+            RGB in [0, 1], (n, 3, rows, columns); None if there is no such drawing.
+        """
+        return None
 
     def receptive_side(self, layer: str) -> int | None:  # noqa: ARG002
         """Side of the receptive field of ``layer``, in input pixels; None: the whole image, or unknown."""

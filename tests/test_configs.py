@@ -31,15 +31,18 @@ def test_classifiers(compose, name):
     words = [own[name]] if name in own else []
     if name == "efficientnet_lite0":
         pytest.importorskip("efficientnet_lite_pytorch")
-    target = "class:person" if name == "detector" else "class:harmonica"
-    config = compose(f"target={target}", f"classifier={name}", "classifier.weights=random", *words)
+    without_weights = {"hog": "filter:hog:3", "hogb": "neuron:hog:3:14:14", "dsift": "layer:dsift"}
+    target = without_weights.get(name, "class:person" if name == "detector" else "class:harmonica")
+    words += [] if name in without_weights else ["classifier.weights=random"]
+    config = compose(f"target={target}", f"classifier={name}", *words)
     default_classifier.choose(config)
     outline = build.sketch(config.classifier)
     assert str(build.target(config, outline)) == target
     made = build.classifier(config.classifier)
     assert isinstance(made, Classifier)
     assert made.outline == outline
-    assert build.names(config).classifier == f"{config.classifier.get('architecture', name)}-random"
+    called = name if name in without_weights else f"{config.classifier.get('architecture', name)}-random"
+    assert build.names(config).classifier == called
 
 
 def test_a_model_without_a_yaml_goes_by_its_name(compose):
@@ -73,6 +76,7 @@ def test_generators(compose, name, classifier, pictures):
     sizes = {"untrained": 5_240_841, "untrained_small": 1_249_481, "pretrained": 3_200, "pixels": 3 * 12 * 12}
     sizes |= {
         "patch": 3 * 96 * 96,
+        "grey_pixels": 12 * 12,
         "maco": 3 * 12 * 7,
         "perturbation": 3 * 12 * 12,
         "perturbation_for_all": 3 * 12 * 12,

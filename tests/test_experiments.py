@@ -12,6 +12,7 @@ from genviz.training.train import train
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
 OF_GENERATORS = ["despraz2017", "despraz2017_figure8", "despraz2017_figure8_pretrained", "pretrained_views"]
 OF_FOLDERS, OF_CLASSES = ("gorgun2025", "brown2017", "lee2019"), ("brown2017", "lee2019")
+OF_INVERT = ("mahendran2016_table4", "mahendran2016_table5")
 STAND_INS = {"layer": "layer:relu3_1", "filter": "filter:relu3_1:0", "neuron": "neuron:relu3_1:0:4:4"}
 """What the small network has of a figure's kind of target."""
 FIGURES = [name for name in EXPERIMENTS if "\npanels:" in (CONFIGS / f"experiment/{name}.yaml").read_text()]
@@ -47,7 +48,7 @@ ALIKE = {f"mahendran2016_figure{number}" for number in (3, 5, 7, 10, 12, 13, 15)
     [
         pytest.param(name, marks=pytest.mark.campaign if name in ALIKE else ())
         for name in EXPERIMENTS
-        if name not in OF_GENERATORS
+        if name not in (*OF_GENERATORS, *OF_INVERT)
     ],
 )
 def test_a_papers_experiment_runs(compose, pictures, name):

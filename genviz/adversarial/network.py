@@ -19,7 +19,8 @@ def check_classes(outline: Outline, setting: str = "classifier") -> None:
         UserError: there is not.
     """
     if len(outline.labels) < 2:
-        raise UserError(f"{setting}: the network has a single class, and no picture has another to change to")
+        count = "a single class" if outline.labels else "no classes"
+        raise UserError(f"{setting}: the network has {count}, and no picture has another to change to")
 
 
 def margins_of(classifier: Classifier) -> Callable[[Tensor], Tensor]:

@@ -118,6 +118,8 @@ class Explainer:
         """The target that ``text`` means for ``image`` (1, 3, h, w)."""
         outline = self.classifier.outline
         if text.strip().casefold() == TOP1:
+            if not outline.labels:
+                raise UserError("the network has no classes; say what to explain, such as target=filter:LAYER:3")
             with torch.no_grad():
                 best = int(self.classifier(image, [SCORES])[SCORES][0].argmax())
             text = f"class:{best}"
@@ -196,7 +198,7 @@ def map_layer(outline: Outline, target: Target | None, name: str | None = None) 
     if name is not None:
         return find_filters(name, outline.layers)
     known = [layer.name for layer in outline.layers]
-    first = min((known.index(layer) for layer in (target.layers if target else (SCORES,))), default=len(known))
+    first = min((known.index(layer) for layer in _asked(target) if layer in known), default=len(known))
     usual = usual_layer(outline)
     if has_places(usual) and known.index(usual.name) < first:
         return usual
@@ -206,5 +208,10 @@ def map_layer(outline: Outline, target: Target | None, name: str | None = None) 
 def pooled_layer(outline: Outline, target: Target | None) -> Layer | None:
     """The last layer with positions that the target can be a linear function of, for CAM."""
     known = [layer.name for layer in outline.layers]
-    last = max((known.index(layer) for layer in (target.layers if target else (SCORES,))), default=len(known))
+    last = max((known.index(layer) for layer in _asked(target) if layer in known), default=len(known))
     return next((layer for layer in reversed(outline.layers[: last + 1]) if has_places(layer)), None)
+
+
+def _asked(target: Target | None) -> tuple[str, ...]:
+    """The target's layers; for None, which is a class, its scores."""
+    return (SCORES,) if target is None else target.layers

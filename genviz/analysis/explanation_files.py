@@ -143,7 +143,8 @@ def _one(
     target = explainer.target(text, image)
     best = _top(explainer.classifier, image)
     write_png(folder / "picture.png", display(image[0]), quick=True)
-    row = [(f"{best[0]['label']} {best[0]['probability']:.0%}", folder / "picture.png")]
+    said = f"{best[0]['label']} {best[0]['probability']:.0%}" if best else "picture"
+    row = [(said, folder / "picture.png")]
     chance = explainer.unordered(target, image)
     value = value_of(explainer.classifier, target, image).name
     methods: dict[str, Any] = {}

@@ -18,7 +18,7 @@ from genviz.files import prepare_folder
 from genviz.images.given import readable
 from genviz.images.pictures import read_picture, write_png
 from genviz.interfaces import Layer
-from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, feature_layer, look, see
+from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, called_in, feature_layer, look, see
 from genviz.retrieval.generated import generated
 from genviz.retrieval.nearest import nearest
 from genviz.targets.grammar import Target, parse_target
@@ -80,7 +80,9 @@ def neighbours(
         called = int(features.others[CALLED][number, 0])
         file = _kept(features.root / features.names[number], folder, f"nearest-{place:02}.png", _THUMBNAIL)
         name = readable(features.names[number])
-        entries.append({"file": file, "name": name, "distance": distance, "called": classifier.outline.labels[called]})
+        entries.append(
+            {"file": file, "name": name, "distance": distance, "called": called_in(classifier.outline, called)}
+        )
     return {"folder": readable(config.data), "pictures": len(features.names), "layer": kept.layer, "nearest": entries}
 
 

@@ -129,7 +129,8 @@ def outline_of(
             preactivations[name] = layer.name + INPUT
     if (relu := _last_relu(traced)) is not None:
         preactivations[SCORES] = relu + INPUT
-    layers.append(Layer(SCORES, SCORES, (len(labels),)))
+    if labels:
+        layers.append(Layer(SCORES, SCORES, (len(labels),)))
     return Outline(labels, tuple(layers), preactivations, size, head=_head(traced), hidden=hidden_in(network))
 
 

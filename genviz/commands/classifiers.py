@@ -7,6 +7,9 @@ import click
 OWN = {
     "embedded": "ships with genviz: VGG16's convolutions (Oxford's, not torchvision's) with genviz's class scores",
     "small": "ships with genviz: a plain network of eight convolutions, for speed",
+    "hog": "histograms of oriented gradients, as a network without classes",
+    "hogb": "the same with bilinear orientations",
+    "dsift": "dense SIFT, as a network without classes",
 }
 _WIDTH = max(len(name) for name in OWN)
 

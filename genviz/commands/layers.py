@@ -23,10 +23,12 @@ def command(classifier: str, input_size: str | None) -> None:
     from genviz.classifiers.detector import DetectorClassifier, detectors
     from genviz.classifiers.headed import HeadedClassifier
     from genviz.classifiers.outline import sketch
+    from genviz.classifiers.representation import DSIFTClassifier, HOGClassifier
     from genviz.classifiers.small import SmallClassifier
     from genviz.interfaces import Classifier
 
-    own: dict[str, type[Classifier]] = dict(zip(OWN, (HeadedClassifier, SmallClassifier), strict=True))
+    kinds = (HeadedClassifier, SmallClassifier, HOGClassifier, HOGClassifier, DSIFTClassifier)
+    own: dict[str, type[Classifier]] = dict(zip(OWN, kinds, strict=True))
     kind = own.get(classifier)
     size = None if input_size is None else _size(input_size)
     if kind is not None:

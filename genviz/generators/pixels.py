@@ -17,6 +17,7 @@ from genviz.interfaces import Generator, Sample
 _RANGES = ("sigmoid", "open", "clipped")
 _QUANTILE = 0.95  # of U(-1, 1), in Mahendran & Vedaldi's code
 _LENGTH = 80.0  # of a pixel's colour vector, at that quantile
+_LUMA = (0.299, 0.587, 0.114)
 _NARROW = 0.5 / 255  # distance of a picture's pixels from the sigmoid's limits
 
 
@@ -33,6 +34,7 @@ class Pixels(Generator):
             0-255 minus the mean colour, and may leave the range. ``clipped``: as ``open``, but clipped to the range
             before each forward pass, which is DeepDream's clipping after each step.
         margin: extra rows and columns of the canvas, for a transform that crops from it; the final image is the centre.
+        grey: one parameter for a pixel's three colours, for networks that look at grey levels alone.
         streams: random streams, one per image.
 
     Raises:
@@ -49,6 +51,7 @@ class Pixels(Generator):
         noise: float = 0.01,
         range: Literal["sigmoid", "open", "clipped"] = "sigmoid",
         margin: int = 0,
+        grey: bool = False,
         streams: Streams | None = None,
     ) -> None:
         super().__init__()
@@ -60,13 +63,17 @@ class Pixels(Generator):
         picture = picture_of(start)
         rows, columns = self.size = size_of(size, picture)
         self.range, self.margin = range, margin
-        self.register_buffer("mean", torch.tensor(MEAN_COLOUR).view(3, 1, 1), persistent=False)
+        mean = torch.tensor(MEAN_COLOUR).view(3, 1, 1)
+        self.register_buffer("mean", mean.mean(0, keepdim=True) if grey else mean, persistent=False)
         self.mean: Tensor
-        canvas = (3, rows + margin, columns + margin)
+        canvas = (len(self.mean), rows + margin, columns + margin)
         if picture is not None:
+            picture = (picture * torch.tensor(_LUMA).view(3, 1, 1)).sum(1, keepdim=True) if grey else picture
             first = self._parameters_of(resize(picture, canvas[1:])).expand(max(len(streams), len(picture)), *canvas)
         elif start == "noise":
-            x = torch.stack([even / _quantile(even) * _LENGTH / 3**0.5 for even in streams.uniform(-1, 1, *canvas)])
+            x = torch.stack(
+                [even / _quantile(even) * _LENGTH / len(self.mean) ** 0.5 for even in streams.uniform(-1, 1, *canvas)]
+            )
             first = self._parameters_of(((x + self.mean) / 255).clamp(0, 1)) if range == "sigmoid" else x
         else:
             first = torch.zeros(len(streams), *canvas)
@@ -84,7 +91,7 @@ class Pixels(Generator):
         if not self.training and self.margin:
             first = self.margin // 2
             images = images[..., first : first + self.size[0], first : first + self.size[1]]
-        return Sample(images, {"pixels": self.values})
+        return Sample(images.expand(-1, 3, -1, -1), {"pixels": self.values})
 
     def _parameters_of(self, images: Tensor) -> Tensor:
         if self.range == "sigmoid":

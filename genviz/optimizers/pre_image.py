@@ -23,7 +23,7 @@ class PreImage(Optimizer):
     code multiplies eta by h w; so does this one.
 
     Args:
-        params: images x (n, 3, h, w), in 0-255 minus the mean colour.
+        params: images x (n, 3, h, w), or grey ones (n, 1, h, w), in 0-255 minus the mean colour.
         lr: eta_0, before the multiplication by h w; 0.01 B^2 / alpha in the paper.
         rho: decay of both memories.
         bound: B+; None for no projection.
@@ -78,4 +78,4 @@ class PreImage(Optimizer):
 
 
 def _is_image(x: Tensor) -> bool:
-    return x.ndim == 4 and x.shape[1] == 3
+    return x.ndim == 4 and x.shape[1] in (1, 3)

@@ -84,13 +84,19 @@ class Kept(NamedTuple):
         return {FEATURES: Column(width, self.kind)} | more
 
 
+def called_in(outline: Outline, number: int) -> str:
+    """The label of the class that a picture is called; '' by a network without classes."""
+    return outline.labels[number] if outline.labels else ""
+
+
 def feature_layer(outline: Outline, name: str | None = None) -> str:
-    """The name of a classifier's features: the input of its class head, or the layer ``name``.
+    """The name of a classifier's features: the input of its class head, its last layer without classes, or ``name``.
 
     Raises:
         UserError: there is no such layer.
     """
-    own = outline.head + INPUT if outline.head else outline.layers[-2:][0].name
+    last = outline.layers[-2:][0] if outline.labels else outline.layers[-1]
+    own = outline.head + INPUT if outline.head else last.name
     if name is None or name == own:
         return own
     try:
@@ -125,7 +131,10 @@ def see(classifier: Classifier, images: Tensor, kept: Kept, at_once: int | None 
     if kept.kind == "float16":
         most = np.finfo(np.float16).max
         found = found.clip(-most, most)
-    more = {SCORES: scores.numpy()} if kept.scores else {CALLED: scores.argmax(1, keepdim=True).numpy()}
+    if not kept.scores:
+        called = scores.argmax(1, keepdim=True) if scores.shape[1] else torch.full((count, 1), -1)
+        return {FEATURES: found.astype(kept.kind), CALLED: called.numpy()}
+    more = {SCORES: scores.numpy()}
     return {FEATURES: found.astype(kept.kind)} | more
 
 

@@ -18,7 +18,7 @@ from genviz.images.pictures import read_upright, resize
 from genviz.images.thumbnails import scattered, thumbnails
 from genviz.interfaces import Outline
 from genviz.reports.map_page import Mapped, write_map_page
-from genviz.retrieval.features import CALLED, FEATURES, Kept, feature_layer, look, see
+from genviz.retrieval.features import CALLED, FEATURES, Kept, called_in, feature_layer, look, see
 from genviz.retrieval.generated import generated
 from genviz.retrieval.neighbours import as_folder, folder_of, seen_in
 from genviz.retrieval.plane import alike_nearby, cells, check_method, grid_of, laid_out, perplexity_of
@@ -68,7 +68,7 @@ def map(config: DictConfig) -> int:
         places,
         cells(places),
         [*(readable(Path(name).parent) for name in features.names), *("generated" for _ in made)],
-        [outline.labels[number] for number in called],
+        [called_in(outline, number) for number in called],
         dict(enumerate(made, real)),
     )
     told = _told(mapped, together, real, config.seed)

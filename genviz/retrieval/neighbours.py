@@ -19,7 +19,7 @@ from genviz.images.given import readable
 from genviz.images.pictures import display, read_picture, read_upright, resize, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Outline
-from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, feature_layer, look, see
+from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, called_in, feature_layer, look, see
 from genviz.retrieval.generated import generated
 from genviz.retrieval.nearest import nearest
 from genviz.training import build, console
@@ -69,7 +69,7 @@ def neighbours(config: DictConfig) -> int:
     print(f"the {len(far[0])} nearest of {len(features.names):,} pictures to {query.name} in {kept.layer}\n")
     print(f"{config.metric:>10}  called                    picture")
     for number, distance in zip(numbers[0], far[0], strict=True):
-        called = outline.labels[int(features.others[CALLED][number, 0])]
+        called = called_in(outline, int(features.others[CALLED][number, 0]))
         print(f"{distance:10.4g}  {called[:24]:24}  {readable(features.names[number])}")
     where = log_pictures(config, folder, f"neighbours of {query.name}", {"neighbours": folder / "sheet.png"})
     print(f"\nsheet       {folder / 'sheet.png'}\ntable       {folder / 'neighbours.csv'}")
@@ -111,7 +111,7 @@ def _write(
     tiles = [(f"of {query.name}", _thumbnail(query.picture, folder / "query.png"))]
     for place, (number, distance) in enumerate(zip(numbers.tolist(), far.tolist(), strict=True), 1):
         name, called = features.names[number], int(features.others[CALLED][number, 0])
-        table.writerow([place, readable(features.root / name), f"{distance:.8g}", outline.labels[called], called])
+        table.writerow([place, readable(features.root / name), f"{distance:.8g}", called_in(outline, called), called])
         path = _thumbnail(features.root / name, folder / f"nearest-{place:02}.png")
         tiles.append((f"{distance:.4g}  {readable(Path(name).name)}", path))
     write_text(folder / "neighbours.csv", text.getvalue())

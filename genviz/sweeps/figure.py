@@ -10,6 +10,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from genviz.errors import UserError
 from genviz.images.sheet import write_sheet
 from genviz.training import build
+from genviz.training.configuration import compose
 from genviz.training.run_folders import RunFolders
 from genviz.training.settings import TrainSettings
 from genviz.training.train import train
@@ -36,8 +37,13 @@ def draw(config: DictConfig) -> int:
             target = build.target(panel, build.sketch(panel.classifier))
             if code := train(panel, target):
                 return code
-            title = str(target) if panel.tag is None else f"{target}, {panel.tag}"
-            sheet[-1].append((_short(title), RunFolders.of(panel, target).picture))
+            folders, network = RunFolders.of(panel, target), str(panel.choices.classifier)
+            if not sheet[-1] and folders.drawn_image.exists():
+                drawn = f"{network}, as it draws it"
+                sheet[-1] += [("picture", Path(str(panel.image)).expanduser()), (drawn, folders.drawn_image)]
+            title = _short(str(target) if panel.tag is None else f"{target}, {panel.tag}")
+            title = title if network == str(config.choices.classifier) else f"{network}: {title}"
+            sheet[-1].append((title, folders.picture))
     whole = copy.deepcopy(rows[0][0])
     whole.tag = config.tag
     names = build.names(whole)
@@ -71,11 +77,18 @@ def _rows(config: DictConfig) -> list[list[str]]:
 
 
 def _panel(config: DictConfig, words: str) -> DictConfig:
-    """The configuration with a panel's settings, ``target=layer:relu1 objective.inversion.weight=20``."""
+    """The configuration with a panel's settings, ``target=layer:relu1 objective.inversion.weight=20``.
+
+    A panel may be of another network, ``classifier=dsift target=layer:dsift``.
+    """
     panel = copy.deepcopy(config)
     tags = [] if config.tag is None else [str(config.tag)]
     for word in words.split():
         name, _, value = word.partition("=")
+        if name == "classifier":
+            if value != config.choices.classifier:
+                panel.classifier, panel.choices.classifier = _classifier(config, value), value
+            continue
         if name != "target" and OmegaConf.select(panel, name, default=_NONE) is _NONE:
             raise UserError(f"a panel of {config.choices.experiment} sets {name}, which does not exist here")
         OmegaConf.update(panel, name, value if name == "target" else OmegaConf.create(f"value: {value}").value)
@@ -83,6 +96,14 @@ def _panel(config: DictConfig, words: str) -> DictConfig:
             tags.append(f"{name.rpartition('.')[2]}={Path(value).stem if '/' in value else value}")
     panel.tag = "-".join(tags) or None
     return panel
+
+
+def _classifier(config: DictConfig, name: str) -> DictConfig:
+    """The settings of the classifier ``name``, with the input size of the configured one."""
+    own = compose("train", [f"classifier={name}"]).classifier
+    for setting in ("input_size", "resize"):
+        own[setting] = config.classifier[setting]
+    return own
 
 
 def _short(title: str) -> str:

@@ -48,6 +48,10 @@ def find_class(name: str, labels: Sequence[str]) -> int:
     Raises:
         UserError: no class, or more than one, has that name.
     """
+    if not labels:
+        raise UserError(
+            f"there is no class {shown(name)}: the network has no classes; name a layer, a filter or a neuron"
+        )
     if name.isascii() and name.isdigit():
         if len(name) > 9 or int(name) >= len(labels):
             if len(labels) == 1:

@@ -106,6 +106,8 @@ def usual_layer(outline: Outline) -> Layer:
 def _made_of(outline: Outline) -> tuple[Layer, ...]:
     """The layers before the class scores."""
     modules = [layer.module for layer in outline.layers]
+    if not outline.labels:
+        return outline.layers
     return outline.layers[: modules.index(outline.head) if outline.head in modules else -1]
 
 

@@ -17,6 +17,7 @@ from genviz.errors import UserError
 from genviz.images.pictures import display, read_image, side_by_side
 from genviz.interfaces import SCORES
 from genviz.optimizers.schedules import falling
+from genviz.training import portraits
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.callbacks.checkpoints import Checkpoints
 from genviz.training.callbacks.monitor import Monitor
@@ -141,6 +142,7 @@ class Batch:
         }
         finished = []
         for run, own in zip(self.runs, files, strict=True):
+            portraits.draw(run)
             verdicts = [(file.name, next(judged)) for file in own]
             finished.append(Finished(run, verdicts, run.result(verdicts, **measured)))
         return finished

@@ -194,9 +194,9 @@ def log_table(logger: Logger, rows: Sequence[tuple[Mapping[str, Any], Path]]) ->
         return
     table = wandb.Table(columns=[*_COLUMNS, "strongest class", "probability", "picture"])
     for result, picture in rows:
-        best = result["top_classes"][0]
+        best = result["top_classes"][:1] or [{"label": None, "probability": None}]  # a network may have no classes
         values = [result[name] for name in _COLUMNS]
-        table.add_data(*values, best["label"], best["probability"], wandb.Image(str(picture)))
+        table.add_data(*values, best[0]["label"], best[0]["probability"], wandb.Image(str(picture)))
     logger.attempt(lambda: logger.experiment.log({"targets": table}))
     verdicts = Counter(str(result["verdict"]) for result, _ in rows)
     logger.summarize({"done": len(rows), **{f"count/{verdict}": n for verdict, n in verdicts.items()}})

@@ -57,6 +57,16 @@ class RunFolders:
         return self.outputs / "final.png"
 
     @property
+    def drawn(self) -> Path:
+        """What the network sees in it, as it draws it, if it does."""
+        return self.outputs / "drawn.png"
+
+    @property
+    def drawn_image(self) -> Path:
+        """The same of the picture that it was compared with."""
+        return self.outputs / "drawn-image.png"
+
+    @property
     def result(self) -> Path:
         """The verdict and the measurements; exists once the run is done."""
         return self.outputs / "result.json"

@@ -132,7 +132,7 @@ def judge_images(
     ranked = objective is None or objective.ranked
     broken = torch.stack([values.flatten(1).isnan().any(1) for values in seen.values()]).any(0)
     facts = zip(
-        *(broken.tolist(), chances[:, 0].tolist(), images.std(dim=(2, 3)).amax(1).tolist()),
+        *(broken.tolist(), chances[:, :1].sum(1).tolist(), images.std(dim=(2, 3)).amax(1).tolist()),
         ((images == 0) | (images == 1)).float().mean((1, 2, 3)).tolist(),
         strict=True,
     )

@@ -172,3 +172,21 @@ def test_vgg16_is_inverted_at_a_layer_of_each_depth_in_the_embedded_size(compose
     ]
     chosen = compose("pictures=photos", "classifier=embedded", "layers=[relu5_1]", name="invert")
     assert program._layers(chosen, outline) == ["relu5_1"]
+
+
+def test_table_4_is_an_experiment(compose, pictures, tmp_path, capsys):
+    """Its layer is the whole representation, its pictures are grey."""
+    words = (
+        "experiment=mahendran2016_table4",
+        "classifier=dsift",
+        "classifier.input_size=48",
+        "trainer.accelerator=cpu",
+    )
+    config = compose(f"pictures={pictures}", "count=1", "updates=30", "strengths=[20]", *words, name="invert")
+    settings.InvertSettings.check(config)
+    assert invert(config) == 0
+    ((layer, _, _),) = found = rows(tmp_path, "dsift")
+    assert layer == "dsift"
+    assert 0 < found[layer, "20.0", "a.png"] < 0.8
+    (picture,) = (tmp_path / "outputs/invert/dsift/pictures").glob("*.png")
+    assert np.ptp(np.array(Image.open(picture)), axis=2).max() == 0

@@ -111,3 +111,15 @@ def test_of_several_images_each_begins_as_if_alone(start, range_, margin):
 def test_settings_that_mean_nothing_are_one_line(settings, says):
     with pytest.raises(UserError, match=says):
         Pixels(**settings)
+
+
+def test_grey_pixels_have_one_parameter_for_three_colours(tmp_path):
+    generator = Pixels(size=(8, 10), start="noise", noise=0.0, range="open", grey=True)
+    images = generator().images
+    assert (images.shape, generator.values.shape) == ((1, 3, 8, 10), (1, 1, 8, 10))
+    assert (images[:, 0] == images[:, 2]).all()
+    lengths = generator.values.detach().abs()
+    assert 70 < lengths.quantile(0.95) < 95
+    colours = torch.rand(1, 3, 8, 10)
+    grey = Pixels(size=(8, 10), start=colours, noise=0.0, range="open", grey=True)().images
+    torch.testing.assert_close(grey[:, 1], (colours * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1))

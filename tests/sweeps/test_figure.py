@@ -59,3 +59,16 @@ def test_a_target_makes_one_picture_of_a_figure(called, tmp_path, picture):
     words = ["experiment=mahendran2016_figure5", "target=layer:relu4_1", f"image={picture}", *WORDS]
     assert called("train", *words).returncode == 0
     assert len(list(tmp_path.glob("outputs/*/*/*/final.png"))) == 1
+
+
+def test_a_figure_of_several_networks_shows_what_one_draws(compose, picture, tmp_path):
+    words = ["experiment=mahendran2016_figure4", f"image={picture}", "classifier.input_size=48", *WORDS[1:]]
+    config = compose(*words)
+    assert [panel.choices.classifier for panel in panels(config)[0]] == ["hog", "hogb", "dsift"]
+    assert [panel.classifier.input_size for panel in panels(config)[0]] == [48, 48, 48]
+    assert draw(config) == 0
+    assert len(list(tmp_path.glob("outputs/*/*/*/result.json"))) == 3
+    names = sorted(path.relative_to(tmp_path).parts[1] for path in tmp_path.glob("outputs/*/*/*/drawn-image.png"))
+    assert names == ["hog", "hogb"]
+    sheet = Image.open(next(tmp_path.glob("outputs/hog/*/sheet.png")))
+    assert sheet.width > 5 * 40

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from genviz.adversarial.network import check_classes
 from genviz.adversarial.success import Success
 from genviz.interfaces import SCORES, Classifier
 from genviz.targets.grammar import Target
@@ -102,7 +103,12 @@ def see(
 
     Args:
         targets: one for each image; or a function that makes one, of classes, of the image's place and what is said.
+
+    Raises:
+        UserError: the network has no classes.
     """
+    if not classifier.outline.labels:
+        check_classes(classifier.outline)
     layers = (SCORES,) if targets is None or callable(targets) else (*Targets(targets).layers, SCORES)
     seen = classifier.in_turn(images.to(classifier.device), tuple(dict.fromkeys(layers)), len(images))
     chances = probabilities(seen[SCORES], ending_of(classifier)).float().cpu()
