@@ -19,7 +19,7 @@ import torchvision
 from torch import Tensor, nn
 
 from genviz.classifiers.input_space import InputSpace
-from genviz.classifiers.weight_files import caffe_file, keras_file, state_dict, vgg_file
+from genviz.classifiers.weight_files import caffe_file, keras_file, matconvnet_file, state_dict, vgg_file
 from genviz.classifiers.weight_files.server import why_unreachable
 from genviz.errors import UserError, shown
 from genviz.files import sha256
@@ -172,9 +172,10 @@ def _load(architecture: str, path: Path, whole: bool) -> tuple[dict[str, Tensor]
                 + (embedded if architecture == "vgg16" else "")
             )
         return found
-    if path.suffix.lower() in (*keras_file.SUFFIXES, *caffe_file.SUFFIXES):
+    if path.suffix.lower() in (*keras_file.SUFFIXES, *caffe_file.SUFFIXES, *matconvnet_file.SUFFIXES):
         raise UserError(
-            f"{path} is a Keras or Caffe file, which only works for {', '.join(vgg_file.ARCHITECTURES)}; "
+            f"{path} is a Keras, Caffe or MatConvNet file, which of torchvision's only the VGGs take: "
+            f"{', '.join(vgg_file.ARCHITECTURES)}; "
             f"for {architecture} give a {_forms(architecture)} file"
         )
     return state_dict.read(path), None
