@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from vgg_files import blob, field
 
+from genviz.classifiers import classic, conversion
 from genviz.classifiers.classic_networks import RECIPES, ClassicNetwork, Conv, Norm, Recipe
 
 CLASSES = 10
@@ -41,6 +42,16 @@ def narrow(name: str) -> Recipe:
         for layer in own.layers
     )
     return own._replace(layers=layers)
+
+
+def narrowed(monkeypatch: Any, tmp_path: Path) -> dict[str, str]:
+    """Make all of these networks narrow, and return the settings of a classifier."""
+    recipes = {name: narrow(name) for name in RECIPES}
+    for module in (classic, conversion):
+        monkeypatch.setattr(module, "RECIPES", recipes)
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(f"thing {number}" for number in range(CLASSES)))
+    return {"labels": str(labels)}
 
 
 def made(name: str, *, seed: int = 0) -> ClassicNetwork:

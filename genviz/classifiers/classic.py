@@ -137,6 +137,9 @@ def differs(contents: Contents, architecture: str) -> str | None:
             return f"it has {here} where that has {there}"
     if unknown := [name for name in contents.norms if name not in own]:
         return f"it has {unknown[0]}, which that has not"
+    norms = [name for name, module in network.named_children() if isinstance(module, nn.LocalResponseNorm)]
+    if contents.norms and (missing := [name for name in norms if name not in contents.norms]):
+        return f"it has no {missing[0]}, which that has"
     extra = len(contents.weighted) - sum(isinstance(module, nn.Conv2d) for module in network.children())
     if contents.order and extra:
         return f"it has {abs(extra)} layers with weights {'more' if extra > 0 else 'fewer'}"

@@ -174,9 +174,9 @@ def _load(architecture: str, path: Path, whole: bool) -> tuple[dict[str, Tensor]
         return found
     if path.suffix.lower() in (*keras_file.SUFFIXES, *caffe_file.SUFFIXES, *matconvnet_file.SUFFIXES):
         raise UserError(
-            f"{path} is a Keras, Caffe or MatConvNet file, which of torchvision's only the VGGs take: "
-            f"{', '.join(vgg_file.ARCHITECTURES)}; "
-            f"for {architecture} give a {_forms(architecture)} file"
+            f"{path} is a Keras, Caffe or MatConvNet file, which only works for {', '.join(vgg_file.ARCHITECTURES)}; "
+            + ("for Caffe's AlexNet: classifier=alexnet_caffe; " if architecture == "alexnet" else "")
+            + f"for {architecture} give a {_forms(architecture)} file"
         )
     return state_dict.read(path), None
 
