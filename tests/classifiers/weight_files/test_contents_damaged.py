@@ -16,15 +16,7 @@ from genviz.errors import UserError
 
 PATIENCE = 5.0  # seconds for a file of some kilobytes
 ROOM = 400  # MB more than before
-CLAIMS = [
-    b"\xff" * 4,
-    b"\xff\xff\xff\x7f",
-    b"\xff" * 8,
-    b"\0\0\0\x40",
-    b"\xff" * 7 + b"\x7f",
-    b"\0" * 4,
-    b"\xff" * 9 + b"\1",
-]
+CLAIMS = [b"\xff" * 4, b"\xff\xff\xff\x7f", b"\xff" * 8, b"\xff" * 7 + b"\x7f", b"\xff" * 9 + b"\1", b"\0" * 4]
 """Lengths and numbers of dimensions that no file bears out."""
 
 FORMS = {
