@@ -17,7 +17,7 @@ from genviz.classifiers.outline import check_resize, sketch_network
 from genviz.classifiers.sizes import Size
 from genviz.classifiers.torchvision import fill
 from genviz.classifiers.weight_files import caffe_file, converted_file, matconvnet_file, state_dict
-from genviz.classifiers.weight_files.contents import Contents, fitted
+from genviz.classifiers.weight_files.contents import WEIGHT, Contents, fitted
 from genviz.classifiers.weight_files.weights import RANDOM, Weights, fingerprint
 from genviz.errors import UserError
 from genviz.files import sha256
@@ -103,9 +103,9 @@ def loaded(architecture: str, path: Path, classes: int) -> tuple[ClassicNetwork,
     if not path.is_file():
         raise UserError(f"there is no weights file {path}; classifier.weights takes a {_FORMS} file of {architecture}")
     contents = read(path)
-    if (why := differs(contents, architecture)) is not None:
-        others = [name for name in RECIPES if name != architecture and differs(contents, name) is None]
-        remedy = f"try classifier={others[0]}" if others else f"give a file of {architecture}"
+    if contents.order and (why := differs(contents, architecture)) is not None:
+        others = fitting(contents)
+        remedy = f"it fits classifier={others[0]}" if others else f"give a file of {architecture}"
         raise UserError(f"{path} does not fit {architecture}: {why}; {remedy}")
     network = empty(architecture, classes, contents)
     found = Weights(placed(contents, network), path.name, sha256(path), contents.input_space)
@@ -124,26 +124,37 @@ def placed(contents: Contents, network: nn.Module) -> dict[str, Tensor]:
     return fitted(contents, {name: tuple(value.shape) for name, value in network.state_dict().items()})
 
 
-def differs(contents: Contents, architecture: str) -> str | None:
-    """What in the structure that a file tells is not that of ``architecture``; None if nothing is.
+def fitting(contents: Contents) -> list[str]:
+    """The classic networks with the layers, the order and the shapes of ``contents``."""
+    return [name for name in RECIPES if differs(contents, name) is None]
 
-    AlexNet and CaffeNet have the same weights, and differ by the order of their layers.
+
+def differs(contents: Contents, architecture: str) -> str | None:
+    """What in a published file is not that of ``architecture``, which may have any number of classes; None if nothing.
+
+    AlexNet and CaffeNet have the same weights and differ by the order of their layers, VGG-M and VGG-S by norm2.
     """
-    network = empty(architecture, 1)
-    own = [name for name, _ in network.named_children()]
+    network = empty(architecture, len(contents.state[f"{contents.weighted[-1]}.{WEIGHT}"]), contents)
+    own = dict(network.named_children())
     told = [name for name in contents.order if name in own]
     for here, there in zip(told, [name for name in own if name in told], strict=True):
         if here != there:
             return f"it has {here} where that has {there}"
-    if unknown := [name for name in contents.norms if name not in own]:
+    norms = [name for name, module in own.items() if isinstance(module, nn.LocalResponseNorm)]
+    if unknown := [name for name in contents.norms if name not in norms]:
         return f"it has {unknown[0]}, which that has not"
-    norms = [name for name, module in network.named_children() if isinstance(module, nn.LocalResponseNorm)]
     if contents.norms and (missing := [name for name in norms if name not in contents.norms]):
         return f"it has no {missing[0]}, which that has"
-    extra = len(contents.weighted) - sum(isinstance(module, nn.Conv2d) for module in network.children())
-    if contents.order and extra:
-        return f"it has {abs(extra)} layers with weights {'more' if extra > 0 else 'fewer'}"
-    return None
+    count = sum(isinstance(module, nn.Conv2d) for module in own.values())
+    if len(contents.weighted) != count:
+        return f"it has {len(contents.weighted)} layers with weights, not {count}"
+    found, wanted = placed(contents, network), network.state_dict()
+    for name, value in wanted.items():
+        if name not in found:
+            return f"it has no {name}, which that has"
+        if found[name].shape != value.shape:
+            return f"{name} is {tuple(found[name].shape)}, not {tuple(value.shape)}"
+    return next((f"it has {name}, which that has not" for name in found if name not in wanted), None)
 
 
 def read(path: Path) -> Contents:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from genviz.classifiers.classic import differs, empty, placed, read
+from genviz.classifiers.classic import differs, empty, fitting, placed, read
 from genviz.classifiers.classic_networks import RECIPES
 from genviz.classifiers.names import vgg_convolutions
 from genviz.classifiers.outline import without_weights
@@ -76,19 +76,13 @@ def _recognised(contents: Contents, source: Path) -> str:
     convolutions = [layer for layer in contents.weighted if layer.startswith("conv")]
     if convolutions and tuple(sorted(convolutions)) == vgg_convolutions(len(convolutions)):
         return dict(zip((8, 10, 13, 16), vgg_file.ARCHITECTURES, strict=True))[len(convolutions)]
-    fitting = [name for name in RECIPES if differs(contents, name) is None and _fits(contents, name)]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        raise UserError(f"{source} fits {' and '.join(fitting)}; say which it is: --classifier {fitting[0]}")
+    likely = fitting(contents)
+    if len(likely) == 1:
+        return likely[0]
+    if likely:
+        raise UserError(f"{source} fits {' and '.join(likely)}; say which it is: --classifier {likely[0]}")
     shapes = [f"{layer} {tuple(contents.state[f'{layer}.weight'].shape)}" for layer in contents.weighted[:2]]
     raise UserError(
         f"{source} is none of {', '.join(NAMES)}: its layers are {', '.join(shapes)}, ...; "
         "--classifier NAME says what differs from one of them"
     )
-
-
-def _fits(contents: Contents, name: str) -> bool:
-    network = empty(name, _classes(contents), contents)
-    found, wanted = placed(contents, network), network.state_dict()
-    return found.keys() == wanted.keys() and all(found[key].shape == value.shape for key, value in wanted.items())

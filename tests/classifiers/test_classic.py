@@ -107,7 +107,11 @@ def _with(path, name, **added):
             _wide,
             r"does not fit vgg_m \(of another shape 2: conv2.weight is \(9, 4, 5, 5\), not \(8, 4, 5, 5\)",
         ),
-        ("vgg_f", lambda path: write_v5(path, simplenn(made("vgg_m"))), r"of another shape .*: conv1.weight is"),
+        (
+            "vgg_f",
+            lambda path: write_v5(path, simplenn(made("vgg_m"))),
+            r"conv1.weight is \(4, 3, 7, 7\), not .*; it fits classifier=vgg_m",
+        ),
         (
             "vgg_s",
             lambda path: _with(path, "vgg_s", norm2=nn.LocalResponseNorm(5)),
@@ -116,9 +120,9 @@ def _with(path, name, **added):
         (
             "alexnet_caffe",
             lambda path: write_v5(path, simplenn(made("caffenet"))),
-            "it has pool1 where that has norm1; try classifier=caffenet",
+            "it has pool1 where that has norm1; it fits classifier=caffenet",
         ),
-        ("vgg_m", lambda path: _with(path, "vgg_m", fc9=nn.Conv2d(10, 3, 1)), "it has 1 layers with weights more"),
+        ("vgg_m", lambda path: _with(path, "vgg_m", fc9=nn.Conv2d(10, 3, 1)), "it has fc9.weight, which that has not"),
         ("vgg_m", lambda path: None, "there is no weights file .*takes a .mat, .caffemodel"),
         ("vgg_m", lambda path: path.write_bytes(b"?" * 300), "no network that can be read"),
     ],
