@@ -102,10 +102,11 @@ def _with(path, name, **added):
 @pytest.mark.parametrize(
     ("name", "write", "says"),
     [
+        ("vgg_m", _wide, r"not fit vgg_m: conv2.weight is \(9, 4, 5, 5\), not \(8, 4, 5, 5\); give a file"),
         (
             "vgg_m",
-            _wide,
-            r"does not fit vgg_m \(of another shape 2: conv2.weight is \(9, 4, 5, 5\), not \(8, 4, 5, 5\)",
+            lambda path: write_v5(path, simplenn(made("vgg_s"))),
+            "it has no norm2, which that has; it fits classifier=vgg_s",
         ),
         (
             "vgg_f",
@@ -122,7 +123,7 @@ def _with(path, name, **added):
             lambda path: write_v5(path, simplenn(made("caffenet"))),
             "it has pool1 where that has norm1; it fits classifier=caffenet",
         ),
-        ("vgg_m", lambda path: _with(path, "vgg_m", fc9=nn.Conv2d(10, 3, 1)), "it has fc9.weight, which that has not"),
+        ("vgg_m", lambda path: _with(path, "vgg_m", fc9=nn.Conv2d(10, 3, 1)), "it has 9 layers with weights, not 8"),
         ("vgg_m", lambda path: None, "there is no weights file .*takes a .mat, .caffemodel"),
         ("vgg_m", lambda path: path.write_bytes(b"?" * 300), "no network that can be read"),
     ],
