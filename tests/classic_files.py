@@ -54,12 +54,12 @@ def narrowed(monkeypatch: Any, tmp_path: Path) -> dict[str, str]:
     return {"labels": str(labels)}
 
 
-def made(name: str, *, seed: int = 0) -> ClassicNetwork:
-    """A narrow network with made numbers, and with `NORM`."""
+def made(name: str, *, norm: Norm = NORM) -> ClassicNetwork:
+    """A narrow network with made numbers, and with ``norm``."""
     recipe = narrow(name)
-    norms = {layer: NORM for layer in recipe.layers if isinstance(layer, str)}
+    norms = {layer: norm for layer in recipe.layers if isinstance(layer, str)}
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         return ClassicNetwork(recipe, CLASSES, norms).eval()
 
 

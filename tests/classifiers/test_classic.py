@@ -8,7 +8,6 @@ from torch import nn
 from vgg_files import field
 
 from genviz.classifiers.classic import ClassicClassifier
-from genviz.classifiers.classic_networks import RECIPES
 from genviz.errors import UserError
 
 
@@ -157,9 +156,3 @@ def test_a_vgg_m_of_fewer_dimensions_before_fc8_is_told_by_its_shapes(tmp_path, 
     write_caffe(tmp_path / "net.caffemodel", network, old=False, transform=field(6, 1))
     with pytest.raises(UserError, match=r"fc7.weight is \(5, 16\), not \(16, 16, 1, 1\)"):
         ClassicClassifier(architecture="vgg_m", weights=str(tmp_path / "net.caffemodel"), **settings)
-
-
-def test_every_classifier_has_its_configuration(compose):
-    for name in RECIPES:
-        config = compose("target=filter:conv2:3", f"classifier={name}", "classifier.weights=random")
-        assert config.classifier.architecture == name

@@ -130,7 +130,7 @@ class _Reader:
         shape = self.element(data, flags.end)
         name = self.element(data, shape.end)
         sides = [int(side) for side in self._numbers(shape)]
-        if shape.kind != 5 or len(sides) < 2 or min(sides) < 0:
+        if shape.kind not in (5, 6) or len(sides) < 2 or min(sides) < 0:
             raise ValueError("a matrix is damaged")
         return self._text(name), self._value(kind, sides, data[name.end :], bool(complex_), depth)
 
