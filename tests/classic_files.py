@@ -79,14 +79,18 @@ def meta(mean: Any) -> dict[str, Any]:
     return {"normalization": {"averageImage": np.asarray(mean, np.float32), "interpolation": "bicubic"}}
 
 
+def _kind(module: nn.Module) -> type[nn.Module]:
+    return nn.Conv2d if isinstance(module, nn.Conv2d) else type(module)
+
+
 def simplenn(network: nn.Module, mean: Any = COLOUR, *, first: bool = False, names: bool = True) -> dict[str, Any]:
     """``layers`` and ``meta``; ``first``: as in the first versions."""
     layers = Cell()
     for name, module in network.named_children():
-        if type(module) not in _TYPES:
+        if _kind(module) not in _TYPES:
             continue
         layer: dict[str, Any] = {"name": name} if names else {}
-        layer["type"] = _TYPES[type(module)]
+        layer["type"] = _TYPES[_kind(module)]
         if isinstance(module, nn.Conv2d):
             filters, biases = _arrays(module)
             layer |= {"filters": filters, "biases": biases} if first else {"weights": Cell([filters, biases])}
@@ -103,10 +107,10 @@ def dagnn(network: nn.Module, mean: Any = COLOUR) -> dict[str, Any]:
     """``layers``, ``params``, ``vars`` and ``meta``."""
     layers, params, before = [], [], "data"
     for name, module in network.named_children():
-        if type(module) not in _TYPES:
+        if _kind(module) not in _TYPES:
             continue
         block: dict[str, Any] = {"stride": 1.0}
-        kind = {"conv": "Conv", "relu": "ReLU", "pool": "Pooling", "normalize": "LRN"}[_TYPES[type(module)]]
+        kind = {"conv": "Conv", "relu": "ReLU", "pool": "Pooling", "normalize": "LRN"}[_TYPES[_kind(module)]]
         own = Cell()
         if isinstance(module, nn.Conv2d):
             own = Cell([f"{name}f", f"{name}b"])
@@ -211,7 +215,7 @@ def write_caffe(
     content = field(1, b"a network")
     layers = [] if bare else [_layer(b"data", 5, b"Data", [], old) + _transform(transform, old)]
     for name, module in network.named_children():
-        if type(module) not in _ENUM or (bare and not isinstance(module, nn.Conv2d)):
+        if _kind(module) not in _ENUM or (bare and not isinstance(module, nn.Conv2d)):
             continue
         blobs, dense, more = [], name.startswith("fc"), b""
         if isinstance(module, nn.Conv2d):
@@ -220,7 +224,7 @@ def write_caffe(
         elif isinstance(module, nn.LocalResponseNorm) and told:
             more = field(1, module.size) + real(2, module.alpha) + real(3, module.beta) + real(5, module.k)
             more = field(18 if old else 118, more)
-        kind, word = (14, b"InnerProduct") if dense else (_ENUM[type(module)], _WORDS[type(module)])
+        kind, word = (14, b"InnerProduct") if dense else (_ENUM[_kind(module)], _WORDS[_kind(module)])
         layers.append(_layer(name.encode(), kind, word, blobs, old) + more)
     path.write_bytes(content + b"".join(field(2 if old else 100, layer) for layer in layers))
 

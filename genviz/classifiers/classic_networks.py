@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genviz.interfaces import SCORES
@@ -157,12 +159,30 @@ class ClassicNetwork(nn.Sequential):
                 layers[layer.name] = nn.MaxPool2d(layer.side, layer.stride, ceil_mode=layer.ceil)
             else:
                 name, width, side, *others = layer
-                layers[name] = nn.Conv2d(channels, width, side, stride=others[0], padding=others[1], groups=others[2])
+                kind = WholeConvolution if name.startswith("fc") else nn.Conv2d
+                layers[name] = kind(channels, width, side, stride=others[0], padding=others[1], groups=others[2])
                 layers[f"relu{name.lstrip('convf')}"] = nn.ReLU()
                 channels = width
-        layers["fc8"] = nn.Conv2d(channels, classes, 1)
+        layers["fc8"] = WholeConvolution(channels, classes, 1)
         layers[SCORES] = _Mean()
         super().__init__(layers)
+
+
+class WholeConvolution(nn.Conv2d):
+    """`torch.nn.Conv2d` that is a matrix product where its kernel covers the input, which is what dense layers do.
+
+    torch's convolution rearranges all of its weights each time. fc6 of VGG-M and AlexNet, forward plus backward of one
+    picture, takes 0.05 to 0.1 of its time, the whole network 0.2 to 0.4 (one thread of an AVX-512 CPU).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Maps (n, in, h, w) to (n, out, h', w')."""
+        if input.shape[2:] != self.weight.shape[2:]:
+            return super().forward(input)
+        last = self.weight.is_contiguous(memory_format=torch.channels_last)
+        order = (0, 2, 3, 1) if last else (0, 1, 2, 3)  # in which the weights lie, so that they need not be copied
+        flat = F.linear(input.permute(order).flatten(1), self.weight.permute(order).flatten(1), self.bias)
+        return flat[:, :, None, None]
 
 
 class _Mean(nn.Module):

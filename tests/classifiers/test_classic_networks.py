@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from genviz.classifiers.classic import ClassicClassifier
-from genviz.classifiers.classic_networks import RECIPES, ClassicNetwork, Conv, Norm, Pool, Recipe
+from genviz.classifiers.classic_networks import RECIPES, ClassicNetwork, Conv, Norm, Pool, Recipe, WholeConvolution
 from genviz.classifiers.names import paper_names
 from genviz.classifiers.outline import without_weights
 from genviz.classifiers.tracing.receptive_field import receptive_fields
@@ -175,6 +175,19 @@ def test_the_streams_of_alexnet_do_not_see_each_other():
     one, two = conv2(maps), conv2(other)
     assert torch.equal(one[:, :2], two[:, :2])
     assert not torch.isclose(one[:, 2:], two[:, 2:]).any()
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_a_convolution_over_its_whole_input_is_one(order):
+    torch.manual_seed(0)
+    whole = WholeConvolution(4, 5, 3).to(memory_format=order)
+    plain = nn.Conv2d(4, 5, 3)
+    plain.load_state_dict(whole.state_dict())
+    for side in (3, 6):
+        maps = torch.rand(2, 4, side, side).to(memory_format=order).requires_grad_()
+        torch.testing.assert_close(whole(maps), plain(maps))
+        gradients = [torch.autograd.grad(module(maps).square().sum(), maps)[0] for module in (whole, plain)]
+        torch.testing.assert_close(*gradients)
 
 
 def test_larger_pictures_have_the_mean_of_their_scores():

@@ -36,15 +36,16 @@ def prototxt(network, side, *, old):
     lines = ['input: "data"', f"input_dim: 1 input_dim: 3 input_dim: {side} input_dim: {side}"]
     below = "data"
     for name, module in network.named_children():
-        if type(module) not in PARAMS:
+        kind = nn.Conv2d if isinstance(module, nn.Conv2d) else type(module)
+        if kind not in PARAMS:
             continue
-        words, params = PARAMS[type(module)](module)
+        words, params = PARAMS[kind](module)
         if name.startswith("fc"):
             words = ("InnerProduct", "INNER_PRODUCT")
             params = f"inner_product_param {{ num_output: {module.out_channels} }}"
-        kind = words[1] if old else f'"{words[0]}"'
+        called = words[1] if old else f'"{words[0]}"'
         layer = "layers" if old else "layer"
-        lines.append(f'{layer} {{ name: "{name}" bottom: "{below}" top: "{name}" type: {kind} {params} }}')
+        lines.append(f'{layer} {{ name: "{name}" bottom: "{below}" top: "{name}" type: {called} {params} }}')
         below = name
     return "\n".join(lines)
 
