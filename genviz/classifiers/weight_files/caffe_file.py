@@ -80,7 +80,7 @@ def read(path: Path) -> Contents:
         network.ParseFromString(_bytes(path))
         layers = _layers(network)
         state = {
-            f"{layer.name}.{kind}": _tensor(blob, f"{layer.name}.{kind}")
+            f"{_text(layer.name)}.{kind}": _tensor(blob, f"{_text(layer.name)}.{kind}")
             for layer in layers
             for kind, blob in zip((WEIGHT, BIAS), layer.blobs, strict=False)
         }
@@ -88,13 +88,13 @@ def read(path: Path) -> Contents:
         told = [layers, _layers(_prototxt(beside))] if beside.is_file() else [layers]
         norms: dict[str, Norm] = {}
         for described in reversed(told):
-            norms |= {layer.name: _norm(layer) for layer in described if layer.HasField("lrn_param")}
+            norms |= {_text(layer.name): _norm(layer) for layer in described if layer.HasField("lrn_param")}
         space = next((space for described in told if (space := _space(described, path)) is not None), None)
     except (DecodeError, OSError, ValueError, MemoryError) as error:
         raise _unreadable(path, error, "weights", "snapshots") from error
     if not state:
         raise UserError(f"{path} holds no layers with weights; Caffe's snapshots do")
-    order = max(([layer.name for layer in described] for described in told), key=len)
+    order = max(([_text(layer.name) for layer in described] for described in told), key=len)
     return Contents(state, tuple(dict.fromkeys(order)), norms, space)
 
 
@@ -109,7 +109,7 @@ def mean_picture(path: Path) -> MeanPicture:
         blob.ParseFromString(_bytes(path))
         picture = _tensor(blob, "its mean")
         return MeanPicture(picture.view(picture.shape[-3:]), channels="BGR")
-    except (DecodeError, OSError, ValueError, RuntimeError, MemoryError) as error:
+    except (DecodeError, OSError, ValueError, RuntimeError, MemoryError, UserError) as error:
         raise _unreadable(path, error, "mean picture", ".binaryproto files") from error
 
 
@@ -140,6 +140,11 @@ def _layers(network: Any) -> list[Any]:
     return [layer for layer in (*network.layers, *network.layer) if layer.name]
 
 
+def _text(words: str | bytes) -> str:
+    """Words of a message; protobuf leaves bytes that are no text as they are."""
+    return words if isinstance(words, str) else words.decode("utf-8", errors="replace")
+
+
 def _tensor(blob: Any, name: str) -> Tensor:
     numbers = (
         np.frombuffer(b"".join(blob.double_data), "<f8")
@@ -162,7 +167,7 @@ def _norm(layer: Any) -> Norm:
         for name, usual in _LRN.items()
     }
     if not 1 <= said["local_size"] < 1e4 or not all(math.isfinite(value) for value in said.values()):
-        raise ValueError(f"{layer.name} normalizes by {said}")
+        raise ValueError(f"{_text(layer.name)} normalizes by {said}")
     return Norm(int(said["local_size"]), said["alpha"], said["beta"], said["k"])
 
 
@@ -170,9 +175,11 @@ def _space(layers: Iterable[Any], path: Path) -> InputSpace | None:
     """Caffe's, with the first mean that a layer names."""
     for layer in layers:
         values = list(layer.transform_param.mean_value)
+        if not all(math.isfinite(value) for value in values):
+            raise ValueError(f"its mean is {values}")
         if len(values) in (1, 3):
             return InputSpace(channels="BGR", scale=255.0, mean=[float(value) for value in values * (3 // len(values))])
-        named = layer.transform_param.mean_file
+        named = _text(layer.transform_param.mean_file)
         beside = path.parent / Path(named).name if named else None
         if beside is not None and beside.is_file():
             return mean_picture(beside)

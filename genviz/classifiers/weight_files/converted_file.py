@@ -71,7 +71,16 @@ def read_facts(path: Path) -> Facts | None:
         settings = json.loads(metadata["input_space"])
         space = None if settings is None else _space(settings, picture)
         return Facts(metadata["classifier"], norms, space)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        UserError,
+    ) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         raise UserError(f"{path} is damaged ({why}); genviz convert writes it again") from error
 

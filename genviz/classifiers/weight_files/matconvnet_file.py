@@ -46,9 +46,7 @@ def read(path: Path) -> Contents:
             if layer.get("type") in _NORMS and (norm := _norm(layer, name)) is not None
         }
         space = _space(net)
-    except UserError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, AttributeError, UserError) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0][:_WHY]
         raise UserError(f"{path} holds no network that can be read ({why}); MatConvNet's .mat files do") from error
     if not state:

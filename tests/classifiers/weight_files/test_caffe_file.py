@@ -130,3 +130,12 @@ def test_a_mean_picture_lies_beside_it(tmp_path):
         caffe_file.read(tmp_path / "net.caffemodel")
     (tmp_path / "mean.binaryproto").unlink()
     assert caffe_file.read(tmp_path / "net.caffemodel").input_space is None
+
+
+def test_words_that_are_no_text_do_no_harm(tmp_path):
+    """Which protobuf hands over as bytes."""
+    weight = (
+        field(1, b"conv\xff") + field(7, blob(torch.ones(2), old=False)) + field(100, field(4, b"\xfe.binaryproto"))
+    )
+    (tmp_path / "net.caffemodel").write_bytes(field(100, weight))
+    assert caffe_file.read(tmp_path / "net.caffemodel").state.keys() == {"conv\N{REPLACEMENT CHARACTER}.weight"}
