@@ -23,6 +23,9 @@ from genviz.errors import UserError
 from genviz.files import sha256
 from genviz.interfaces import Outline
 
+PUBLISHED = (*matconvnet_file.SUFFIXES, *caffe_file.SUFFIXES)
+"""The endings of MatConvNet's and Caffe's files."""
+
 _FORMS = ".mat, .caffemodel, .safetensors or .pth"
 _RANDOM_SEED = 0  # weights=random is the same network for every run
 
@@ -136,7 +139,7 @@ def differs(contents: Contents, architecture: str) -> str | None:
     """
     network = empty(architecture, len(contents.state[f"{contents.weighted[-1]}.{WEIGHT}"]), contents)
     own = dict(network.named_children())
-    told = [name for name in contents.order if name in own]
+    told = [name for name in dict.fromkeys(contents.order) if name in own]
     for here, there in zip(told, [name for name in own if name in told], strict=True):
         if here != there:
             return f"it has {here} where that has {there}"
@@ -157,6 +160,18 @@ def differs(contents: Contents, architecture: str) -> str | None:
     return next((f"it has {name}, which that has not" for name in found if name not in wanted), None)
 
 
+def published(path: Path) -> Contents:
+    """The classic network in MatConvNet's or Caffe's file ``path``; MatConvNet's have red first, whatever they say.
+
+    Raises:
+        UserError: it holds no weights.
+    """
+    if path.suffix.lower() in caffe_file.SUFFIXES:
+        return caffe_file.read(path)
+    contents = matconvnet_file.read(path)
+    return contents._replace(input_space=contents.input_space or rgb())
+
+
 def read(path: Path) -> Contents:
     """What ``path`` says, in any of the forms that a classic network comes in.
 
@@ -164,11 +179,8 @@ def read(path: Path) -> Contents:
         UserError: it holds no weights.
     """
     suffix = path.suffix.lower()
-    if suffix in matconvnet_file.SUFFIXES:
-        contents = matconvnet_file.read(path)
-        return contents._replace(input_space=contents.input_space or rgb())
-    if suffix in caffe_file.SUFFIXES:
-        return caffe_file.read(path)
+    if suffix in PUBLISHED:
+        return published(path)
     facts = converted_file.read_facts(path) if suffix == converted_file.SUFFIX else None
     state = {name: value for name, value in state_dict.read(path).items() if name != converted_file.PICTURE}
     return Contents(state) if facts is None else Contents(state, (), facts.norms, facts.input_space)

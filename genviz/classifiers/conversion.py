@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
-from genviz.classifiers.classic import differs, empty, fitting, placed, read
+from genviz.classifiers.classic import PUBLISHED, differs, empty, fitting, placed, published
 from genviz.classifiers.classic_networks import RECIPES
 from genviz.classifiers.names import vgg_convolutions
 from genviz.classifiers.outline import without_weights
 from genviz.classifiers.sizes import Size
 from genviz.classifiers.torchvision import fill
-from genviz.classifiers.weight_files import caffe_file, converted_file, matconvnet_file, vgg_file
+from genviz.classifiers.weight_files import converted_file, vgg_file
 from genviz.classifiers.weight_files.contents import Contents
 from genviz.classifiers.weight_files.weights import Weights
 from genviz.errors import UserError
@@ -21,7 +21,6 @@ from genviz.files import sha256
 NAMES = (*RECIPES, *vgg_file.ARCHITECTURES)
 """The classifiers whose published files can be read."""
 
-SUFFIXES = (*matconvnet_file.SUFFIXES, *caffe_file.SUFFIXES)
 _SIDE: Size = 224  # of a VGG's input
 
 
@@ -38,27 +37,27 @@ def convert(source: Path, target: Path, classifier: str | None = None) -> conver
     """
     if not source.is_file():
         raise UserError(f"there is no file {source}; genviz convert takes MatConvNet's .mat and Caffe's .caffemodel")
-    if source.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{source} is no {' or '.join(SUFFIXES)} file; genviz convert takes MatConvNet's and Caffe's")
+    if source.suffix.lower() not in PUBLISHED:
+        raise UserError(f"{source} is no {' or '.join(PUBLISHED)} file; genviz convert takes MatConvNet's and Caffe's")
     if target.suffix.lower() != converted_file.SUFFIX:
         raise UserError(f"{target} must end in {converted_file.SUFFIX}")
     if classifier is not None and classifier not in NAMES:
         raise UserError(f"--classifier {classifier} is unknown; it takes {', '.join(NAMES)}")
-    contents = read(source)
+    contents = published(source)
     name = classifier or _recognised(contents, source)
-    found = Weights({}, source.name, sha256(source), contents.input_space)
+    network: torch.nn.Module
     if name in RECIPES:
         if (why := differs(contents, name)) is not None:
             raise UserError(f"{source} does not fit {name}: {why}")
-        network: torch.nn.Module = empty(name, _classes(contents), contents)
-        found = found._replace(state=placed(contents, network))
-        norms = contents.norms
+        network, norms = empty(name, _classes(contents), contents), contents.norms
+        state, space = placed(contents, network), contents.input_space
     else:
-        vgg = vgg_file.published(contents, source)
+        vgg = vgg_file.load(source)
         if not vgg.has_dense_layers:
             raise UserError(f"{source} has no class scores: it lacks the dense layers fc6, fc7 and fc8")
-        network = without_weights(name, _classes(contents), _SIDE)
-        found, norms = found._replace(state=vgg.state, input_space=vgg.input_space), {}
+        network, norms = without_weights(name, _classes(contents), _SIDE), {}
+        state, space = vgg
+    found = Weights(state, source.name, sha256(source), space)
     fill(network, found, name)  # or it says which layer does not fit
     facts = converted_file.Facts(name, norms, found.input_space)
     converted_file.write(

@@ -152,12 +152,13 @@ def _tensor(blob: Any, name: str) -> Tensor:
         else np.frombuffer(b"".join(blob.data), "<f4")
     )
     shape = list(blob.shape.dim) if blob.HasField("shape") else [blob.num, blob.channels, blob.height, blob.width]
-    if math.prod(shape) != numbers.size or min(shape, default=1) < 0:
+    if math.prod(shape) != numbers.size or min(shape, default=1) < 1:
         raise ValueError(f"{name} has shape {shape} but {numbers.size} values")
     if name.endswith(f".{BIAS}"):
         shape = [numbers.size]
     elif name.endswith(f".{WEIGHT}") and shape[:2] == [1, 1]:
         shape = shape[2:]
+    shape = shape or [1]
     return torch.from_numpy(numbers.astype(np.float32)).view(shape)
 
 

@@ -93,8 +93,10 @@ def _state(weights: Iterator[tuple[str, list[Any]]], path: Path) -> dict[str, Te
     with bar(total, path) as progress:
         for layer, values in found:
             for kind, value in zip((WEIGHT, BIAS), values, strict=False):
-                if not isinstance(value, np.ndarray):
-                    raise ValueError(f"{layer}.{kind} is no array")
+                if not isinstance(value, np.ndarray) or (kind == WEIGHT and not value.size):
+                    raise ValueError(f"{layer}.{kind} is no array of numbers")
+                if not value.size:  # without a bias
+                    continue
                 if f"{layer}.{kind}" in state:
                     raise ValueError(f"it holds two layers {layer}")
                 state[f"{layer}.{kind}"] = _kernel(value) if kind == WEIGHT else _tensor(value.flatten())

@@ -17,7 +17,6 @@ from genviz.classifiers.weight_files import (
     oxford,
     state_dict,
 )
-from genviz.classifiers.weight_files.contents import Contents
 from genviz.errors import UserError
 
 ARCHITECTURES = ("vgg11", "vgg13", "vgg16", "vgg19")
@@ -56,24 +55,16 @@ def load(path: Path) -> VggFile:
     _check_there(path)
     suffix = path.suffix.lower()
     if suffix in (*caffe_file.SUFFIXES, *matconvnet_file.SUFFIXES):
-        return published(caffe_file.read(path) if suffix in caffe_file.SUFFIXES else matconvnet_file.read(path), path)
+        contents = caffe_file.read(path) if suffix in caffe_file.SUFFIXES else matconvnet_file.read(path)
+        state = _by_torchvisions_names(contents.state, path)
+        usual = caffe(OXFORD_MEAN) if suffix in caffe_file.SUFFIXES else rgb(OXFORD_MEAN)
+        return VggFile(state, contents.input_space or _recognised(state) or usual)
     if suffix in keras_file.SUFFIXES:
         state = _by_torchvisions_names(keras_file.read(path), path)
         return VggFile(state, _recognised(state) or caffe(OXFORD_MEAN))
     facts = converted_file.read_facts(path) if suffix == converted_file.SUFFIX else None
     state = _current(state_dict.read(path), path)
     return VggFile(state, _recognised(state) if facts is None else facts.input_space)
-
-
-def published(contents: Contents, path: Path) -> VggFile:
-    """The VGG in the ``contents`` of Caffe's or MatConvNet's file ``path``.
-
-    Raises:
-        UserError: they hold none.
-    """
-    state = _by_torchvisions_names(contents.state, path)
-    usual = caffe(OXFORD_MEAN) if path.suffix.lower() in caffe_file.SUFFIXES else rgb(OXFORD_MEAN)
-    return VggFile(state, contents.input_space or _recognised(state) or usual)
 
 
 def has_dense_layers(path: Path) -> bool:

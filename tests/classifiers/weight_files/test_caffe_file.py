@@ -4,7 +4,7 @@ import pytest
 import torch
 from classic_files import NORM, made, real
 from classic_files import write_caffe as write_classic
-from vgg_files import blob, by_layer, field, narrow, write_caffe
+from vgg_files import blob, by_layer, field, narrow, varint, write_caffe
 
 from genviz.classifiers.classic_networks import Norm
 from genviz.classifiers.weight_files import caffe_file
@@ -139,3 +139,15 @@ def test_words_that_are_no_text_do_no_harm(tmp_path):
     )
     (tmp_path / "net.caffemodel").write_bytes(field(100, weight))
     assert caffe_file.read(tmp_path / "net.caffemodel").state.keys() == {"conv\N{REPLACEMENT CHARACTER}.weight"}
+
+
+@pytest.mark.parametrize("shape", [(), (0, 1 << 40)])
+def test_odd_shapes_do_no_harm(tmp_path, shape):
+    dims = field(7, field(1, b"".join(varint(side) for side in shape)))
+    values = field(5, struct.pack("<f", 0.5)) if not shape else b""
+    (tmp_path / "net.caffemodel").write_bytes(field(100, field(1, b"fc8") + field(7, values + dims)))
+    if shape:
+        with pytest.raises(UserError, match="fc8.weight has shape"):
+            caffe_file.read(tmp_path / "net.caffemodel")
+    else:
+        assert caffe_file.read(tmp_path / "net.caffemodel").state["fc8.weight"].tolist() == [0.5]

@@ -12,8 +12,8 @@ from classic_files import NORM, dagnn, simplenn, write_caffe, write_v5, write_v7
 from torch import nn
 from vgg_files import blob, field
 
-from genviz.classifiers.classic import read
-from genviz.classifiers.conversion import SUFFIXES, convert
+from genviz.classifiers.classic import PUBLISHED, read
+from genviz.classifiers.conversion import convert
 from genviz.classifiers.mean_picture import MeanPicture
 from genviz.classifiers.weight_files.converted_file import Facts, write
 from genviz.errors import UserError
@@ -91,7 +91,7 @@ def test_a_damaged_file_is_one_line(tmp_path, count):
         (tmp_path / name).write_bytes(_damaged(whole[name], draw))
         begun = time.monotonic()
         try:
-            if draw.random() < 0.2 and given.suffix in SUFFIXES:
+            if draw.random() < 0.2 and given.suffix in PUBLISHED:
                 convert(given, tmp_path / "x.safetensors")  # too small for any of the networks
             read(given)  # only values may have changed
         except UserError as error:

@@ -104,3 +104,8 @@ def test_what_is_no_network_is_one_clear_line(tmp_path, tree, says):
     with pytest.raises(UserError, match=says) as caught:
         matconvnet_file.read(tmp_path / "net.mat")
     assert "\n" not in str(caught.value)
+
+
+def test_a_layer_without_a_bias_has_none(tmp_path):
+    write_v5(tmp_path / "net.mat", _layer(weights=Cell([np.ones((1, 1)), np.zeros((0, 0))])))
+    assert matconvnet_file.read(tmp_path / "net.mat").state.keys() == {"conv1.weight"}
