@@ -21,10 +21,17 @@ def generator(config):
     return build.generator(config, build.streams(config))
 
 
-@pytest.mark.parametrize("name", choices("classifier"))
+SLOW = ("caffenet", "classic", "vgg_f", "vgg_s")
+"""Sixty to a hundred million weights each, which are drawn as those of their neighbours."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in choices("classifier")]
+)
 def test_classifiers(compose, name):
     own = {
         "torchvision": "classifier.architecture=resnet18",
+        "classic": "classifier.architecture=vgg_f",
         "detector": "classifier.architecture=ssdlite320_mobilenet_v3_large",
         "module": "classifier.builder=torchvision.models:resnet18",
     }

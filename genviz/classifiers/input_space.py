@@ -33,7 +33,10 @@ class InputSpace(nn.Module):
 
     Attributes:
         settings: these arguments.
+        means: ``mean`` as numbers.
     """
+
+    mean_kind = "mean"
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class InputSpace(nn.Module):
                 "an input space has channels RGB or BGR, a scale, and three finite numbers each for mean and std, no "
                 f"std 0; not channels={channels}, scale={scale}, mean={mean}, std={std}"
             )
-        self.channels = channels
+        self.channels, self.means = channels, means
         self.settings = {"channels": channels, "scale": scales[0], "mean": means, "std": stds}
         offset = [-m / s for m, s in zip(means, stds, strict=True)]
         factor = [scales[0] / s for s in stds]
@@ -81,6 +84,11 @@ def _numbers(values: Any) -> list[float]:
 def caffe(mean: Sequence[float] = CAFFE_MEAN) -> InputSpace:
     """Caffe's input space: BGR, 0-255, minus ImageNet's ``mean``."""
     return InputSpace(channels="BGR", scale=255.0, mean=mean)
+
+
+def rgb(mean: Sequence[float] = CAFFE_MEAN) -> InputSpace:
+    """MatConvNet's input space: RGB, 0-255, minus ImageNet's ``mean``, which is given as blue, green, red."""
+    return InputSpace(channels="RGB", scale=255.0, mean=[*reversed(mean)])
 
 
 def input_space_of(settings: str | Mapping[str, Any]) -> InputSpace:

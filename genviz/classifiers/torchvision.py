@@ -37,10 +37,10 @@ class TorchvisionClassifier(FrozenClassifier):
     Args:
         architecture: torchvision's name, ``vgg16``.
         weights: ``default``, one of torchvision's entries (``IMAGENET1K_V2``), a ``.pth`` or ``.safetensors`` file (for
-            a VGG also Keras' ``.h5`` or ``.keras`` or Caffe's ``.caffemodel``), or ``random``.
+            a VGG also Keras' ``.h5`` or ``.keras``, Caffe's ``.caffemodel`` or MatConvNet's ``.mat``), or ``random``.
         input_space: ``torchvision`` (RGB, the normalization of torchvision's weights), ``caffe`` (BGR, 0-255 minus the
-            mean), the arguments of `InputSpace`, or ``auto``: Caffe's for a VGG's Keras or Caffe file and for Oxford's
-            weights, otherwise torchvision's.
+            mean), the arguments of `InputSpace`, or ``auto``: what a VGG's Keras, Caffe or MatConvNet file says,
+            Caffe's for Oxford's weights, otherwise torchvision's.
         input_size: side of the square input, or rows and columns, in pixels; None for that of torchvision's weights.
             Images of another size are resized to it (bilinear, antialiased).
         labels: None for ImageNet's 1,000; a file with one label per line, a list, or a dict by number.

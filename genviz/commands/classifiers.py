@@ -11,16 +11,23 @@ OWN = {
     "hogb": "the same with bilinear orientations",
     "dsift": "dense SIFT, as a network without classes",
 }
-_WIDTH = max(len(name) for name in OWN)
+CLASSIC = {
+    "alexnet_caffe": "Krizhevsky et al. 2012, as Caffe ships it; needs a file of weights, as do the next four",
+    "caffenet": "the same, but it pools before it normalizes (CaffeRef)",
+    "vgg_f": "Chatfield et al. 2014, fast",
+    "vgg_m": "Chatfield et al. 2014, medium",
+    "vgg_s": "Chatfield et al. 2014, slow",
+}
+_WIDTH = max(len(name) for name in (*OWN, *CLASSIC))
 
 
 @click.command("classifiers")
 def command() -> None:
-    """List genviz's own classifiers and torchvision's, with its detectors."""
+    """List genviz's own classifiers, those of 2012 to 2014, and torchvision's, with its detectors."""
     from genviz.classifiers.detector import detectors
     from genviz.classifiers.outline import architectures
 
-    for name, what in OWN.items():
+    for name, what in (*OWN.items(), *CLASSIC.items()):
         click.echo(f"{name:{_WIDTH}}  {what}")
     for name in (*architectures(), *detectors()):
         click.echo(name)

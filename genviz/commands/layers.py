@@ -20,6 +20,8 @@ def command(classifier: str, input_size: str | None) -> None:
 
     Each with its name in the papers, its name in torchvision, and its output shape, channels first.
     """
+    from genviz.classifiers.classic import ClassicClassifier
+    from genviz.classifiers.classic_networks import RECIPES
     from genviz.classifiers.detector import DetectorClassifier, detectors
     from genviz.classifiers.headed import HeadedClassifier
     from genviz.classifiers.outline import sketch
@@ -33,6 +35,8 @@ def command(classifier: str, input_size: str | None) -> None:
     size = None if input_size is None else _size(input_size)
     if kind is not None:
         outline = kind.sketch(input_size=size)
+    elif classifier in RECIPES:
+        outline = ClassicClassifier.sketch(architecture=classifier, input_size=size)
     elif classifier in detectors():
         outline = DetectorClassifier.sketch(architecture=classifier, input_size=size)
     else:

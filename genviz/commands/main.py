@@ -12,6 +12,7 @@ from genviz import __version__
 from genviz.commands import streams
 from genviz.commands.classifiers import command as classifiers
 from genviz.commands.configured import configured
+from genviz.commands.convert import command as convert
 from genviz.commands.labels import command as labels
 from genviz.commands.layers import command as layers
 from genviz.commands.review import command as review
@@ -22,7 +23,7 @@ from genviz.files import check_current_folder
 _ORDER = (
     *("train", "explain", "filters", "patches", "neighbours", "map", "fool", "sticker", "universal"),
     *("review", "labels", "layers", "classifiers", "contributions", "bias", "invert"),
-    *("pretrain", "distill", "spectrum"),
+    *("convert", "pretrain", "distill", "spectrum"),
 )
 """In which they are first needed; any other comes last."""
 
@@ -58,7 +59,7 @@ def _help_alone(ctx: click.Context) -> None:
 
 genviz = _Genviz(
     name="genviz",
-    commands=_ordered([review, labels, layers, classifiers, spectrum, *configured()]),
+    commands=_ordered([review, labels, layers, classifiers, convert, spectrum, *configured()]),
     help="What does this network see?\n\nEach command has its own --help.",
     callback=_help_alone,
     invoke_without_command=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genviz.classifiers.input_space import OXFORD_MEAN, InputSpace, caffe
+from genviz.classifiers.input_space import OXFORD_MEAN, InputSpace, caffe, rgb
 
 _ROUNDING = 2.0**-8  # relative, of bfloat16, which is coarser than half precision
 
@@ -38,7 +38,7 @@ def recognise(first: Tensor) -> InputSpace | None:
         if _alike(first[0], known):
             return caffe(OXFORD_MEAN)
         if _alike(first[0], known.flip(0)):
-            return InputSpace(channels="RGB", scale=255.0, mean=OXFORD_MEAN[::-1])
+            return rgb(OXFORD_MEAN)
     return None
 
 

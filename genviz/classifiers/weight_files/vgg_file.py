@@ -1,4 +1,4 @@
-"""VGG weights in torch, Keras and Caffe files, by torchvision's names."""
+"""VGG weights in torch, Keras, Caffe and MatConvNet files, by torchvision's names."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from genviz.classifiers.input_space import OXFORD_MEAN, InputSpace, caffe
+from genviz.classifiers.input_space import OXFORD_MEAN, InputSpace, caffe, rgb
 from genviz.classifiers.names import vgg_convolutions
-from genviz.classifiers.weight_files import caffe_file, keras_file, oxford, state_dict
+from genviz.classifiers.weight_files import (
+    caffe_file,
+    converted_file,
+    keras_file,
+    matconvnet_file,
+    oxford,
+    state_dict,
+)
 from genviz.errors import UserError
 
 ARCHITECTURES = ("vgg11", "vgg13", "vgg16", "vgg19")
 """Torchvision's VGGs without batch norm, as in the paper."""
 
-FORMS = ".pth, .safetensors, .h5, .keras or .caffemodel"
+FORMS = ".pth, .safetensors, .h5, .keras, .caffemodel or .mat"
 _DENSE = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
 _EARLIER = {"classifier.1": "classifier.0", "classifier.4": "classifier.3"}  # with dropout before the layer
 
@@ -38,25 +45,30 @@ class VggFile(NamedTuple):
 def load(path: Path) -> VggFile:
     """The VGG in ``path``, with or without its dense layers.
 
-    Keras and Caffe files are in Caffe's input space; a state dict's is known if its first filter is Oxford's. The dense
-    layers of torchvision's ``IMAGENET1K_FEATURES``, which are NaN, are left out.
+    Caffe's and MatConvNet's files, and what ``genviz convert`` made of them, tell their input space. Otherwise it is
+    Oxford's: Caffe's for Keras and Caffe files, RGB for MatConvNet's. A state dict's is known if its first filter is
+    Oxford's. The dense layers of torchvision's ``IMAGENET1K_FEATURES``, which are NaN, are left out.
 
     Raises:
         UserError: there is no such file, or it holds no VGG.
     """
     _check_there(path)
-    if path.suffix.lower() in keras_file.SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix in (*caffe_file.SUFFIXES, *matconvnet_file.SUFFIXES):
+        contents = caffe_file.read(path) if suffix in caffe_file.SUFFIXES else matconvnet_file.read(path)
+        state = _by_torchvisions_names(contents.state, path)
+        usual = caffe(OXFORD_MEAN) if suffix in caffe_file.SUFFIXES else rgb(OXFORD_MEAN)
+        return VggFile(state, contents.input_space or _recognised(state) or usual)
+    if suffix in keras_file.SUFFIXES:
         state = _by_torchvisions_names(keras_file.read(path), path)
-    elif path.suffix.lower() in caffe_file.SUFFIXES:
-        state = _by_torchvisions_names(caffe_file.read(path), path)
-    else:
-        state = _current(state_dict.read(path), path)
-        return VggFile(state, _recognised(state))
-    return VggFile(state, _recognised(state) or caffe(OXFORD_MEAN))
+        return VggFile(state, _recognised(state) or caffe(OXFORD_MEAN))
+    facts = converted_file.read_facts(path) if suffix == converted_file.SUFFIX else None
+    state = _current(state_dict.read(path), path)
+    return VggFile(state, _recognised(state) if facts is None else facts.input_space)
 
 
 def has_dense_layers(path: Path) -> bool:
-    """Whether ``path`` has the dense layers; only Caffe's files are read in full.
+    """Whether ``path`` has the dense layers; Caffe's and MatConvNet's files are read in full.
 
     Raises:
         UserError: there is no such file, or it holds no weights.
@@ -64,7 +76,7 @@ def has_dense_layers(path: Path) -> bool:
     _check_there(path)
     if path.suffix.lower() in keras_file.SUFFIXES:
         return any(name.startswith(tuple(_DENSE)) for name in keras_file.names(path))
-    if path.suffix.lower() in caffe_file.SUFFIXES:
+    if path.suffix.lower() in (*caffe_file.SUFFIXES, *matconvnet_file.SUFFIXES):
         return load(path).has_dense_layers
     return VggFile(_current(state_dict.read(path, mapped=True), path), None).has_dense_layers
 

@@ -19,7 +19,7 @@ import torchvision
 from torch import Tensor, nn
 
 from genviz.classifiers.input_space import InputSpace
-from genviz.classifiers.weight_files import caffe_file, keras_file, state_dict, vgg_file
+from genviz.classifiers.weight_files import caffe_file, keras_file, matconvnet_file, state_dict, vgg_file
 from genviz.classifiers.weight_files.server import why_unreachable
 from genviz.errors import UserError, shown
 from genviz.files import sha256
@@ -172,10 +172,11 @@ def _load(architecture: str, path: Path, whole: bool) -> tuple[dict[str, Tensor]
                 + (embedded if architecture == "vgg16" else "")
             )
         return found
-    if path.suffix.lower() in (*keras_file.SUFFIXES, *caffe_file.SUFFIXES):
+    if path.suffix.lower() in (*keras_file.SUFFIXES, *caffe_file.SUFFIXES, *matconvnet_file.SUFFIXES):
         raise UserError(
-            f"{path} is a Keras or Caffe file, which only works for {', '.join(vgg_file.ARCHITECTURES)}; "
-            f"for {architecture} give a {_forms(architecture)} file"
+            f"{path} is a Keras, Caffe or MatConvNet file, which only works for {', '.join(vgg_file.ARCHITECTURES)}; "
+            + ("for Caffe's AlexNet: classifier=alexnet_caffe; " if architecture == "alexnet" else "")
+            + f"for {architecture} give a {_forms(architecture)} file"
         )
     return state_dict.read(path), None
 

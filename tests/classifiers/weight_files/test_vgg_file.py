@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from classic_files import Cell, write_v5
 from safetensors.torch import save_file
-from vgg_files import by_layer, keras_arrays, narrow, write_caffe, write_keras
+from vgg_files import SIDE, by_layer, keras_arrays, narrow, write_caffe, write_keras
 
 from genviz.classifiers.weight_files import vgg_file
 from genviz.classifiers.weight_files.oxford import FIRST_FILTERS
@@ -37,6 +38,16 @@ def _old_caffe(path, network, dense):
     _caffe(path, network, dense, old=True)
 
 
+def _matconvnet(path, network, dense):
+    layers = Cell()
+    for name, (weight, bias) in by_layer(network).items():
+        kernel = weight if weight.ndim == 4 else weight.view(len(weight), -1, *(2 * [SIDE if name == "fc6" else 1]))
+        if dense or name.startswith("conv"):
+            weights = Cell([kernel.numpy().transpose(2, 3, 1, 0), bias.numpy()[:, None]])
+            layers.append({"type": "conv", "name": name, "weights": weights})
+    write_v5(path, {"layers": layers})
+
+
 WRITERS = [
     ("vgg.pth", _torch),
     ("vgg.safetensors", _safetensors),
@@ -44,6 +55,7 @@ WRITERS = [
     ("vgg.HDF5", _keras),
     ("vgg.caffemodel", _caffe),
     ("old.caffemodel", _old_caffe),
+    ("vgg.mat", _matconvnet),
 ]
 
 
@@ -59,13 +71,15 @@ def test_the_same_network_from_every_form(tmp_path, network, name, write, dense)
 
 
 @pytest.mark.parametrize(("name", "write"), WRITERS)
-def test_the_input_space_is_caffes_where_it_wrote_the_file_or_keras_did(tmp_path, network, name, write):
+def test_the_input_space_is_that_of_the_program_that_wrote_the_file(tmp_path, network, name, write):
     write(tmp_path / name, network, False)
     space = vgg_file.load(tmp_path / name).input_space
     if write in (_torch, _safetensors):
         assert space is None
     else:
-        assert space(torch.zeros(1, 3, 1, 1)).flatten().tolist() == pytest.approx([-103.939, -116.779, -123.68])
+        means = [-103.939, -116.779, -123.68]  # MatConvNet has red first
+        means = means[::-1] if write is _matconvnet else means
+        assert space(torch.zeros(1, 3, 1, 1)).flatten().tolist() == pytest.approx(means)
 
 
 @pytest.mark.parametrize(("turned", "channels"), [(False, "BGR"), (True, "RGB")])
@@ -162,7 +176,7 @@ def _with_batch_norm(path, network):
     [
         (
             lambda path, network: None,
-            "there is no weights file .*takes a .pth, .safetensors, .h5, .keras or .caffemodel",
+            "there is no weights file .*takes a .pth, .safetensors, .h5, .keras, .caffemodel or .mat",
         ),
         (_without_block_3, "is not a VGG: its convolutions are conv1_1, conv1_2, conv2_1, conv2_2, conv4_1"),
         (lambda path, network: write_caffe(path, {"ip1": by_layer(network)["fc8"]}, old=True), "convolutions are none"),

@@ -100,17 +100,22 @@ def test_an_unknown_entry_names_those_that_there_are():
 
 
 def test_what_a_network_takes_is_said_where_there_is_no_such_file():
-    for architecture, forms in (("vgg16", r"\.h5, \.keras or \.caffemodel"), ("vgg16_bn", r"a \.pth or \.safetensors")):
+    for architecture, forms in (
+        ("vgg16", r"\.keras, \.caffemodel or \.mat"),
+        ("vgg16_bn", r"a \.pth or \.safetensors"),
+    ):
         with pytest.raises(UserError, match=f"there is no weights file.*{forms} file"):
             weights.find(architecture, "nowhere.pth")
 
 
-@pytest.mark.parametrize("name", ["vgg.h5", "vgg.keras", "vgg.caffemodel"])
-def test_keras_and_caffes_files_are_a_vggs(tmp_path, name):
+@pytest.mark.parametrize("name", ["vgg.h5", "vgg.keras", "vgg.caffemodel", "vgg.mat"])
+def test_keras_caffes_and_matconvnets_files_are_a_vggs(tmp_path, name):
     (tmp_path / name).touch()
     for architecture in ("resnet50", "vgg16_bn"):
         with pytest.raises(UserError, match=f"works for vgg11, vgg13, vgg16, vgg19; for {architecture} give a .pth or"):
             weights.find(architecture, str(tmp_path / name))
+    with pytest.raises(UserError, match="classifier=alexnet_caffe"):
+        weights.find("alexnet", str(tmp_path / name))
 
 
 def test_weights_without_class_scores_are_told_before_they_are_fetched(monkeypatch):
