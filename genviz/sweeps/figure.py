@@ -6,9 +6,13 @@ import copy
 from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from torch import Tensor
 
 from genviz.errors import UserError
+from genviz.images.mosaic import write_mosaic
+from genviz.images.pictures import display, read_image
 from genviz.images.sheet import write_sheet
+from genviz.retrieval.cut import box_of, cut
 from genviz.training import build
 from genviz.training.configuration import compose
 from genviz.training.run_folders import RunFolders
@@ -21,6 +25,8 @@ _SIDE = 200  # of a picture on the sheet, in pixels
 def draw(config: DictConfig) -> int:
     """Make each panel that the experiment has for the configured classifier; return the program's exit code.
 
+    With ``mosaic``, there is also one of what each panel's neuron sees of its picture.
+
     Raises:
         UserError: a setting cannot work, or there are no panels for this classifier.
     """
@@ -29,7 +35,9 @@ def draw(config: DictConfig) -> int:
     rows = panels(config)
     for panel in [panel for row in rows for panel in row]:
         TrainSettings.check(panel)
-        build.target(panel, build.sketch(panel.classifier))  # all are checked before the first is made
+        target = build.target(panel, build.sketch(panel.classifier))  # all are checked before the first is made
+        if config.mosaic and [unit.kind for unit in target.units] != ["neuron"]:
+            raise UserError(f"target={target}: a mosaic is of single neurons, such as neuron:relu4_1:7:14:14")
     sheet: list[list[tuple[str, Path]]] = []
     for row in rows:
         sheet.append([])
@@ -50,7 +58,26 @@ def draw(config: DictConfig) -> int:
     path = Path(config.paths.outputs).expanduser() / names.classifier / names.generator / "sheet.png"
     write_sheet(path, sheet, _SIDE)
     print(f"sheet       {path}", flush=True)
+    if config.mosaic:
+        _write_mosaic(config, rows, path.with_name("mosaic.png"))
+        print(f"mosaic      {path.with_name('mosaic.png')}", flush=True)
     return 0
+
+
+def _write_mosaic(config: DictConfig, rows: list[list[DictConfig]], path: Path) -> None:
+    """Write of each picture, by layer, the part that its neuron sees, in its own size."""
+    classifier = build.classifier(config.classifier)
+    outline, layers = classifier.outline, {layer.name: layer for layer in classifier.outline.layers}
+    blocks: dict[str, list[Tensor]] = {}
+    for panel in [panel for row in rows for panel in row]:
+        target = build.target(panel, outline)
+        (unit,) = target.units
+        layer = layers[unit.layer]
+        area = classifier.receptive_area(layer.name) if len(layer.shape) == 3 else None
+        image = read_image(RunFolders.of(panel, target).picture)
+        part = cut(image, box_of(unit.index[1:], area, outline.input_size), 0.5)
+        blocks.setdefault(layer.name, []).append(display(part[0]))
+    write_mosaic(path, list(blocks.items()))
 
 
 def panels(config: DictConfig) -> list[list[DictConfig]]:
