@@ -11,7 +11,10 @@ from genviz.training.configuration import compose
         (["~updatse"], "~updatse: there is no such setting; nearest: updates"),
         (["lr=3"], "lr=3: there is no such setting; nearest: optimizer.lr"),
         (["generator=pixels", "generator.nois=3"], "nearest: generator.noise"),
-        (["generator=pixel"], "generator=pixel: there is no such generator; nearest: pixels; there are fourier, grey_pixels, maco"),
+        (
+            ["generator=pixel"],
+            "generator=pixel: there is no such generator; nearest: pixels; there are fourier, grey_pixels, maco",
+        ),
         (["regularizer=[blur,blurr]"], "regularizer=blurr: there is no such regularizer; nearest: blur"),
         (["target"], "target: a setting is written NAME=VALUE, such as updates=100"),
         (["seed=1", "x=("], "x=( cannot be read; quote a value with special characters: 'x=\"(\"'"),
