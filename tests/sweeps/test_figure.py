@@ -46,9 +46,7 @@ def test_a_panels_words_are_its_configurations(compose, picture):
 
 def test_a_network_without_panels_is_told_what_to_do(compose, picture):
     config = compose("experiment=mahendran2016_figure5", f"image={picture}", "classifier=resnet50", *WORDS[1:])
-    with pytest.raises(
-        UserError, match="names layers of alexnet, .*, squeezenet1_0, but none of resnet50; .* target"
-    ):
+    with pytest.raises(UserError, match="names layers of alexnet, .*, squeezenet1_0, but none of resnet50; .* target"):
         draw(config)
 
 
