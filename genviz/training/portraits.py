@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from genviz.images.pictures import display, read_image, read_upright, write_png
+from genviz.interfaces import Classifier
 from genviz.training.run import Run
 
 
@@ -18,6 +19,8 @@ def draw(run: Run) -> None:
         UserError: the disk is full, or the folder is not writable.
     """
     classifier, image = run.classifier, run.config.image
+    if type(classifier).drawn is Classifier.drawn:  # it never draws
+        return
     files = [(run.folders.drawn, read_image(run.folders.picture))]
     files += [] if image is None else [(run.folders.drawn_image, read_upright(Path(str(image)).expanduser()))]
     for file, picture in files:

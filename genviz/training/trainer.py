@@ -124,10 +124,10 @@ def fit(
     """
     if isinstance(batches, int):
         batches = DataLoader(range(batches), batch_size=None)  # type: ignore[arg-type]
-    begun, teardown = _Begun(signal.getsignal(signal.SIGTERM)), trainer.strategy.teardown
+    begun, answers, teardown = _Begun(), _OwnAnswer(signal.getsignal(signal.SIGTERM)), trainer.strategy.teardown
     if stays:
         trainer.strategy.teardown = partial(_leave, trainer.strategy, teardown)  # type: ignore[method-assign]
-    trainer.callbacks.insert(0, begun)  # type: ignore[attr-defined]
+    trainer.callbacks[:] = [answers, *trainer.callbacks, begun]  # type: ignore[attr-defined]
     try:
         trainer.fit(module, batches, held_out, ckpt_path=None if resumed is None else str(resumed))
     except SystemExit as error:
@@ -143,7 +143,8 @@ def fit(
             f"{resumed} cannot be continued ({why}); resume=false starts over (the old files are renamed)"
         ) from error
     finally:
-        trainer.callbacks.remove(begun)  # type: ignore[attr-defined]
+        for own in (answers, begun):
+            trainer.callbacks.remove(own)  # type: ignore[attr-defined]
         trainer.strategy.teardown = teardown  # type: ignore[method-assign]
 
 
@@ -157,22 +158,26 @@ def _leave(strategy: Strategy, teardown: Callable[[], None]) -> None:
 
 
 class _Begun(pl.Callback):
-    """Tells whether all is restored: what fails later is not the checkpoint's fault.
+    """Tells whether all is restored, also by the other callbacks: what fails later is not the checkpoint's fault."""
 
-    Args:
-        on_sigterm: the handler of SIGTERM before Lightning put its own around it, with which a program that is ended
-            would be one that succeeded.
+    has_begun = False
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self.has_begun = True
+
+
+class _OwnAnswer(pl.Callback):
+    """Gives SIGTERM its handler back, before other callbacks may set theirs.
+
+    Lightning puts one of its own around it, with which a program that is ended is one that succeeded.
     """
 
     def __init__(self, on_sigterm: Any) -> None:
-        self.has_begun, self._on_sigterm = False, on_sigterm
+        self._on_sigterm = on_sigterm
 
     def on_train_start(self, *_: Any) -> None:
         if self._on_sigterm is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._on_sigterm)
-
-    def on_train_batch_start(self, *_: Any) -> None:
-        self.has_begun = True
 
 
 def close(loggers: Sequence[Logger]) -> None:
