@@ -141,4 +141,4 @@ def _check(classes: int, steps: int, overshoot: float, norm: str) -> None:
     if not 0 <= overshoot < math.inf:
         raise UserError(f"overshoot={overshoot} must be a number from 0 up")
     if norm not in ("l2", "linf"):
-        raise UserError(f"norm={norm} must be 2 or inf")
+        raise UserError(f"norm={norm} must be l2 or linf")

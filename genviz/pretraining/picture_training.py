@@ -24,7 +24,7 @@ from genviz.training.checkpoint import KEY, check_identity, read_checkpoint
 from genviz.training.leftovers import make_folders, make_way
 from genviz.training.loggers import WandbRun
 from genviz.training.run_folders import TakenError, claimed, stamp
-from genviz.training.trainer import close, fit, make_trainer
+from genviz.training.trainer import close, fit, make_trainer, validate
 
 
 def folder_of(config: DictConfig, program: str, root: str) -> Path:
@@ -166,7 +166,7 @@ class Training:
         """Load the state that validated best into ``module``, after validating the last; return the state's update."""
         if self.to_make % self._validate_every:
             self.trainer.limit_val_batches = 1.0  # a signal during the last update may have set it to 0
-            self.trainer.validate(module, held_out, verbose=False)
+            validate(self.trainer, module, held_out)
             if float(self.trainer.callback_metrics[self._checkpoints.measure]) > self._checkpoints.most:
                 return self.to_make
         if not self.best.exists():

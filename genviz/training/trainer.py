@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ import torch
 from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import Strategy
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch.utils.data import DataLoader
 
 from genviz.errors import UserError, shown
 from genviz.training.checkpoint import AtomicCheckpointIO
 from genviz.training.loggers import WandbRun
+from genviz.training.signals import EndedError
 
 _HARMLESS = (
     ".*does not have many workers.*",  # the updates need no data
@@ -119,7 +121,7 @@ def fit(
         stays: leave the module where it was trained; Lightning would move it to the CPU.
 
     Raises:
-        KeyboardInterrupt: on an interrupt, where Lightning itself would end the process.
+        KeyboardInterrupt: on an interrupt, where Lightning itself would end the process; of SIGTERM, `EndedError`.
         UserError: the checkpoint is whole, but does not hold what it should.
     """
     if isinstance(batches, int):
@@ -129,12 +131,8 @@ def fit(
         trainer.strategy.teardown = partial(_leave, trainer.strategy, teardown)  # type: ignore[method-assign]
     trainer.callbacks[:] = [answers, *trainer.callbacks, begun]  # type: ignore[attr-defined]
     try:
-        trainer.fit(module, batches, held_out, ckpt_path=None if resumed is None else str(resumed))
-    except SystemExit as error:
-        if trainer.interrupted and isinstance(error.__context__, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise error.__context__ from None
-        raise
+        with _unswallowed(trainer):
+            trainer.fit(module, batches, held_out, ckpt_path=None if resumed is None else str(resumed))
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         if resumed is None or begun.has_begun:
             raise
@@ -146,6 +144,30 @@ def fit(
         for own in (answers, begun):
             trainer.callbacks.remove(own)  # type: ignore[attr-defined]
         trainer.strategy.teardown = teardown  # type: ignore[method-assign]
+
+
+def validate(trainer: pl.Trainer, module: pl.LightningModule, batches: Any) -> None:
+    """Run Lightning's ``validate``.
+
+    Raises:
+        KeyboardInterrupt: as of `fit`.
+    """
+    with _unswallowed(trainer):
+        trainer.validate(module, batches, verbose=False)
+
+
+@contextmanager
+def _unswallowed(trainer: pl.Trainer) -> Iterator[None]:
+    """Raise what a signal has raised, where Lightning would end the process, of SIGTERM as one that succeeded."""
+    try:
+        yield
+    except SIGTERMException:
+        raise EndedError(signal.SIGTERM) from None
+    except SystemExit as error:
+        if trainer.interrupted and isinstance(error.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise error.__context__ from None
+        raise
 
 
 def _leave(strategy: Strategy, teardown: Callable[[], None]) -> None:

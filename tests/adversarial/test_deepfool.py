@@ -174,7 +174,7 @@ def test_nothing_is_changed_of_what_was_given(curved):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [({"classes": 1}, "classes=1"), ({"steps": 0}, "steps=0"), ({"overshoot": -1}, "overshoot=-1"),
-     ({"norm": "1"}, "norm=1 must be 2 or inf")],
+     ({"norm": "1"}, "norm=1 must be l2 or linf")],
 )  # fmt: skip
 def test_settings_that_cannot_work(curved, settings, says):
     with pytest.raises(UserError, match=says):

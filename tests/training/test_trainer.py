@@ -11,8 +11,8 @@ from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElastic
 from pytorch_lightning.utilities import rank_zero_only
 from user import RUN, WORDS
 
-from genviz.training.signals import noticing
-from genviz.training.trainer import fit, make_trainer
+from genviz.training.signals import EndedError, ending, noticing
+from genviz.training.trainer import fit, make_trainer, validate
 
 RANKS = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "4", "MASTER_ADDR": "nowhere.invalid", "MASTER_PORT": "1"}
 LEFT = {
@@ -89,6 +89,9 @@ class One(pl.LightningModule):
         os.kill(os.getpid(), signal.SIGTERM)
         return self.number * batch
 
+    def validation_step(self, batch):
+        os.kill(os.getpid(), signal.SIGTERM)
+
     def configure_optimizers(self):
         return torch.optim.SGD([self.number], lr=0.1)
 
@@ -101,3 +104,23 @@ def test_sigterm_is_the_callers_to_answer():
     assert noticed == [signal.SIGTERM] * 3
     assert trainer.global_step == 3
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("context", [noticing, ending])
+def test_sigterm_during_a_validation_is_no_success(context):
+    trainer = make_trainer({"accelerator": "cpu", "devices": 1}, [], updates=3)
+    with pytest.raises(EndedError) as raised, context():
+        validate(trainer, One(), torch.utils.data.DataLoader(range(3), batch_size=None))
+    assert raised.value.signal == signal.SIGTERM
+
+
+def test_sigterm_while_the_data_is_looked_at_is_no_success():
+    class Batches(torch.utils.data.DataLoader):
+        def __len__(self):  # asked for before any callback of a training
+            os.kill(os.getpid(), signal.SIGTERM)
+            return super().__len__()
+
+    trainer = make_trainer({"accelerator": "cpu", "devices": 1}, [], updates=3)
+    with pytest.raises(EndedError), noticing() as noticed:
+        fit(trainer, One(), Batches(range(3), batch_size=None))
+    assert set(noticed) == {signal.SIGTERM}
