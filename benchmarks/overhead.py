@@ -131,7 +131,7 @@ def time_autoencoder(folder: str, rounds: int) -> None:
     """The same for pretrain.py on the pictures of ``folder``; the bare loop has one batch, in memory."""
     import pytorch_lightning as pl
 
-    from genviz.pretraining.pretrain import pretrain
+    from genviz.learning.pretraining.pretrain import pretrain
 
     class InTurn(pl.Callback):
         def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:  # noqa: ARG002

@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import display, read_image, resize
-from genviz.pretraining.data import Centres
+from genviz.learning.data import Centres
 from genviz.training import build, configuration
 
 ROOT = Path(__file__).resolve().parent.parent

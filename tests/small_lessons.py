@@ -4,8 +4,8 @@ import torch
 
 from genviz.classifiers.from_module import from_module
 from genviz.classifiers.plain import PlainNetwork
-from genviz.pretraining.lessons import Lessons
-from genviz.pretraining.teachers import Teachers
+from genviz.learning.distillation.lessons import Lessons
+from genviz.learning.distillation.teachers import Teachers
 
 
 def teacher(seed, size=16, classes="abcde"):

@@ -6,7 +6,7 @@ from conftest import CONFIGS
 
 from genviz.generators.pretrained import Sizes
 from genviz.interfaces import Classifier
-from genviz.pretraining.settings import DistillSettings, PretrainSettings
+from genviz.learning.settings import DistillSettings, PretrainSettings
 from genviz.training import build
 
 
@@ -21,7 +21,7 @@ def test_students(compose, name):
     DistillSettings.check(config)
     assert config.student.input_size == 128
     if name == "heads":
-        from genviz.pretraining.distill_heads import _module, _teachers
+        from genviz.learning.distillation.distill_heads import _module, _teachers
 
         module = _module(config, _teachers(config), build.classifier(config.student.trunk), [])
         assert [sum(p.numel() for p in head.parameters()) for head in module.heads] == [
@@ -54,7 +54,7 @@ def test_the_papers_autoencoder_is_the_papers(compose):
 
 @pytest.mark.parametrize("name", choices("recipe"))
 def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
-    from genviz.pretraining.pretrain import _module
+    from genviz.learning.pretraining.pretrain import _module
 
     config = compose("data.root=photos", f"recipe={name}", "trainer.accelerator=cpu", name="pretrain")
     PretrainSettings.check(config)

@@ -157,7 +157,7 @@ def test_efficientnet_lite0_knows_what_is_on_the_pictures(data, compose):
     """90 and 98 % of these 250; its weights' own account says 89 and 98 % of as many."""
     if "efficientnet_lite_pytorch" not in sys.modules:
         pytest.importorskip("efficientnet_lite_pytorch")
-    from genviz.pretraining.data import Centres, stack
+    from genviz.learning.data import Centres, stack
     from genviz.training import build
 
     config = compose("target=class:1", "classifier=efficientnet_lite0",

@@ -88,7 +88,7 @@ def test_the_shipped_one_is_small_and_knows_imagenets_classes():
 def test_the_shipped_one_sees_what_the_pictures_show(data):
     """On the hundred pictures that it was not trained on: chance is 0.5 for the first five of a thousand."""
     from genviz.images.folders import find_pictures
-    from genviz.pretraining.data import Centres, split
+    from genviz.learning.data import Centres, split
 
     pictures = find_pictures(data / "imagenet").pictures
     _, held_out = split(pictures, 10)

@@ -1,0 +1,1 @@
+"""Distillation: a network that learns from another, from pictures without labels."""

@@ -1,0 +1,1 @@
+"""The denoising autoencoder, whose decoder is a generator."""

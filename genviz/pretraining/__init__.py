@@ -1,1 +1,0 @@
-"""Training networks on pictures: the autoencoder whose decoder is a generator, and distilled classifiers."""

@@ -1,0 +1,277 @@
+"""python distill.py student=heads, as a user runs it."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from PIL import Image
+from safetensors.torch import load_file
+from user import SECONDS, environment, slow_after
+
+from genviz.classifiers.headed import HeadedClassifier
+from genviz.classifiers.heads import HeadsFile
+
+WORDS = [
+    "student=heads", "teacher=squeezenet1_1", "teacher.weights=random", "teacher.input_size=48",
+    "student.trunk=squeezenet1_1", "student.trunk.weights=random", "student.layers=[fire9]", "student.input_size=48",
+    "student.heads=[{hidden: 5},{hidden: 4, kernel: 3},{hidden: 6, pooling: features},{share: 0.5}]",
+    "distillation.sizes=[40,48]", "data.crops=250", "data.chunk=32", "updates=6", "batch=16", "validate_every=3",
+    "checkpoint_every=2", "data.workers=0", "data.hold_out=4", "trainer.accelerator=cpu", "logger=none",
+]  # fmt: skip
+OUTPUTS = "outputs/distill/heads"
+FILE = f"{OUTPUTS}/heads.safetensors"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    draw = np.random.default_rng(0)
+    for number in range(12):
+        Image.fromarray(draw.integers(0, 255, (50, 60, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    for name in ("1x.jpg", "broken.jpg"):  # one held out, one to train on
+        (folder / name).write_bytes(b"no picture")
+    return folder
+
+
+def command(photos, *words):
+    return [sys.executable, str(ROOT / "distill.py"), f"data.root={photos}", *WORDS, *words]
+
+
+def distill(folder, photos, *words):
+    done = subprocess.run(
+        command(photos, *words), cwd=folder, env=environment(), capture_output=True, text=True, timeout=SECONDS
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def start(folder, given):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(given, cwd=folder, env=environment(), text=True, start_new_session=True, **pipes)
+
+
+def kill_at(process, there):
+    deadline = time.monotonic() + SECONDS
+    while not there() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def chunks(folder):
+    """The files of the bank of crops, which has several."""
+    banks = [path for path in (folder / "checkpoints/banks").glob("*") if path.is_dir()]
+    return max((sorted(bank.glob("[0-9]*.safetensors")) for bank in banks), key=len, default=[])
+
+
+def same(one, other):
+    first, second = load_file(one), load_file(other)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("finished")
+    done = distill(folder, photos)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+@pytest.mark.slow
+def test_it_ends_in_a_file_of_heads_and_what_was_measured_on_it(finished, photos):
+    folder, done = finished
+    known = HeadsFile.read(folder / FILE)
+    assert [shape.hidden for shape in known.shapes] == [5, 4, 6, None]
+    assert (known.architecture, known.layers, known.input_size) == ("squeezenet1_1", ("fire9",), 48)
+    result = json.loads((folder / OUTPUTS / "result.json").read_text())
+    (data,) = result["data"]
+    students = ("mean", "head1", "head2", "head3", "head4")
+    kinds = ("top1", "top5", "correlation")
+    assert set(result["agreement"]) == {f"{data}/{student}/{kind}" for student in students for kind in kinds}
+    assert known.facts == {key: value for key, value in result.items() if key not in ("weights", "sha256")}
+    assert (known.facts["teacher"], known.facts["updates"], known.facts["crops"]) == ("squeezenet1_1 (random)", 6, 250)
+    assert f"classifier=embedded classifier.heads={FILE} classifier.weights=random" in done.stdout
+    classifier = HeadedClassifier(heads=str(folder / FILE), weights="random")
+    assert classifier(torch.rand(1, 3, 48, 48), ["scores"])["scores"].shape == (1, 1000)
+    assert "4 heads distilled from squeezenet1_1 (random)" in classifier.weights_source
+
+
+@pytest.mark.slow
+def test_the_numbers_are_of_the_file(finished, photos):
+    """Each head's by hand, in float32; so is the validation's in bfloat16, nearly."""
+    from genviz.classifiers.torchvision import TorchvisionClassifier
+    from genviz.images.folders import find_pictures
+    from genviz.learning.data import Centres, split
+
+    folder, _ = finished
+    classifier = HeadedClassifier(heads=str(folder / FILE), weights="random")
+    teacher = TorchvisionClassifier(architecture="squeezenet1_1", weights="random")
+    _, held_out = split(find_pictures(photos).pictures, 4)
+    size = teacher.outline.input_size[0]
+    centres = Centres(held_out, size=size, shorter=round(size * 256 / 227))
+    pictures = [centres[number] for number in range(len(held_out))]
+    images = torch.stack([picture for picture in pictures if picture is not None]).float() / 255
+    features = classifier(images, ["heads.input"])["heads.input"]
+    scores = [head(features) for head in classifier.network.heads]
+    expected = teacher(images, ["scores"])["scores"]
+    result = json.loads((folder / OUTPUTS / "result.json").read_text())["agreement"]
+    for name, own in zip(("mean", "head1", "head2"), (torch.stack(scores).mean(0), *scores), strict=False):
+        pairs = [torch.corrcoef(torch.stack(pair))[0, 1] for pair in zip(own, expected, strict=True)]
+        (told,) = (value for key, value in result.items() if key.endswith(f"/{name}/correlation"))
+        assert told == pytest.approx(torch.stack(pairs).mean().item(), abs=1e-3)
+
+
+@pytest.mark.slow
+def test_it_shows_what_it_does(finished):
+    folder, done = finished
+    assert "256/256" in done.stderr
+    assert "crop/s" in done.stderr
+    assert "6/6" in done.stderr
+    assert "divergence" in done.stderr
+    assert done.stderr.count("broken.jpg cannot be decoded") == 1
+    rows = (folder / OUTPUTS / "metrics.csv").read_text().splitlines()
+    assert len(rows) == 1 + 6
+    assert "divergence/head4" in rows[0]
+
+
+@pytest.mark.campaign
+def test_killed_in_the_bank_and_in_the_training_it_ends_in_the_same_heads(finished, photos, tmp_path):
+    process = start(tmp_path, command(photos))
+    kill_at(process, lambda: chunks(tmp_path))
+    before = {path.name: path.stat().st_mtime_ns for path in chunks(tmp_path)}
+    assert 0 < len(before) < 8
+    process = start(tmp_path, slow_after(2, command(photos)))
+    kill_at(process, (tmp_path / "checkpoints/distill/heads/last.ckpt").exists)
+    after = {path.name: path.stat().st_mtime_ns for path in chunks(tmp_path)}
+    assert len(after) == 8
+    assert after.items() >= before.items()
+    again = distill(tmp_path, photos)
+    assert again.returncode == 0, again.stderr
+    assert "continuing after update" in again.stdout
+    assert same(tmp_path / FILE, finished[0] / FILE)
+    for one, other in zip(chunks(tmp_path), chunks(finished[0]), strict=True):
+        assert one.name == other.name
+        assert same(one, other)
+
+
+@pytest.mark.slow
+def test_a_damaged_file_of_the_bank_is_made_anew_and_nothing_else(finished, photos, called, tmp_path):
+    """In a training of its own on the same bank, which is there already."""
+    files = chunks(finished[0])
+    whole, times = tmp_path / "whole.safetensors", [path.stat().st_mtime_ns for path in files]
+    whole.write_bytes(files[3].read_bytes())
+    files[3].write_bytes(whole.read_bytes()[:-5] + b"wrong")
+    given = command(photos, f"data.bank={finished[0]}/checkpoints/banks")[2:]
+    done = called("distill", *given)
+    assert done.returncode == 0, done.stderr
+    assert same(files[3], whole)
+    changed = [path.stat().st_mtime_ns != time for path, time in zip(files, times, strict=True)]
+    assert changed == [number == 3 for number in range(8)]
+    assert same(tmp_path / FILE, finished[0] / FILE)
+    again = called("distill", *given)
+    assert "heads is done, 6 updates" in again.stdout
+
+
+@pytest.mark.slow
+def test_another_bank_is_made_for_other_settings(finished, photos, called, tmp_path):
+    banks = finished[0] / "checkpoints/banks"
+    before = set(banks.glob("*/"))
+    words = ["distillation.noise=0.2", f"data.bank={banks}", "updates=1", "data.crops=32"]
+    done = called("distill", *command(photos, *words)[2:])
+    assert done.returncode == 0, done.stderr
+    (new,) = [path for path in banks.glob("*/") if path not in before and path.is_dir()]
+    assert len(list(new.glob("*.safetensors"))) == 1  # the pictures held out have no noise, and are there
+
+
+@pytest.mark.campaign
+def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
+    words = [
+        "data.crops=null",
+        "student.layers=[fire5,fire9]",
+        "second_teacher=squeezenet1_0",
+        "second_teacher.weights=random",
+    ]
+    whole = distill(tmp_path, photos, *words, "name=whole")
+    assert whole.returncode == 0, whole.stderr
+    assert "taught by squeezenet1_1 (random) and squeezenet1_0 (random)" in whole.stdout
+    assert "768 channels of fire5, fire9" in whole.stdout
+    assert not (tmp_path / "checkpoints/banks").exists()
+    process = start(tmp_path, slow_after(2, command(photos, *words)))
+    kill_at(process, (tmp_path / "checkpoints/distill/heads/last.ckpt").exists)
+    again = distill(tmp_path, photos, *words)
+    assert "continuing after update" in again.stdout
+    assert same(tmp_path / FILE, tmp_path / "outputs/distill/whole/whole.safetensors")
+    classifier = HeadedClassifier(heads=str(tmp_path / FILE), weights="random")
+    assert classifier.outline.layers[-1].shape == (1000,)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["student.heads=[]"], "student.heads is empty"),
+        (["student.heads=[4]"], "student.heads is a list of heads"),
+        (["student.heads=[{width: 4}]"], "student.heads[0] has no setting width; a head has hidden, kernel"),
+        (["student.heads=[{hidden: many}]"], "whole numbers above 0"),
+        (["student.heads=[{share: 3}]"], "heads[0].share=3 must be a share"),
+        (["student.layers=[fire99]"], "the trunk has no maps fire99"),
+        (["student.layers=fire9"], "student.layers is a list"),
+        (["student.trunk=small"], "heads need one of torchvision's networks"),
+        (["student.trunk=auto"], "student.trunk=auto depends on the machine"),
+        (["second_teacher=auto"], "second_teacher=auto depends on the machine"),
+        (["distillation.sizes=[4]"], "4 x 4 pixels are too small"),
+        (["distillation.swap=2"], "swap=2 must be a share"),
+        (["distillation.hints={relu3_2: fire4}"], "hints"),
+        (["data.crops=0"], "crops=0 must be null or a whole number from 1"),
+        (["data.chunk=none"], "chunk=none must be a whole number"),
+        (["data.bank=[3]"], "data.bank=[3] must be a folder"),
+        (["teacher=efficientnet_lite0", "teacher.weights=null"], "comes without weights"),
+        (["teacher=module", "teacher.builder=nowhere:f", "teacher.weights=random"], "pip install nowhere"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(called, tmp_path, photos, words, says):
+    group = words[0].partition("=")[0]
+    kept = [word for word in WORDS if not word.startswith((f"{group}.", f"{group}="))]  # another has other settings
+    done = called("distill", f"data.root={photos}", *kept, *words)
+    lines = done.stderr.strip().splitlines()
+    assert (done.returncode, len(lines)) == (2, 1), done.stderr
+    assert says in lines[0]
+    assert not list(tmp_path.glob("outputs"))
+
+
+def test_a_bank_that_there_is_no_room_for_is_one_line(called, photos, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    done = called("distill", *command(photos)[2:])
+    assert done.returncode == 2
+    assert "GB left; give another place, data.bank=FOLDER" in done.stderr
+
+
+@pytest.mark.slow
+def test_other_settings_do_not_continue_it(finished, photos, called):
+    done = called("distill", *command(photos, "distillation.temperature=4")[2:], folder=finished[0])
+    (line,) = done.stderr.strip().splitlines()
+    assert "distillation.temperature was 2.0 and is 4" in line
+    assert done.returncode == 2
+
+
+@pytest.mark.slow
+def test_a_bank_that_another_process_makes_is_one_line(finished, photos, called, tmp_path):
+    from genviz.training.run_folders import claim
+
+    banks = finished[0] / "checkpoints/banks"
+    held = [claim(path) for path in banks.glob("*.lock")]
+    try:
+        done = called("distill", *command(photos, f"data.bank={banks}")[2:])
+    finally:
+        for lock in held:
+            lock.close()
+    assert done.returncode == 2
+    assert "is in use by another process" in done.stderr.strip().splitlines()[-1]
