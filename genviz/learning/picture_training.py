@@ -108,7 +108,8 @@ class Training:
         """Whether nothing is left to do, and ``path`` is the file that the result tells of."""
         try:
             said = read_json(self.result)
-            return self.updates >= self.to_make and (said["weights"], said["sha256"]) == (path.name, sha256(path))
+            made = self.updates >= self.to_make or (said.get("ended_early") and said["updates"] == self.updates)
+            return bool(made) and (said["weights"], said["sha256"]) == (path.name, sha256(path))
         except (OSError, ValueError, LookupError, TypeError):
             return False
 

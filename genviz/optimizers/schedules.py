@@ -26,3 +26,8 @@ def falling(updates: int, end: float, rise: int = 0) -> Callable[[int], float]:
         return end + (1 - end) * (1 + math.cos(math.pi * fallen)) / 2
 
     return share
+
+
+def inverse_time(decay: float) -> Callable[[int], float]:
+    """Learning-rate factor at an update: 1 / (1 + decay * update), which Keras calls ``decay``."""
+    return lambda update: 1 / (1 + decay * update)

@@ -115,6 +115,18 @@ def of_pretraining(
     return _flatten(settings) | own | pictures_alike
 
 
+def of_fitting(config: DictConfig, updates: int, pictures: str) -> dict[str, str]:
+    """Every setting that a fitted classifier depends on, flat; with a constant rate, more epochs continue a training.
+
+    Args:
+        pictures: a digest of them.
+    """
+    settings = _settings(config, ("network", "augmentation", "stop", "optimizer"))
+    names = ("seed", "batch", "decay", "lr_end", "input_size", "classes", "normalize", "keep")
+    own = {name: str(config[name]) for name in names} | {"the pictures": f"sha256 {pictures}"}
+    return _flatten(settings) | own | ({} if config.lr_end == 1 else {"updates": str(updates)})
+
+
 def _content(name: str, value: str) -> str:
     """The hash of the picture or the folder of pictures that a setting names, wherever it lies; else ``value``."""
     if name.rpartition(".")[2] in ("image", "start", "direction") and (path := Path(value).expanduser()).is_file():

@@ -116,7 +116,7 @@ class Checkpoints(pl.Callback):
         if self.best is not None and (measured := float(trainer.callback_metrics[self.measure])) > self.most:
             self.most = measured
             trainer.save_checkpoint(self.best)
-        self._save(trainer, pl_module, due=self._ends)
+        self._save(trainer, pl_module, due=self._ends or trainer.should_stop)  # by another callback
 
     def _best_is_sound(self, path: Path) -> bool:
         try:

@@ -1,0 +1,1 @@
+"""Training classifiers on labelled pictures, from the beginning and again on others."""
