@@ -238,7 +238,7 @@ def test_trainers(compose, name):
         (["lr_rise=0.5"], "lr_rise=0.5"),
         (["log_every=true"], "log_every=True"),
         (["resume=maybe"], "resume=maybe must be true or false"),
-        (["display=hdr"], "display=hdr must be rgb, despraz or stretch"),
+        (["display=hdr"], "display=hdr must be rgb, despraz, stretch or chollet"),
         (["images=0"], "images=0 must be a whole number from 1"),
         (["images=two"], "images=two"),
         (["snapshot_every=0"], "snapshot_every=0 must be a whole number"),

@@ -28,7 +28,8 @@ class Pixels(Generator):
         size: rows and columns, in pixels; None for those of the starting picture; one number for its shape with a
             longer side of that many pixels.
         start: ``grey``; ``noise``, uniform as in Mahendran & Vedaldi's (2016) code, with colour vectors about 80 of 255
-            long; or a picture's file, which is resized.
+            long; ``bright``, x uniform from 100 to 101, as in Réda & Xu's (2018) code; or a picture's file, which is
+            resized.
         noise: standard deviation of the noise added to the initial parameters.
         range: ``sigmoid``: RGB is a sigmoid of the parameters, in [0, 1]. ``open``: the parameters are the papers' x,
             0-255 minus the mean colour, and may leave the range. ``clipped``: as ``open``, but clipped to the range
@@ -75,6 +76,9 @@ class Pixels(Generator):
                 [even / _quantile(even) * _LENGTH / len(self.mean) ** 0.5 for even in streams.uniform(-1, 1, *canvas)]
             )
             first = self._parameters_of(((x + self.mean) / 255).clamp(0, 1)) if range == "sigmoid" else x
+        elif start == "bright":
+            x = 100 + streams.uniform(0, 1, *canvas)
+            first = self._parameters_of(((x + self.mean) / 255).clamp(0, 1)) if range == "sigmoid" else x
         else:
             first = torch.zeros(len(streams), *canvas)
         self.values = nn.Parameter(first + float(noise) * streams.normal(*canvas) if noise else first.clone())
@@ -100,7 +104,7 @@ class Pixels(Generator):
 
 
 def picture_of(start: Any) -> Tensor | None:
-    """The picture that a generator starts from, (n, 3, h, w); None for ``grey`` and ``noise``.
+    """The picture that a generator starts from, (n, 3, h, w); None for ``grey``, ``noise`` and ``bright``.
 
     Raises:
         UserError: it cannot be read, or there is none.
@@ -112,8 +116,8 @@ def picture_of(start: Any) -> Tensor | None:
             raise UserError(f"a picture must be RGB in [0, 1], (1, 3, h, w), not {tuple(start.shape)}, {start.dtype}")
         return start
     if not isinstance(start, str):
-        raise UserError(f"generator.start={start} is unknown; it takes grey, noise, or a picture's file")
-    return None if start in ("grey", "noise") else read_upright(Path(start).expanduser())
+        raise UserError(f"generator.start={start} is unknown; it takes grey, noise, bright, or a picture's file")
+    return None if start in ("grey", "noise", "bright") else read_upright(Path(start).expanduser())
 
 
 def size_of(size: Any, picture: Tensor | None) -> tuple[int, int]:

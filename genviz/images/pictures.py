@@ -40,10 +40,15 @@ def display(image: Tensor, how: Display = "rgb") -> Tensor:
 
     ``rgb`` is what the classifier saw, clipped to [0, 1]; ``despraz`` is how Despraz et al.'s code shows the untrained
     generator: minus the minimum, square root, divided by the maximum; ``stretch`` is from Mahendran & Vedaldi's (2016)
-    code: minimum to maximum.
+    code: minimum to maximum; ``chollet`` (2016): x, in 0-255 minus the mean colour, minus its mean, divided by its
+    standard deviation, times 0.1, plus 0.5.
     """
     image = image.detach().float()
-    if how != "rgb":
+    if how == "chollet":
+        image = centred(image)
+        mean, deviation = image.mean((-3, -2, -1), keepdim=True), image.std((-3, -2, -1), correction=0, keepdim=True)
+        image = (image - mean) / (deviation + 1e-5) * 0.1 + 0.5
+    elif how != "rgb":
         image = image - image.amin((-3, -2, -1), keepdim=True)
         image = image.sqrt() if how == "despraz" else image
         image = image / image.amax((-3, -2, -1), keepdim=True).clamp_min(torch.finfo(image.dtype).tiny)

@@ -96,9 +96,10 @@ class TrainSettings(Settings):
     lr_end: Share = Field(1.0, description="learning-rate factor at the last update, after a half-cosine decay")
     lr_rise: Index = Field(0, description="updates at the start over which the learning rate rises")
     seed: Index = Field(0, description="random seed of the initial weights, the noise and the views")
-    display: Annotated[Display, Kind("rgb, despraz or stretch")] = Field(
+    display: Annotated[Display, Kind("rgb, despraz, stretch or chollet")] = Field(
         "rgb",
-        description="rgb: as the classifier saw it; despraz: the paper's square root and stretch; stretch: min to max",
+        description="rgb: as the classifier saw it; despraz: the paper's square root and stretch; stretch: min to max; "
+        "chollet: around grey, in tenths of the deviation",
     )
     resume: Flag = Field(
         True, description="continue from the checkpoint; false: start over, with the old files renamed"

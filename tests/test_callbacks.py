@@ -1,0 +1,112 @@
+"""A user's own training, with and without pictures of what it learns."""
+
+import csv
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import genviz
+from genviz.callbacks import Visualize
+from genviz.images.video import frames
+
+SETTINGS = {"input_size": 16, "mean": (0.5, 0.5, 0.5), "std": (0.2, 0.2, 0.2), "labels": ["dark", "light"]}
+DRAWN = {"updates": 2, "settings": ["snapshot_every=1"]}
+
+
+class Learner(pl.LightningModule):
+    """With all that draws random numbers or keeps a state."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(0.3))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 2))
+
+    def forward(self, images):
+        return self.head(self.body(images))
+
+    def training_step(self, batch, number):
+        images, labels = batch
+        return nn.functional.cross_entropy(self(images + 0.1 * torch.randn_like(images)), labels)
+
+    def validation_step(self, batch, number):
+        self.log("val_acc", (self(batch[0]).argmax(1) == batch[1]).float().mean())
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), 0.01)
+
+
+def trained(*callbacks, epochs=3, resumed=None, folder=None):
+    pl.seed_everything(0, verbose=False)
+    labels = torch.arange(16) % 2
+    data = TensorDataset(torch.randn(16, 3, 16, 16) + 2 * labels.view(-1, 1, 1, 1), labels)
+    module = Learner()
+    trainer = pl.Trainer(
+        max_epochs=epochs, callbacks=list(callbacks), logger=False, accelerator="cpu", default_root_dir=folder,
+        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+    )  # fmt: skip
+    trainer.fit(module, DataLoader(data, 4, shuffle=True), DataLoader(data, 8), ckpt_path=resumed)
+    return module, trainer
+
+
+def test_a_training_ends_with_the_same_bits_with_and_without(tmp_path):
+    plain, _ = trained()
+    drawn_from = torch.rand(1), torch.get_rng_state()
+    seen = Visualize("class:light", folder=tmp_path, **SETTINGS, **DRAWN)
+    watched, _ = trained(seen)
+    assert torch.equal(torch.rand(1), drawn_from[0])
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, watched.state_dict()[name]), name
+    assert watched.training == plain.training
+    assert all(parameter.requires_grad for parameter in watched.parameters())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in watched.modules())
+    assert [one.epoch for one in seen.drawn] == [0, 1, 2, 3]
+
+
+def test_it_draws_the_network_of_each_epoch(tmp_path):
+    """The same seed at every epoch: the pictures differ because the network does."""
+    seen = Visualize("class:light", every=2, folder=tmp_path, **SETTINGS, **DRAWN)
+    module, _ = trained(seen)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "epoch-0000.png", "epoch-0002.png", "epoch-0003.png", "evolution.mp4", "pictures.csv",
+    ]  # fmt: skip
+    rows = list(csv.DictReader((tmp_path / "pictures.csv").open()))
+    assert [row["epoch"] for row in rows] == ["0", "2", "3"]
+    assert rows[0]["measure"] == ""
+    assert rows[1]["measure"].startswith("val_acc ")
+    assert frames(tmp_path / "evolution.mp4") == 15
+    verdict = genviz.visualize(module, "class:light", **SETTINGS, **DRAWN, accelerator="cpu").verdicts[0]
+    assert float(rows[-1]["activation"]) == pytest.approx(verdict.activation, rel=1e-6)
+    assert float(rows[0]["activation"]) != pytest.approx(verdict.activation, rel=1e-3)
+
+
+def test_a_part_of_the_module(tmp_path):
+    seen = Visualize("filter:0:2", folder=tmp_path, network=lambda module: module.body, **SETTINGS, **DRAWN)
+    with pytest.raises(genviz.UserError, match="class scores"):
+        trained(seen)  # the body has none
+    seen = Visualize("class:light", folder=tmp_path, network="nothing", **SETTINGS, **DRAWN)
+    with pytest.raises(genviz.UserError, match="no such attribute"):
+        trained(seen)
+
+
+def test_a_resumed_training_continues_its_video(tmp_path):
+    make = lambda: Visualize("class:light", folder=tmp_path / "seen", **SETTINGS, **DRAWN)  # noqa: E731
+    _, trainer = trained(make(), epochs=2)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    seen = make()
+    trained(seen, epochs=3, resumed=tmp_path / "last.ckpt")
+    assert [one.epoch for one in seen.drawn] == [0, 1, 2, 3]
+    assert frames(tmp_path / "seen" / "evolution.mp4") == 20
+
+
+@pytest.mark.parametrize(("words", "told"), [({"every": 0}, "every=0"), ({"at": "noon"}, "it takes epoch, validation")])
+def test_a_setting_that_cannot_work(words, told):
+    with pytest.raises(genviz.UserError, match=told):
+        Visualize("class:light", **words)
+
+
+def test_a_class_that_the_network_lacks_ends_it_at_once(tmp_path):
+    with pytest.raises(genviz.UserError, match="dusk"):
+        trained(Visualize("class:dusk", folder=tmp_path, **SETTINGS))
