@@ -23,7 +23,7 @@ from genviz.files import check_current_folder
 _ORDER = (
     *("train", "explain", "filters", "patches", "neighbours", "map", "fool", "sticker", "universal"),
     *("review", "labels", "layers", "classifiers", "contributions", "bias", "invert"),
-    *("convert", "fit", "pretrain", "distill", "spectrum"),
+    *("convert", "fit", "retrain", "pretrain", "distill", "spectrum"),
 )
 """In which they are first needed; any other comes last."""
 

@@ -127,6 +127,17 @@ def of_fitting(config: DictConfig, updates: int, pictures: str) -> dict[str, str
     return _flatten(settings) | own | ({} if config.lr_end == 1 else {"updates": str(updates)})
 
 
+def of_retraining(config: DictConfig, classifier_sha256: str, seed: int, pictures: Sequence[str]) -> dict[str, str]:
+    """Every setting that a run of a retraining depends on, flat, and the names of its ``pictures``."""
+    settings = _settings(config, ("classifier", "augmentation", "stop", "optimizer", "drawing"))
+    settings["classifier"].pop("weights", None)
+    digest = hashlib.sha256("\n".join(pictures).encode(errors="surrogateescape")).hexdigest()
+    names = ("target", "epochs", "batch", "hold_out", "repeat", "decay", "every")
+    own = {name: str(config[name]) for name in names} | {"seed": str(seed)}
+    own |= {"classifier.weights": f"sha256 {classifier_sha256[:16]}"}
+    return _flatten(settings) | own | {"the pictures": f"{len(pictures)}, sha256 {digest[:16]}"}
+
+
 def _content(name: str, value: str) -> str:
     """The hash of the picture or the folder of pictures that a setting names, wherever it lies; else ``value``."""
     if name.rpartition(".")[2] in ("image", "start", "direction") and (path := Path(value).expanduser()).is_file():

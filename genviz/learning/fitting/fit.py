@@ -66,7 +66,7 @@ def fit(config: DictConfig) -> int:
         identity=fingerprint.of_fitting(config, updates, sources.digest(source)),
         shown=_SHOWN,
         best=VALIDATION_ACCURACY if config.keep == "best" else None,
-        callbacks=[Epochs(folder_of(config, "fit", "outputs") / "epochs.csv", an_epoch), *_stops(config)],
+        callbacks=[Epochs(folder_of(config, "fit", "outputs") / "epochs.csv", an_epoch), *stops(config)],
     )
     path = training.outputs / f"{config.name}.safetensors"
     if training.is_done(path):
@@ -132,7 +132,8 @@ def _module(
     return module.to(memory_format=torch.channels_last)
 
 
-def _stops(config: DictConfig) -> Iterable[pl.Callback]:
+def stops(config: DictConfig) -> Iterable[pl.Callback]:
+    """The callback that ends a training early, if the settings ask for it."""
     if config.stop.patience is None:
         return []
     measure = LOSS if config.stop.measure == "loss" else VALIDATION_LOSS

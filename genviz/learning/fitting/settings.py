@@ -57,7 +57,7 @@ class StopSettings(Settings):
     )
 
 
-class _ClassifierTraining(Settings):
+class ClassifierTraining(Settings):
     """What a first training and a second one have in common."""
 
     epochs: Count = Field(description="passes over the pictures")
@@ -71,7 +71,7 @@ class _ClassifierTraining(Settings):
     paths: Paths
 
 
-class FitSettings(_ClassifierTraining):
+class FitSettings(ClassifierTraining):
     """``genviz fit``."""
 
     name: RunName = Field(description="name of the run, its folders and its file")
