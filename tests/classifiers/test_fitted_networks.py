@@ -27,7 +27,7 @@ def test_the_papers_order():
 
     def told(network):
         short = {nn.Conv2d: "c", nn.ReLU: "r", nn.MaxPool2d: "p", nn.Flatten: "f", nn.Linear: "d"}
-        return " ".join(f"{module.p:g}" if isinstance(module, nn.Dropout) else short[type(module)] for module in network)
+        return " ".join(f"{part.p:g}" if isinstance(part, nn.Dropout) else short[type(part)] for part in network)
 
     block = "c r 0.2 c r p"
     assert told(conv()) == f"{block} {block} {block} f 0.2 d r 0.2 d"

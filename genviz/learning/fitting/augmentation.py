@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +27,17 @@ class Augmentation(NamedTuple):
 
     flip: bool = False
     """Whether half of the pictures are mirrored."""
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> tuple[Augmentation, Augmentation]:
+        """Those of the training pictures and of the validation pictures, by settings with ``of`` beside these fields.
+
+        Raises:
+            UserError: a range is not possible.
+        """
+        changed, part = cls(**{name: settings[name] for name in cls._fields}), settings["of"]
+        changed.check()
+        return cls() if part == "validation" else changed, cls() if part == "training" else changed
 
     def check(self) -> None:
         """Check the ranges.

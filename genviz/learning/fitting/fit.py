@@ -48,8 +48,7 @@ def fit(config: DictConfig) -> int:
     """
     keep_freed_memory()
     fitted_networks.check_architecture(config.network.architecture)
-    augmentation = Augmentation(**{name: config.augmentation[name] for name in Augmentation._fields})
-    of_validation = augmentation if config.augmentation.of_validation else Augmentation()
+    augmentation, of_validation = Augmentation.of(config.augmentation)
     source = sources.read(config.data.root).held_out(config.data.hold_out, config.seed)
     pictures = _pictures(config, source)
     facts = _facts(config, source, pictures["training"])

@@ -166,7 +166,7 @@ def _run(loop: Loop, run: int) -> tuple[int, dict[str, Any] | None]:
 
 def _module(config: DictConfig, classifier: FrozenClassifier, seed: int) -> Classification:
     pl.seed_everything(seed, verbose=False)
-    augmentation = Augmentation(**{name: config.augmentation[name] for name in Augmentation._fields})
+    augmentation, of_validation = Augmentation.of(config.augmentation)
     module = Classification(
         network=retraining.Scores(classifier).cpu(),
         input_space=InputSpace(),
@@ -174,7 +174,7 @@ def _module(config: DictConfig, classifier: FrozenClassifier, seed: int) -> Clas
         optimizer=build.optimizer(config),
         learning_rate=inverse_time(config.decay),
         augmentation=augmentation,
-        of_validation=augmentation if config.augmentation.of_validation else Augmentation(),
+        of_validation=of_validation,
         seed=seed,
     )
     module.configure_optimizers()  # checks its settings before anything is written

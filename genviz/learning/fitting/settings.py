@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from pydantic import Field
 
 from genviz.errors import UserError
-from genviz.training.schema import Ask, Count, Flag, Group, Index, Kind, Number, RunName, Settings, Share, Text
+from genviz.training.schema import Count, Flag, Group, Index, Kind, Number, RunName, Settings, Share, Text
 from genviz.training.settings import Paths, TrainerSettings
 
 FROM = "a folder with one subfolder for each class, an .npz file, or cifar10"
@@ -17,8 +17,8 @@ FROM = "a folder with one subfolder for each class, an .npz file, or cifar10"
 class LabelledDataSettings(Settings):
     """Labelled pictures."""
 
-    root: Annotated[Text, Kind(FROM), Ask(f"say where the labelled pictures are: data.root={FROM}")] = Field(
-        description=f"{FROM}; with subfolders train and val, these are the parts"
+    root: Annotated[Text | None, Kind(FROM)] = Field(
+        None, description=f"{FROM}; with subfolders train and val, these are the parts"
     )
     hold_out: Annotated[float, Field(gt=0, lt=1), Kind("a number between 0 and 1")] = Field(
         description="share of the pictures that is held out for validation, at random, if none come apart"
@@ -42,7 +42,9 @@ class AugmentationSettings(Settings):
         description="largest change of the size either way, as a share"
     )
     flip: Flag = Field(description="mirror half of the pictures")
-    of_validation: Flag = Field(description="change the validation pictures, too")
+    of: Annotated[Literal["training", "validation", "both"], Kind("training, validation or both")] = Field(
+        description="which pictures are changed: those to train on, those to validate on, or both"
+    )
 
 
 class StopSettings(Settings):
@@ -102,5 +104,7 @@ class FitSettings(ClassifierTraining):
     def check(cls, config: DictConfig) -> None:
         """Check the settings, and that they name a network."""
         super().check(config)
-        if not isinstance(config.network.get("architecture"), str):
+        if config.data.root is None:
+            raise UserError(f"say where the labelled pictures are: data.root={FROM}")
+        if not isinstance((config.get("network") or {}).get("architecture"), str):
             raise UserError("say which network: network=conv, vonc, or torchvision with network.architecture=NAME")

@@ -12,7 +12,6 @@ def smooth(rows, columns):
     return torch.stack([down, across, (3 * down + 2 * across).sin()])[None]
 
 
-
 @pytest.mark.parametrize(("angle", "down", "across", "size", "mirrored"), [
     (20.0, 0, 0, 1.0, False), (-13.0, 0.2, -0.1, 1.0, False), (0.0, 0, 0, 0.8, False), (10.0, 0.1, 0.2, 1.2, True),
 ])  # fmt: skip
@@ -20,7 +19,8 @@ def smooth(rows, columns):
 def test_as_scipy_moves_a_picture(monkeypatch, shape, angle, down, across, size, mirrored):
     """Keras' way: an affine map of the places, about the middle, with the nearest pixel where the picture ends."""
     rows, columns = shape
-    draws = iter([(angle / 40 + 0.5), (down / 0.4 + 0.5), (across / 0.4 + 0.5), ((size - 1) / 0.6 + 0.5), 0.0 if mirrored else 0.9])
+    shifts = down / 0.4 + 0.5, across / 0.4 + 0.5
+    draws = iter([angle / 40 + 0.5, *shifts, (size - 1) / 0.6 + 0.5, 0.0 if mirrored else 0.9])
     monkeypatch.setattr(torch, "rand", lambda count, generator=None: torch.full((count,), next(draws)))
     picture = smooth(rows, columns)
     made = Augmentation(rotation=20, shift=0.2, zoom=0.3, flip=True)(picture)[0]

@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ def test_each_epoch_has_every_picture_once_in_another_order():
     assert updates_of(10, 4) == 3
     batches = list(islice(Shuffled(10, 4, seed=3), 6))
     assert [len(batch) for batch in batches] == [4, 4, 2] * 2
-    first, second = sum(batches[:3], []), sum(batches[3:], [])
+    first, second = [*chain(*batches[:3])], [*chain(*batches[3:])]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
     assert list(islice(Shuffled(10, 4, seed=4), 3)) != batches[:3]

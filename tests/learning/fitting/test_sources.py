@@ -121,7 +121,7 @@ def test_folders_that_do_not_fit_are_one_line(tmp_path):
 
 def test_cifar10_is_torchvisions(tmp_path, monkeypatch):
     class Cifar:
-        classes = ["airplane", "cat"]
+        classes = ("airplane", "cat")
 
         def __init__(self, root, train, download):
             assert not download
