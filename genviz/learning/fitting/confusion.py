@@ -35,7 +35,7 @@ class Confusion(NamedTuple):
     @property
     def accuracy(self) -> float:
         """The share of the pictures that get the right answer."""
-        return float(self.counts.diagonal().sum() / self.counts.sum().clamp_min(1))
+        return int(self.counts.diagonal().sum()) / max(int(self.counts.sum()), 1)
 
     def write(self, folder: Path) -> list[Path]:
         """Write ``confusion.csv`` and, if there are not too many classes, ``confusion.png``; return the paths."""
@@ -85,7 +85,7 @@ def _draw(path: Path, counts: Tensor, classes: Sequence[str], names: Sequence[st
     figure = Figure(figsize=(side + 0.4, side), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes: Any = figure.add_subplot()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("answer")

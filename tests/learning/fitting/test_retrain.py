@@ -1,0 +1,111 @@
+"""genviz retrain, on a network of 768,000 numbers and a few pictures."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from genviz.classifiers.fitted import Facts, export
+from genviz.classifiers.fitted_networks import build
+from genviz.classifiers.stretched import Stretched
+from genviz.images.video import frames
+
+FOLDER = "outputs/retrain/fitted-made/class-blue"
+WORDS = [
+    "target=class:blue", "pictures=photos", "classifier=fitted", "classifier.weights=made.safetensors", "repeat=8",
+    "epochs=2", "batch=4", "drawing.updates=2", "drawing.experiment=reda_xu2018", "trainer.accelerator=cpu",
+    "logger=none", "optimizer.lr=0.001",
+]  # fmt: skip
+
+
+@pytest.fixture
+def retrain(called, tmp_path):
+    torch.manual_seed(0)
+    facts = Facts("vonc", ("red", "blue", "green"), (32, 32), Stretched(mean=(0.4, 0.4, 0.4)))
+    export(build("vonc", 3, (32, 32)), tmp_path / "made.safetensors", facts, told={})
+    draw = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(5):
+        pixels = draw.integers(0, 255, (40, 36, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"photos/{number}.png")
+    return lambda *words: called("retrain", *WORDS, *words)
+
+
+def rows(tmp_path):
+    return list(csv.DictReader((tmp_path / FOLDER / "runs.csv").open()))
+
+
+def test_a_class_before_after_and_at_each_epoch(retrain, tmp_path):
+    done = retrain()
+    assert done.returncode == 0, done.stderr
+    (row,) = rows(tmp_path)
+    assert (float(row["accuracy_after"]), row["updates"]) == (1.0, "4")
+    assert float(row["activation_after"]) > float(row["activation_before"])
+    run = tmp_path / FOLDER / "run-00"
+    assert sorted(path.name for path in (run / "epochs").iterdir()) == [
+        "epoch-0000.png", "epoch-0001.png", "epoch-0002.png", "evolution.mp4", "pictures.csv",
+    ]  # fmt: skip
+    assert (run / "epochs/epoch-0000.png").read_bytes() == (run / "before.png").read_bytes()
+    assert (run / "epochs/epoch-0002.png").read_bytes() == (run / "after.png").read_bytes()
+    assert (run / "before.png").read_bytes() != (run / "after.png").read_bytes()
+    assert frames(run / "epochs/evolution.mp4") == 15
+    measures = [row["measure"] for row in csv.DictReader((run / "epochs/pictures.csv").open())]
+    assert measures[2].startswith("validation/accuracy ")
+    assert not list((tmp_path / "checkpoints").rglob("*.ckpt"))
+
+
+def test_runs_are_done_once_and_differ(retrain, tmp_path):
+    """Interrupted between two runs, it goes on with the next."""
+    assert retrain("runs=1", "every=null").returncode == 0
+    first = (tmp_path / FOLDER / "run-00/after.png").stat().st_mtime_ns
+    done = retrain("runs=3", "every=null")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / FOLDER / "run-00/after.png").stat().st_mtime_ns == first
+    found = rows(tmp_path)
+    assert [row["run"] for row in found] == ["0", "1", "2"]
+    assert len({row["activation_after"] for row in found}) == 3
+    assert len({row["activation_before"] for row in found}) == 3
+    again = retrain("runs=3", "every=null", "resume=false")
+    assert again.returncode == 0
+    assert rows(tmp_path) == found  # the same seeds give the same numbers
+
+
+def test_other_settings_are_not_mixed(retrain, tmp_path):
+    assert retrain("every=null").returncode == 0
+    done = retrain("every=null", "epochs=1")
+    assert done.returncode == 2
+    assert "epochs was 2 and is 1" in done.stderr
+    assert retrain("every=null", "epochs=1", "tag=short").returncode == 0
+    assert (tmp_path / "outputs/retrain/fitted-made-short").is_dir()
+    result = tmp_path / FOLDER / "run-00/result.json"
+    result.write_text(json.dumps({"run": 0}))
+    done = retrain("every=null")
+    assert done.returncode == 0
+    assert "is damaged" in done.stderr
+
+
+def test_drawing_does_not_change_what_is_learned(retrain, tmp_path):
+    assert retrain("every=1").returncode == 0
+    watched = (tmp_path / FOLDER / "run-00/metrics.csv").read_text()
+    assert retrain("every=null", "resume=false").returncode == 0
+    assert (tmp_path / FOLDER / "run-00/metrics.csv").read_text() == watched
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["target=class:red+blue"], "one class"),
+    (["target=class:violet"], "violet"),
+    (["pictures=none"], "no such folder"),
+    (["repeat=1"], "too few to hold out"),
+    (["runs=0"], "runs=0 must be"),
+    (["every=0"], "every=0 must be"),
+    (["drawing.experiment=none"], "none"),
+    (["classifier.weights=none.safetensors"], "no weights file"),
+])  # fmt: skip
+def test_what_cannot_work_is_one_line(retrain, words, told):
+    done = retrain(*words)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

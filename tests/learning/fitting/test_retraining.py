@@ -1,0 +1,118 @@
+import pytest
+import torch
+from PIL import Image
+
+from genviz.classifiers.fitted import Facts, as_classifier
+from genviz.classifiers.fitted_networks import build
+from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.stretched import Stretched
+from genviz.errors import UserError
+from genviz.images.pictures import centred
+from genviz.interfaces import SCORES
+from genviz.learning.fitting import retraining
+from genviz.targets.grammar import parse_target
+
+LABELS = ("red", "blue", "green")
+
+
+@pytest.fixture
+def classifier():
+    torch.manual_seed(0)
+    space = Stretched(mean=(0.4, 0.5, 0.6))
+    return as_classifier(build("vonc", 3, (32, 32)), Facts("vonc", LABELS, (32, 32), space))
+
+
+def picture(folder, name):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8), "red").save(path)
+
+
+def test_scores_learn_and_what_they_came_from_does_not(classifier):
+    images = torch.rand(2, 3, 32, 32)
+    before = classifier(images, [SCORES])[SCORES]
+    scores = retraining.Scores(classifier)
+    torch.testing.assert_close(scores.eval()(images), before)
+    scores.train()
+    assert not torch.equal(scores(images), scores(images))  # dropout
+    optimizer = torch.optim.SGD(scores.parameters(), 0.1)
+    torch.nn.functional.cross_entropy(scores(images), torch.tensor([1, 1])).backward()
+    optimizer.step()
+    learned = scores.frozen()
+    assert not any(value.requires_grad for value in learned.network.parameters())
+    assert all(value.requires_grad for value in scores.parameters())
+    assert learned(images, [SCORES])[SCORES].softmax(1)[:, 1].min() > before.softmax(1)[:, 1].max()
+    assert torch.equal(classifier(images, [SCORES])[SCORES], before)
+    one, two = learned(images, [SCORES])[SCORES], learned(images, [SCORES])[SCORES]
+    assert torch.equal(one, two)  # no dropout
+
+
+def test_wide_convolutions_follow_their_weights(tmp_path):
+    """The frozen network computes them another way, from numbers that it keeps."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 128, 1), torch.nn.Conv2d(128, 256, 3, padding=1), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(256, 3),
+    )  # fmt: skip
+    from genviz.classifiers.from_module import from_module
+
+    classifier = from_module(network, input_size=8, labels=list(LABELS))
+    images = torch.rand(1, 3, 8, 8)
+    classifier(images, [SCORES])
+    scores = retraining.Scores(classifier)
+    with torch.no_grad():
+        for value in scores.parameters():
+            value.mul_(1.5)
+        for value in network.parameters():
+            value.mul_(1.5)
+    expected = from_module(network, input_size=8, labels=list(LABELS))(images, [SCORES])[SCORES]
+    torch.testing.assert_close(scores.eval()(images), expected)
+    torch.testing.assert_close(scores.frozen()(images, [SCORES])[SCORES], expected)
+
+
+def test_unstretched_sees_the_papers_x(classifier):
+    images = torch.rand(1, 3, 32, 32)
+    seen = retraining.unstretched(classifier)(images, [SCORES])[SCORES]
+    torch.testing.assert_close(seen, classifier.network(centred(images)))
+    plain = as_classifier(build("vonc", 3, (32, 32)), Facts("vonc", LABELS, (32, 32), InputSpace()))
+    assert retraining.unstretched(plain) is plain
+
+
+def test_a_target_is_one_class(classifier):
+    outline = classifier.outline
+    parse = lambda text: parse_target(text, outline.labels, outline.layers)  # noqa: E731
+    assert retraining.class_of(parse("class:blue")) == 1
+    for text in ("class:red+blue", "filter:conv1_1:0", "layer:conv1_1"):
+        with pytest.raises(UserError, match="one class"):
+            retraining.class_of(parse(text))
+
+
+def test_pictures_of_one_class_or_of_several(classifier, tmp_path):
+    picture(tmp_path, "one/a.png")
+    picture(tmp_path, "one/b.png")
+    found = retraining.labelled(str(tmp_path / "one"), classifier.outline, 1)
+    assert found.labels.tolist() == [1, 1]
+    for name in ("several/red/a.png", "several/green/b.png", "several/green/c.png"):
+        picture(tmp_path, name)
+    found = retraining.labelled(str(tmp_path / "several"), classifier.outline, 1)
+    assert dict(zip([path.name for path in found.pictures], found.labels.tolist(), strict=True)) == {
+        "a.png": 0, "b.png": 2, "c.png": 2,
+    }  # fmt: skip
+    picture(tmp_path, "several/violet/d.png")
+    with pytest.raises(UserError, match="violet is called after no class"):
+        retraining.labelled(str(tmp_path / "several"), classifier.outline, 1)
+
+
+def test_the_papers_parts():
+    """22 pictures repeated and cut to 32, of which 70 % are trained on."""
+    whole = retraining.Labelled([f"{n}" for n in range(22)], torch.full((22,), 284))
+    training, held_out = retraining.parts(whole, hold_out=0.3, repeat=32, seed=0)
+    assert (len(training.labels), len(held_out.labels)) == (22, 10)
+    every = sorted(map(int, [*training.pictures, *held_out.pictures]))
+    assert every == sorted([*range(22), *range(10)])
+    other = retraining.parts(whole, hold_out=0.3, repeat=32, seed=1)[0]
+    assert training.pictures != other.pictures
+    training, held_out = retraining.parts(whole, hold_out=0.3, repeat=None, seed=0)
+    assert not {*training.pictures} & {*held_out.pictures}
+    with pytest.raises(UserError, match="1 are too few"):
+        retraining.parts(whole.subset(torch.tensor([0])), hold_out=0.3, repeat=None, seed=0)
