@@ -23,10 +23,12 @@ def generator(config):
 
 SLOW = ("caffenet", "classic", "vgg_f", "vgg_s")
 """Sixty to a hundred million weights each, which are drawn as those of their neighbours."""
+WITHOUT_FILE = [name for name in choices("classifier") if name != "fitted"]
+"""Those that a file of genviz fit does not have to describe."""
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in choices("classifier")]
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in WITHOUT_FILE]
 )
 def test_classifiers(compose, name):
     own = {

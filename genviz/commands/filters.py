@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,16 +13,21 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
+from tqdm.auto import tqdm
 
+from genviz.attribution.projection import Projection, projected
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.commands.generated_filters import generate
 from genviz.errors import BAD_INPUT, UserError
 from genviz.files import atomic_write, prepare_folder, write_text
 from genviz.images.given import readable
-from genviz.images.pictures import display, read_upright, resize
+from genviz.images.maps import signed_picture
+from genviz.images.pictures import display, read_upright, resize, write_png
+from genviz.images.sheet import write_sheet
 from genviz.interfaces import Layer, Outline
+from genviz.retrieval.filter_settings import words_of
 from genviz.retrieval.kernels import Kernels, kernels, ordered
 from genviz.retrieval.tiles import kernel_tile, map_tile, write_pages
 from genviz.targets.layers import find_filters, find_layer
@@ -29,7 +35,7 @@ from genviz.targets.lists import parse_targets
 from genviz.training import build, console
 
 _SIDE, _SMALL, _GENERATED = 96, 42, 160  # of a tile, roughly, in pixels
-_OWN = ("layer", "order", "count", "generate")
+_OWN = ("layer", "order", "count", "project", "generate")
 """The settings that a training does not have."""
 
 
@@ -40,40 +46,62 @@ def filters(config: DictConfig) -> int:
         UserError: a setting cannot work, or the layer has nothing to show.
     """
     outline = build.sketch(config.classifier)
-    layer = find_layer(str(config.layer), outline.layers)
     if config.image is None and config.order == "loudest":
         raise UserError("order=loudest is for activation maps: give a picture, image=FILE, or order=norm")
-    picture = None
+    words, picture = words_of(OmegaConf.to_container(config)["layer"], "layer"), None  # type: ignore[call-overload,index]
+    layers = [find_layer(word, outline.layers) for word in words]
     if config.image is not None:
-        layer = find_filters(str(config.layer), outline.layers)
-        if len(layer.shape) != 3:
-            raise UserError(
-                f"{layer.name}, {' x '.join(map(str, layer.shape))}, has no rows and columns, and so no maps; "
-                "name a convolution, a ReLU or a pooling"
-            )
+        layers = [_with_maps(word, outline) for word in words]
         picture = read_upright(Path(config.image))
     if config.generate:
-        find_filters(layer.name, outline.layers)
+        for layer in layers:
+            find_filters(layer.name, outline.layers)
         build.generator_sha256(config)
     console.warn(build.note(config))
     from genviz.training.logged_pictures import log_pictures  # take seconds
     from genviz.training.looking import looking
 
     classifier = looking(config)
-    found = kernels(classifier, layer) if picture is None else None
     folder = Path(config.paths.outputs).expanduser() / "filters" / build.classifier_name(config)
-    if found is not None:
-        shown = _kernels(config, found, layer, folder)
-    else:
-        assert picture is not None
-        shown = _maps(config, classifier, layer, picture, folder)
-    code = 0
-    if config.generate:
-        code = _generated(config, shown, layer, outline)
-        if code > BAD_INPUT:  # a signal
-            return code
-    print(f"run         {log_pictures(config, shown.folder, shown.name, shown.sheets)}", flush=True)
+    found = kernels(classifier, layers[0]) if picture is None else None
+    code, several = 0, []
+    for layer in layers:
+        if found is not None:
+            shown = _kernels(config, found, layer, folder)
+        else:
+            assert picture is not None
+            shown = _maps(config, classifier, layer, picture, folder)
+        several.append(shown)
+        if config.generate:
+            code = max(code, _generated(config, shown, layer, outline))
+            if code > BAD_INPUT:  # a signal
+                return code
+        print(f"run         {log_pictures(config, shown.folder, shown.name, shown.sheets)}", flush=True)
+    if len(several) > 1:
+        print(f"figure      {_by_layer(config, several, [layer.name for layer in layers], folder)}", flush=True)
     return code
+
+
+def _with_maps(name: str, outline: Outline) -> Layer:
+    layer = find_filters(name, outline.layers)
+    if len(layer.shape) != 3:
+        raise UserError(
+            f"{layer.name}, {' x '.join(map(str, layer.shape))}, has no rows and columns, and so no maps; "
+            "name a convolution, a ReLU or a pooling"
+        )
+    return layer
+
+
+def _by_layer(config: DictConfig, several: Sequence[_Shown], names: Sequence[str], folder: Path) -> Path:
+    """The picture, and the first map of each layer, or what it is made of, side by side."""
+    tiles = [("picture", several[0].folder / "picture.png")]
+    tiles += [
+        (f"{name}: {shown.order[0]}", shown.folder / "first.png") for name, shown in zip(names, several, strict=True)
+    ]
+    across = math.ceil(math.sqrt(1.5 * len(tiles)))
+    path = folder / f"layers-{_as_name(Path(config.image).stem)}.png"
+    write_sheet(path, [tiles[first : first + across] for first in range(0, len(tiles), across)], 224)
+    return path
 
 
 class _Shown(NamedTuple):
@@ -150,15 +178,27 @@ def _maps(config: DictConfig, classifier: FrozenClassifier, layer: Layer, pictur
     title = f"{layer.name} of {build.classifier_name(config)}, {Path(config.image).name}: the maps of {len(order)}"
     title += f" of {len(maps)} filters, each with its maximum; " + ("0 is black" if maps.min() >= 0 else "grey is 0")
     sheets = write_pages(place, title, len(order), tile)
-    with atomic_write(place / "picture.png") as file:
-        from PIL import Image
-
-        Image.fromarray(display(picture[0]).numpy()).save(file, format="PNG")
+    write_png(place / "picture.png", display(picture[0]))
+    first = tile(0)[1]
+    if config.project is not None:
+        seen = [_projected(classifier, picture, layer.name, number, config.project) for number in tqdm(order, delay=2)]
+        made_of = f"{title.partition(':')[0]}: what the maps of {len(order)} filters are made of, by {config.project}"
+        first, size = seen[0], max(1, _GENERATED // max(seen[0].shape[:2]))
+        larger = [one.repeat_interleave(size, 0).repeat_interleave(size, 1) for one in seen]
+        sheets += write_pages(
+            place, f"{made_of}; 0 is grey", len(order), lambda n: (str(order[n]), larger[n]), name=config.project
+        )
+    write_png(place / "first.png", first.contiguous())
     _write_array(place / "maps.npy", maps)
     _write_table(place / "maps.csv", ["filter", "maximum", "mean"], ([f, loudest[f], mean[f]] for f in order))
     _say(title, sheets, [place / "maps.csv", place / "maps.npy"])
     name = f"{layer.name} in {readable(Path(config.image).name)}"
     return _Shown(place, name, order, {sheet.stem: sheet for sheet in sheets})
+
+
+def _projected(classifier: FrozenClassifier, picture: Tensor, layer: str, number: int, method: Projection) -> Tensor:
+    """What of the picture a map is made of, as bytes (h, w, 3)."""
+    return signed_picture(projected(classifier, picture.to(classifier.device), layer, number, method)[0])
 
 
 def _as_name(text: str) -> str:

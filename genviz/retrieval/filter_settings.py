@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig
-from pydantic import Field, StrictInt, model_validator
+from pydantic import Field, model_validator
 
+from genviz.attribution.projection import Projection
 from genviz.errors import UserError
-from genviz.training.schema import Ask, Count, File, Flag, Folder, Kind, LayerName
+from genviz.training.schema import Ask, Count, File, Flag, Folder, Kind
 from genviz.training.settings import LookingSettings
 
 _A_LAYER = Ask("say which layer, such as layer=conv1_1; genviz layers CLASSIFIER lists them")
@@ -20,8 +21,8 @@ _FILTERS = Ask("say which filters, such as filters=3,7 or filters=0-8 or filters
 class FiltersSettings(LookingSettings):
     """``genviz filters``: those of a training, for the generated pictures, and more."""
 
-    layer: Annotated[LayerName | StrictInt, _A_LAYER, Kind("a layer; genviz layers CLASSIFIER lists them")] = Field(
-        description="the layer whose kernels or activation maps are shown"
+    layer: Annotated[Any, _A_LAYER, Kind("a layer; genviz layers CLASSIFIER lists them")] = Field(
+        description="the layer whose kernels or activation maps are shown; with image=, several with commas"
     )
     image: Annotated[File | None, Kind("a file")] = Field(
         None, description="a picture, whose activation maps of the layer are shown; null: the kernels"
@@ -31,6 +32,9 @@ class FiltersSettings(LookingSettings):
     ] = Field(None, description="order of the filters; loudest: by the map's maximum; null: number, of maps loudest")
     count: Annotated[Count | None, Kind("a whole number from 1 up, or null")] = Field(
         None, description="how many filters to show, the first in that order; null: all"
+    )
+    project: Annotated[Projection | None, Kind("null, deconvnet or guided_backpropagation")] = Field(
+        None, description="also send each map of the picture back to pixels, the layer's others being 0"
     )
     generate: Flag = Field(
         False, description="also train a generator for each of the filters shown, as genviz train does"
@@ -45,6 +49,8 @@ class FiltersSettings(LookingSettings):
         """Check the settings; the filters are the targets."""
         _without_targets(config, "order= and count= choose them")
         super().check(config)
+        if config.image is None and (config.project is not None or len(words_of(config.layer, "layer")) > 1):
+            raise UserError("project= and several layers are for the maps of a picture: give image=FILE")
 
 
 class PatchesSettings(LookingSettings):

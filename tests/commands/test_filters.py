@@ -6,7 +6,9 @@ import template_network
 import torch
 from PIL import Image
 
+from genviz.attribution.projection import projected
 from genviz.classifiers.small import SmallClassifier
+from genviz.images.maps import signed_picture
 from genviz.images.pictures import read_upright, resize
 from genviz.training import build
 
@@ -130,3 +132,28 @@ def test_sheets_are_logged(called, tmp_path):
     (run,) = (tmp_path / "outputs/filters/small/conv1_1/wandb").glob("offline-run-*")
     (logged,) = run.rglob("media/images/sheet*.png")
     assert logged.read_bytes() == (tmp_path / "outputs/filters/small/conv1_1/sheet.png").read_bytes()
+
+
+def test_maps_are_sent_back_layer_by_layer(called, picture, tmp_path):
+    done = called("filters", "layer=relu1_1,relu3_1", f"image={picture}", "count=3", "project=deconvnet", *WORDS)
+    assert done.returncode == 0, done.stderr
+    place = tmp_path / "outputs/filters/small"
+    for layer in ("relu1_1", "relu3_1"):
+        assert {path.name for path in (place / layer / "a_cat").iterdir()} == {
+            "sheet.png", "deconvnet.png", "picture.png", "first.png", "maps.npy", "maps.csv",
+        }  # fmt: skip
+    with Image.open(place / "layers-a_cat.png") as figure:
+        assert figure.width > 2 * 64
+    first = int(rows(place / "relu3_1/a_cat/maps.csv")[0]["filter"])
+    classifier = SmallClassifier(input_size=64)
+    image = resize(read_upright(picture), (64, 64))
+    expected = signed_picture(projected(classifier, image, "relu3_1", first)[0])
+    with Image.open(place / "relu3_1/a_cat/first.png") as shown:
+        assert np.abs(np.asarray(shown).astype(int) - expected.numpy()).max() <= 1
+
+
+@pytest.mark.parametrize("words", [["layer=relu1_1,relu3_1"], ["layer=relu1_1", "project=deconvnet"]])
+def test_projections_need_a_picture(called, words):
+    done = called("filters", *words, *WORDS)
+    assert done.returncode == 2
+    assert "give image=FILE" in done.stderr
