@@ -4,17 +4,20 @@ Two null hypotheses say that the picture that is most alike stands out by chance
 scores S of images k and pictures m, by T = max_m mean_k S - mean_mk S.
 
 - *Any picture*: to each image, the pictures are exchangeable: which of them has which of its scores is arbitrary, and
-  independent between images. `p_any` shuffles each image's scores among the pictures. It needs several images. A picture
-  that has more corners than others, and so more matches with anything, is against it.
+  independent between images. `p_any` shuffles each image's scores among the pictures. It needs several images. It is
+  false already if one picture has more corners than others, and so more matches with anything.
 - *Any image*: an image is exchangeable with noise that has its spectrum, in each colour, but random phases: it has the
   contrast and the correlations of the image, and no shape. `p_noise` compares T with that of such noise, with the
-  same pictures. A picture that has more matches with anything has them with noise, too, and is not against it.
+  same pictures. A picture that has more matches with anything has them with this noise, too, so it holds of such ones.
 
-A picture is in an image if both are unlikely. Both p-values are (1 + those at least as extreme) / (1 + all): under their
-null hypothesis, at most a share of p has them at p or below (Phipson & Smyth 2010).
+Only where both are unlikely does the image resemble one picture rather than others. Both p-values are
+(1 + those at least as extreme) / (1 + all), so that under its hypothesis each is at most p with a probability of at
+most p (Phipson & Smyth 2010).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,7 +25,7 @@ _AT_ONCE = 2**22  # shuffled scores
 _ROUNDING = 1e-12
 
 
-def phase_randomized(picture: np.ndarray, seed: int) -> np.ndarray:
+def phase_randomized(picture: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
     """Noise with the spectrum of ``picture``, RGB bytes (h, w, 3), and its mean and deviation in each colour.
 
     The colours are turned by the same phases, so that they stay as correlated as they were (Prichard & Theiler 1994).

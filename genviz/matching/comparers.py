@@ -10,7 +10,7 @@ import torch
 from skimage.color import rgb2gray
 from tqdm.auto import tqdm
 
-from genviz.images.pictures import resize
+from genviz.images.pictures import display, resize
 from genviz.interfaces import Classifier
 from genviz.matching import harris, sift
 from genviz.matching.consensus import Matched
@@ -38,12 +38,17 @@ class Comparer(Protocol):
         """How much each of ours is like each of theirs, (ours, theirs)."""
 
 
+def fitting(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture, RGB bytes (h, w, 3), with ``size`` rows and columns, whatever its shape was."""
+    if picture.shape[:2] == size:
+        return picture
+    image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+    return display(resize(image, size)[0]).numpy()
+
+
 def grey(picture: np.ndarray, size: int | None = SIZE) -> np.ndarray:
     """A picture, RGB bytes (h, w, 3), as grey in [0, 1], ``size`` pixels high and wide, or as it is."""
-    if size is not None and picture.shape[:2] != (size, size):
-        image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float()
-        picture = resize(image, (size, size))[0].permute(1, 2, 0).numpy()
-    return rgb2gray(np.asarray(picture, float) / 255)
+    return rgb2gray(picture if size is None else fitting(picture, (size, size)))
 
 
 class ByPoints:

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 import numpy as np
-from skimage.transform import AffineTransform, SimilarityTransform
+from skimage.transform import AffineTransform, SimilarityTransform, estimate_transform
 
-Transform = TypeVar("Transform", AffineTransform, SimilarityTransform)
 _ROUNDS = 3  # of fitting to those that are close
 
 
@@ -56,13 +55,16 @@ def best(matrices: np.ndarray, ours: np.ndarray, theirs: np.ndarray, residual: f
     return inside[sums.argmin()]
 
 
-def fitted(kind: type[Transform], ours: np.ndarray, theirs: np.ndarray, close: float) -> Transform | None:
+def fitted(
+    kind: Literal["affine", "similarity"], ours: np.ndarray, theirs: np.ndarray, close: float
+) -> AffineTransform | SimilarityTransform | None:
     """The transform of matches by least squares, then of those that it maps within ``close`` pixels; None: too few."""
     source, target = ours[:, ::-1], theirs[:, ::-1]
-    least = 3 if kind is AffineTransform else 2
+    least = 3 if kind == "affine" else 2
     kept, found = np.full(len(ours), True), None
     for _ in range(_ROUNDS):
-        if kept.sum() < least or not (fit := kind.from_estimate(source[kept], target[kept])):
+        fit = estimate_transform(kind, source[kept], target[kept]) if kept.sum() >= least else None
+        if not fit or not np.isfinite(fit.params).all():
             break
         found, kept = fit, np.linalg.norm(fit(source) - target, axis=1) < close
     return found

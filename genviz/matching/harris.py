@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from skimage.feature import corner_harris, corner_peaks
-from skimage.transform import AffineTransform
 
 from genviz.matching.consensus import Matched, best, fitted, unmatched
 
@@ -30,7 +29,9 @@ class Corners(NamedTuple):
         return len(self.places)
 
 
-def find(grey: np.ndarray, *, threshold: float = 0.001, distance: int = 1, window: int = 11, sd: float = 3.0) -> Corners:
+def find(
+    grey: np.ndarray, *, threshold: float = 0.001, distance: int = 1, window: int = 11, sd: float = 3.0
+) -> Corners:
     """The corners of a picture (h, w), grey in [0, 1]; beyond the edge, its pixels are repeated.
 
     Args:
@@ -71,4 +72,4 @@ def match(ours: Corners, theirs: Corners, *, seed: int = 0, residual: float = 2.
     matrices = np.linalg.solve(source[regular], places[chosen[regular]]).swapaxes(1, 2)
     inside = best(matrices, ours.places, places, residual)
     kept, mapped = ours.places[inside], places[inside]
-    return Matched(kept, mapped, fitted(AffineTransform, kept, mapped, residual), len(ours))
+    return Matched(kept, mapped, fitted("affine", kept, mapped, residual), len(ours))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import cdist
 from skimage.feature import SIFT
-from skimage.transform import SimilarityTransform
 
 from genviz.matching.consensus import Matched, best, fitted, unmatched
 
@@ -46,7 +45,8 @@ def find(grey: np.ndarray, *, threshold: float = 0.01) -> Points:
         detector.detect_and_extract(grey)
     except RuntimeError:  # scikit-image's, if there is no key point
         return Points(np.empty((0, 2)), np.empty(0), np.empty(0), np.empty((0, 128)))
-    return Points(detector.positions, detector.sigmas, detector.orientations, detector.descriptors.astype(float))
+    found: Any = detector
+    return Points(found.positions, found.sigmas, found.orientations, found.descriptors.astype(float))
 
 
 def match(ours: Points, theirs: Points, *, seed: int = 0, residual: float = 15.0, tries: int = 100) -> Matched:
@@ -72,4 +72,4 @@ def match(ours: Points, theirs: Points, *, seed: int = 0, residual: float = 15.0
     shift = places[chosen] - np.einsum("tij,tj->ti", turned, ours.places[chosen])
     inside = best(np.concatenate((turned, shift[:, :, None]), 2), ours.places, places, residual)
     kept, mapped = ours.places[inside], places[inside]
-    return Matched(kept, mapped, fitted(SimilarityTransform, kept, mapped, residual / _CLOSE), len(ours))
+    return Matched(kept, mapped, fitted("similarity", kept, mapped, residual / _CLOSE), len(ours))

@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from genviz.errors import UserError
 
 Standardize = Literal["words"] | bool
-"""What has each of its 128 numbers at mean 0 and deviation 1 over all descriptors: all (True), none, or the words alone."""
+"""What is brought to mean 0 and deviation 1 in each of 128 numbers: words and descriptors, neither, or words alone."""
 _LEAST = 1e-4  # of a term
 
 
