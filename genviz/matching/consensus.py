@@ -36,6 +36,21 @@ def unmatched(candidates: int = 0) -> Matched:
     return Matched(np.empty((0, 2)), np.empty((0, 2)), None, candidates)
 
 
+def nearest(distances: np.ndarray, mutual: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The matches of key points by their distances (n, m): to each of ours the nearest of theirs.
+
+    Args:
+        mutual: only those that are also the nearest of ours to theirs, so that no two have the same.
+
+    Returns:
+        The numbers of ours and of theirs, (matches,) each.
+    """
+    theirs = distances.argmin(1)
+    ours = np.arange(len(distances))
+    kept = distances.argmin(0)[theirs] == ours if mutual else np.full(len(ours), True)
+    return ours[kept], theirs[kept]
+
+
 def best(matrices: np.ndarray, ours: np.ndarray, theirs: np.ndarray, residual: float) -> np.ndarray:
     """The inliers of the matrix that has most of them; of several, of the one with the least sum of squares.
 

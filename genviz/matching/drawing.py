@@ -66,8 +66,9 @@ def write_bars(path: Path, found: Traced, thumbnails: Mapping[str, np.ndarray], 
         name = found.pictures[number]
         below = figure.add_subplot(grid[1, place])
         below.imshow(thumbnails[name])
-        below.set_axis_off()
-        below.set_title(_short(Path(first_name(name)).stem), fontsize=8, y=-0.02, va="top")
+        below.set(xticks=[], yticks=[])
+        below.spines[:].set_color("#cccccc")
+        below.set_xlabel(_short(Path(first_name(name)).stem), fontsize=8, labelpad=3)
     _write(path, figure)
 
 

@@ -22,7 +22,10 @@ from genviz.retrieval.features import Kept, look
 Named = dict[str, np.ndarray]
 """Pictures by name, RGB bytes (h, w, 3)."""
 SIZE = 200
-POINTS: dict[str, dict[str, Any]] = {"harris": {"residual": 2.0, "tries": 100}, "sift": {"residual": 5.0, "tries": 100}}
+POINTS: dict[str, dict[str, Any]] = {
+    "harris": {"residual": 2.0, "tries": 100, "mutual": True},
+    "sift": {"residual": 5.0, "tries": 100, "mutual": True},
+}
 WORDS: dict[str, Any] = {"words": 200, "standardize": False, "smooth": True}
 
 

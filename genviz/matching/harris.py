@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from skimage.feature import corner_harris, corner_peaks
 
-from genviz.matching.consensus import Matched, best, fitted, unmatched
+from genviz.matching.consensus import Matched, best, fitted, nearest, unmatched
 
 LEAST = 3
 """Corners that an affine transform needs."""
@@ -51,25 +51,31 @@ def find(
     return Corners(places.astype(float), windows.reshape(len(places), -1))
 
 
-def match(ours: Corners, theirs: Corners, *, seed: int = 0, residual: float = 2.0, tries: int = 100) -> Matched:
+def match(
+    ours: Corners, theirs: Corners, *, seed: int = 0, residual: float = 2.0, tries: int = 100, mutual: bool = False
+) -> Matched:
     """Match each of our corners to one of theirs, and keep those that one affine transform maps.
 
     Args:
         seed: of the three matches of each try.
         residual: distance in pixels below which a match is an inlier.
         tries: transforms.
+        mutual: leave out matches that are not the best of both corners. Without, a transform that shrinks the picture
+            to a point may map many corners to one.
     """
     if len(ours) < LEAST or len(theirs) < LEAST:
         return unmatched(len(ours))
     squares = (ours.windows**2).sum(1)[:, None] + (theirs.windows**2).sum(1) - 2 * ours.windows @ theirs.windows.T
-    places = theirs.places[squares.argmin(1)]
+    some, those = nearest(squares, mutual)
+    if len(some) < LEAST:
+        return unmatched(len(some))
+    own, places = ours.places[some], theirs.places[those]
     draw = np.random.default_rng(seed)
-    chosen = np.stack([draw.choice(len(ours), 3, replace=False) for _ in range(tries)])
-    source = np.concatenate((ours.places[chosen], np.ones((tries, 3, 1))), 2)
+    chosen = np.stack([draw.choice(len(own), 3, replace=False) for _ in range(tries)])
+    source = np.concatenate((own[chosen], np.ones((tries, 3, 1))), 2)
     regular = abs(np.linalg.det(source)) > 1e-6  # three on a line say nothing
     if not regular.any():
-        return unmatched(len(ours))
+        return unmatched(len(own))
     matrices = np.linalg.solve(source[regular], places[chosen[regular]]).swapaxes(1, 2)
-    inside = best(matrices, ours.places, places, residual)
-    kept, mapped = ours.places[inside], places[inside]
-    return Matched(kept, mapped, fitted("affine", kept, mapped, residual), len(ours))
+    inside = best(matrices, own, places, residual)
+    return Matched(own[inside], places[inside], fitted("affine", own[inside], places[inside], residual), len(own))

@@ -23,6 +23,7 @@ class HarrisSettings(Settings):
 
     residual: Residual = Field(description="distance below which a match is an inlier, in pixels")
     tries: Count = Field(description="affine transforms that RANSAC tries")
+    mutual: Flag = Field(description="whether a match must be the best of both corners; Réda & Xu: false")
 
 
 class SiftSettings(Settings):
@@ -30,6 +31,7 @@ class SiftSettings(Settings):
 
     residual: Residual = Field(description="distance below which a match is an inlier, in pixels; Réda & Xu: 15")
     tries: Count = Field(description="similarities that RANSAC tries, each that of one match")
+    mutual: Flag = Field(description="whether a match must be the nearest of both points; Réda & Xu: false")
 
 
 class WordsSettings(Settings):

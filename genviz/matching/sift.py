@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from skimage.feature import SIFT
 
-from genviz.matching.consensus import Matched, best, fitted, unmatched
+from genviz.matching.consensus import Matched, best, fitted, nearest, unmatched
 
 LEAST = 2
 """Inliers that fix a similarity."""
@@ -49,7 +49,9 @@ def find(grey: np.ndarray, *, threshold: float = 0.01) -> Points:
     return Points(found.positions, found.sigmas, found.orientations, found.descriptors.astype(float))
 
 
-def match(ours: Points, theirs: Points, *, seed: int = 0, residual: float = 15.0, tries: int = 100) -> Matched:
+def match(
+    ours: Points, theirs: Points, *, seed: int = 0, residual: float = 15.0, tries: int = 100, mutual: bool = False
+) -> Matched:
     """Match each of our key points to the nearest of theirs, and keep those that one similarity maps.
 
     A single match says scale, angle and shift. ``tries`` of them are tried, or all, if there are fewer.
@@ -58,18 +60,19 @@ def match(ours: Points, theirs: Points, *, seed: int = 0, residual: float = 15.0
         seed: of which are tried.
         residual: distance in pixels below which a match is an inlier; the fitted transform is that of the matches
             within a fifth of it.
+        mutual: leave out matches that are not the nearest of both, as for `genviz.matching.harris.match`.
     """
     if not len(ours) or not len(theirs):
         return unmatched(len(ours))
-    nearest = cdist(ours.descriptors, theirs.descriptors).argmin(1)
-    places = theirs.places[nearest]
+    some, those = nearest(cdist(ours.descriptors, theirs.descriptors), mutual)
+    own, places = ours.places[some], theirs.places[those]
     draw = np.random.default_rng(seed)
-    chosen = draw.choice(len(ours), tries, replace=False) if tries < len(ours) else np.arange(len(ours))
-    scale = theirs.scales[nearest[chosen]] / ours.scales[chosen]
-    angle = theirs.angles[nearest[chosen]] - ours.angles[chosen]
+    chosen = draw.choice(len(own), tries, replace=False) if tries < len(own) else np.arange(len(own))
+    scale = (theirs.scales[those] / ours.scales[some])[chosen]
+    angle = (theirs.angles[those] - ours.angles[some])[chosen]
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
     turned = np.stack((cosine, -sine, sine, cosine), 1).reshape(-1, 2, 2)
-    shift = places[chosen] - np.einsum("tij,tj->ti", turned, ours.places[chosen])
-    inside = best(np.concatenate((turned, shift[:, :, None]), 2), ours.places, places, residual)
-    kept, mapped = ours.places[inside], places[inside]
-    return Matched(kept, mapped, fitted("similarity", kept, mapped, residual / _CLOSE), len(ours))
+    shift = places[chosen] - np.einsum("tij,tj->ti", turned, own[chosen])
+    inside = best(np.concatenate((turned, shift[:, :, None]), 2), own, places, residual)
+    kept, mapped = own[inside], places[inside]
+    return Matched(kept, mapped, fitted("similarity", kept, mapped, residual / _CLOSE), len(own))

@@ -9,12 +9,12 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from genviz.errors import UserError
-from genviz.matching.baseline import p_any, p_noise, phase_randomized
+from genviz.matching.baseline import p_any, p_noise, phase_randomized, stands_out
 from genviz.matching.comparers import Comparer
 from genviz.matching.contributions import shares
 
 LEVEL = 0.05
-"""Below which a p-value counts as more than chance."""
+"""Up to which a p-value counts as more than chance."""
 _PATIENCE = 2.0  # seconds before a progress bar is shown
 
 
@@ -61,11 +61,11 @@ class Traced(NamedTuple):
 
     @property
     def chance(self) -> tuple[float, float] | None:
-        """The highest mean with noise in place of the images: on average, and at most."""
+        """The highest mean, if it stood out of all pictures' as that of noise does: on average, and at most."""
         if not len(self.noise):
             return None
-        highest = self.noise.mean(1).max(1)
-        return float(highest.mean()), float(highest.max())
+        far = stands_out(self.noise)
+        return float(self.values.mean() + far.mean()), float(self.values.mean() + far.max())
 
     @property
     def p(self) -> float | None:
@@ -86,8 +86,8 @@ class Traced(NamedTuple):
             told += f" ({usual} expected by chance, noise up to {most})"
         if self.p is None:
             return f"{told}: not tested; noise=19 compares with noise"
-        told += f": p = {self.p:.2g}, {'more' if self.p < LEVEL else 'not more'} than chance"
-        if self.p_any is not None and self.p_noise is not None and self.p_any < LEVEL <= self.p_noise:
+        told += f": p = {self.p:.2g}, {'more' if self.p <= LEVEL else 'not more'} than chance"
+        if self.p_any is not None and self.p_noise is not None and self.p_any <= LEVEL < self.p_noise:
             told += f" ({first_name(self.pictures[first])} stands out as far from noise)"
         return told
 
