@@ -48,7 +48,7 @@ def find(
     padded = np.pad(grey, window // 2, mode="edge")
     views = np.lib.stride_tricks.sliding_window_view(padded, (window, window))
     windows = views[places[:, 0], places[:, 1]] * np.sqrt(weights / weights.sum())
-    return Corners(places.astype(float), windows.reshape(len(places), -1))
+    return Corners(places.astype(float), windows.reshape(len(places), window**2))
 
 
 def match(
