@@ -22,7 +22,8 @@ def test_most_inliers_win(matches):
     wrong = np.array([[1.0, 0, 0], [0, 1.0, 0]])
     inside = best(np.stack((wrong, TRUE, wrong)), ours, theirs, 2.0)
     assert inside[:25].all()
-    assert inside.sum() == sum(np.hypot(*(TRUE[:, :2] @ a + TRUE[:, 2] - b)) < 2 for a, b in zip(ours, theirs))
+    pairs = zip(ours, theirs, strict=True)
+    assert inside.sum() == sum(np.hypot(*(TRUE[:, :2] @ a + TRUE[:, 2] - b)) < 2 for a, b in pairs)
 
 
 def test_of_as_many_the_closest_wins(matches):

@@ -14,13 +14,13 @@ WHITE = np.full((100, 100, 3), 255, np.uint8)
 
 @pytest.mark.parametrize(("method", "module"), [("harris", harris), ("sift", sift)])
 def test_each_pair_has_its_inliers(method, module):
-    found = contributions(IMAGES, PICTURES, method)
-    points = [[module.find(grey(picture)) for picture in some] for some in (IMAGES, PICTURES)]
+    found = contributions(IMAGES, PICTURES, method, size=64)
+    points = [[module.find(grey(picture, 64)) for picture in some] for some in (IMAGES, PICTURES)]
     expected = [[module.match(one, other).inliers for other in points[1]] for one in points[0]]
     assert found.inliers.tolist() == expected
     assert found.inliers.dtype.kind == "i"
     assert found.ranked()[0] == 2
-    alone = contributions(IMAGES[1:], PICTURES[1:3], method)
+    alone = contributions(IMAGES[1:], PICTURES[1:3], method, size=64)
     assert alone.inliers.tolist() == found.inliers[1:, 1:3].tolist()
 
 
@@ -31,6 +31,13 @@ def test_shares_their_mean_and_deviation():
     assert found.sd[0] == pytest.approx(np.std([0.75, 0.25, 0]))
     assert found.ranked() == [0, 1, 2]
     assert shares(np.array([[5]]), found.inliers[:1]).tolist() == [[1.25]]
+
+
+def test_the_preset_is_a_hundred_pixels_and_not_mutual():
+    found = contributions(IMAGES[:1], PICTURES[:2], "harris")
+    same = contributions(IMAGES[:1], PICTURES[:2], "harris", size=100, residual=2.0, tries=100, mutual=False)
+    assert (found.inliers == same.inliers).all()
+    assert (found.inliers > contributions(IMAGES[:1], PICTURES[:2], "harris", mutual=True).inliers).any()
 
 
 def test_what_has_no_corners_has_no_inliers():

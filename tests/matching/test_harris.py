@@ -38,7 +38,7 @@ def test_a_window_is_weighted_by_a_gaussian_and_repeats_the_edge():
         for row in range(-5, 6):
             for column in range(-5, 6):
                 weight = np.exp(-(row**2 + column**2) / 18)
-                r, c = np.clip(place + (row, column), 0, 29)
+                r, c = np.clip((place[0] + row, place[1] + column), 0, 29)
                 total += weight * spot[r, c] ** 2
         weights = sum(np.exp(-(r**2 + c**2) / 18) for r in range(-5, 6) for c in range(-5, 6))
         assert (window**2).sum() == pytest.approx(total / weights)
