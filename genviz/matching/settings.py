@@ -105,7 +105,7 @@ def methods_of(method: Any) -> list[str]:
         UserError: one is unknown, or there is none.
     """
     names = method.split(",") if isinstance(method, str) else list(method) if isinstance(method, list | tuple) else []
-    names = list(dict.fromkeys(str(name).strip() for name in names))
+    names = [name for name in dict.fromkeys(str(name).strip() for name in names) if name]
     if unknown := [name for name in names if name not in METHODS]:
         raise UserError(f"method={unknown[0]} is unknown; choose {', '.join(METHODS)}, or several with commas")
     if not names:

@@ -49,7 +49,7 @@ class Words:
         if len(np.unique(every, axis=0)) < count:
             raise UserError(
                 f"the pictures have {len(every)} SIFT descriptors, fewer than {count} words; "
-                "give more pictures, or larger ones"
+                "give more pictures, larger ones, or fewer words"
             )
         self._mean, self._deviation = every.mean(0), np.maximum(every.std(0), 1e-9)
         self._standardize = standardize

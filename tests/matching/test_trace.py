@@ -47,7 +47,7 @@ def test_a_cropped_and_turned_picture_is_found_by_each_method(run, folder, tmp_p
     (folder / "cats/broken.jpg").write_bytes(b"no picture")
     Image.new("RGB", (50, 50), "white").save(folder / "cats/white.png")
     methods = ["harris", "sift", "words", "features"]
-    words = ("image={folder}/made/a.png", "pictures={folder}/cats", "baseline={folder}/dogs")
+    words = ("image={folder}/made/a.png", "pictures={folder}/cats", "baseline={folder}/dogs", "bars=3")
     assert run(*words, f"method=[{','.join(methods)}]") == 0
     place = tmp_path / "outputs/trace/a"
     rows = table(place / "contributions.csv")
@@ -100,6 +100,7 @@ def test_several_pictures_have_a_mean_and_a_deviation(run, folder, tmp_path, cap
         (["image={folder}/made", "pictures={folder}/empty"], "no picture in it"),
         (["image={folder}/made", "pictures={folder}/cats", "baseline=/nowhere"], "baseline=/nowhere: there is no"),
         (["image={folder}/made", "pictures={folder}/cats", "method=surf"], "method=surf is unknown; choose harris"),
+        (["image={folder}/made", "pictures={folder}/cats", "method=\"\""], "method= must be harris, sift"),
         (["image={folder}/made", "pictures={folder}/cats", "size=8"], "size=8 must be a whole number from 32"),
         (["image={folder}/made", "pictures={folder}/cats", "sift.residual=0"], "sift.residual=0 must be a number"),
         (["image={folder}/made", "pictures={folder}/cats", "words.standardize=1"], "must be true, false or words"),

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from drawn_blocks import blocks, cropped_and_turned
+from scipy.stats import kstest
 
 from genviz.errors import UserError
 from genviz.matching.baseline import phase_randomized
@@ -44,6 +45,18 @@ def test_a_contained_picture_is_more_than_chance_and_noise_is_not(comparer):
     assert (found.p_noise, found.p) == (0.05, max(0.05, found.p_any))
     noise = {name: phase_randomized(image, 99) for name, image in inside.items()}
     assert traced(comparer, noise, PICTURES, noise=19).p > 0.05
+
+
+@pytest.mark.slow
+def test_p_is_uniform_if_the_image_is_noise():
+    found = {True: [], False: []}
+    for seed in range(80):
+        faint = (blocks(20 + seed, 64) // 4 + 96).astype(np.uint8)  # whose noise is not clipped
+        image = {"a": phase_randomized(faint, (seed, 9))}
+        for mutual, ps in found.items():
+            ps.append(traced(ByPoints("harris", 64, mutual=mutual), image, PICTURES, noise=9, seed=seed).p)
+    assert kstest(np.array(found[False]) - np.random.default_rng(0).random(80) / 10, "uniform").pvalue > 0.01
+    assert np.mean(np.array(found[True]) <= 0.1) < 0.2  # with few matches, there are ties, which raise p
 
 
 def test_the_same_seed_gives_the_same_numbers(comparer):
