@@ -13,7 +13,7 @@ scores S of images k and pictures m, by T = max_m mean_k S - mean_mk S.
 Only where both are unlikely does the image resemble one picture rather than others. Both p-values are
 (1 + those at least as extreme) / (1 + all), so that under its hypothesis each is at most p with a probability of at
 most p (Phipson & Smyth 2010). Ties raise p. So does clipping: noise of an image of full contrast leaves 0 to 255 here
-and there, and is cut off, which adds corners.
+and there, and is cut off, which changes its spectrum a little.
 """
 
 from __future__ import annotations

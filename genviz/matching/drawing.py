@@ -51,8 +51,7 @@ def write_bars(path: Path, found: Traced, thumbnails: Mapping[str, np.ndarray], 
         ends.append(np.array([value]))
     axes.set(xlim=(-0.5, len(best) - 0.5), xticks=[])
     high = max(float(end.max()) for end in ends)
-    low = 0.0 if found.unit == "inliers" else max(0.0, float(min(found.mean[best].min(), *map(np.min, ends))) - 0.05)
-    axes.set_ylim(low, high + 0.3 * (high - low) or 1)  # room for the legend
+    axes.set_ylim(0, 1.3 * high or 1)  # room for the legend
     if found.unit == "inliers":
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if high > 0.1 else 1))
     measure = "share of the inliers" if found.unit == "inliers" else "cosine"

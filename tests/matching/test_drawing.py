@@ -18,9 +18,8 @@ def found(images=3, pictures=13, unit="inliers"):
     return Traced("sift", unit, ["a"] * images, NAMES[:pictures], scores, levels, noise, 0.5, 0.5, [])
 
 
-@pytest.mark.parametrize("unit", ["inliers", "cosine"])
-def test_the_eleven_highest_have_bars_and_thumbnails(tmp_path, unit):
-    traced = found(unit=unit)
+def test_the_eleven_highest_have_bars_and_thumbnails(tmp_path):
+    traced = found()
     write_bars(tmp_path / "bars.png", traced, THUMBNAILS)
     pixels = np.asarray(Image.open(tmp_path / "bars.png").convert("RGB"))
     assert (pixels[0, 0] == 255).all()
@@ -31,8 +30,9 @@ def test_the_eleven_highest_have_bars_and_thumbnails(tmp_path, unit):
     assert len(heights) == 11
 
 
-def test_one_image_and_two_pictures(tmp_path):
-    write_bars(tmp_path / "bars.png", found(1, 2), THUMBNAILS, 5)
+@pytest.mark.parametrize("unit", ["inliers", "cosine"])
+def test_one_image_and_two_pictures(tmp_path, unit):
+    write_bars(tmp_path / "bars.png", found(1, 2, unit), THUMBNAILS, 5)
     assert Image.open(tmp_path / "bars.png").width > 500
     assert not list(tmp_path.glob(".*"))
 

@@ -15,8 +15,7 @@ def turned(grey, degrees, scale):
     return warp(grey, whole.inverse, order=3, mode="edge")
 
 
-@pytest.mark.parametrize("mutual", [False, True])
-@pytest.mark.parametrize(("size", "residual"), [(100, 15.0), (200, 5.0)])
+@pytest.mark.parametrize(("size", "residual", "mutual"), [(100, 15.0, False), (200, 5.0, True)])
 def test_a_known_turn_and_scale_are_found(size, residual, mutual):
     grey = rgb2gray(blocks(0, size))
     found = match(sift.find(grey), sift.find(turned(grey, 20, 1.3)), residual=residual, mutual=mutual)
