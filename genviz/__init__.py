@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from genviz.analysis.contributions import contributions
     from genviz.analysis.explain import Explanation, explain
     from genviz.analysis.fooling import Fooled, fool
+    from genviz.analysis.tracing import Trace, trace
     from genviz.analysis.visualization import Visualization, visualize
     from genviz.classifiers.from_module import from_module
     from genviz.errors import UserError
@@ -34,6 +35,7 @@ __all__ = [
     "Objective",
     "Regularizer",
     "Target",
+    "Trace",
     "UserError",
     "Verdict",
     "Visualization",
@@ -45,12 +47,14 @@ __all__ = [
     "load_classifier",
     "parse_target",
     "review",
+    "trace",
     "visualize",
 ]
 _HOMES = {
     "contributions": "analysis.contributions",
     **dict.fromkeys(("Explanation", "explain"), "analysis.explain"),
     **dict.fromkeys(("Fooled", "fool"), "analysis.fooling"),
+    **dict.fromkeys(("Trace", "trace"), "analysis.tracing"),
     "Visualization": "analysis.visualization",
     "visualize": "analysis.visualization",
     "from_module": "classifiers.from_module",

@@ -21,7 +21,7 @@ from genviz.errors import BAD_INPUT, INTERRUPTED, UserError, one_line
 from genviz.files import check_current_folder
 
 _ORDER = (
-    *("train", "explain", "filters", "patches", "neighbours", "map", "fool", "sticker", "universal"),
+    *("train", "explain", "filters", "patches", "neighbours", "map", "trace", "fool", "sticker", "universal"),
     *("review", "labels", "layers", "classifiers", "contributions", "bias", "invert"),
     *("convert", "fit", "retrain", "pretrain", "distill", "spectrum"),
 )

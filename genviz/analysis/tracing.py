@@ -1,0 +1,144 @@
+"""Which training pictures generated ones resemble, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genviz.analysis.arguments import classifier_of
+from genviz.analysis.isolation import isolated
+from genviz.classifiers.metadata import Metadata
+from genviz.errors import UserError
+from genviz.images.given import given_pictures, named
+from genviz.images.notebook import pictures_html, table_html
+from genviz.images.pictures import display
+from genviz.interfaces import Classifier
+from genviz.matching.comparers import fitting
+from genviz.matching.gathered import Gathered, Named, Plan, Seeing, named_images
+from genviz.matching.settings import methods_of
+from genviz.matching.traced import Traced, first_name
+from genviz.retrieval.features import Kept, feature_layer
+from genviz.training.loading import load_classifier
+
+_SHOWN = 5
+
+
+class Trace:
+    """What `trace` finds. A notebook shows the pictures that are most alike, and what chance would do.
+
+    Attributes:
+        found: by method, the scores of each image with each picture, their means, the baselines and the p-values.
+
+    >>> import genviz, numpy as np, tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> folder, draw = Path(tempfile.mkdtemp()), np.random.default_rng(0)
+    >>> for name in ("a", "b", "c"):
+    ...     Image.fromarray(draw.integers(0, 256, (9, 9, 3), np.uint8)).resize((64, 64)).save(folder / f"{name}.png")
+    >>> traced = genviz.trace(folder / "b.png", folder, noise=0, size=64)
+    >>> found = traced.found["sift"]
+    >>> found.pictures[found.ranked()[0]]
+    'b.png'
+    """
+
+    def __init__(self, found: dict[str, Traced], images: Named, pictures: Named) -> None:
+        self.found, self._images, self._pictures = found, images, pictures
+
+    def _repr_html_(self) -> str:
+        told = []
+        for method, found in self.found.items():
+            best = found.ranked()[:_SHOWN]
+            shown = [(self._images[name], name) for name in found.images[:_SHOWN]]
+            shown += [(self._pictures[found.pictures[n]], first_name(found.pictures[n])) for n in best]
+            rows = [
+                (first_name(found.pictures[n]), found.shown(float(found.mean[n])), found.shown(float(found.sd[n])))
+                for n in best
+            ]
+            told.append(pictures_html([(torch.from_numpy(np.array(pixels)), name) for pixels, name in shown], 128))
+            told.append(table_html([method, "mean", "sd"], rows, found.verdict()))
+        return "".join(told)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{method}: {found.verdict()}" for method, found in self.found.items())
+
+
+def trace(
+    images: str | Path | Tensor | Sequence[str | Path],
+    pictures: str | Path,
+    *,
+    method: str | Sequence[str] = "sift",
+    network: str | nn.Module | Classifier | None = None,
+    layer: str | None = None,
+    baseline: str | Path | None = None,
+    size: int = 200,
+    noise: int = 19,
+    seed: int = 0,
+    **settings: Any,
+) -> Trace:
+    """Which training ``pictures`` the ``images`` resemble, and whether more than chance, as ``genviz trace`` tells.
+
+    Args:
+        images: generated pictures: a file, a folder, several, or RGB in [0, 1], (n, 3, h, w).
+        pictures: the folder of training pictures.
+        method: harris, sift, words or features; several with commas, or a list.
+        network: of ``features``, as for `genviz.visualize`; its ``layer`` is the input of the class scores by default.
+        baseline: a folder of other pictures to compare with.
+        size: side to which all are resized for key points and words, in pixels.
+        noise: how often the images are replaced by noise, to compare with.
+        seed: of all that is random.
+        settings: ``harris``, ``sift`` and ``words``, each as a dict of what `genviz.matching.harris.match`,
+            `genviz.matching.sift.match` and `genviz.matching.words.Words` take.
+
+    Raises:
+        UserError: an unknown method, ``features`` without a network, or too little to compare.
+
+    >>> import genviz, numpy as np, tempfile, torch
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> folder, draw = Path(tempfile.mkdtemp()), np.random.default_rng(0)
+    >>> for name in ("a", "b", "c"):
+    ...     Image.fromarray(draw.integers(0, 256, (9, 9, 3), np.uint8)).resize((64, 64)).save(folder / f"{name}.png")
+    >>> traced = genviz.trace(torch.rand(2, 3, 64, 64), folder, method="features", network="small", noise=3)
+    >>> traced.found["features"].scores.shape
+    (2, 3)
+    """
+    methods = methods_of(method)
+    if unknown := sorted(settings.keys() - {"harris", "sift", "words"}):
+        raise UserError(f"{unknown[0]}= is no setting of a method; there are harris, sift and words, each a dict")
+    if "features" in methods and network is None:
+        raise UserError("method=features needs a network: network=NAME, a module or a classifier")
+    with isolated():
+        seeing = None
+        if network is not None and "features" in methods:
+            own = Metadata(None, None, None, None)
+            classifier = load_classifier(network) if isinstance(network, str) else classifier_of(network, own)
+            seeing = Seeing(classifier, Kept(feature_layer(classifier.outline, layer)))
+        usual = Plan()
+        plan = usual._replace(
+            size=size,
+            noise=noise,
+            seed=seed,
+            points={name: {**usual.points[name], **settings.get(name, {})} for name in usual.points},
+            words={**usual.words, **settings.get("words", {})},
+            seeing=seeing,
+        )
+        shown = _given(images)
+        gathered = Gathered(pictures, baseline, plan)
+        found = {name: gathered.trace(name, shown) for name in methods}
+    small = {name: fitting(image, (size, size)) for name, image in shown.items()}
+    return Trace(found, small, gathered.read((size, size))[0])
+
+
+def _given(images: Any) -> Named:
+    if not isinstance(images, Tensor):
+        files = given_pictures([str(file) for file in images] if isinstance(images, list | tuple) else str(images))
+        return named_images(files, named(files))
+    images = images[None] if images.ndim == 3 else images
+    if images.ndim != 4 or images.shape[1] != 3 or not len(images) or not images.is_floating_point():
+        raise UserError(f"images of shape {tuple(images.shape)} must be RGB in [0, 1], (n, 3, h, w)")
+    return {f"image {number}": display(image).cpu().numpy() for number, image in enumerate(images, 1)}

@@ -1,0 +1,1 @@
+"""Which training pictures a generated one resembles: matched key points, visual words, features, and chance."""

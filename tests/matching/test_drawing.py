@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from drawn_blocks import blocks
+from PIL import Image
+
+from genviz.matching.consensus import Matched, unmatched
+from genviz.matching.drawing import write_bars, write_matches
+from genviz.matching.traced import Traced
+
+NAMES = [f"below/a-picture-with-a-long-name-{number}.png" for number in range(13)]
+THUMBNAILS = {name: np.full((20, 20, 3), 100 + number, np.uint8) for number, name in enumerate(NAMES)}
+
+
+def found(images=3, pictures=13, unit="inliers"):
+    scores = np.random.default_rng(0).random((images, pictures))
+    noise = np.random.default_rng(1).random((4, images, pictures)) / pictures
+    levels = {"other pictures": np.array([0.02, 0.03]), "their noise": np.array([0.01])}
+    return Traced("sift", unit, ["a"] * images, NAMES[:pictures], scores, levels, noise, 0.5, 0.5, [])
+
+
+def test_the_eleven_highest_have_bars_and_thumbnails(tmp_path):
+    traced = found()
+    write_bars(tmp_path / "bars.png", traced, THUMBNAILS)
+    pixels = np.asarray(Image.open(tmp_path / "bars.png").convert("RGB"))
+    assert (pixels[0, 0] == 255).all()
+    shown = {tuple(colour) for colour in pixels.reshape(-1, 3)}
+    assert {(100 + number,) * 3 for number in traced.ranked()[:11]} <= shown
+    blue = (pixels == (0x2F, 0x5F, 0xB3)).all(2)
+    heights = [run for run in np.diff(np.flatnonzero(np.diff(np.pad(blue.any(0), 1).astype(int))))[::2] if run > 5]
+    assert len(heights) == 11
+
+
+@pytest.mark.parametrize("unit", ["inliers", "cosine"])
+def test_one_image_and_two_pictures(tmp_path, unit):
+    write_bars(tmp_path / "bars.png", found(1, 2, unit), THUMBNAILS, 5)
+    assert Image.open(tmp_path / "bars.png").width > 500
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_matches_are_lines_between_two_pictures(tmp_path):
+    one, other = blocks(0, 64), blocks(1, 64)
+    places = np.random.default_rng(0).uniform(5, 60, (50, 2))
+    pairs = [("a", one, "b.png", other, Matched(places, places, None, 60)), ("a", one, "b.png", other, unmatched(3))]
+    write_matches(tmp_path / "matches.png", "sift", pairs, 64)
+    write_matches(tmp_path / "none.png", "sift", pairs[1:], 64)
+    drawn = Image.open(tmp_path / "matches.png").convert("RGB")
+    assert drawn.width > 2 * Image.open(tmp_path / "none.png").width * 0.9
