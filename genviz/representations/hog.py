@@ -13,7 +13,7 @@ from genviz.representations.gate import Gate, whole
 from genviz.representations.gradient import Gradient, GreyLevels
 
 _CLAMP = 0.2
-_EPSILON = 1e-10  # VLFeat's, of the squared norm of a block
+_EPSILON = 1e-4 / 4  # of the squared norm of a block; VLFeat's, whose gradients are twice as long
 
 
 class HOG(nn.Sequential):
