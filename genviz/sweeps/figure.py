@@ -9,7 +9,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz.errors import UserError
 from genviz.images.sheet import write_sheet
-from genviz.interfaces import Outline
+from genviz.interfaces import Classifier, Outline
 from genviz.sweeps.mosaic import check_mosaic, draw_mosaic
 from genviz.targets.grammar import Target
 from genviz.training import build
@@ -38,11 +38,14 @@ def draw(config: DictConfig) -> int:
         if config.mosaic:
             check_mosaic([target])
     sheet: list[list[tuple[str, Path]]] = []
+    known: tuple[DictConfig, Classifier] | None = None  # the last panel's, which the next may share
     for row in rows:
         sheet.append([])
         for panel in row:
             target = build.target(panel, build.sketch(panel.classifier))
-            if code := train(panel, target):
+            if known is None or known[0] != panel.classifier:
+                known = (panel.classifier, build.classifier(panel.classifier))
+            if code := train(panel, target, classifier=known[1]):
                 return code
             folders, network = RunFolders.of(panel, target), str(panel.choices.classifier)
             if not sheet[-1] and folders.drawn_image.exists():

@@ -1,10 +1,12 @@
 import json
 
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
 
 from genviz.errors import UserError
 from genviz.sweeps.figure import draw, panels
+from genviz.training import build
 
 WORDS = ["classifier=small", "updates=2", "logger=none", "trainer.accelerator=cpu"]
 
@@ -28,6 +30,18 @@ def test_a_figure_is_a_run_for_each_panel_and_a_sheet(compose, picture, tmp_path
     sheet = Image.open(folder / "pixels-gerretsen_figure4-cat/sheet.png")
     assert sheet.width > 2 * 128 > sheet.height / 2
     assert draw(config) == 0  # what is done is not done again
+
+
+def test_a_network_is_built_once_for_panels_that_share_it(compose, picture, monkeypatch):
+    built, build_one = [], build.classifier
+    monkeypatch.setattr(build, "classifier", lambda settings: built.append(settings.input_size) or build_one(settings))
+    config = compose(
+        "experiment=mahendran2016_figure10", f"image={picture}", "objective.inversion.channels=null", *WORDS
+    )
+    words = ["target=layer:relu1_1", "target=layer:relu2_1", "classifier.input_size=48 target=layer:relu1_1"]
+    OmegaConf.update(config, "panels", {"small": words}, force_add=True)
+    assert draw(config) == 0
+    assert built == [None, 48]
 
 
 def test_a_panels_words_are_its_configurations(compose, picture):
