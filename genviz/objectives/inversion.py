@@ -9,18 +9,22 @@ import torch
 from torch import Tensor
 
 from genviz.errors import UserError
+from genviz.images.pictures import resize
 from genviz.interfaces import Outline
-from genviz.objectives.reference import Reference
+from genviz.objectives.reference import Reference, picture_of
 from genviz.targets.grammar import Target
 from genviz.targets.layers import find_filters
 from genviz.targets.units import Targets, Units
+
+_LIGHT = 0.5  # of a mask, from black to white
 
 
 class Inversion(Reference):
     """-||(Phi(x) - Phi_0) M||^2 / ||Phi_0 M||^2, times C (Mahendran & Vedaldi 2016, Eq. 2 and 3).
 
     Phi_0 is the classifier's code for a picture. The mask M keeps what the target names (a layer, or some of its
-    filters or neurons) within ``window`` and ``channels``. The distances of several units add up with their weights.
+    filters or neurons) within ``window``, ``mask`` and ``channels``. The distances of several units add up with their
+    weights.
 
     Args:
         target: layers, filters, neurons or classes.
@@ -28,6 +32,8 @@ class Inversion(Reference):
         image: the picture's file.
         weight: C; 1, 20, 100 and 300 in the paper.
         window: rows and columns of the central window that counts (Figure 9: 5); None for all.
+        mask: a picture's file, or RGB in [0, 1], (1, 3, h, w), laid over the layer: where it is light, positions count;
+            None for all.
         channels: the first channel that counts and the one past the last (Figure 10: one stream's half); None for all.
     """
 
@@ -39,6 +45,7 @@ class Inversion(Reference):
         image: str | Tensor | None = None,
         weight: float = 1.0,
         window: int | None = None,
+        mask: str | Tensor | None = None,
         channels: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(image, "image=FILE, or objective.inversion.image=FILE")
@@ -50,6 +57,7 @@ class Inversion(Reference):
             raise UserError(
                 f"objective.inversion.channels={channels} must be the first channel and the one past the last, or null"
             )
+        self.mask = picture_of("objective.inversion.mask=FILE", mask)
         self.targets, self.weight, self.window, self.channels = Targets(target), float(weight), window, channels
         if channels is not None and outline is not None:
             for unit in (unit for each in self.targets.each for unit in each.units):
@@ -77,7 +85,7 @@ class Inversion(Reference):
             kept[layer] = self._masked(activation)
         for unit, values in self.units_of(kept):
             if not values.any(1).all():
-                raise UserError(f"{unit.name} is all 0 for the picture and cannot be inverted; name more of the layer")
+                raise UserError(f"{unit.name} is all 0 for the picture and cannot be inverted; name more of it")
         return super().keep(kept)
 
     def _distance(self, units: Units, activation: Tensor) -> Tensor:
@@ -86,7 +94,7 @@ class Inversion(Reference):
         return distance / wanted.square().sum(2).clamp_min(torch.finfo(wanted.dtype).tiny)
 
     def _masked(self, activation: Tensor) -> Tensor:
-        if self.channels is None and self.window is None:
+        if self.channels is None and self.window is None and self.mask is None:
             return activation
         mask = torch.ones_like(activation[:1])
         if self.channels is not None:
@@ -98,6 +106,11 @@ class Inversion(Reference):
                 places = mask.movedim(axis, 0)
                 places[: max(first, 0)] = 0
                 places[first + self.window :] = 0
+        if self.mask is not None:
+            if activation.ndim != 4:
+                raise UserError("objective.inversion.mask is of rows and columns, which the target's layer has not")
+            light = resize(self.mask.to(mask), (activation.shape[2], activation.shape[3]))
+            mask = mask * (light.mean(1, keepdim=True) >= _LIGHT)
         return activation * mask
 
 

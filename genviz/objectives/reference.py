@@ -48,16 +48,10 @@ class Reference(Remembering, ABC):
 
     def __init__(self, image: str | Tensor | None, setting: str = "image=FILE") -> None:
         super().__init__()
-        if isinstance(image, Tensor):
-            if image.ndim != 4 or image.shape[1] != 3 or not image.is_floating_point():
-                raise UserError(
-                    f"a picture must be RGB in [0, 1], (1, 3, h, w), not {tuple(image.shape)}, {image.dtype}"
-                )
-            self.picture = image
-        elif image and isinstance(image, str):
-            self.picture = read_upright(Path(image).expanduser())
-        else:
+        picture = picture_of(setting, image)
+        if picture is None:
             raise UserError(f"say which picture: {setting}")
+        self.picture = picture
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -111,3 +105,20 @@ def see(classifier: Classifier, picture: Tensor, layers: tuple[str, ...]) -> dic
             f"the classifier cannot take the picture at {rows} x {columns} pixels ({str(error)[:80]}); "
             "give a larger one, or set classifier.resize=true"
         ) from error
+
+
+def picture_of(setting: str, given: str | Tensor | None) -> Tensor | None:
+    """The picture that a ``setting`` names, of any size, as RGB in [0, 1], (1, 3, h, w); None if none is given.
+
+    Raises:
+        UserError: it cannot be read, or is no such tensor.
+    """
+    if isinstance(given, Tensor):
+        if given.ndim != 4 or given.shape[1] != 3 or not given.is_floating_point():
+            raise UserError(f"a picture must be RGB in [0, 1], (1, 3, h, w), not {tuple(given.shape)}, {given.dtype}")
+        return given
+    if given is None or given == "":
+        return None
+    if not isinstance(given, str):
+        raise UserError(f"say which picture: {setting}")
+    return read_upright(Path(given).expanduser())

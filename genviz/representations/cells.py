@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from genviz.representations.window import Window
+
 
 class Cells(nn.Module):
     """Sums over triangular windows twice as wide as a cell: each pixel is shared out among the nearest four cells.
@@ -23,6 +25,7 @@ class Cells(nn.Module):
         super().__init__()
         self.out_channels = channels
         self.size, self.spacing, self.first, self.repeat = size, spacing, first, repeat
+        self.window = Window(2 * size - (first % 1 == 0), spacing, first)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Pool ``pixels`` (n, c, h, w) into (n, c, rows, columns): the cells whose centres are within the image."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from genviz.representations.cells import Cells
 from genviz.representations.gate import Gate, whole
 from genviz.representations.gradient import Gradient, GreyLevels
+from genviz.representations.window import Window
 
 _SIDE = 4  # cells across and down a descriptor
 _SIGMA = 2.0  # of the Gaussian window, in cells; VLFeat's default
@@ -70,22 +71,23 @@ class Descriptors(nn.Module):
         step: how many places blocks are apart.
     """
 
-    window: Tensor
+    weights: Tensor
 
     def __init__(self, orientations: int, cell_size: int, *, apart: int, step: int) -> None:
         super().__init__()
         self.apart, self.step, self.out_channels = apart, step, orientations * _SIDE**2
+        self.window = Window((_SIDE - 1) * apart + 1, step, (_SIDE - 1) * apart / 2)
         centres = cell_size * (torch.arange(_SIDE, dtype=torch.float64) - (_SIDE - 1) / 2)
         within = torch.arange(1 - cell_size, cell_size, dtype=torch.float64)
         weights = (-0.5 * ((within - centres[:, None]) / (_SIGMA * cell_size)).square()).exp().mean(1)
         weights = (weights[:, None] * weights).flatten() / cell_size**2
-        self.register_buffer("window", weights.view(1, 1, -1, 1), persistent=False)
+        self.register_buffer("weights", weights.view(1, 1, -1, 1), persistent=False)
 
     def forward(self, cells: Tensor) -> Tensor:
         """Gather cells (n, K, rows, columns) into descriptors, (n, 16 K, rows, columns)."""
         rows, columns = ((side - 1 - (_SIDE - 1) * self.apart) // self.step + 1 for side in cells.shape[2:])
         blocks = F.unfold(cells, _SIDE, dilation=self.apart, stride=self.step)
-        blocks = blocks.unflatten(1, (cells.shape[1], -1)) * self.window.to(cells.dtype)  # (n, K, 16, places)
+        blocks = blocks.unflatten(1, (cells.shape[1], -1)) * self.weights.to(cells.dtype)  # (n, K, 16, places)
         blocks = blocks.transpose(1, 2).flatten(1, 2)
         return _normalized(_normalized(blocks).clamp_max(_CLAMP)).unflatten(2, (rows, columns))
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from genviz.errors import UserError
+from genviz.representations.window import POINT
 
 _FLOOR = 1e-4
 """Of the gradient's norm, in grey levels per pixel: what is shorter counts as 0 and passes no derivative."""
@@ -35,7 +36,7 @@ class Gate(nn.Module):
 
     def __init__(self, orientations: int, assignment: Assignment) -> None:
         super().__init__()
-        self.out_channels, self.assignment = orientations, assignment
+        self.out_channels, self.assignment, self.window = orientations, assignment, POINT
 
     def forward(self, gradient: Tensor) -> Tensor:
         """Sort a ``gradient`` (n, 2, h, w) into (n, K, h, w)."""

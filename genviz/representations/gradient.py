@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genviz.errors import UserError
+from genviz.representations.window import POINT, Window
 
 _LUMA = (0.298936, 0.587043, 0.114021)  # MATLAB's rgb2gray
 
@@ -25,7 +26,7 @@ class GreyLevels(nn.Module):
 
     def __init__(self, *, colour: bool, smallest: int) -> None:
         super().__init__()
-        self.colour, self.smallest = colour, smallest
+        self.colour, self.smallest, self.window = colour, smallest, POINT
         self.register_buffer("luma", 255 * torch.tensor(_LUMA, dtype=torch.float64).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ class Gradient(nn.Module):
 
     def __init__(self, border: Literal["zero", "one-sided"]) -> None:
         super().__init__()
-        self.border, self.out_channels = border, 2
+        self.border, self.out_channels, self.window = border, 2, Window(3, 1, 0.0)
 
     def forward(self, levels: Tensor) -> Tensor:
         """The gradient (n, 2, h, w), across and down, of ``levels`` (n, c, h, w)."""

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from genviz.representations.cells import Cells
 from genviz.representations.gate import Gate, whole
 from genviz.representations.gradient import Gradient, GreyLevels
+from genviz.representations.window import Window
 
 _CLAMP = 0.2
-_EPSILON = 1e-10  # VLFeat's, of the squared norm of a block
+_EPSILON = 1e-4 / 4  # of the squared norm of a block; VLFeat's, whose gradients are twice as long
 
 
 class HOG(nn.Sequential):
@@ -63,7 +64,7 @@ class Blocks(nn.Module):
 
     def __init__(self, orientations: int) -> None:
         super().__init__()
-        self.orientations, self.out_channels = orientations, 3 * orientations
+        self.orientations, self.out_channels, self.window = orientations, 3 * orientations, Window(3, 1, 0.0)
 
     def forward(self, cells: Tensor) -> Tensor:
         """Map directed gradients (n, 2 K, rows, columns) to directed and undirected ones, (n, 3 K, rows, columns)."""

@@ -6,13 +6,12 @@ import copy
 from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.images.mosaic import write_mosaic
-from genviz.images.pictures import display, read_image
 from genviz.images.sheet import write_sheet
-from genviz.retrieval.cut import box_of, cut
+from genviz.interfaces import Classifier, Outline
+from genviz.sweeps.mosaic import check_mosaic, draw_mosaic
+from genviz.targets.grammar import Target
 from genviz.training import build
 from genviz.training.configuration import compose
 from genviz.training.run_folders import RunFolders
@@ -36,14 +35,17 @@ def draw(config: DictConfig) -> int:
     for panel in [panel for row in rows for panel in row]:
         TrainSettings.check(panel)
         target = build.target(panel, build.sketch(panel.classifier))  # all are checked before the first is made
-        if config.mosaic and [unit.kind for unit in target.units] != ["neuron"]:
-            raise UserError(f"target={target}: a mosaic is of single neurons, such as neuron:relu4_1:7:14:14")
+        if config.mosaic:
+            check_mosaic([target])
     sheet: list[list[tuple[str, Path]]] = []
+    known: tuple[DictConfig, Classifier] | None = None  # the last panel's, which the next may share
     for row in rows:
         sheet.append([])
         for panel in row:
             target = build.target(panel, build.sketch(panel.classifier))
-            if code := train(panel, target):
+            if known is None or known[0] != panel.classifier:
+                known = (panel.classifier, build.classifier(panel.classifier))
+            if code := train(panel, target, classifier=known[1]):
                 return code
             folders, network = RunFolders.of(panel, target), str(panel.choices.classifier)
             if not sheet[-1] and folders.drawn_image.exists():
@@ -59,25 +61,17 @@ def draw(config: DictConfig) -> int:
     write_sheet(path, sheet, _SIDE)
     print(f"sheet       {path}", flush=True)
     if config.mosaic:
-        _write_mosaic(config, rows, path.with_name("mosaic.png"))
-        print(f"mosaic      {path.with_name('mosaic.png')}", flush=True)
+        mosaic = path.with_name("mosaic.png")
+        draw_mosaic(mosaic, [made for row in rows for made in map(_made, row)], build.classifier(config.classifier))
+        print(f"mosaic      {mosaic}", flush=True)
     return 0
 
 
-def _write_mosaic(config: DictConfig, rows: list[list[DictConfig]], path: Path) -> None:
-    """Write of each picture, by layer, the part that its neuron sees, in its own size."""
-    classifier = build.classifier(config.classifier)
-    outline, layers = classifier.outline, {layer.name: layer for layer in classifier.outline.layers}
-    blocks: dict[str, list[Tensor]] = {}
-    for panel in [panel for row in rows for panel in row]:
-        target = build.target(panel, outline)
-        (unit,) = target.units
-        layer = layers[unit.layer]
-        area = classifier.receptive_area(layer.name) if len(layer.shape) == 3 else None
-        image = read_image(RunFolders.of(panel, target).picture)
-        part = cut(image, box_of(unit.index[1:], area, outline.input_size), 0.5)
-        blocks.setdefault(layer.name, []).append(display(part[0]))
-    write_mosaic(path, list(blocks.items()))
+def _made(panel: DictConfig) -> tuple[Target, Outline, Path]:
+    """A panel's target, the outline of its network, and its picture."""
+    outline = build.sketch(panel.classifier)
+    target = build.target(panel, outline)
+    return target, outline, RunFolders.of(panel, target).picture
 
 
 def panels(config: DictConfig) -> list[list[DictConfig]]:
@@ -99,8 +93,14 @@ def _rows(config: DictConfig) -> list[list[str]]:
             "give a target, such as target=layer:NAME"
         )
     if all(isinstance(row, ListConfig) for row in panels[name]):
-        return [list(row) for row in panels[name]]
-    return [list(panels[name])]
+        return [_shared(list(row)) for row in panels[name]]
+    return [_shared(list(panels[name]))]
+
+
+def _shared(row: list[str]) -> list[str]:
+    """The words of each panel of a row, with those of a first entry without a target, which the others share."""
+    first, *others = row
+    return row if "target=" in first or not others else [f"{first} {words}" for words in others]
 
 
 def _panel(config: DictConfig, words: str) -> DictConfig:

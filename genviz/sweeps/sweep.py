@@ -20,6 +20,7 @@ from genviz.interfaces import Classifier
 from genviz.reports.review.write import review, write_review
 from genviz.sweeps import console
 from genviz.sweeps.log import SweepLog
+from genviz.sweeps.mosaic import check_mosaic, draw_mosaic
 from genviz.sweeps.queue import Waiting
 from genviz.targets.grammar import Target
 from genviz.training import build
@@ -45,6 +46,8 @@ def sweep(config: DictConfig, targets: Sequence[Target]) -> int:
     Raises:
         UserError: a setting cannot work for any target, or the disk is full.
     """
+    if config.mosaic:
+        check_mosaic(targets)
     return Sweep(config, targets, build.classifier(config.classifier)).make()
 
 
@@ -96,7 +99,17 @@ class Sweep:
         console.ends(list(waiting.results.values()), waiting.failures, list(map(str, left)), waiting.names)
         if done:
             console.where(review(self._outputs), log.folder, log.where)
+            if self.config.mosaic:
+                self._draw_mosaic(done)
         return 2 if waiting.failures else 0
+
+    def _draw_mosaic(self, done: Sequence[Target]) -> None:
+        """Write a mosaic of what each of the targets that are ``done`` sees of its picture."""
+        waiting, names = self.waiting, self.waiting.names
+        path = self._outputs / names.classifier / names.generator / "mosaic.png"
+        pictures = [(target, waiting.classifier.outline, waiting.folders(target).picture) for target in done]
+        draw_mosaic(path, pictures, waiting.classifier)
+        print(f"mosaic      {path}", flush=True)
 
     @property
     def _share(self) -> int:

@@ -5,6 +5,7 @@
 
     class:all   class:0-99               all classes, or some by their numbers
     filter:fire8:all   filter:fire8:0-7  the filters of a layer
+    neuron:fire8:all   neuron:fire8:0-7  the neuron in the middle of each
     filter:fire8:top9:harmonica          the filters that contribute most to a class, one target each
     layer:all                            all layers
     class:harmonica   class:tench+zebra  a target, as in ``target=``
@@ -99,9 +100,11 @@ def _singles(entry: str, labels: Sequence[str], layers: Sequence[Layer]) -> list
         return [f"class:{number}" for number in _numbers(entry, selection, len(labels), "classes")] or [entry]
     if kind == "layer" and selection == "all" and not layer_name:
         return [f"layer:{layer.name}" for layer in layers]
-    if kind == "filter" and layer_name and (selection == "all" or _RANGE.fullmatch(selection)):
+    if kind in ("filter", "neuron") and layer_name and (selection == "all" or _RANGE.fullmatch(selection)):
         layer = find_filters(layer_name.strip(), layers)
-        return [f"filter:{layer.name}:{n}" for n in _numbers(entry, selection, layer.shape[0], "filters")]
+        middle = [f":{side // 2}" for side in layer.shape[1:] if kind == "neuron"]
+        numbers = _numbers(entry, selection, layer.shape[0], "filters")
+        return [f"{kind}:{layer.name}:{number}{''.join(middle)}" for number in numbers]
     return [entry]
 
 

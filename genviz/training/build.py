@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
@@ -25,7 +26,6 @@ from genviz.targets.selections import stand_in
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger  # takes seconds
-
 
 AUTO = "auto"
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
@@ -62,7 +62,9 @@ def classifier_name(config: DictConfig, group: str = "classifier") -> str:
         classifier = f"{classifier}-{Path(heads).stem}"
     if weights != DEFAULT:
         stem = Path(weights).stem
-        own = stem.startswith(classifier) and stem != classifier  # its name alone stands for the default weights
+        takes = signature(get_class(str(settings["_target_"]))).parameters
+        needed = "architecture" in takes and getattr(takes.get("weights"), "default", DEFAULT) is None
+        own = stem.startswith(classifier) and (needed or stem != classifier)  # or the name stands for the default
         classifier = stem if own else f"{classifier}-{stem}"
     return _as_folder(classifier)
 

@@ -128,10 +128,14 @@ def _is_whole(checkpoint: Mapping[str, Any]) -> bool:
 
 
 def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """An identity with each part's class by its bare name, whatever module it was in at the time."""
+    """An identity with each part's class by its bare name, whatever module it was in at the time, and no null settings.
+
+    An earlier version may not have had them.
+    """
     return {
         name: value.rpartition(".")[2] if name.rpartition(".")[2] == "_target_" else value
         for name, value in identity.items()
+        if value != "None"
     }
 
 

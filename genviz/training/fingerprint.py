@@ -140,7 +140,10 @@ def of_retraining(config: DictConfig, classifier_sha256: str, seed: int, picture
 
 def _content(name: str, value: str) -> str:
     """The hash of the picture or the folder of pictures that a setting names, wherever it lies; else ``value``."""
-    if name.rpartition(".")[2] in ("image", "start", "direction") and (path := Path(value).expanduser()).is_file():
+    if (
+        name.rpartition(".")[2] in ("image", "start", "direction", "mask")
+        and (path := Path(value).expanduser()).is_file()
+    ):
         return f"sha256 {sha256(path)[:16]}"
     if name.rpartition(".")[2] == "pictures" and (folder := Path(value).expanduser()).is_dir():
         found = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in find_pictures(folder).pictures]

@@ -104,7 +104,9 @@ class TrainSettings(Settings):
     resume: Flag = Field(
         True, description="continue from the checkpoint; false: start over, with the old files renamed"
     )
-    mosaic: Flag = Field(False, description="of a figure of neurons: also a mosaic of what each neuron sees")
+    mosaic: Flag = Field(
+        False, description="of a figure or targets=, of neurons or filters: also a mosaic of what each sees"
+    )
     median: Count = Field(
         1, description="how many of the last snapshots the final picture is the median of; 1: the last alone"
     )

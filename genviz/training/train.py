@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 
+from genviz.interfaces import Classifier
 from genviz.targets.grammar import Target
 from genviz.training import build, console
 from genviz.training.batch import Batch
@@ -18,16 +19,19 @@ from genviz.training.run_folders import TakenError
 from genviz.training.trainer import close
 
 
-def train(config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback] = ()) -> int:
+def train(
+    config: DictConfig, target: Target, *, callbacks: Sequence[pl.Callback] = (), classifier: Classifier | None = None
+) -> int:
     """Train the configured generator until ``target`` fires; return the program's exit code.
 
     Args:
         callbacks: additional ones, called after genviz's own.
+        classifier: the configured one, if it is built already.
 
     Raises:
         UserError: a setting cannot work, the checkpoint is of another run, or another process is at work on the target.
     """
-    classifier = build.classifier(config.classifier)
+    classifier = build.classifier(config.classifier) if classifier is None else classifier
     build.settle(config, target, classifier)
     run = Run(config, target, classifier, build.generator_sha256(config))
     if (result := run.done) is not None:

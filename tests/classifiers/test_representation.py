@@ -4,6 +4,7 @@ import torch
 from genviz.classifiers.representation import DSIFTClassifier, HOGClassifier
 from genviz.errors import UserError
 from genviz.representations import DSIFT, HOG
+from genviz.retrieval.cut import box_of
 from genviz.targets.grammar import parse_target
 from genviz.targets.units import Targets
 from genviz.training.verdict import judge_images
@@ -26,6 +27,27 @@ def test_its_layers_are_the_representations(classifier, network, layer, shape):
     assert (known[layer].shape, known[layer].axis) == (shape, 1)
     assert list(known) == ["levels", "gradient", "gate", "cells", layer]
     assert known["cells"].shape == tuple(seen["cells"].shape[1:])
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        HOGClassifier(input_size=(96, 90), bilinear=True),
+        HOGClassifier(input_size=61, cell_size=5),
+        DSIFTClassifier(input_size=96),
+        DSIFTClassifier(input_size=(70, 61), cell_size=5, step=7),
+    ],
+)
+def test_a_position_sees_what_has_a_derivative(classifier):
+    torch.manual_seed(0)
+    images = torch.rand(1, 3, *classifier.outline.input_size, requires_grad=True)
+    for layer in classifier.outline.layers:
+        place = tuple(side // 2 for side in layer.shape[1:])
+        seen = classifier(images, [layer.name])[layer.name]
+        (gradient,) = torch.autograd.grad(seen[(..., *place)].sum(), images)
+        rows, columns = (gradient.abs().sum((0, 1, axis)).nonzero().flatten().tolist() for axis in (3, 2))
+        box = box_of(place, classifier.receptive_area(layer.name), classifier.outline.input_size)
+        assert box == (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1), layer.name
 
 
 def test_settings_are_its_weights():

@@ -52,6 +52,22 @@ def test_only_what_the_mask_leaves_counts(tmp_path, settings, rows, channels):
     torch.testing.assert_close(objective({"conv1": seen}).item(), -above / below)
 
 
+def test_only_positions_where_a_picture_is_light_count(tmp_path):
+    light = Image.new("L", (70, 140))
+    light.paste(255, (0, 40, 50, 100))  # columns 0 to 4 of 7, rows 2 to 4
+    light.save(tmp_path / "mask.png")
+    objective, wanted = made(tmp_path, mask=str(tmp_path / "mask.png"))
+    seen = torch.randn(1, 6, 7, 7, dtype=torch.float64)
+    above, below = (seen - wanted)[..., 2:5, :5], wanted[..., 2:5, :5]
+    torch.testing.assert_close(objective({"conv1": seen}).item(), -(above.square().sum() / below.square().sum()).item())
+    with pytest.raises(UserError, match="is all 0 for the picture"):
+        made(tmp_path, mask=torch.zeros(1, 3, 4, 4))
+    with pytest.raises(UserError, match="is of rows and columns"):
+        objective.keep({"scores": torch.ones(1, 6)})
+    with pytest.raises(UserError, match="say which picture: objective.inversion.mask=FILE"):
+        made(tmp_path, mask=3)
+
+
 def test_filters_and_neurons_are_masks_too(tmp_path):
     target = Target((Unit("filter", "conv1", (2,), 1.0, "2"), Unit("neuron", "conv1", (1, 3, 4), 0.5, "1:3:4")))
     objective, wanted = made(tmp_path, target)

@@ -45,7 +45,7 @@ def slow_hog(levels, cell, orientations, bilinear):
                         for b in (j + across, j + across + 1)
                     ]
                     values = np.concatenate([cells[:, i, j], both[:, i, j]])
-                    found[:, i, j] += 0.5 * np.minimum(values / math.sqrt(sum(block) + 1e-10), 0.2)
+                    found[:, i, j] += 0.5 * np.minimum(values / math.sqrt(sum(block) + 1e-4), 0.2)
     return found
 
 
@@ -63,6 +63,14 @@ def test_it_is_vlfeats(size, cell, orientations, bilinear):
     hog = HOG(cell_size=cell, orientations=orientations, bilinear=bilinear)
     found = hog(torch.from_numpy(levels)[None, None] / 255)[0].numpy()
     np.testing.assert_allclose(found, slow_hog(levels, cell, orientations, bilinear), atol=1e-5)
+
+
+@pytest.mark.parametrize("bilinear", [False, True])
+def test_the_faintest_gradients_count_as_vlfeats(bilinear):
+    levels = np.zeros((24, 28))
+    levels[9, 9], levels[17, 20:] = 1.0, 3.0
+    found = HOG(cell_size=4, bilinear=bilinear)(torch.from_numpy(levels)[None, None] / 255)[0].numpy()
+    np.testing.assert_allclose(found, slow_hog(levels, 4, 9, bilinear), atol=1e-5)
 
 
 def test_grey_is_grey_in_any_form():

@@ -1,13 +1,12 @@
 import json
 
-import numpy as np
 import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
 from genviz.errors import UserError
 from genviz.sweeps.figure import draw, panels
-from genviz.training.loading import load_classifier
+from genviz.training import build
 
 WORDS = ["classifier=small", "updates=2", "logger=none", "trainer.accelerator=cpu"]
 
@@ -31,6 +30,18 @@ def test_a_figure_is_a_run_for_each_panel_and_a_sheet(compose, picture, tmp_path
     sheet = Image.open(folder / "pixels-gerretsen_figure4-cat/sheet.png")
     assert sheet.width > 2 * 128 > sheet.height / 2
     assert draw(config) == 0  # what is done is not done again
+
+
+def test_a_network_is_built_once_for_panels_that_share_it(compose, picture, monkeypatch):
+    built, build_one = [], build.classifier
+    monkeypatch.setattr(build, "classifier", lambda settings: built.append(settings.input_size) or build_one(settings))
+    config = compose(
+        "experiment=mahendran2016_figure10", f"image={picture}", "objective.inversion.channels=null", *WORDS
+    )
+    words = ["target=layer:relu1_1", "target=layer:relu2_1", "classifier.input_size=48 target=layer:relu1_1"]
+    OmegaConf.update(config, "panels", {"small": words}, force_add=True)
+    assert draw(config) == 0
+    assert built == [None, 48]
 
 
 def test_a_panels_words_are_its_configurations(compose, picture):
@@ -73,32 +84,3 @@ def test_a_figure_of_several_networks_shows_what_one_draws(compose, picture, tmp
     assert names == ["hog", "hogb"]
     sheet = Image.open(next(tmp_path.glob("outputs/hog/*/sheet.png")))
     assert sheet.width > 5 * 40
-
-
-def test_a_mosaic_has_what_each_neuron_sees(compose, tmp_path):
-    words = ["target=neuron:relu1_1:0:9:9", "target=neuron:relu1_1:1:9:9", "target=neuron:relu3_1:0:4:4"]
-    config = compose("experiment=mahendran2016_figure11", "objective.inner_product.largest=1", *WORDS)
-    OmegaConf.update(config, "panels", {"small": words}, force_add=True)
-    assert draw(config) == 0
-    (mosaic,) = tmp_path.glob("outputs/small/*/mosaic.png")
-    classifier = load_classifier("small")
-    first, second = (classifier.receptive_side(layer) for layer in ("relu1_1", "relu3_1"))
-    factor = -(-32 // first)
-    image = np.asarray(Image.open(mosaic))
-    assert second < 32
-    assert image.shape[0] == 3 * 8 + 2 * 17 + first * factor + second * -(-32 // second)
-    tile = image[8 + 17 :, 8:][: first * factor, : first * factor]
-    assert np.array_equal(tile, tile[::factor, ::factor].repeat(factor, 0).repeat(factor, 1))
-    area = classifier.receptive_area("relu1_1").down
-    top = round(area.low + 9 * area.stride)
-    (picture,) = tmp_path.glob("outputs/small/*/neuron-relu1_1-0-9-9/final.png")
-    whole = np.asarray(Image.open(picture))
-    assert np.array_equal(tile[::factor, ::factor], whole[top : top + first, top : top + first])
-
-
-def test_a_mosaic_is_of_neurons(compose, tmp_path):
-    config = compose("experiment=mahendran2016_figure11", "objective.inner_product.largest=1", *WORDS)
-    OmegaConf.update(config, "panels", {"small": ["target=filter:relu1_1:0"]}, force_add=True)
-    with pytest.raises(UserError, match="a mosaic is of single neurons"):
-        draw(config)
-    assert not (tmp_path / "outputs").exists()

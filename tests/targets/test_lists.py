@@ -7,6 +7,7 @@ from genviz.errors import UserError
 from genviz.targets.lists import parse_targets
 
 LAYERS = TinyClassifier.sketch().layers
+MIDDLE = ":".join(str(side // 2) for side in LAYERS[1].shape[1:])
 
 
 def names(text):
@@ -25,6 +26,12 @@ def choose(entry):
         ("class:5-5", ["class:lesser-panda"]),
         ("filter:relu1:all", [f"filter:relu1:{n}" for n in range(4)]),
         ("filter:0:1-2", ["filter:conv1:1", "filter:conv1:2"]),
+        ("neuron:relu1:2-3", [f"neuron:relu1:{n}:{MIDDLE}" for n in (2, 3)]),
+        (
+            "neuron:relu1:all,neuron:relu1:0:0:0",
+            [*(f"neuron:relu1:{n}:{MIDDLE}" for n in range(4)), "neuron:relu1:0:0:0"],
+        ),
+        ("neuron:scores:1-1", ["neuron:scores:1"]),
         ("layer:all", ["layer:conv1", "layer:relu1", "layer:scores"]),
         ("class:tench,filter:relu1:2", ["class:tench", "filter:relu1:2"]),
         (" class:tench , CLASS:HARMONICA ,", ["class:tench", "class:harmonica"]),
@@ -71,7 +78,8 @@ def test_a_wrong_line_is_named(tmp_path):
         ("filter:relu1:0-4", "numbered 0 to 3"),
         ("filter:relu7:all", "no layer is called 'relu7'"),
         ("class:tench,class:", "a piece is empty"),
-        ("neuron:relu1:all", "is not a neuron of relu1"),
+        ("neuron:relu1:0-4", "numbered 0 to 3"),
+        ("neuron:relu1:3:0-1", "no layer is called 'relu1:3'"),
     ],
 )
 def test_a_wrong_entry_is_one_line(text, told):

@@ -93,3 +93,12 @@ def test_what_an_earlier_version_did_not_record_is_no_difference(tmp_path):
     check_identity(tmp_path, new, ours())
     with pytest.raises(UserError, match="target.classes was 8 and is 7"):
         check_identity(tmp_path, new, ours(identity={"seed": "0", "target.classes": "8"}))
+
+
+def test_a_setting_that_is_null_is_as_one_that_an_earlier_version_did_not_have(tmp_path):
+    made = {"objective.inversion.window": "5"}
+    check_identity(tmp_path, {**made, "objective.inversion.mask": "None"}, {KEY: {"identity": made}})
+    with pytest.raises(UserError, match="window was 5 and is None"):
+        check_identity(tmp_path, {"objective.inversion.window": "None"}, {KEY: {"identity": made}})
+    with pytest.raises(UserError, match="mask was None and is a.png"):
+        check_identity(tmp_path, {**made, "objective.inversion.mask": "a.png"}, {KEY: {"identity": made}})

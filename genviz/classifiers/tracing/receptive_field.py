@@ -10,6 +10,7 @@ import torch
 from torch import fx, nn
 
 from genviz.classifiers.tracing.taps import call_name, module_names
+from genviz.representations.window import Window
 
 POINTWISE = (
     *(nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.BatchNorm2d, nn.Dropout, nn.Identity, nn.LocalResponseNorm),
@@ -56,11 +57,11 @@ class Area(NamedTuple):
 
 
 class Tracer(fx.Tracer):
-    """torch's tracer, which does not trace into convolutions, with genviz's own included."""
+    """torch's tracer, which does not trace into convolutions, genviz's own included, nor into what has a window."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether the module is a node of its own."""
-        return isinstance(m, _WINDOWED) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, _WINDOWED) or _window(m) is not None or super().is_leaf_module(m, module_qualified_name)
 
 
 def receptive_fields(network: nn.Module) -> dict[str, ReceptiveField]:
@@ -108,6 +109,8 @@ def layers_of(node: fx.Node, names: Collection[str]) -> list[str]:
 def _through(module: nn.Module, area: Area | None) -> Area | None:
     if area is None or isinstance(module, POINTWISE):
         return area
+    if (window := _window(module)) is not None:
+        return Area(*(_within(field, *window) for field in area))
     if not isinstance(module, _WINDOWED):
         return None
     return Area(*(_along(axis, module, field) for axis, field in enumerate(area)))
@@ -119,9 +122,18 @@ def _along(axis: int, module: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, field: Re
     reach = dilation * (kernel - 1)
     padding = {"same": reach // 2, "valid": 0}.get(str(module.padding))
     padding = _side(module.padding, axis) if padding is None else padding
+    return _within(field, reach + 1, stride, reach / 2 - padding)
+
+
+def _within(field: ReceptiveField, size: int, stride: int, first: float) -> ReceptiveField:
     return ReceptiveField(
-        field.size + reach * field.stride, field.stride * stride, field.offset + (reach / 2 - padding) * field.stride
+        field.size + (size - 1) * field.stride, field.stride * stride, field.offset + first * field.stride
     )
+
+
+def _window(module: nn.Module) -> Window | None:
+    window = getattr(module, "window", None)
+    return window if isinstance(window, Window) else None
 
 
 def _join(areas: list[Area | None]) -> Area | None:

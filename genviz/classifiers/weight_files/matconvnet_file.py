@@ -134,6 +134,8 @@ def _space(net: dict[str, Any]) -> InputSpace | None:
     mean = said.get("averageImage") if isinstance(said, dict) else None
     if not isinstance(mean, np.ndarray) or not mean.size:
         return None
+    if not np.isfinite(mean).all():
+        raise ValueError("its averageImage has values that are no numbers")
     if mean.size == 3:
         return InputSpace(channels="RGB", scale=255.0, mean=[float(value) for value in np.ravel(mean)])
     if mean.ndim != 3 or mean.shape[2] != 3:

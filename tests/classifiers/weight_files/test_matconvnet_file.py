@@ -59,6 +59,13 @@ def test_a_mean_picture_is_subtracted_pixel_by_pixel(tmp_path, network, write):
     torch.testing.assert_close(space(images), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("mean", [np.array([[1.0], [np.nan], [3.0]]), np.full((6, 5, 3), np.inf)])
+def test_a_mean_of_no_numbers_is_one_line(tmp_path, network, mean):
+    write_v5(tmp_path / "net.mat", simplenn(network, mean))
+    with pytest.raises(UserError, match="averageImage has values that are no numbers"):
+        matconvnet_file.read(tmp_path / "net.mat")
+
+
 def test_without_a_mean_or_settings_of_a_normalization_there_are_none(tmp_path, network):
     tree = simplenn(network, np.zeros((0, 0)))
     for layer in tree["layers"]:
