@@ -154,4 +154,4 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 
 def _told(some: Sequence[Any], what: str) -> Any:
-    return tqdm(some, what, delay=_PATIENCE, leave=False, dynamic_ncols=True)
+    return tqdm(some, what, unit="picture", delay=_PATIENCE, leave=False, dynamic_ncols=True)

@@ -78,7 +78,8 @@ def fitted(
     least = 3 if kind == "affine" else 2
     kept, found = np.full(len(ours), True), None
     for _ in range(_ROUNDS):
-        fit = estimate_transform(kind, source[kept], target[kept]) if kept.sum() >= least else None
+        with np.errstate(invalid="ignore", divide="ignore"):  # all at one place
+            fit = estimate_transform(kind, source[kept], target[kept]) if kept.sum() >= least else None
         if not fit or not np.isfinite(fit.params).all():
             break
         found, kept = fit, np.linalg.norm(fit(source) - target, axis=1) < close

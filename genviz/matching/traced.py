@@ -158,7 +158,9 @@ def traced(
             [phase_randomized(pictures[name], (seed, 0, number)) for number, name in enumerate(theirs)]
         )
         level("their noise", [one for one in twins if one is not None])
-    for time in tqdm(range(noise), f"{comparer.name}: noise", delay=_PATIENCE, leave=False, dynamic_ncols=True):
+    for time in tqdm(
+        range(noise), f"{comparer.name}: noise", unit="noise", delay=_PATIENCE, leave=False, dynamic_ncols=True
+    ):
         drawn = [phase_randomized(images[name], (seed, 1, time, n)) for n, name in enumerate(ours)]
         made = comparer.look(drawn)
         found = np.zeros(scores.shape)

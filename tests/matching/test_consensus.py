@@ -67,3 +67,11 @@ def test_the_nearest_and_those_that_are_it_mutually():
     distances = np.array([[0.1, 0.9], [0.2, 0.3], [0.5, 0.4]])
     assert [side.tolist() for side in nearest(distances, False)] == [[0, 1, 2], [0, 0, 1]]
     assert [side.tolist() for side in nearest(distances, True)] == [[0], [0]]
+
+
+def test_points_at_one_place_fix_nothing_and_say_nothing(recwarn):
+    """Their mean is rounded, so that they are not quite at it."""
+    ours, theirs = np.tile([0.1, 0.7], (3, 1)), np.array([[0.3, 0.1], [0.7, 0.2], [0.13, 5.1]])
+    for kind in ("affine", "similarity"):
+        fitted(kind, ours, theirs, 1.0)
+    assert not recwarn.list
