@@ -71,7 +71,8 @@ def test_the_nearest_and_those_that_are_it_mutually():
 
 def test_points_at_one_place_fix_nothing_and_say_nothing(recwarn):
     """Their mean is rounded, so that they are not quite at it."""
-    ours, theirs = np.tile([0.1, 0.7], (3, 1)), np.array([[0.3, 0.1], [0.7, 0.2], [0.13, 5.1]])
+    draw = np.random.default_rng(0)
+    ours, theirs = np.tile(draw.uniform(0, 100, 2), (6, 1)), draw.uniform(0, 100, (6, 2))
     for kind in ("affine", "similarity"):
         fitted(kind, ours, theirs, 1.0)
     assert not recwarn.list
