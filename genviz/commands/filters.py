@@ -100,7 +100,7 @@ def _by_layer(config: DictConfig, several: Sequence[_Shown], names: Sequence[str
     ]
     across = math.ceil(math.sqrt(1.5 * len(tiles)))
     path = folder / f"layers-{_as_name(Path(config.image).stem)}.png"
-    write_sheet(path, [tiles[first : first + across] for first in range(0, len(tiles), across)], 224)
+    write_sheet(path, [tiles[first : first + across] for first in range(0, len(tiles), across)], 224, least=128)
     return path
 
 

@@ -21,15 +21,16 @@ _STATE = "genviz contact sheet"
 """The metadata key of a contact sheet for the state of its pictures."""
 
 
-def write_sheet(path: Path, rows: Sequence[Sequence[tuple[str, Path]]], side: int = 128) -> None:
+def write_sheet(path: Path, rows: Sequence[Sequence[tuple[str, Path]]], side: int = 128, least: int = 1) -> None:
     """Write the pictures of each row side by side, at most ``side`` pixels high, each under its name; atomically.
 
-    The file's suffix sets its format, ``.png`` or ``.jpg``.
+    Those less than half of ``least`` pixels high are enlarged by a whole factor. The file's suffix sets its format,
+    ``.png`` or ``.jpg``.
 
     Raises:
         UserError: the disk is full, or the folder is not writable.
     """
-    sizes = [[_scaled(picture, side) for _, picture in row] for row in rows]
+    sizes = [[_scaled(picture, side, least) for _, picture in row] for row in rows]
     width = max(sum(columns + _MARGIN for columns, _ in row) for row in sizes) + _MARGIN
     heights = [max(height for _, height in row) + _LINE + _MARGIN for row in sizes]
     sheet = Image.new("RGB", (width, sum(heights) + _MARGIN), "white")
@@ -40,7 +41,8 @@ def write_sheet(path: Path, rows: Sequence[Sequence[tuple[str, Path]]], side: in
         for (name, picture), size in zip(row, row_sizes, strict=True):
             pen.text((left, top), _fitting(name, lambda text: pen.textlength(text, font), size[0]), "black", font)
             with Image.open(picture) as opened:
-                sheet.paste(opened.convert("RGB").resize(size, Image.Resampling.LANCZOS), (left, top + _LINE))
+                how = Image.Resampling.NEAREST if size[1] > opened.height else Image.Resampling.LANCZOS
+                sheet.paste(opened.convert("RGB").resize(size, how), (left, top + _LINE))
             left += size[0] + _MARGIN
         top += height
     with atomic_write(path) as file:
@@ -137,10 +139,10 @@ def _state_in(path: Path) -> str | None:
         return None
 
 
-def _scaled(picture: Path, side: int) -> tuple[int, int]:
+def _scaled(picture: Path, side: int, least: int = 1) -> tuple[int, int]:
     """Columns and rows of a picture scaled to at most ``side`` rows, whatever its width (a strip of several)."""
     with Image.open(picture) as opened:
-        scale = min(1.0, side / opened.height)
+        scale = min(max(1, least // opened.height), side / opened.height)
         return round(scale * opened.width), round(scale * opened.height)
 
 

@@ -65,3 +65,15 @@ def test_a_contact_sheet_is_written_when_something_of_it_changes(tmp_path):
     assert foreign.exists()
     assert write_contact_sheets(tmp_path, "title", []) == []
     assert not first.exists()
+
+
+def test_tiny_pictures_are_enlarged_by_a_whole_factor(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 20, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "tiny.png")
+    Image.new("RGB", (60, 70)).save(tmp_path / "other.png")
+    write_sheet(
+        tmp_path / "sheet.png", [[("tiny", tmp_path / "tiny.png"), ("other", tmp_path / "other.png")]], 200, 128
+    )
+    shown = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert np.array_equal(shown[25 : 25 + 120 : 4, 8 : 8 + 80 : 4], pixels)
+    assert shown.shape[1] == 8 + 80 + 8 + 60 + 8  # the other is too large for twice its size

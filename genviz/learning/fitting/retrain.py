@@ -244,7 +244,7 @@ def _finish(loop: Loop, rows: list[dict[str, Any]]) -> None:
             for row in rows
         ]
         tiles += [found[first : first + _ACROSS] for first in range(0, len(found), _ACROSS)]
-    write_sheet(loop.folder / "sheet.png", tiles, 227)
+    write_sheet(loop.folder / "sheet.png", tiles, 227, least=128)
 
     def mean(column: str) -> float:
         return sum(row[column] for row in rows) / len(rows)
