@@ -1,3 +1,4 @@
+import numpy as np
 from PIL import Image
 
 from genviz.images.sheet import Cell, write_contact_sheets, write_sheet
