@@ -6,6 +6,8 @@ from conftest import CONFIGS
 
 from genviz.generators.pretrained import Sizes
 from genviz.interfaces import Classifier
+from genviz.learning.fitting.retrain_settings import RetrainSettings
+from genviz.learning.fitting.settings import FitSettings
 from genviz.learning.settings import DistillSettings, PretrainSettings
 from genviz.training import build
 
@@ -61,3 +63,34 @@ def test_recipes_make_an_autoencoder_that_can_learn(compose, name):
     module, _ = _module(config, 10)
     assert (module.eye is None) is (config.loss.weight_features == 0)
     assert module.decoder.image_size in ((130, 130), (224, 224))
+
+
+@pytest.mark.parametrize("name", choices("network"))
+@pytest.mark.parametrize("schedule", choices("schedule"))
+def test_networks_and_schedules_make_a_classifier_that_can_learn(compose, name, schedule):
+    from genviz.classifiers.fitted_networks import check_architecture
+    from genviz.learning.fitting.augmentation import Augmentation
+
+    config = compose("data.root=photos", f"network={name}", f"schedule={schedule}", name="fit")
+    FitSettings.check(config)
+    check_architecture(config.network.architecture)
+    assert config.name == config.network.architecture
+    Augmentation.of(config.augmentation)
+    assert isinstance(build.optimizer(config)([torch.nn.Parameter(torch.ones(1))]), torch.optim.Adam)
+
+
+def test_the_papers_schedule_is_the_papers(compose):
+    """Réda & Xu 2018, Tables 1 and 2, and their code."""
+    config = compose("data.root=photos", "network=conv", "schedule=reda_xu2018", name="fit")
+    assert (config.classes, config.batch, config.epochs, config.data.hold_out) == (1000, 128, 10, 0.3)
+    assert (config.optimizer.lr, config.optimizer.eps, config.decay, config.lr_end) == (1e-4, 1e-7, 1e-6, 1)
+    assert dict(config.stop) == {"patience": 3, "by": 0.001, "measure": "loss"}
+    assert compose("data.root=photos", "network=vonc", "schedule=reda_xu2018", name="fit").epochs == 250
+
+
+@pytest.mark.parametrize("name", choices("loop"))
+def test_loops_draw_by_an_experiment_that_there_is(compose, name):
+    config = compose("target=class:1", "pictures=cats", "classifier=small", f"loop={name}", name="retrain")
+    RetrainSettings.check(config)
+    assert config.drawing.experiment in choices("experiment")
+    assert (config.runs, config.repeat, config.optimizer.lr) == (20, 32, 0.001)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -109,3 +110,27 @@ def test_what_cannot_work_is_one_line(retrain, words, told):
     assert done.returncode == 2
     assert told in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_from_the_first_training_to_the_pictures_it_resembles(called, tmp_path):
+    """Fit, retrain, trace: each takes what the one before has left."""
+    draw = np.random.default_rng(1)
+    images, labels = draw.integers(0, 255, (24, 32, 32, 3), dtype=np.uint8), np.arange(24) % 2
+    np.savez(tmp_path / "data.npz", images=images, labels=labels, classes=np.array(["cat", "dog"]))
+    (tmp_path / "cats").mkdir()
+    for number, pixels in enumerate(images[:12:2]):
+        Image.fromarray(pixels).resize((100, 100)).save(tmp_path / f"cats/{number}.png")
+    quick = ["trainer.accelerator=cpu", "logger=none"]
+    done = called("fit", "data.root=data.npz", "network=vonc", "epochs=1", *quick)
+    assert done.returncode == 0, done.stderr
+    fitted = ["classifier=fitted", "classifier.weights=outputs/fit/vonc/vonc.safetensors"]
+    words = ["target=class:cat", "pictures=cats", "loop=reda_xu2018", "runs=2", "epochs=2", *fitted, *quick]
+    done = called("retrain", *words)
+    assert done.returncode == 0, done.stderr
+    (told,) = [line for line in done.stdout.splitlines() if "genviz trace" in line]
+    command = shlex.split(told.partition("genviz ")[2])
+    done = called(*command, "method=sift", "size=100", "noise=2", *quick)
+    assert done.returncode == 0, done.stderr
+    assert "p-values" in done.stdout
+    assert list((tmp_path / "outputs/trace").rglob("contributions.csv"))
