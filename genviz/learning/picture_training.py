@@ -73,6 +73,7 @@ class Training:
         if self.found is not None:
             check_identity(self.checkpoint, identity, self.found, apart="name=NAME")
         self.updates = 0 if self.found is None else int(self.found["global_step"])
+        ended = self.found is not None and bool(self.found[KEY].get("ended"))
         self._record: dict[str, Any] = {
             "config": build.plain(config),
             "identity": dict(identity),
@@ -102,7 +103,8 @@ class Training:
             "num_sanity_val_steps": 0,
         }
         settings = build.plain(config)["trainer"] | validation
-        self.trainer = make_trainer(settings, [self.monitor, *callbacks, self._checkpoints], updates=updates)
+        last = self.updates if ended else updates
+        self.trainer = make_trainer(settings, [self.monitor, *callbacks, self._checkpoints], updates=last)
 
     def is_done(self, path: Path) -> bool:
         """Whether nothing is left to do, and ``path`` is the file that the result tells of."""
@@ -169,9 +171,9 @@ class Training:
             self.trainer.limit_val_batches = 1.0  # a signal during the last update may have set it to 0
             validate(self.trainer, module, held_out)
             if float(self.trainer.callback_metrics[self._checkpoints.measure]) > self._checkpoints.most:
-                return self.to_make
+                return self.trainer.global_step
         if not self.best.exists():
-            return self.to_make
+            return self.trainer.global_step
         best = read_checkpoint(self.best)
         module.load_state_dict(best["state_dict"])
         return int(best["global_step"])
@@ -187,7 +189,7 @@ class Training:
         self._set_damaged_aside(written[-1])
         self.result.unlink(missing_ok=True)
         write_text(written[0], build.as_yaml(config))
-        if 0 < self.updates < self.to_make:
+        if 0 < self.updates < self.trainer.max_steps:
             print(f"continuing after update {self.updates} of {self.to_make} (resume=false starts over)", flush=True)
         run_id = None if self.found is None else self.found[KEY]["wandb_run_id"]
         trainer.loggers = build.loggers(

@@ -147,7 +147,7 @@ def _run(loop: Loop, run: int) -> tuple[int, dict[str, Any] | None]:
         loop.draw(learned, seed, after)
         seen = {"before": judge(before, classifier, loop.target), "after": judge(after, learned, loop.target)}
         row = {"run": run, "seed": seed, "updates": training.trainer.global_step}
-        row["held_out_accuracy"] = round(float(training.trainer.callback_metrics[VALIDATION_ACCURACY]), 4)
+        row["held_out_accuracy"] = round(retraining.recognised(learned, loader(held_out, _AT_ONCE)), 4)
         for when, network in (("before", classifier), ("after", learned)):
             row[f"accuracy_{when}"] = round(retraining.recognised(network, whole), 4)
             row[f"activation_{when}"] = float(f"{seen[when].activation:.6g}")

@@ -79,6 +79,9 @@ class Checkpoints(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         ours = {"format": FORMAT, "rng": rng_states(), "seconds": self.monitor.seconds, "best": self.most}
+        ours["ended"] = (
+            trainer.should_stop and self.signal is None
+        )  # by another callback, which found that it is enough
         checkpoint[KEY] = {**self.record, **ours}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -150,3 +150,19 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
     assert all(torch.equal(one[name], other[name]) for name in one)
     rows = [(tmp_path / f"outputs/fit/{name}/epochs.csv").read_text() for name in ("tiny", "whole")]
     assert rows[0] == rows[1]
+
+
+def test_what_ended_early_is_not_trained_further(fit, tmp_path):
+    """Where the program was killed after the last update, and before the file was there."""
+    words = ["schedule=reda_xu2018", "network=vonc", "epochs=30", "stop.by=5", "batch=24"]
+    assert fit(*words).returncode == 0
+    weights, result = load_file(tmp_path / WEIGHTS), tmp_path / "outputs/fit/tiny/result.json"
+    told = json.loads(result.read_text())
+    result.unlink()
+    (tmp_path / WEIGHTS).unlink()
+    done = fit(*words)
+    assert done.returncode == 0, done.stderr
+    again = load_file(tmp_path / WEIGHTS)
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+    made = json.loads(result.read_text())
+    assert (made["updates"], made["ended_early"], made["accuracy"]) == (told["updates"], True, told["accuracy"])

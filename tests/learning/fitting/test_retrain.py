@@ -13,6 +13,7 @@ from genviz.classifiers.fitted import Facts, export
 from genviz.classifiers.fitted_networks import build
 from genviz.classifiers.stretched import Stretched
 from genviz.images.video import frames
+from genviz.learning.fitting import retrain as module
 
 FOLDER = "outputs/retrain/fitted-made/class-blue"
 WORDS = [
@@ -134,3 +135,19 @@ def test_from_the_first_training_to_the_pictures_it_resembles(called, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "p-values" in done.stdout
     assert list((tmp_path / "outputs/trace").rglob("contributions.csv"))
+
+
+def test_a_run_that_was_killed_while_it_drew_is_not_trained_further(retrain, tmp_path, monkeypatch):
+    """Its checkpoint is whole, and its second picture is not there."""
+    words = ["every=null", "epochs=6", "stop.patience=1", "stop.by=100"]
+    assert retrain(*words).returncode == 0
+    (row,) = rows(tmp_path)
+    assert row["updates"] == "4"  # the end of the second epoch
+    again = ["tag=again", *words]
+    real = module.judge
+    monkeypatch.setattr(module, "judge", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert retrain(*again).returncode == 130
+    monkeypatch.setattr(module, "judge", real)
+    assert retrain(*again).returncode == 0
+    with (tmp_path / FOLDER.replace("made/", "made-again/") / "runs.csv").open() as file:
+        assert list(csv.DictReader(file)) == [row]
