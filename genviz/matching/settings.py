@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from omegaconf import DictConfig
 from pydantic import Field, model_validator
 
 from genviz.errors import UserError
 from genviz.retrieval.features import Pooling
-from genviz.training.schema import Count, Flag, Folder, Index, Kind, LayerName, Settings
+from genviz.training.schema import Ask, Count, Flag, Folder, Index, Kind, LayerName, Settings
 from genviz.training.settings import LookingSettings
 
 METHODS = ("harris", "sift", "words", "features")
-_ASKED = {
-    "image": "say which picture to trace: image=FILE, a folder, or several, image=[FILE,FILE]",
-    "pictures": "say what it may come from: pictures=FOLDER, the folder of training pictures",
-}
+_IMAGE = Ask("say which picture to trace: image=FILE, a folder, or several, image=[FILE,FILE]")
+_PICTURES = Ask("say what it may come from: pictures=FOLDER, the folder of training pictures")
 _SIZE = Kind("a whole number from 32 to 2048")
 Residual = Annotated[float, Field(gt=0, allow_inf_nan=False), Kind("a number above 0")]
 
@@ -54,10 +51,10 @@ class WordsSettings(Settings):
 class TraceSettings(LookingSettings):
     """``genviz trace``."""
 
-    image: Annotated[Any, Kind("a picture, a folder of pictures, or a list of them")] = Field(
+    image: Annotated[Any, _IMAGE, Kind("a picture, a folder of pictures, or a list of them")] = Field(
         description="the generated picture, a folder of them, or several, over which means are taken"
     )
-    pictures: Annotated[Folder, Kind("a folder")] = Field(
+    pictures: Annotated[Folder, _PICTURES, Kind("a folder")] = Field(
         description="the folder of training pictures; those of its subfolders, too"
     )
     baseline: Annotated[Folder | None, Kind("a folder")] = Field(
@@ -88,14 +85,6 @@ class TraceSettings(LookingSettings):
         if self.target is not None or self.targets is not None:
             raise UserError("target= and targets= are not used: a picture is traced, image=FILE")
         return self
-
-    @classmethod
-    def check(cls, config: DictConfig) -> None:
-        """Check the settings; an image and a folder of pictures must be given."""
-        for name, line in _ASKED.items():
-            if config[name] is None:
-                raise UserError(line)
-        super().check(config)
 
 
 def methods_of(method: Any) -> list[str]:

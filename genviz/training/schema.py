@@ -102,6 +102,8 @@ class Settings(BaseModel):
         for name, field in cls.model_fields.items():
             if name in config and not OmegaConf.is_missing(config, name):
                 value = config[name]
+                if value is None and field.is_required() and _said(field, Ask) is not None:
+                    continue  # what another file has as null was to be given
                 if OmegaConf.is_dict(value) and not _is_settings(field.annotation):
                     value = {}  # its constructor checks the contents
                 given[name] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

@@ -134,3 +134,20 @@ def test_a_fraction_is_a_number_or_written_as_one(given, number):
 def test_what_is_none_is_one_line(given):
     with pytest.raises(UserError, match=r"xi=.* must be a number above 0 and at most 1, or a fraction: 8/255$"):
         Small.check(OmegaConf.create({"xi": given}))
+
+
+@pytest.mark.parametrize(("command", "words", "asked"), [
+    ("explain", [], "say which picture to explain: image=FILE"),
+    ("fool", [], "say which picture to perturb: image=FILE"),
+    ("trace", [], "say which picture to trace: image=FILE"),
+    ("trace", ["image=a.png"], "say what it may come from: pictures=FOLDER"),
+    ("retrain", [], "say what to draw: target=class:NAME"),
+    ("retrain", ["target=class:1"], "say which pictures it learns: pictures=FOLDER"),
+    ("fit", [], "say where the labelled pictures are: data.root="),
+])  # fmt: skip
+def test_what_a_command_lacks_is_asked_for(called, command, words, asked):
+    """Also where the training's own settings, which it extends, have null."""
+    done = called(command, *words)
+    assert done.returncode == 2
+    assert asked in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
