@@ -71,6 +71,8 @@ torchvision_guard.install()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "callbacks":
+        return import_module("genviz.callbacks")
     if name not in _HOMES:
         raise AttributeError(f"module 'genviz' has no attribute '{name}'")
     return getattr(import_module(f"genviz.{_HOMES[name]}"), name)

@@ -1,6 +1,8 @@
 """A user's own training, with and without pictures of what it learns."""
 
 import csv
+import subprocess
+import sys
 
 import pytest
 import pytorch_lightning as pl
@@ -99,6 +101,12 @@ def test_a_resumed_training_continues_its_video(tmp_path):
     trained(seen, epochs=3, resumed=tmp_path / "last.ckpt")
     assert [one.epoch for one in seen.drawn] == [0, 1, 2, 3]
     assert frames(tmp_path / "seen" / "evolution.mp4") == 20
+
+
+def test_they_are_there_without_an_import_of_their_own():
+    code = "import genviz; print(genviz.callbacks.Visualize('class:cat', every=5).every)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "5\n"
 
 
 @pytest.mark.parametrize(("words", "told"), [({"every": 0}, "every=0"), ({"at": "noon"}, "it takes epoch, validation")])
