@@ -18,7 +18,8 @@ CLASSIC = {
     "vgg_m": "Chatfield et al. 2014, medium",
     "vgg_s": "Chatfield et al. 2014, slow",
 }
-_WIDTH = max(len(name) for name in (*OWN, *CLASSIC))
+FITTED = {"fitted": "a network that genviz fit has trained; needs its file of weights"}
+_WIDTH = max(len(name) for name in (*OWN, *CLASSIC, *FITTED))
 
 
 @click.command("classifiers")
@@ -27,7 +28,7 @@ def command() -> None:
     from genviz.classifiers.detector import detectors
     from genviz.classifiers.outline import architectures
 
-    for name, what in (*OWN.items(), *CLASSIC.items()):
+    for name, what in (*OWN.items(), *CLASSIC.items(), *FITTED.items()):
         click.echo(f"{name:{_WIDTH}}  {what}")
     for name in (*architectures(), *detectors()):
         click.echo(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import click
 
@@ -18,11 +19,13 @@ from genviz.errors import UserError
 def command(classifier: str, input_size: str | None) -> None:
     """List the layers that a target can name in CLASSIFIER.
 
-    Each with its name in the papers, its name in torchvision, and its output shape, channels first.
+    Each with its name in the papers, its name in torchvision, and its output shape, channels first. CLASSIFIER is a
+    name, or the file of a network that genviz fit has trained.
     """
     from genviz.classifiers.classic import ClassicClassifier
     from genviz.classifiers.classic_networks import RECIPES
     from genviz.classifiers.detector import DetectorClassifier, detectors
+    from genviz.classifiers.fitted import FittedClassifier
     from genviz.classifiers.headed import HeadedClassifier
     from genviz.classifiers.outline import sketch
     from genviz.classifiers.representation import DSIFTClassifier, HOGClassifier
@@ -35,6 +38,10 @@ def command(classifier: str, input_size: str | None) -> None:
     size = None if input_size is None else _size(input_size)
     if kind is not None:
         outline = kind.sketch(input_size=size)
+    elif classifier == "fitted":
+        raise UserError("say which network: genviz layers FILE.safetensors, as genviz fit has written it")
+    elif Path(classifier).suffix == ".safetensors":
+        outline = FittedClassifier.sketch(weights=classifier, input_size=size)
     elif classifier in RECIPES:
         outline = ClassicClassifier.sketch(architecture=classifier, input_size=size)
     elif classifier in detectors():
