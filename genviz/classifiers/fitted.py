@@ -19,7 +19,7 @@ from genviz.classifiers.names import paper_names
 from genviz.classifiers.outline import check_resize, sketch_network
 from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.stretched import Stretched
-from genviz.classifiers.weight_files.weights import fingerprint, not_finite
+from genviz.classifiers.weight_files.weights import not_finite
 from genviz.errors import UserError
 from genviz.files import atomic_write, sha256
 from genviz.interfaces import Outline
@@ -91,25 +91,6 @@ class FittedClassifier(FrozenClassifier):
         named = None if small else paper_names(facts.architecture, network)
         outline = sketch_network(network, labels, facts.input_size if size is None else size_of(size), named=named)
         return outline._replace(resizes=check_resize(settings))
-
-
-def as_classifier(network: nn.Module, facts: Facts) -> FrozenClassifier:
-    """A trained ``network`` as a classifier; it is frozen itself, not a copy of it."""
-    small = facts.architecture in fitted_networks.SMALL
-    empty = fitted_networks.empty(facts.architecture, len(facts.labels), facts.input_size)
-    outline = sketch_network(
-        empty,
-        facts.labels,
-        facts.input_size,
-        named=None if small else paper_names(facts.architecture, empty),
-    )
-    return FrozenClassifier(
-        network.eval(),
-        outline,
-        facts.input_space,
-        weights_source=facts.architecture,
-        weights_sha256=fingerprint(network.state_dict()),
-    )
 
 
 def export(network: nn.Module, path: Path, facts: Facts, *, told: Mapping[str, Any]) -> None:

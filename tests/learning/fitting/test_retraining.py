@@ -2,7 +2,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genviz.classifiers.fitted import Facts, as_classifier
+from genviz.classifiers.fitted import Facts, FittedClassifier, export
 from genviz.classifiers.fitted_networks import build
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.stretched import Stretched
@@ -15,11 +15,16 @@ from genviz.targets.grammar import parse_target
 LABELS = ("red", "blue", "green")
 
 
-@pytest.fixture
-def classifier():
+def fitted(folder, space):
     torch.manual_seed(0)
-    space = Stretched(mean=(0.4, 0.5, 0.6))
-    return as_classifier(build("vonc", 3, (32, 32)), Facts("vonc", LABELS, (32, 32), space))
+    facts = Facts("vonc", LABELS, (32, 32), space)
+    export(build("vonc", 3, (32, 32)), folder / "made.safetensors", facts, told={})
+    return FittedClassifier(weights=str(folder / "made.safetensors"))
+
+
+@pytest.fixture
+def classifier(tmp_path):
+    return fitted(tmp_path, Stretched(mean=(0.4, 0.5, 0.6)))
 
 
 def picture(folder, name):
@@ -70,11 +75,11 @@ def test_wide_convolutions_follow_their_weights(tmp_path):
     torch.testing.assert_close(scores.frozen()(images, [SCORES])[SCORES], expected)
 
 
-def test_unstretched_sees_the_papers_x(classifier):
+def test_unstretched_sees_the_papers_x(classifier, tmp_path):
     images = torch.rand(1, 3, 32, 32)
     seen = retraining.unstretched(classifier)(images, [SCORES])[SCORES]
     torch.testing.assert_close(seen, classifier.network(centred(images)))
-    plain = as_classifier(build("vonc", 3, (32, 32)), Facts("vonc", LABELS, (32, 32), InputSpace()))
+    plain = fitted(tmp_path, InputSpace())
     assert retraining.unstretched(plain) is plain
 
 
