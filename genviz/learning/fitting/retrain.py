@@ -18,6 +18,7 @@ from genviz.callbacks import Visualize
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
 from genviz.files import prepare_folder, put_aside, read_json, set_aside, write_text
+from genviz.images.pictures import read_sound
 from genviz.images.sheet import write_sheet
 from genviz.learning.data import Damaged
 from genviz.learning.fitting import retraining
@@ -40,6 +41,7 @@ from genviz.training.verdict import judge
 _ACROSS = 7  # pictures of a row of the sheet
 _AT_ONCE = 32  # pictures, in a validation
 _SHOWN = {"loss": ".3f", "accuracy": ".3f"}
+_MEASURES = ("accuracy", "activation", "rank")
 
 
 class Loop(NamedTuple):
@@ -216,7 +218,7 @@ def _done(folder: Path, identity: dict[str, str]) -> dict[str, Any] | None:
         said = read_json(path)
         made = said.pop("identity")
         row = {name: said[name] for name in said if name != "genviz"}
-        _, _ = row["activation_before"], row["activation_after"]
+        _ = [float(row[f"{what}_{when}"]) for what in _MEASURES for when in ("before", "after")], int(row["run"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         put_aside(path, "is damaged")
         return None
@@ -226,7 +228,7 @@ def _done(folder: Path, identity: dict[str, str]) -> dict[str, Any] | None:
             f"{folder} was made with other settings ({first} was {made.get(first)} and is {identity.get(first)}); "
             "tag=NAME keeps both, resume=false starts over (the old files are renamed)"
         )
-    whole = all((folder / name).is_file() for name in ("before.png", "after.png"))
+    whole = all(read_sound(folder / name) is not None for name in ("before.png", "after.png"))
     return row if whole else None
 
 
@@ -250,7 +252,7 @@ def _finish(loop: Loop, rows: list[dict[str, Any]]) -> None:
         return sum(row[column] for row in rows) / len(rows)
 
     print(f"\n{'':20}    before      after")
-    for what in ("accuracy", "activation", "rank"):
+    for what in _MEASURES:
         print(f"{what:20}{mean(f'{what}_before'):10.4g} {mean(f'{what}_after'):10.4g}")
     print(f"\nsheet  {loop.folder / 'sheet.png'}\ntable  {loop.folder / 'runs.csv'}")
     runs = f"{loop.folder}/run-*/after.png"

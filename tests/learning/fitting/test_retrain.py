@@ -87,6 +87,14 @@ def test_other_settings_are_not_mixed(retrain, tmp_path):
     done = retrain("every=null")
     assert done.returncode == 0
     assert "is damaged" in done.stderr
+    told = json.loads(result.read_text())
+    result.write_text(json.dumps({name: value for name, value in told.items() if name != "rank_before"}))
+    assert "is damaged" in retrain("every=null").stderr
+    picture = tmp_path / FOLDER / "run-00/before.png"
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[:100])
+    assert retrain("every=null").returncode == 0
+    assert picture.read_bytes() == whole
 
 
 def test_drawing_does_not_change_what_is_learned(retrain, tmp_path):
