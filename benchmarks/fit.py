@@ -66,7 +66,7 @@ def bare(module: Classification, batch: Any) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", nargs="*")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="at least")
     arguments = parser.parse_intermixed_args()
     fit.Classification = InTurn  # type: ignore[misc]
     draws = np.random.default_rng(0)
