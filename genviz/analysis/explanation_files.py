@@ -91,6 +91,7 @@ def explain(config: DictConfig) -> int:
             name, image = names_of[number], picture.to(explainer.classifier.device)
             bar.set_description(name)
             facts, row = _one(explainer, image, text, folder / name, len(told) < config.checked, config.bar, bar)
+            bar.update((number + 1) * len(methods) - bar.n)  # those left out, too
             told.append({"picture": name} | facts)
             _write_page(config, explainer, image, folder / name, about | told[-1], known)
             rows.append(row)
@@ -148,12 +149,12 @@ def _one(
     chance = explainer.unordered(target, image)
     value = value_of(explainer.classifier, target, image).name
     methods: dict[str, Any] = {}
-    print(f"\n{folder.name}: {target}; the network says {row[0][0]}")
+    progress.write(f"\n{folder.name}: {target}; the network says {row[0][0]}")
     for found in explainer.explain(image, target, checked=checked):
         name = found.method.name
         _write(found, image[0], folder, bar)
         methods[name] = _facts(found, chance)
-        print(f"  {found.method.title}: {methods[name]['verdict']}", flush=True)
+        progress.write(f"  {found.method.title}: {methods[name]['verdict']}")
         row.append((found.method.title, folder / f"{name}.png"))
         progress.update()
     facts = {"target": str(target), "top": best, "measured": value}
@@ -197,7 +198,7 @@ def _facts(found: Explained, chance: Faithfulness | None) -> dict[str, Any]:
     if found.faithfulness is not None:
         facts |= found.faithfulness._asdict()
     if found.likeness is not None:
-        facts |= {"similarity_with_random_weights": found.likeness._asdict(), "depends": found.likeness.depends}
+        facts |= {"correlation_with_random_weights": found.likeness._asdict(), "depends": found.likeness.depends}
     return facts
 
 

@@ -51,8 +51,8 @@ def test_a_folder_of_pictures_and_several_methods(tmp_path, capsys):
     assert (folder / "sheet.png").exists()
     first, second = (one["methods"]["gradcam"] for one in told["pictures"])
     assert 0 <= first["deletion"] <= 1
-    assert "similarity_with_random_weights" in first
-    assert "similarity_with_random_weights" not in second  # checked=1
+    assert "correlation_with_random_weights" in first
+    assert "correlation_with_random_weights" not in second  # checked=1
 
 
 def test_all_leaves_out_what_does_not_fit(tmp_path, capsys):
