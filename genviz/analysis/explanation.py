@@ -224,10 +224,11 @@ def map_layer(outline: Outline, target: Target | None, name: str | None = None) 
         return find_filters(name, outline.layers)
     known = [layer.name for layer in outline.layers]
     first = min((known.index(layer) for layer in _asked(target) if layer in known), default=len(known))
+    places = [layer for layer in outline.layers[:first] if has_places(layer)]
+    if not places:  # as of a scripted network
+        return None
     usual = usual_layer(outline)
-    if has_places(usual) and known.index(usual.name) < first:
-        return usual
-    return next((layer for layer in reversed(outline.layers[:first]) if has_places(layer)), None)
+    return usual if usual in places else places[-1]
 
 
 def pooled_layer(outline: Outline, target: Target | None) -> Layer | None:

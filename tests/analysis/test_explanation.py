@@ -15,7 +15,7 @@ def small():
 
 def explainer(classifier, *names, **more):
     outline = classifier.outline
-    settings = Settings(map_layer(outline, None), pooled_layer(outline, None), size=32, stride=32, steps=2, samples=2)
+    settings = Settings(map_layer(outline, None), pooled_layer(outline, None), size=32, stride=32, points=2, samples=2)
     return Explainer(classifier, find_methods(names), settings, **more)
 
 

@@ -105,6 +105,7 @@ def test_pictures_of_one_name_are_apart(tmp_path):
         (["image=PICTURE", "layer=scores"], "no positions"),
         (["image=PICTURE", "layer=relu9_9"], "relu9_9"),
         (["image=PICTURE", "target=class:zebrra"], "zebra"),
+        (["image=PICTURE", "occlusion.size=8"], "occlusion.stride=16 must be at most occlusion.size=8"),
         (["image=PICTURE", "occlusion.fill=2"], "occlusion.fill=2 must be a number from 0 to 1"),
         (["image=PICTURE", "measure=logit"], "measure=logit must be score, probability, log_probability or null"),
         (["image=PICTURE", "measure=probability", "target=filter:conv1_1:0"], "only classes have a probability"),
