@@ -23,6 +23,7 @@ from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import find_filters
 from genviz.targets.selections import usual_layer
 
+NO_CLASSES = "the network has no classes; say what to explain, such as target=filter:LAYER:3"
 _HALF, _WHOLE = 0.5, 1.0  # of the layers that are made random
 _ALIKE = 0.5  # rank correlation from which a map counts as the same
 _DRAWS = 8  # of random weights, until the target reacts
@@ -120,7 +121,7 @@ class Explainer:
         outline = self.classifier.outline
         if text.strip().casefold() == TOP1:
             if not outline.labels:
-                raise UserError("the network has no classes; say what to explain, such as target=filter:LAYER:3")
+                raise UserError(NO_CLASSES)
             with torch.no_grad():
                 best = int(self.classifier(image, [SCORES])[SCORES][0].argmax())
             text = f"class:{best}"
