@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -10,8 +11,8 @@ import pickle
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -46,6 +47,8 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield file
             if durable:
                 file.flush()
@@ -154,16 +157,35 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-        for leftover in folder.glob(f".*{_UNFINISHED}"):
-            leftover.unlink()
+        _clear(folder.glob(f".*{_UNFINISHED}"))
     except OSError as error:
         raise CannotWriteError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from error
 
 
 def clear_leftovers(path: Path) -> None:
     """Delete what a killed `atomic_write` of ``path`` left there."""
-    for leftover in path.parent.glob(f".{path.name}.*{_UNFINISHED}"):
-        leftover.unlink(missing_ok=True)
+    _clear(path.parent.glob(f".{path.name}.*{_UNFINISHED}"))
+
+
+def _clear(leftovers: Iterable[Path]) -> None:
+    for leftover in leftovers:
+        with suppress(FileNotFoundError):
+            if not _being_written(leftover):
+                leftover.unlink()
+
+
+def _being_written(unfinished: Path) -> bool:
+    """Whether another process has the file locked, or another user has made it."""
+    try:
+        with unfinished.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return True
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without locks
+        pass
+    return False
 
 
 def check_current_folder() -> None:

@@ -5,7 +5,16 @@ import os
 import pytest
 
 from genviz.errors import UserError
-from genviz.files import atomic_write, clear_leftovers, load_torch_file, read_json, set_aside, sha256, write_text
+from genviz.files import (
+    atomic_write,
+    clear_leftovers,
+    load_torch_file,
+    prepare_folder,
+    read_json,
+    set_aside,
+    sha256,
+    write_text,
+)
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -85,3 +94,13 @@ def test_what_a_killed_write_left_is_cleared_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     clear_leftovers(tmp_path / "a.pt")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".b.pt.x1.unfinished", "a.pt"]
+
+
+def test_what_is_being_written_is_not_cleared(tmp_path):
+    (tmp_path / ".b.pt.x1.unfinished").touch()
+    with atomic_write(tmp_path / "a.pt") as file:
+        prepare_folder(tmp_path)  # as another process does
+        clear_leftovers(tmp_path / "a.pt")
+        file.write(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+    assert (tmp_path / "a.pt").read_bytes() == b"whole"

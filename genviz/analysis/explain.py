@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from genviz.analysis.arguments import classifier_of
 from genviz.analysis.explanation import Explained, Explainer, map_layer, pooled_layer
-from genviz.analysis.explanation_settings import TOP1
+from genviz.analysis.explanation_settings import TOP1, CallSettings, ExplainSettings
 from genviz.analysis.isolation import isolated
 from genviz.attribution.faithfulness import Faithfulness
 from genviz.attribution.methods import ALL, Settings, find_methods
@@ -143,7 +145,7 @@ def explain(
         checked: how many of the pictures have their maps compared with those of random weights.
         at_once: pictures in one pass.
         input_size, mean, std, labels: of a module that does not declare them, as for `genviz.visualize`.
-        settings: others of the methods, such as ``size=48`` or ``samples=50``; see
+        settings: others of the methods, such as ``size=48``, ``points=100`` or ``samples=50``; see
             `genviz.attribution.methods.Settings`.
 
     Raises:
@@ -154,10 +156,17 @@ def explain(
     >>> explanation
     Explanation(1 pictures, saliency, gradcam)
     """
-    names = method.split(",") if isinstance(method, str) else list(method)
+    names = ExplainSettings.names(list(method) if isinstance(method, tuple) else method)
     methods = find_methods(names)
-    if unknown := sorted(settings.keys() - set(Settings._fields) | settings.keys() & {"layer", "pooled", "at_once"}):
-        raise UserError(f"{unknown[0]}= is no setting of a method; there are {', '.join(Settings._fields[2:-1])}")
+    known_settings = Settings._fields[2:-1]
+    if unknown := sorted(settings.keys() - set(known_settings)):
+        raise UserError(f"{unknown[0]}= is no setting of a method; there are {', '.join(known_settings)}")
+    numbers = Settings._field_defaults | settings | {"steps": steps, "checked": checked, "at_once": at_once}
+    CallSettings.check(OmegaConf.create({name: _plain(value) for name, value in numbers.items()}))
+    if not isinstance(target, str):
+        raise UserError(f"target={target!r} must be one target, such as 'class:tabby', or 'top1'")
+    if layer is not None and not isinstance(layer, str):
+        raise UserError(f"layer={layer!r} must be a layer's name")
     if measure not in (None, *get_args(Measure)):
         raise UserError(f"measure={measure} must be {', '.join(get_args(Measure))} or None")
     own = Metadata(input_size, mean, std, labels)
@@ -176,3 +185,11 @@ def explain(
             unordered.append(explainer.unordered(meant, image))
             explained.append(list(explainer.explain(image, meant, checked=number < checked)))
     return Explanation(pictures.cpu(), targets, explained, unordered, explainer.left_out)
+
+
+def _plain(value: Any) -> Any:
+    """A value as a configuration can hold it."""
+    try:
+        return value if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return value if isinstance(value, float | str | None) else repr(value)

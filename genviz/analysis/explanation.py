@@ -23,13 +23,15 @@ from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import find_filters
 from genviz.targets.selections import usual_layer
 
+NO_CLASSES = "the network has no classes; say what to explain, such as target=filter:LAYER:3"
 _HALF, _WHOLE = 0.5, 1.0  # of the layers that are made random
-_ALIKE = 0.5  # structural similarity from which a map counts as the same
+_ALIKE = 0.5  # rank correlation from which a map counts as the same
+_DRAWS = 8  # of random weights, until the target reacts
 _PIXELS_END = 99.0  # percentile at which maps of pixels are clipped
 
 
 class Likeness(NamedTuple):
-    """How like its map with random weights a map is: structural similarity, 1: the same."""
+    """The rank correlation of a map with that of random weights, 1: the same order of pixels."""
 
     half: float
     """With the upper half of the layers random."""
@@ -50,7 +52,7 @@ class Explained(NamedTuple):
     """(h, w), or for a projection (3, h, w), on the CPU."""
     faithfulness: Faithfulness | None
     likeness: Likeness | None
-    """None if it was not asked for, or the weights cannot be changed."""
+    """None if it was not asked for, the weights cannot be changed, or there is nothing to compare."""
 
     def picture(self, image: Tensor) -> tuple[Tensor, Scaled | None]:
         """The map of ``image`` (3, h, w) as bytes (h, w, 3), and the scale of its colours."""
@@ -75,7 +77,7 @@ class Explained(NamedTuple):
             )
         if self.likeness is not None:
             says = "depends" if self.likeness.depends else "hardly depends"
-            told.append(f"{says} on the upper layers' weights (similarity {self.likeness.half:.2f} without them)")
+            told.append(f"{says} on the upper layers' weights (rank correlation {self.likeness.half:.2f} without them)")
         return "; ".join(told) or "not checked"
 
 
@@ -112,14 +114,14 @@ class Explainer:
         self.classifier, self.methods, self.settings, self.steps = classifier, methods, settings, steps
         self.measure, self.tolerant = measure, tolerant
         self.left_out: dict[str, str] = {}
-        self._random: list[Classifier] | None = None
+        self._random: dict[tuple[float, tuple[str, ...]], Classifier] = {}
 
     def target(self, text: str, image: Tensor) -> Target:
         """The target that ``text`` means for ``image`` (1, 3, h, w)."""
         outline = self.classifier.outline
         if text.strip().casefold() == TOP1:
             if not outline.labels:
-                raise UserError("the network has no classes; say what to explain, such as target=filter:LAYER:3")
+                raise UserError(NO_CLASSES)
             with torch.no_grad():
                 best = int(self.classifier(image, [SCORES])[SCORES][0].argmax())
             text = f"class:{best}"
@@ -144,6 +146,7 @@ class Explainer:
             UserError: a method cannot be used here.
         """
         value = value_of(self.classifier, target, image).of
+        random = self._randomized(target, image) if checked else []
         for method in self.methods:
             try:
                 maps = method.attribute(self._score(method, self.classifier, target, image), image, self.settings)
@@ -155,9 +158,7 @@ class Explainer:
             own = None
             if self.steps:
                 own = faithfulness(value, image, importance(maps)[0], steps=self.steps, at_once=self.settings.at_once)
-            yield Explained(
-                method, maps[0].cpu(), own, self._likeness(method, image, target, maps) if checked else None
-            )
+            yield Explained(method, maps[0].cpu(), own, self._likeness(method, image, target, maps, random))
 
     def _score(self, method: Method, classifier: Classifier, target: Target, image: Tensor) -> Scores:
         """What ``method`` explains in ``image``."""
@@ -166,17 +167,42 @@ class Explainer:
             return value_of(classifier, target, image).of  # of what has none, the share of its activation
         return Score(classifier, target, measure)
 
-    def _likeness(self, method: Method, image: Tensor, target: Target, maps: Tensor) -> Likeness | None:
-        if self._random is None:
-            try:
-                self._random = [randomized(self.classifier, share) for share in (_HALF, _WHOLE)]
-            except (UserError, RuntimeError):  # scripted, or frozen in a file
-                self._random = []
+    def _randomized(self, target: Target, image: Tensor) -> list[Classifier]:
+        """Half and all of the layers with random weights; none if they cannot be changed, or nothing comes of it.
+
+        The target reacts to the picture in both. With other random weights it may not, behind a ReLU or a maximum, and
+        all maps would be 0.
+        """
         found = []
-        for network in self._random:
+        for share in (_HALF, _WHOLE):
+            for seed in range(_DRAWS):
+                key = share, target.layers
+                try:
+                    if key not in self._random:
+                        self._random[key] = randomized(self.classifier, share, below=target.layers, seed=seed)
+                except (UserError, RuntimeError):  # scripted, or frozen in a file
+                    return []
+                if _reacts(Score(self._random[key], target), image):
+                    found.append(self._random[key])
+                    break
+                del self._random[key]
+        return found if len(found) == 2 else []
+
+    def _likeness(
+        self, method: Method, image: Tensor, target: Target, maps: Tensor, random: Sequence[Classifier]
+    ) -> Likeness | None:
+        found = []
+        for network in random if bool(maps.any()) else ():
             others = method.attribute(self._score(method, network, target, image), image, self.settings)
-            found.append(likeness(importance(maps)[0], importance(others)[0])[1])
+            found.append(likeness(importance(maps)[0], importance(others)[0]))
         return Likeness(*found) if found else None
+
+
+def _reacts(score: Score, image: Tensor) -> bool:
+    """Whether the score of ``image`` (1, 3, h, w) depends on any of its pixels."""
+    with torch.enable_grad():
+        image = image.detach().requires_grad_()
+        return bool(torch.autograd.grad(score(image).sum(), image)[0].any())
 
 
 def value_of(classifier: Classifier, target: Target, image: Tensor) -> Value:
@@ -199,10 +225,11 @@ def map_layer(outline: Outline, target: Target | None, name: str | None = None) 
         return find_filters(name, outline.layers)
     known = [layer.name for layer in outline.layers]
     first = min((known.index(layer) for layer in _asked(target) if layer in known), default=len(known))
+    places = [layer for layer in outline.layers[:first] if has_places(layer)]
+    if not places:  # as of a scripted network
+        return None
     usual = usual_layer(outline)
-    if has_places(usual) and known.index(usual.name) < first:
-        return usual
-    return next((layer for layer in reversed(outline.layers[:first]) if has_places(layer)), None)
+    return usual if usual in places else places[-1]
 
 
 def pooled_layer(outline: Outline, target: Target | None) -> Layer | None:

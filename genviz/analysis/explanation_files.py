@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 import genviz
 from genviz.analysis.class_setup import looking, resolve
-from genviz.analysis.explanation import Explained, Explainer, map_layer, pooled_layer, value_of
+from genviz.analysis.explanation import NO_CLASSES, Explained, Explainer, map_layer, pooled_layer, value_of
 from genviz.analysis.explanation_settings import TOP1, ExplainSettings
 from genviz.analysis.picture_report import neighbours, strongest_filters
 from genviz.attribution.cam import has_places
@@ -55,6 +55,8 @@ def explain(config: DictConfig) -> int:
     names = ExplainSettings.names(build.plain(config)["method"])
     methods, files = find_methods(names), given_pictures(build.plain(config)["image"])
     outline = build.sketch(config.classifier)
+    if config.target is None and not outline.labels:
+        raise UserError(NO_CLASSES)
     method_settings(config, outline, _target(config, outline))  # a wrong one need not wait for the network
     if config.data is not None:
         find_pictures(config.data, "data")
@@ -91,7 +93,8 @@ def explain(config: DictConfig) -> int:
             name, image = names_of[number], picture.to(explainer.classifier.device)
             bar.set_description(name)
             facts, row = _one(explainer, image, text, folder / name, len(told) < config.checked, config.bar, bar)
-            told.append({"picture": name} | facts)
+            bar.update((number + 1) * len(methods) - bar.n)  # those left out, too
+            told.append({"picture": name, "file": readable(files[number])} | facts)
             _write_page(config, explainer, image, folder / name, about | told[-1], known)
             rows.append(row)
             if config.logger and len(row) > 1:
@@ -143,17 +146,17 @@ def _one(
     target = explainer.target(text, image)
     best = _top(explainer.classifier, image)
     write_png(folder / "picture.png", display(image[0]), quick=True)
-    said = f"{best[0]['label']} {best[0]['probability']:.0%}" if best else "picture"
-    row = [(said, folder / "picture.png")]
+    said = f"{best[0]['label']} {best[0]['probability']:.0%}" if best else ""
+    row = [(said or "picture", folder / "picture.png")]
     chance = explainer.unordered(target, image)
     value = value_of(explainer.classifier, target, image).name
     methods: dict[str, Any] = {}
-    print(f"\n{folder.name}: {target}; the network says {row[0][0]}")
+    progress.write(f"\n{folder.name}: {target}" + (f"; the network says {said}" if said else ""))
     for found in explainer.explain(image, target, checked=checked):
         name = found.method.name
         _write(found, image[0], folder, bar)
         methods[name] = _facts(found, chance)
-        print(f"  {found.method.title}: {methods[name]['verdict']}", flush=True)
+        progress.write(f"  {found.method.title}: {methods[name]['verdict']}")
         row.append((found.method.title, folder / f"{name}.png"))
         progress.update()
     facts = {"target": str(target), "top": best, "measured": value}
@@ -197,7 +200,7 @@ def _facts(found: Explained, chance: Faithfulness | None) -> dict[str, Any]:
     if found.faithfulness is not None:
         facts |= found.faithfulness._asdict()
     if found.likeness is not None:
-        facts |= {"similarity_with_random_weights": found.likeness._asdict(), "depends": found.likeness.depends}
+        facts |= {"correlation_with_random_weights": found.likeness._asdict(), "depends": found.likeness.depends}
     return facts
 
 
@@ -218,4 +221,6 @@ def _sheets(folder: Path, rows: Sequence[Sequence[tuple[str, Path]]]) -> list[Pa
     paths = [folder / ("sheet.png" if number == 0 else f"sheet-{number + 1}.png") for number in range(len(pages))]
     for path, shown in zip(paths, pages, strict=True):
         write_sheet(path, shown, _SIDE)
+    for old in set(folder.glob("sheet-*.png")) - set(paths):
+        old.unlink()
     return paths

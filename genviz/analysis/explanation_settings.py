@@ -16,12 +16,32 @@ TOP1 = "top1"
 """As a target: the class that the network itself names in each picture."""
 
 
+def check_stride(size: int, stride: int, group: str = "") -> None:
+    """Check that occlusion's squares leave no gaps.
+
+    Args:
+        group: before the names of the settings.
+
+    Raises:
+        UserError: they do.
+    """
+    if stride > size:
+        raise UserError(
+            f"{group}stride={stride} must be at most {group}size={size}: pixels between the squares are never covered"
+        )
+
+
 class OcclusionSettings(Settings):
     """Of occlusion."""
 
     size: Count = Field(description="side of the square, in pixels of the network's input")
     stride: Count = Field(description="pixels between two squares")
     fill: Share = Field(description="grey value of the square; 0: black")
+
+    @model_validator(mode="after")
+    def _no_gaps(self) -> OcclusionSettings:
+        check_stride(self.size, self.stride, "occlusion.")
+        return self
 
 
 class IntegratedGradientsSettings(Settings):
@@ -36,6 +56,27 @@ class SmoothgradSettings(Settings):
 
     samples: Count = Field(description="noisy copies of a picture; the paper: 50")
     sigma: Number = Field(description="standard deviation of the noise, as a share of the picture's range")
+
+
+class CallSettings(Settings):
+    """The numbers that `genviz.explain` takes, under their names there."""
+
+    steps: Index
+    checked: Index
+    at_once: Count
+    size: Count
+    stride: Count
+    fill: Share
+    points: Count
+    baseline: Share
+    samples: Count
+    sigma: Number
+    seed: Index
+
+    @model_validator(mode="after")
+    def _no_gaps(self) -> CallSettings:
+        check_stride(self.size, self.stride)
+        return self
 
 
 class ExplainSettings(LookingSettings):

@@ -51,16 +51,16 @@ def smoothgrad(
 
 
 def integrated_gradients(
-    score: Scores, images: Tensor, *, steps: int = 50, baseline: float = 0.0, at_once: int = 8
+    score: Scores, images: Tensor, *, points: int = 50, baseline: float = 0.0, at_once: int = 8
 ) -> Tensor:
     """The derivatives along the way from a uniform picture, times what changes on it (Sundararajan et al. 2017).
 
     They sum to what the score gains on that way.
 
     Args:
-        steps: of the integral.
+        points: on the way.
         baseline: the grey value of the uniform picture, in [0, 1]; 0: black.
-        at_once: points in one pass.
+        at_once: of them in one pass.
 
     Returns:
         (n, h, w), the sum over the colours, signed.
@@ -70,7 +70,7 @@ def integrated_gradients(
     uniform = torch.full_like(images[:1], baseline)
     integral = IntegratedGradients(score)
     maps = [
-        integral.attribute(_leaf(image), uniform, n_steps=steps, internal_batch_size=at_once)
+        integral.attribute(_leaf(image), uniform, n_steps=points, internal_batch_size=at_once)
         for image in images.split(1)
     ]
     return torch.cat(maps).sum(1).detach()

@@ -32,8 +32,8 @@ class Settings(NamedTuple):
     """Of occlusion: pixels between two squares."""
     fill: float = 0.5
     """Of occlusion: the square's grey value, in [0, 1]."""
-    steps: int = 50
-    """Of integrated gradients."""
+    points: int = 50
+    """Of integrated gradients, on the way to the picture."""
     baseline: float = 0.0
     """Of integrated gradients: the grey value that they start from."""
     samples: int = 25
@@ -90,7 +90,7 @@ METHODS = {
         ),
         Method(
             *("integrated_gradients", "integrated gradients", "Sundararajan et al. 2017", "pixels"),
-            *(integrated_gradients, ("steps", "baseline", "at_once")),
+            *(integrated_gradients, ("points", "baseline", "at_once")),
         ),
         Method(
             *("smoothgrad", "SmoothGrad", "Smilkov et al. 2017", "pixels", smoothgrad),

@@ -16,7 +16,7 @@ def occlusion(score: Scores, images: Tensor, *, size: int, stride: int, fill: fl
         score: maps pictures to one number each.
         images: RGB in [0, 1], (n, 3, h, w).
         size: side of the square, in pixels.
-        stride: pixels between two squares.
+        stride: pixels between two squares; at most ``size``.
         fill: the square's grey value, in [0, 1].
         at_once: pictures in one pass.
 
@@ -30,7 +30,7 @@ def occlusion(score: Scores, images: Tensor, *, size: int, stride: int, fill: fl
         Occlusion(score).attribute(
             image,
             sliding_window_shapes=(3, size, size),
-            strides=(3, stride, stride),
+            strides=(3, min(stride, size), min(stride, size)),  # a small picture's
             baselines=fill,
             perturbations_per_eval=at_once,
         )[:, 0]

@@ -14,11 +14,13 @@ function, works in place, or is called in several places; and the network is lef
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from genviz.errors import UserError
 
@@ -30,6 +32,11 @@ _RECTIFIERS["Hardtanh"] = ("min_val", "max_val")
 """Autograd's names of ReLU, of its older form, of ``clamp`` and of ReLU6, and of the numbers that it keeps."""
 _BOUNDS = ((), (0,), (0, None), (0, 6))
 """Those numbers, where what is computed is a ReLU or a ReLU6."""
+_APART: dict[str, Callable[..., Tensor]] = {
+    **{"relu": torch.relu, "relu6": F.relu6, "hardtanh": F.hardtanh, "threshold": F.threshold},
+    **{"clamp": torch.clamp, "clamp_min": torch.clamp_min},
+}
+"""What they are called, and how to call them out of place."""
 
 
 def deconvnet(score: Scores, images: Tensor) -> Tensor:
@@ -62,7 +69,8 @@ def _backward(score: Scores, images: Tensor, *, gated: bool) -> Tensor:
 
     with torch.enable_grad():
         images = images.detach().requires_grad_()
-        scores = score(images)
+        with _CopiedBack():
+            scores = score(images)
         found = [node for node in _graph(scores.grad_fn) if _rectifies(node)]
         if not found:
             raise UserError(
@@ -72,6 +80,22 @@ def _backward(score: Scores, images: Tensor, *, gated: bool) -> Tensor:
         for node in found:
             node.register_hook(changed)
         return torch.autograd.grad(scores.sum(), images)[0]
+
+
+class _CopiedBack(TorchFunctionMode):
+    """ReLUs in place are computed apart, and copied back: on a view, autograd hides them inside a copy's node."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        name = getattr(func, "__name__", "")
+        apart = _APART.get(name.strip("_"))
+        if apart is None or not (name.endswith("_") or kwargs.get("inplace")) or not args:
+            return func(*args, **kwargs)
+        kwargs.pop("inplace", None)
+        given, *bounds = args
+        return given.copy_(apart(given.clone(), *bounds, **kwargs))
 
 
 def _rectifies(node: Any) -> bool:

@@ -127,7 +127,10 @@ def _generated(config: DictConfig, shown: _Shown, layer: Layer, outline: Outline
         picture = pictures[str(targets[number])]
         pixels = torch.full((_GENERATED, _GENERATED, 3), 128, dtype=torch.uint8)
         if picture is not None:
-            pixels = display(resize(read_upright(picture), (_GENERATED, _GENERATED))[0])
+            image = read_upright(picture)
+            rows, columns = (max(1, round(_GENERATED * side / max(image.shape[2:]))) for side in image.shape[2:])
+            top, left = (_GENERATED - rows) // 2, (_GENERATED - columns) // 2
+            pixels[top : top + rows, left : left + columns] = display(resize(image, (rows, columns))[0])
         return str(shown.order[number]), pixels
 
     title = f"{layer.name} of {build.classifier_name(config)}: generated pictures of {len(targets)} filters"

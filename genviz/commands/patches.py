@@ -107,7 +107,7 @@ def _write(
     sheets = write_figures(place, title, noted(), len(targets), pictures)
     write_text(place / "patches.csv", table(rows))
     none = f", of which {silent} fire in none of the pictures" if silent else ""
-    print(f"{layer.name}: {len(targets)} filters{none}")
+    print(f"{layer.name}: {len(targets)} filter{'s' * (len(targets) > 1)}{none}")
     for sheet in sheets:
         print(f"sheet       {sheet}")
     print(f"table       {place / 'patches.csv'}")

@@ -15,6 +15,7 @@ from genviz.errors import UserError
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import UNREADABLE, read_picture, read_upright, resize
 
+_TOLERANCE = 0.01  # of a value outside [0, 1], as antialiasing leaves it
 _LONGEST = 80  # characters of a name
 
 
@@ -69,8 +70,12 @@ def as_pictures(images: Any, size: tuple[int, int]) -> Tensor:
         images = images[None] if images.ndim == 3 else images
         if images.ndim != 4 or images.shape[1] != 3 or not len(images) or not images.is_floating_point():
             raise UserError(f"images of shape {tuple(images.shape)} must be RGB in [0, 1], (n, 3, h, w)")
-        return resize(images.detach().float(), size)
-    files = [images] if isinstance(images, str | Path) else list(images)
+        images = images.detach().float()
+        if not bool((images >= -_TOLERANCE).all() and (images <= 1 + _TOLERANCE).all()):
+            low, high = float(images.min()), float(images.max())
+            raise UserError(f"images from {low:.4g} to {high:.4g} must be RGB in [0, 1]")
+        return resize(images, size)
+    files = [images] if isinstance(images, str | Path) else list(images) if isinstance(images, Sequence) else []
     if not files or not all(isinstance(file, str | Path) for file in files):
         raise UserError("images must be a file, a list of files, or a tensor (n, 3, h, w)")
     return torch.cat([resize(read_upright(Path(file).expanduser()), size) for file in files])

@@ -29,7 +29,7 @@ Pooling = Literal["mean", "none"]
 
 FEATURES, CALLED = "features", "called"
 _PATIENCE = 2.0  # seconds before a progress bar is shown
-_ROWS = 8192  # of features that are in memory at once
+_ROWS, _NUMBERS = 8192, 2**26  # of features that are in memory at once
 
 
 class Features(NamedTuple):
@@ -47,12 +47,16 @@ class Features(NamedTuple):
     damaged: list[str]
     """Those that cannot be decoded."""
 
-    def chunks(self, count: int = _ROWS) -> Iterator[tuple[int, np.ndarray]]:
+    def chunks(self, count: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
         """The features, float32, so many pictures at a time, each with the number of its first picture.
+
+        Args:
+            count: None: 8,192, or of wide features those that fill 256 MiB.
 
         Raises:
             UserError: a picture's are not finite.
         """
+        count = count or max(1, min(_ROWS, _NUMBERS // self.stored.shape[1]))
         for first in range(0, len(self.rows), count):
             rows = self.rows[first : first + count]
             whole = len(rows) and rows[-1] - rows[0] == len(rows) - 1 and bool((np.diff(rows) == 1).all())

@@ -84,9 +84,13 @@ def _nine(sheet: Image.Image, pictures: Sequence[Tensor], left: int, top: int) -
 
 
 def _fitting(image: Image.Image, side: int) -> Image.Image:
-    """An image as a square of this ``side``; single pixels stay visible where there are few."""
+    """An image in the middle of a white square of this ``side``; single pixels stay visible where there are few."""
     few = 2 * max(image.size) <= side
-    return image.resize((side, side), Image.Resampling.NEAREST if few else Image.Resampling.LANCZOS)
+    size = [max(1, round(side * own / max(image.size))) for own in image.size]
+    shown = image.resize((size[0], size[1]), Image.Resampling.NEAREST if few else Image.Resampling.LANCZOS)
+    square = Image.new("RGB", (side, side), "white")
+    square.paste(shown, ((side - size[0]) // 2, (side - size[1]) // 2))
+    return square
 
 
 def _opened(picture: Path) -> Image.Image | None:

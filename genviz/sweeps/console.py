@@ -25,7 +25,8 @@ from genviz.training.verdict import Verdict
 def begins(names: Names, targets: int, done: int, at_once: int, classifier: Classifier) -> None:
     """Print how many targets there are, and how many are already done."""
     together = "one at a time" if at_once == 1 else f"{at_once} at a time"
-    print(f"{targets} targets, {together}: {names.generator} coupled to {names.classifier}", end=" ")
+    many = "1 target" if targets == 1 else f"{targets} targets, {together}"
+    print(f"{many}: {names.generator} coupled to {names.classifier}", end=" ")
     print(f"({classifier.weights_source})" + (f"; {done} already done" if done else ""), flush=True)
     warn(names.note)
 

@@ -65,6 +65,19 @@ def test_the_process_and_the_network_are_left_as_they_were():
         ({"layer": "relu99"}, "relu99"),
         ({"target": "class:zebrra"}, "zebra"),
         ({"strides": 3}, "no setting of a method"),
+        ({"images": 3}, "a list of files"),
+        ({"images": torch.rand(1, 3, 8, 8) * 255}, r"must be RGB in \[0, 1\]"),
+        ({"images": torch.full((1, 3, 8, 8), torch.nan)}, r"must be RGB in \[0, 1\]"),
+        ({"method": []}, "must be a method"),
+        ({"method": 3}, "must be a method"),
+        ({"target": 5}, "must be one target"),
+        ({"layer": 5}, "must be a layer's name"),
+        ({"steps": -1}, "steps=-1 must be a whole number from 0"),
+        ({"checked": "x"}, "checked=x must be a whole number"),
+        ({"at_once": 0}, "at_once=0 must be a whole number from 1"),
+        ({"size": object()}, "must be a whole number"),
+        ({"size": 8}, "stride=32 must be at most size=8"),
+        ({"sigma": -1.0}, "sigma=-1.0 must be a number from 0 up"),
     ],
     ids=lambda given: given if isinstance(given, str) else next(iter(given)),
 )
@@ -73,3 +86,34 @@ def test_bad_input_is_one_line(given, says):
     with pytest.raises(genviz.UserError, match=says) as error:
         genviz.explain("small", words.pop("images"), words.pop("target"), **{**QUICK, **words})
     assert "\n" not in str(error.value)
+
+
+class Closed(torch.nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        return self.network(images)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_scripted_network_is_explained_like_the_module_it_was(closed):
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5, 2), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1))
+    network += torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+    given = {"input_size": 16, "mean": (0, 0, 0), "std": (1, 1, 1), "labels": ["a", "b", "c"]}
+    images = torch.rand(1, 3, 16, 16)
+    scripted = torch.jit.script(Closed(network).eval() if closed else network.eval())
+    plain, made = (genviz.explain(n, images, method="all", checked=1, **QUICK, **given) for n in (network, scripted))
+    assert set(made.left_out) == ({"cam", "gradcam", "guided_gradcam"} if closed else set())
+    for name, maps in made.maps.items():
+        torch.testing.assert_close(maps, plain.maps[name])
+    assert all(one.likeness is not None for one in made.explained[0])
+
+
+def test_occlusion_of_a_picture_smaller_than_the_stride():
+    image = torch.rand(1, 3, 12, 12)
+    classifier = genviz.load_classifier("hog", input_size=12)
+    made = genviz.explain(classifier, image, "layer:hog", method="occlusion", steps=0)
+    assert made.maps["occlusion"].isfinite().all()

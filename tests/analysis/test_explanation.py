@@ -4,6 +4,7 @@ import torch
 import genviz
 from genviz.analysis.explanation import Explainer, map_layer, pooled_layer, value_of
 from genviz.attribution.methods import Settings, find_methods
+from genviz.attribution.randomization import randomized
 from genviz.targets.grammar import parse_target
 
 
@@ -14,7 +15,7 @@ def small():
 
 def explainer(classifier, *names, **more):
     outline = classifier.outline
-    settings = Settings(map_layer(outline, None), pooled_layer(outline, None), size=32, stride=32, steps=2, samples=2)
+    settings = Settings(map_layer(outline, None), pooled_layer(outline, None), size=32, stride=32, points=2, samples=2)
     return Explainer(classifier, find_methods(names), settings, **more)
 
 
@@ -65,6 +66,22 @@ def test_each_map_has_its_numbers_and_verdict(small):
     assert list(explainer(small, "saliency", steps=0).explain(image, target))[0].verdict(None) == "not checked"  # noqa: RUF015
 
 
+def test_the_weights_that_are_made_random_are_those_before_the_target(small):
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    target = parse_target("filter:relu2_1:2", small.outline.labels, small.outline.layers)
+    (found,) = explainer(small, "saliency", steps=0).explain(image, target, checked=True)
+    assert abs(found.likeness.half) < 0.9  # all of the upper layers lie after the target
+
+
+def test_random_weights_to_which_the_target_does_not_react_tell_nothing(small):
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    scores, random = (some(image, ["scores"])["scores"][0] for some in (small, randomized(small, 0.5)))
+    (number, *_) = ((scores > 0) & (random == 0)).nonzero()[:, 0].tolist()  # behind the ReLU of the class scores
+    made = explainer(small, "saliency", steps=0)
+    (found,) = made.explain(image, made.target(f"class:{number}", image), checked=True)
+    assert found.likeness.half != 0 != found.likeness.whole
+
+
 def test_methods_that_do_not_fit_are_left_out_or_told(small):
     image = torch.rand(1, 3, 64, 64)
     outline = small.outline
@@ -84,6 +101,7 @@ def test_a_target_that_does_not_fire_is_told(small):
     dead = int((scores == 0).nonzero()[0])  # after the ReLU of the class scores
     made = explainer(small, "saliency", steps=2)
     (found,) = made.explain(image, made.target(f"class:{dead}", image), checked=True)
+    assert found.likeness is None
     assert "by this method, no pixel makes the target fire" in found.verdict(None)
 
 

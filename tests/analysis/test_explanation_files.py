@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genviz.analysis import picture_report
+from genviz.analysis import explanation_files, picture_report
 from genviz.analysis.explanation_files import explain
 from genviz.analysis.explanation_settings import ExplainSettings
 from genviz.errors import UserError
@@ -51,8 +51,8 @@ def test_a_folder_of_pictures_and_several_methods(tmp_path, capsys):
     assert (folder / "sheet.png").exists()
     first, second = (one["methods"]["gradcam"] for one in told["pictures"])
     assert 0 <= first["deletion"] <= 1
-    assert "similarity_with_random_weights" in first
-    assert "similarity_with_random_weights" not in second  # checked=1
+    assert "correlation_with_random_weights" in first
+    assert "correlation_with_random_weights" not in second  # checked=1
 
 
 def test_all_leaves_out_what_does_not_fit(tmp_path, capsys):
@@ -90,6 +90,32 @@ def test_pictures_of_one_name_are_apart(tmp_path):
     assert run(tmp_path, f"image=[{files[0]},{files[1]}]", "method=saliency", "steps=0", "checked=0") == 0
     folder = tmp_path / "outputs" / "explain" / "small" / "class-zebra"
     assert (folder / "x" / "picture.png").read_bytes() != (folder / "x-1" / "picture.png").read_bytes()
+    told = json.loads((folder / "explanations.json").read_text())["pictures"]
+    assert {one["picture"]: one["file"] for one in told} == {"x": str(files[0]), "x-1": str(files[1])}
+
+
+def test_a_network_without_classes(tmp_path, capsys):
+    file = picture(tmp_path / "photos" / "<b>&.png")
+    words = ["classifier=hog", "classifier.input_size=64", "method=saliency", f"image={file}"]
+    assert run(tmp_path, *words, "target=filter:hog:3") == 0
+    assert "\n-b--: filter:hog:3\n" in capsys.readouterr().out
+    page = (tmp_path / "outputs/explain/hog/filter-hog-3/-b--/report.html").read_text()
+    assert "&lt;b&gt;&amp;.png</span>, as the network sees it" in page
+    assert "what the network says" not in page
+    with pytest.raises(UserError, match="no classes; say what to explain"):
+        run(tmp_path, *words, "target=top1")
+    assert not (tmp_path / "outputs/explain/hog/top1").exists()
+
+
+def test_sheets_of_an_earlier_call_are_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(explanation_files, "_ROWS", 1)
+    for number in range(2):
+        picture(tmp_path / "photos" / f"{number}.png", number)
+    words = ["method=saliency", "steps=0", "checked=0"]
+    folder = tmp_path / "outputs" / "explain" / "small" / "class-zebra"
+    for image, sheets in (("photos", {"sheet.png", "sheet-2.png"}), ("photos/0.png", {"sheet.png"})):
+        assert run(tmp_path, f"image={tmp_path / image}", *words) == 0
+        assert {path.name for path in folder.glob("sheet*.png")} == sheets
 
 
 @pytest.mark.parametrize(
@@ -105,6 +131,7 @@ def test_pictures_of_one_name_are_apart(tmp_path):
         (["image=PICTURE", "layer=scores"], "no positions"),
         (["image=PICTURE", "layer=relu9_9"], "relu9_9"),
         (["image=PICTURE", "target=class:zebrra"], "zebra"),
+        (["image=PICTURE", "occlusion.size=8"], "occlusion.stride=16 must be at most occlusion.size=8"),
         (["image=PICTURE", "occlusion.fill=2"], "occlusion.fill=2 must be a number from 0 to 1"),
         (["image=PICTURE", "measure=logit"], "measure=logit must be score, probability, log_probability or null"),
         (["image=PICTURE", "measure=probability", "target=filter:conv1_1:0"], "only classes have a probability"),

@@ -24,7 +24,7 @@ def test_integrated_gradients_sum_to_what_the_score_gains():
     def score(some):
         return model(some)[:, 2]
 
-    maps = integrated_gradients(score, images, steps=300, baseline=0.5)
+    maps = integrated_gradients(score, images, points=300, baseline=0.5)
     gained = score(images) - score(torch.full_like(images, 0.5))
     torch.testing.assert_close(maps.sum((1, 2)), gained, rtol=1e-2, atol=1e-4)
     theirs = captum.attr.IntegratedGradients(model).attribute(images, torch.full_like(images, 0.5), 2, n_steps=300)

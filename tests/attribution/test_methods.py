@@ -23,7 +23,7 @@ def test_every_method_takes_every_target(method, text):
     outline = classifier.outline
     layers = {layer.name: layer for layer in outline.layers}
     score = Score(classifier, parse_target(text, outline.labels, outline.layers))
-    settings = Settings(layers["relu2_1"], layers[score.target.units[0].layer], size=32, stride=32, steps=2, samples=2)
+    settings = Settings(layers["relu2_1"], layers[score.target.units[0].layer], size=32, stride=32, points=2, samples=2)
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     if method.name == "cam" and text.startswith("class"):
         return  # its heads are not one linear layer

@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 import genviz
@@ -24,13 +26,29 @@ def test_from_the_class_scores_down():
     torch.testing.assert_close(half[last].square().mean(), before[last].square().mean(), rtol=0.1, atol=0)
 
 
+def test_from_the_target_down():
+    classifier = genviz.load_classifier("small", input_size=64)
+    before = weights(classifier)
+    for share, expected in ((1.0, {"conv1_1", "conv2_1"}), (0.5, {"conv2_1"}), (0.1, {"conv2_1"})):
+        after = weights(randomized(classifier, share, below=("relu2_1",)))
+        changed = {name for name in before if before[name].ndim > 1 and not torch.equal(after[name], before[name])}
+        modules = {layer.module: layer.name for layer in classifier.outline.layers}
+        assert {modules[name.removeprefix("network.").removesuffix(".weight")] for name in changed} == expected
+
+
 def test_likeness():
     maps = torch.rand(32, 32)
-    assert likeness(maps, 2 * maps + 1) == pytest.approx((1, 1), abs=1e-3)
-    rank, similarity = likeness(maps, torch.rand(32, 32))
-    assert abs(rank) < 0.2
-    assert similarity < 0.3
-    assert likeness(maps, torch.zeros(32, 32)) == (0, 0)
+    assert likeness(maps, 2 * maps + 1) == pytest.approx(1)
+    assert likeness(maps, -maps) == pytest.approx(-1)
+    assert likeness(maps, torch.zeros(32, 32)) == 0
+    few = (maps + torch.rand(32, 32)).round()  # with ties
+    ranks = [scipy.stats.rankdata(one) for one in (maps, few)]
+    assert likeness(maps, few) == pytest.approx(np.corrcoef(*ranks)[0, 1])
+
+
+def test_unrelated_maps_with_a_few_large_values_are_not_alike():
+    first, second = (torch.randn(2, 64, 64, generator=torch.Generator().manual_seed(0)) ** 5).unbind()
+    assert abs(likeness(first, second)) < 0.05
 
 
 def test_a_network_without_weights_is_one_line(classifier):

@@ -81,6 +81,31 @@ def test_it_is_the_derivation_by_hand_and_captums(method):
     torch.testing.assert_close(captums.attribute(images.clone().requires_grad_(), target=1), expected)
 
 
+class OnViews(Plain):
+    """The same network with its ReLUs in place and on views, where autograd's graph does not show them."""
+
+    def forward(self, images):
+        maps = self.first(images)
+        F.relu_(maps.flatten(1))
+        maps = self.second(self.pool(maps))
+        upper, lower = maps[:, :3], maps[:, 3:]
+        upper.clamp_(min=0)
+        nn.ReLU(inplace=True)(lower)
+        maps = self.third(maps)
+        nn.Threshold(0.0, 0.0, inplace=True)(maps.transpose(2, 3))
+        return self.head(maps.mean((2, 3)))
+
+
+@both
+def test_relus_in_place_on_views_count(method):
+    plain, _ = networks()
+    odd = OnViews().double()
+    odd.load_state_dict(plain.state_dict())
+    images = torch.rand(2, 3, 24, 24, dtype=torch.float64)
+    expected, found = (method(lambda some, n=network: n(some)[:, 2], images) for network in (plain, odd))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
 @both
 def test_scripted_networks_too(method):
     plain, odd = networks()

@@ -144,6 +144,12 @@ def test_chunks_are_the_whole(classifier, folder, tmp_path):
     np.testing.assert_array_equal(np.concatenate([part for _, part in parts]), found.stored[found.rows])
 
 
+def test_chunks_of_wide_features_are_few_pictures(classifier, folder, monkeypatch):
+    found = look(folder, classifier, KEPT)
+    monkeypatch.setattr(module, "_NUMBERS", 2 * found.stored.shape[1])
+    assert [len(part) for _, part in found.chunks()][:2] == [2, 2]
+
+
 def test_a_name_need_not_be_utf8(classifier, folder, tmp_path, capsys):
     path = os.fsencode(folder) + b"/caf\xe9.png"
     with open(path, "wb") as file:

@@ -1,3 +1,4 @@
+import numpy as np
 import torch
 from PIL import Image
 
@@ -41,3 +42,14 @@ def test_many_filters_take_several_sheets_and_old_ones_go(tmp_path):
     assert len(write_figures(tmp_path, "relu1", [of(n) for n in range(21)], 21, None)) == 3
     assert [path.name for path in write_figures(tmp_path, "relu1", [of(3)], 1, None)] == ["sheet.png"]
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
+
+
+def test_what_is_not_square_keeps_its_shape(tmp_path):
+    Image.new("RGB", (64, 128), "red").save(tmp_path / "made.png")
+    wide = torch.full((5, 20, 3), 200, dtype=torch.uint8)
+    patch = Patch("a.png", 2.0, (1, 1), Box(0, 0, 20, 5), wide, wide, wide)
+    (path,) = write_figures(tmp_path, "relu1", [Patches(LAYER, 3, [patch])], 1, [tmp_path / "made.png"])
+    pixels = np.asarray(Image.open(path).convert("RGB"))[66:]
+    grey, red = ((pixels == colour).all(-1) for colour in ([200] * 3, [255, 0, 0]))
+    assert np.ptp(grey[:, :256].nonzero(), axis=1).tolist() == [19, 79]
+    assert np.ptp(red.nonzero(), axis=1).tolist() == [243, 121]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from typing import Any
 
@@ -22,6 +23,9 @@ class Scripted(nn.Module):
             return super().__getattr__(name)
         except AttributeError:
             return getattr(super().__getattr__("script"), name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Scripted:  # the scripted module's would return that alone
+        return Scripted(copy.deepcopy(self.script, memo))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the scripted module."""
