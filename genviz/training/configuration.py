@@ -33,6 +33,7 @@ _PATHS = {
         "image",
         "style",
         "pictures",
+        "baseline",
         "start",
         "direction",
         "weights",

@@ -16,8 +16,8 @@ NAMES = [
     "setting",
     ["classifier.weights", "classifier.labels", "classifier.heads", "paths.outputs", "paths.checkpoints", "image",
      "style", "pictures", "generator.start", "generator.weights", "objective.inner_product.direction",
-     "data.root", "data.bank", "teacher.weights", "student.trunk.weights", "eye.labels", "+classifier.weights",
-     "++objective.style.image"],
+     "baseline", "data.root", "data.bank", "teacher.weights", "student.trunk.weights", "eye.labels",
+     "+classifier.weights", "++objective.style.image"],
 )  # fmt: skip
 def test_a_path_may_have_any_characters_without_quotes(setting, name):
     (word,) = plain_words([f"{setting}={name}"])
