@@ -86,8 +86,8 @@ def _draw(path: Path, counts: Tensor, classes: Sequence[str], names: Sequence[st
     FigureCanvasAgg(figure)
     axes: Any = figure.add_subplot()
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(range(len(classes)), classes, parse_math=False)
     axes.set_xlabel("answer")
     axes.set_ylabel("true class")
     for row, column in torch.nonzero(counts).tolist():
