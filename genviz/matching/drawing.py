@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,8 @@ def _figure(width: float, height: float) -> Any:
 
 def _write(path: Path, figure: Any) -> None:
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", metadata={"Software": "genviz"})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of a name, that the font lacks
+        figure.savefig(drawn, format="png", metadata={"Software": "genviz"})
     with atomic_write(path) as file:
         file.write(drawn.getvalue())

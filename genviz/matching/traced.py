@@ -15,7 +15,6 @@ from genviz.matching.contributions import shares
 
 LEVEL = 0.05
 """Up to which a p-value counts as more than chance."""
-_ROUNDING = 1e-12
 _PATIENCE = 2.0  # seconds before a progress bar is shown
 
 
@@ -90,7 +89,7 @@ class Traced(NamedTuple):
         told += f": p = {self.p:.2g}"
         if self.p_noise is None and self.p <= LEVEL:
             return f"{told} for arbitrary pictures, which tells little alone; noise=19 compares with noise"
-        if self.p_noise is not None and LEVEL < self.p <= 1 / (len(self.noise) + 1) + _ROUNDING:
+        if self.p == self.p_noise and LEVEL < self.p == 1 / (len(self.noise) + 1):
             return f"{told}, more than all noise, but {len(self.noise)} are too few to tell; noise=19 is enough"
         told += f", {'more' if self.p <= LEVEL else 'not more'} than chance"
         if self.p_any is not None and self.p_noise is not None and self.p_any <= LEVEL < self.p_noise:

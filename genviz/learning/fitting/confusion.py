@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,5 +94,6 @@ def _draw(path: Path, counts: Tensor, classes: Sequence[str], names: Sequence[st
     for row, column in torch.nonzero(counts).tolist():
         ink = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, f"{int(counts[row, column])}", ha="center", va="center", fontsize=7, color=ink)
-    with atomic_write(path) as file:
+    with atomic_write(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of a name, that the font lacks
         figure.savefig(file, format="png")
