@@ -34,6 +34,17 @@ def test_the_command_gets_it_as_it_is():
     assert compose("distill", ["student=heads", f"data.root={name}"]).data.root == name
 
 
+@pytest.mark.parametrize(("value", "settings"), [
+    ("[generator.noise=0]", ["generator.noise=0"]),
+    ("[generator.noise=0,transform=[jitter,flip],lr_end=1]", ["generator.noise=0", "transform=[jitter,flip]", "lr_end=1"]),
+    ("['generator.noise=0']", ["generator.noise=0"]),
+    ("[]", []),
+])  # fmt: skip
+def test_settings_in_a_setting_need_no_quotes(value, settings):
+    config = compose("retrain", ["target=class:0", "pictures=x", f"drawing.settings={value}"])
+    assert list(config.drawing.settings) == settings
+
+
 def test_what_is_quoted_or_a_list_or_null_stays_what_it_was():
     config = compose("distill", ["data.root=[a,b c]", "teacher.weights='x y'", "teacher.labels=null"])
     assert (list(config.data.root), config.teacher.weights, config.teacher.labels) == (["a", "b c"], "x y", None)
