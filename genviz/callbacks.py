@@ -16,6 +16,7 @@ import pytorch_lightning as pl
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from genviz.analysis.arguments import classifier_of
@@ -57,7 +58,8 @@ class Visualize(pl.Callback):
     Each picture starts from the same seed and is written to ``folder/epoch-0003.png``, to ``folder/evolution.mp4`` with
     its epoch and the accuracy under it, to ``folder/pictures.csv``, and to the training's loggers. The training itself
     is left as it is: random state, grad mode, autocast, modules, hooks and gradients, so that its weights end with the
-    same bits as without the callback, and its updates take as long.
+    same bits as without the callback, and its updates take as long. Once the first picture is drawn, a picture that
+    cannot be drawn or written is a warning, and the training goes on.
 
     Args:
         target: what should fire, as for ``genviz.visualize``: ``class:cat``, ``filter:layer3.0:12``.
@@ -106,6 +108,8 @@ class Visualize(pl.Callback):
             raise UserError(f"every={every!r} must be a whole number of epochs from 1 up")
         if at not in ("epoch", "validation"):
             raise UserError(f"at={at!r} is unknown; it takes epoch, validation")
+        if measure is not None and not isinstance(measure, str):
+            raise UserError(f"measure={measure!r} must be the name of a logged metric, such as val_acc")
         self.target, self.every, self.folder, self.network, self.at = target, every, Path(folder), network, at
         self.measure, self.seed = measure, seed
         self.own = Metadata(input_size, mean, std, labels)
@@ -138,7 +142,7 @@ class Visualize(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero and self.drawn and self.drawn[-1].epoch < self._epoch:
-            self._draw(trainer, pl_module)
+            self._try_to_draw(trainer, pl_module)
         self._close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
@@ -153,7 +157,14 @@ class Visualize(pl.Callback):
     def _epoch_ended(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._epoch += 1
         if trainer.is_global_zero and self._epoch % self.every == 0:
+            self._try_to_draw(trainer, module)
+
+    def _try_to_draw(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        try:
             self._draw(trainer, module)
+        except Exception as error:  # whatever it is, a training is worth more than a picture
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            rank_zero_warn(f"{self.folder}: no picture of epoch {self._epoch} ({why}); the training goes on")
 
     def _classifier(self, module: pl.LightningModule) -> Classifier:
         """The network as it is now, as a copy."""

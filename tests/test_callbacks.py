@@ -109,7 +109,10 @@ def test_they_are_there_without_an_import_of_their_own():
     assert done.stdout == "5\n"
 
 
-@pytest.mark.parametrize(("words", "told"), [({"every": 0}, "every=0"), ({"at": "noon"}, "it takes epoch, validation")])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [({"every": 0}, "every=0"), ({"at": "noon"}, "it takes epoch, validation"), ({"measure": 3}, "measure=3")],
+)
 def test_a_setting_that_cannot_work(words, told):
     with pytest.raises(genviz.UserError, match=told):
         Visualize("class:light", **words)
@@ -118,3 +121,33 @@ def test_a_setting_that_cannot_work(words, told):
 def test_a_class_that_the_network_lacks_ends_it_at_once(tmp_path):
     with pytest.raises(genviz.UserError, match="dusk"):
         trained(Visualize("class:dusk", folder=tmp_path, **SETTINGS))
+
+
+def test_a_picture_that_fails_does_not_end_the_training(tmp_path, monkeypatch):
+    """Only at the start, where nothing is lost."""
+    plain, _ = trained()
+    seen = Visualize("class:light", folder=tmp_path, **SETTINGS, **DRAWN)
+
+    def fails(*given, **words):
+        if seen.drawn and seen.drawn[-1].epoch == 1 and not failed:
+            failed.append(True)
+            torch.rand(1)
+            raise OSError(28, "No space left on device")
+        return genviz.visualize(*given, **words)
+
+    failed = []
+    monkeypatch.setattr("genviz.callbacks.visualize", fails)
+    with pytest.warns(UserWarning, match=r"no picture of epoch 2 \(.*No space left"):
+        watched, _ = trained(seen)
+    assert [one.epoch for one in seen.drawn] == [0, 1, 3]
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, watched.state_dict()[name]), name
+
+
+def test_what_fails_at_the_start_ends_it(tmp_path, monkeypatch):
+    def fails(*given, **words):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("genviz.callbacks.visualize", fails)
+    with pytest.raises(RuntimeError, match="odd"):
+        trained(Visualize("class:light", folder=tmp_path, **SETTINGS, **DRAWN))

@@ -45,7 +45,8 @@ def write_curves(
         axes.plot(places, [success.share for success in sound], "o-", color=colour, label=name, markersize=4)
         low, high = [success.interval[0] for success in sound], [success.interval[1] for success in sound]
         axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
-    axes.set(xlabel=across, ylabel=up, ylim=(-0.02, 1.02), title=title)
+    axes.set(xlabel=across, ylabel=up, ylim=(-0.02, 1.02))
+    axes.set_title(title, parse_math=False)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     if ticks is None:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -53,7 +54,8 @@ def write_curves(
         axes.set_xticks(list(ticks), list(ticks.values()))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    for text in axes.legend(frameon=False).get_texts():
+        text.set_parse_math(False)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", metadata={"Software": "genviz"})
     with atomic_write(path) as file:

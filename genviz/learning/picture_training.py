@@ -41,6 +41,7 @@ class Training:
         shown: the metrics in the progress bar, each with its number format.
         best: the validation metric by which the best state is kept, larger is better; None: not kept.
         callbacks: additional ones, called before the checkpoint is written.
+        apart: the setting that gives another training a folder of its own.
 
     Attributes:
         outputs: the folder of its results.
@@ -62,7 +63,9 @@ class Training:
         shown: Mapping[str, str],
         best: str | None = None,
         callbacks: Sequence[pl.Callback] = (),
+        apart: str = "name=NAME",
     ) -> None:
+        self.apart = apart
         self.config, self.program, self.to_make = config, program, updates
         self.outputs, folder = (folder_of(config, program, root) for root in ("outputs", "checkpoints"))
         self.checkpoint, self.best, self.waited = folder / "last.ckpt", folder / "best.ckpt", 0.0
@@ -71,7 +74,7 @@ class Training:
         begun = config.resume and os.access(self.checkpoint, os.F_OK)
         self.found = read_checkpoint(self.checkpoint) if begun else None
         if self.found is not None:
-            check_identity(self.checkpoint, identity, self.found, apart="name=NAME")
+            check_identity(self.checkpoint, identity, self.found, apart=apart)
         self.updates = 0 if self.found is None else int(self.found["global_step"])
         ended = self.found is not None and bool(self.found[KEY].get("ended"))
         self._record: dict[str, Any] = {
@@ -124,7 +127,7 @@ class Training:
         """
         with ExitStack() as held:
             if self.trainer.is_global_zero:
-                held.enter_context(claimed(self.outputs, apart="name=NAME"))
+                held.enter_context(claimed(self.outputs, apart=self.apart))
                 if stamp(self.checkpoint, self.result) != self._seen:
                     raise TakenError(
                         f"another process has continued {self.config.name} in the meantime; run the same command again"

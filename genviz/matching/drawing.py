@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def write_bars(path: Path, found: Traced, thumbnails: Mapping[str, np.ndarray], 
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if high > 0.1 else 1))
     measure = "share of the inliers" if found.unit == "inliers" else "cosine"
     over = f"mean and sd of {len(found.images)} pictures" if several else first_name(found.images[0])
-    axes.set_title(f"{found.method}: {over}", fontsize=11)
+    axes.set_title(f"{found.method}: {over}", fontsize=11, parse_math=False)
     axes.set_ylabel(measure)
     axes.spines[["top", "right"]].set_visible(False)
     if axes.get_legend_handles_labels()[0]:
@@ -67,7 +68,7 @@ def write_bars(path: Path, found: Traced, thumbnails: Mapping[str, np.ndarray], 
         below.imshow(thumbnails[name])
         below.set(xticks=[], yticks=[])
         below.spines[:].set_color("#cccccc")
-        below.set_xlabel(_short(Path(first_name(name)).stem), fontsize=8, labelpad=3)
+        below.set_xlabel(_short(Path(first_name(name)).stem), fontsize=8, labelpad=3, parse_math=False)
     _write(path, figure)
 
 
@@ -117,7 +118,8 @@ def write_matches(
         axes.set_axis_off()
         few = f", {len(chosen)} of them drawn" if len(chosen) < matched.inliers else ""
         told = f"{method}: {matched.inliers} of {matched.candidates} matches{few}"
-        axes.set_title(f"{_short(first_name(image), 24)} and {_short(first_name(picture), 24)}\n{told}", fontsize=9)
+        names = f"{_short(first_name(image), 24)} and {_short(first_name(picture), 24)}"
+        axes.set_title(f"{names}\n{told}", fontsize=9, parse_math=False)
     _write(path, figure)
 
 
@@ -142,6 +144,8 @@ def _figure(width: float, height: float) -> Any:
 
 def _write(path: Path, figure: Any) -> None:
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", metadata={"Software": "genviz"})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of a name, that the font lacks
+        figure.savefig(drawn, format="png", metadata={"Software": "genviz"})
     with atomic_write(path) as file:
         file.write(drawn.getvalue())

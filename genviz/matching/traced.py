@@ -86,7 +86,12 @@ class Traced(NamedTuple):
             told += f" ({usual} expected by chance, noise up to {most})"
         if self.p is None:
             return f"{told}: not tested; noise=19 compares with noise"
-        told += f": p = {self.p:.2g}, {'more' if self.p <= LEVEL else 'not more'} than chance"
+        told += f": p = {self.p:.2g}"
+        if self.p_noise is None and self.p <= LEVEL:
+            return f"{told} for arbitrary pictures, which tells little alone; noise=19 compares with noise"
+        if self.p == self.p_noise and LEVEL < self.p == 1 / (len(self.noise) + 1):
+            return f"{told}, more than all noise, but {len(self.noise)} are too few to tell; noise=19 is enough"
+        told += f", {'more' if self.p <= LEVEL else 'not more'} than chance"
         if self.p_any is not None and self.p_noise is not None and self.p_any <= LEVEL < self.p_noise:
             told += f" ({first_name(self.pictures[first])} stands out as far from noise)"
         return told

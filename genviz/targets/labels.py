@@ -88,6 +88,15 @@ def find_class(name: str, labels: Sequence[str]) -> int:
     )
 
 
+def class_of_folder(name: str, labels: Sequence[str]) -> int:
+    """As `find_class`, of the name of a folder of pictures: a label goes before a number, so that 10 may be one.
+
+    Raises:
+        UserError: as of `find_class`.
+    """
+    return labels.index(name) if labels.count(name) == 1 else find_class(name, labels)
+
+
 def _labelled(name: str, labels: Sequence[str]) -> Sequence[int]:
     """The classes whose label is ``name``; where that has no letter, to the sign: ``3.5`` is not ``35``."""
     wanted = slug(name)

@@ -33,6 +33,7 @@ _PATHS = {
         "image",
         "style",
         "pictures",
+        "baseline",
         "start",
         "direction",
         "weights",
@@ -48,6 +49,8 @@ _PATHS = {
 """The last part of settings that name a file or a folder, with any characters: ``=``, spaces, commas, parentheses."""
 _SEVERAL = ("layer", "filters", "method")
 """Settings that take several words with commas between them."""
+_NEXT = re.compile(r",(?=[\w.@+~]+=)")
+"""Between two settings of a list, ``[a=1,b=[2,3]]``."""
 _MODULE = re.compile(r"\d+(\.\d+)+")
 _LONGEST = 255  # bytes of a name, on all file systems
 _NAME = re.compile(r"[\w.+-]+")
@@ -133,6 +136,8 @@ def plain_words(words: Sequence[str]) -> list[str]:
             plain.append(f"targets={_quoted(_unquoted(value).strip('[]'))}")
         elif key in _SEVERAL and _is_several(value) and not (multirun and "," in value):
             plain.append(f"{key}={_quoted(value)}")
+        elif key.endswith(".settings") and value[:1] + value[-1:] == "[]" and not _is_readable(word):
+            plain.append(f"{key}=[{','.join(map(_quoted, _NEXT.split(value[1:-1])))}]")
         elif _names_a_path(key) and _is_plain(value):
             separate = value.split(",") if multirun else [value]  # there, a comma separates jobs
             plain.append(f"{key}={','.join(_quoted(_checked(word, part)) for part in separate)}")

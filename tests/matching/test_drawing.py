@@ -45,3 +45,12 @@ def test_matches_are_lines_between_two_pictures(tmp_path):
     write_matches(tmp_path / "none.png", "sift", pairs[1:], 64)
     drawn = Image.open(tmp_path / "matches.png").convert("RGB")
     assert drawn.width > 2 * Image.open(tmp_path / "none.png").width * 0.9
+
+
+def test_names_are_no_formulas(tmp_path):
+    """Matplotlib takes what is between two dollars for one, and fails."""
+    odd = "$a_{$.png"
+    traced = found(1, 2)._replace(images=[odd], pictures=[odd, "$\\frac$.png"])
+    write_bars(tmp_path / "bars.png", traced, dict.fromkeys(traced.pictures, THUMBNAILS[NAMES[0]]))
+    write_matches(tmp_path / "matches.png", "sift", [(odd, blocks(0, 64), odd, blocks(1, 64), unmatched(3))], 64)
+    assert Image.open(tmp_path / "matches.png").width > 500

@@ -73,7 +73,7 @@ def test_a_cropped_and_turned_picture_is_found_by_each_method(run, folder, tmp_p
     assert "left out by harris: white.png: too few corners" in said.err
     assert "left out by sift: white.png: too few key points" in said.err
     assert "the highest, 1.png, contributes" in said.out
-    assert "p = 0.33, not more than chance" in said.out  # of two noises, no less can be told
+    assert "p = 0.33, more than all noise, but 2 are too few to tell; noise=19 is enough" in said.out
 
 
 def test_several_pictures_have_a_mean_and_a_deviation(run, folder, tmp_path, capsys):

@@ -90,6 +90,17 @@ def test_the_sentence_says_what_chance_would_do():
     found = made([[8, 1, 1]], [[[0.5, 0.3, 0.2]], [[0.2, 0.6, 0.2]]], p_any=0.01, p_noise=0.21)
     assert found.verdict() == f"{told}: p = 0.21, not more than chance (0.png stands out as far from noise)"
     assert made([[8, 1, 1]]).verdict().endswith("contributes 80.0 %: not tested; noise=19 compares with noise")
+    alone = made([[8, 1, 1], [8, 1, 1]], p_any=0.001).verdict()
+    assert alone.endswith("p = 0.001 for arbitrary pictures, which tells little alone; noise=19 compares with noise")
+
+
+def test_too_few_noises_cannot_tell():
+    """Of three, the smallest p-value is a quarter."""
+    noise = [[[0.5, 0.3, 0.2]]] * 3
+    found = made([[8, 1, 1]], noise, p_noise=0.25)
+    assert found.verdict().endswith("p = 0.25, more than all noise, but 3 are too few to tell; noise=19 is enough")
+    assert made([[4, 3, 3]], noise, p_noise=0.5).verdict().endswith("p = 0.5, not more than chance")
+    assert made([[8, 1, 1]], noise, p_any=0.6, p_noise=0.25).verdict().endswith("p = 0.6, not more than chance")
 
 
 def test_cosines_stand_out_of_their_mean():

@@ -16,8 +16,8 @@ NAMES = [
     "setting",
     ["classifier.weights", "classifier.labels", "classifier.heads", "paths.outputs", "paths.checkpoints", "image",
      "style", "pictures", "generator.start", "generator.weights", "objective.inner_product.direction",
-     "data.root", "data.bank", "teacher.weights", "student.trunk.weights", "eye.labels", "+classifier.weights",
-     "++objective.style.image"],
+     "baseline", "data.root", "data.bank", "teacher.weights", "student.trunk.weights", "eye.labels",
+     "+classifier.weights", "++objective.style.image"],
 )  # fmt: skip
 def test_a_path_may_have_any_characters_without_quotes(setting, name):
     (word,) = plain_words([f"{setting}={name}"])
@@ -32,6 +32,17 @@ def test_the_command_gets_it_as_it_is():
     )
     assert config.classifier.weights == config.paths.outputs == name
     assert compose("distill", ["student=heads", f"data.root={name}"]).data.root == name
+
+
+@pytest.mark.parametrize(("value", "settings"), [
+    ("[generator.noise=0]", ["generator.noise=0"]),
+    ("[generator.noise=0,transform=[jitter,flip],lr_end=1]", ["generator.noise=0", "transform=[jitter,flip]", "lr_end=1"]),
+    ("['generator.noise=0']", ["generator.noise=0"]),
+    ("[]", []),
+])  # fmt: skip
+def test_settings_in_a_setting_need_no_quotes(value, settings):
+    config = compose("retrain", ["target=class:0", "pictures=x", f"drawing.settings={value}"])
+    assert list(config.drawing.settings) == settings
 
 
 def test_what_is_quoted_or_a_list_or_null_stays_what_it_was():

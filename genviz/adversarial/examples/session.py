@@ -23,7 +23,7 @@ from genviz.files import prepare_folder
 from genviz.images.given import decoded, given_pictures, named, readable
 from genviz.interfaces import Outline
 from genviz.targets.grammar import Target
-from genviz.targets.labels import find_class
+from genviz.targets.labels import class_of_folder
 from genviz.targets.selections import find_selections
 from genviz.training import build, console
 from genviz.training.looking import looking
@@ -176,7 +176,7 @@ def _truths(files: Sequence[Path], said: str | None, outline: Outline) -> list[i
     for path in files:
         word = path.parent.name if said == "folder" else path.stem.partition("_")[2] or path.stem
         try:
-            found.append(None if said is None else find_class(word.replace("_", " "), outline.labels))
+            found.append(None if said is None else class_of_folder(word.replace("_", " "), outline.labels))
         except UserError as error:
             raise UserError(f"truth={said}: {readable(path.name)}: {error}") from None
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,12 +87,13 @@ def _draw(path: Path, counts: Tensor, classes: Sequence[str], names: Sequence[st
     FigureCanvasAgg(figure)
     axes: Any = figure.add_subplot()
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(range(len(classes)), classes, parse_math=False)
     axes.set_xlabel("answer")
     axes.set_ylabel("true class")
     for row, column in torch.nonzero(counts).tolist():
         ink = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, f"{int(counts[row, column])}", ha="center", va="center", fontsize=7, color=ink)
-    with atomic_write(path) as file:
+    with atomic_write(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of a name, that the font lacks
         figure.savefig(file, format="png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -100,6 +101,8 @@ def _facts(config: DictConfig, source: Source, training: Pictures) -> Facts:
     known, count = source.classes, config.classes or len(source.classes)
     if count < len(known):
         raise UserError(f"classes={count}: the pictures have {len(known)} classes; classes=null takes as many")
+    if count > sources.MOST:
+        raise UserError(f"classes={count}: a network has {sources.MOST:,} at most")
     labels = (*known, *(str(number) for number in range(len(known), count)))
     numbers = torch.linspace(0, len(training) - 1, min(_FOR_MEANS, len(training))).long().tolist()
     values = training[numbers].images.double() / 255
@@ -198,4 +201,9 @@ def _finish(
         print(f"  {value:6.3f}  {name}")
     print(f"confusion  {drawn[-1]}\nepochs     {training.outputs / 'epochs.csv'}")
     print(f"weights    {path}  ({path.stat().st_size / 1e6:.1f} MB)")
-    print(f"to use:    target=class:0 classifier=fitted classifier.weights={path}", flush=True)
+    print(f"to use:    target=class:0 classifier=fitted classifier.weights={path}")
+    if any(name.isdigit() and name != str(number) for number, name in enumerate(source.classes)):
+        first = ", ".join(f"class:{number} is {name}" for number, name in enumerate(source.classes[:3]))
+        print(f"classes    are numbered from 0 in the order of their names: {first}", end="")
+        print(", ..." if len(source.classes) > 3 else "")
+    sys.stdout.flush()

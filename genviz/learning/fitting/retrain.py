@@ -6,6 +6,7 @@ import copy
 import csv
 import io
 import json
+import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -134,6 +135,7 @@ def _run(loop: Loop, run: int) -> tuple[int, dict[str, Any] | None]:
         identity=identity,
         shown=_SHOWN,
         callbacks=callbacks,
+        apart="tag=NAME",
     )
     whole = loader(Pictures(loop.pictures, size, memory=memory, damaged=loop.damaged), _AT_ONCE)
     with training.claimed():
@@ -256,6 +258,5 @@ def _finish(loop: Loop, rows: list[dict[str, Any]]) -> None:
         print(f"{what:20}{mean(f'{what}_before'):10.4g} {mean(f'{what}_after'):10.4g}")
     print(f"\nsheet  {loop.folder / 'sheet.png'}\ntable  {loop.folder / 'runs.csv'}")
     runs = f"{loop.folder}/run-*/after.png"
-    print(
-        f"to see which pictures it resembles:  genviz trace image='{runs}' pictures={loop.config.pictures}", flush=True
-    )
+    words = shlex.join(["genviz", "trace", f"image={runs}", f"pictures={loop.config.pictures}"])
+    print(f"to see which pictures it resembles:  {words}", flush=True)

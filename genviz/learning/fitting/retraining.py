@@ -19,7 +19,7 @@ from genviz.images.pictures import MEAN_COLOUR
 from genviz.interfaces import SCORES, Outline
 from genviz.learning.fitting.labelled import Batch, Labelled
 from genviz.targets.grammar import Target
-from genviz.targets.labels import find_class
+from genviz.targets.labels import class_of_folder
 
 
 class Scores(nn.Module):
@@ -91,7 +91,7 @@ def labelled(root: str, outline: Outline, number: int) -> Labelled:
     numbers = {}
     for name in sorted(subfolders):
         try:
-            numbers[name] = find_class(name, outline.labels)
+            numbers[name] = class_of_folder(name, outline.labels)
         except UserError as error:
             raise UserError(
                 f"pictures={root}: the subfolder {name} is called after no class of the network ({error}); "

@@ -22,6 +22,8 @@ from genviz.images.pictures import UNREADABLE
 from genviz.learning.fitting.labelled import Labelled
 
 CIFAR10 = "cifar10"
+MOST = 100_000
+"""Classes at most."""
 FORMS = (
     "a folder with one subfolder for each class; an .npz file with images (n, h, w, 3), bytes, and labels (n,); or "
     f"{CIFAR10}, which torchvision downloads"
@@ -130,6 +132,8 @@ def _npz(path: Path) -> Source:
     if whole is None:
         raise UserError(f"data.root={path} has neither images and labels nor train_images and train_labels")
     highest = max(int(part.labels.max()) for part in parts.values() if part is not None)
+    if highest >= MOST:
+        raise UserError(f"data.root={path}: it has a label {highest}, but labels are from 0 to {MOST - 1:,}")
     if named is None:
         named = [str(number) for number in range(highest + 1)]
     elif highest >= len(named):
@@ -154,10 +158,12 @@ def _part(path: Path, file: np.lib.npyio.NpzFile, name: str) -> Labelled | None:
     if labels is None:
         raise UserError(f"data.root={path} has {start}images but no {start}labels")
     labels = labels.reshape(len(labels), -1)[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if labels.shape != (len(images),) or labels.dtype.kind not in "iu" or labels.min() < 0:
+    whole = labels.dtype.kind in "iu" and labels.size > 0
+    if labels.shape != (len(images),) or not whole or labels.min() < 0:
+        least = f", from {labels.min()} up" if whole and labels.min() < 0 else ""
         raise UserError(
             f"data.root={path}: {start}labels must be {len(images)} whole numbers from 0 up, one for each picture, "
-            f"not {labels.dtype}, {labels.shape}"
+            f"not {labels.dtype}, {labels.shape}{least}"
         )
     return Labelled(images, torch.from_numpy(labels.astype(np.int64)))
 

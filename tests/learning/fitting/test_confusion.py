@@ -37,6 +37,7 @@ def test_a_table_and_a_figure(tmp_path):
     counts[0, 2] = 3
     Confusion(counts, ("cat", "dog")).write(tmp_path)
     assert paths[0].read_text().splitlines()[1] == "cat,5,1,3"
+    Confusion(counts, ("$a_{$", "$\\frac$")).write(tmp_path)  # no formulas
     many = Confusion(torch.zeros(40, 41, dtype=torch.long), tuple(map(str, range(40))))
     assert many.write(tmp_path / "many")[0].exists()
     assert not (tmp_path / "many/confusion.png").exists()

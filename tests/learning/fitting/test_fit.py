@@ -107,6 +107,7 @@ def test_other_settings_are_not_continued(fit):
 
 @pytest.mark.parametrize(("words", "told"), [
     (["classes=1"], "the pictures have 2 classes"),
+    (["classes=1000000000"], "100,000 at most"),
     (["network=torchvision", "network.architecture=resnet81"], "nearest"),
     (["input_size=8"], "too small"),
     (["normalize=hard"], "normalize=hard must be standardize or stretch"),
@@ -122,6 +123,13 @@ def test_what_cannot_work_is_one_line(fit, tmp_path, words, told):
     assert told in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "outputs").exists()
+
+
+def test_it_says_which_number_is_which_class_if_their_names_are_numbers(fit, tmp_path):
+    with np.load(tmp_path / "colours.npz") as file:
+        np.savez(tmp_path / "numbers.npz", images=file["images"], labels=file["labels"], classes=np.array(["1", "10"]))
+    done = fit("epochs=1", f"data.root={tmp_path / 'numbers.npz'}")
+    assert "class:0 is 1, class:1 is 10\n" in done.stdout
 
 
 def test_no_data_is_one_line(called):

@@ -108,6 +108,15 @@ def test_pictures_of_one_class_or_of_several(classifier, tmp_path):
         retraining.labelled(str(tmp_path / "several"), classifier.outline, 1)
 
 
+def test_a_folder_called_by_a_number_is_the_class_of_that_name(classifier, tmp_path):
+    """Of labels 1, 10, 2, and not the class with that number."""
+    outline = classifier.outline._replace(labels=("1", "10", "2"))
+    for name in ("1", "2", "10"):
+        picture(tmp_path, f"several/{name}/{name}.png")
+    found = retraining.labelled(str(tmp_path / "several"), outline, 0)
+    assert [outline.labels[number] for number in found.labels] == [path.stem for path in found.pictures]
+
+
 def test_the_papers_parts():
     """22 pictures repeated and cut to 32, of which 70 % are trained on."""
     whole = retraining.Labelled([f"{n}" for n in range(22)], torch.full((22,), 284))
