@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -48,7 +47,7 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             with suppress(OSError):  # a file system without locks
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(file)
             yield file
             if durable:
                 file.flush()
@@ -178,7 +177,7 @@ def _being_written(unfinished: Path) -> bool:
     """Whether another process has the file locked, or another user has made it."""
     try:
         with unfinished.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            _lock(file, shared=True)
     except (BlockingIOError, PermissionError):
         return True
     except FileNotFoundError:
@@ -186,6 +185,14 @@ def _being_written(unfinished: Path) -> bool:
     except OSError:  # a file system without locks
         pass
     return False
+
+
+def _lock(file: IO[bytes], *, shared: bool = False) -> None:
+    """Lock an open file against other processes until it is closed, or raise BlockingIOError at once."""
+    if sys.platform != "win32":  # where a file that is open cannot be deleted
+        import fcntl
+
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 def check_current_folder() -> None:
