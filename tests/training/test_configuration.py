@@ -36,7 +36,7 @@ def test_the_command_gets_it_as_it_is():
 
 @pytest.mark.parametrize(("value", "settings"), [
     ("[generator.noise=0]", ["generator.noise=0"]),
-    ("[generator.noise=0,transform=[jitter,flip],lr_end=1]", ["generator.noise=0", "transform=[jitter,flip]", "lr_end=1"]),
+    ("[lr_end=1,transform=[jitter,flip],seed=1]", ["lr_end=1", "transform=[jitter,flip]", "seed=1"]),
     ("['generator.noise=0']", ["generator.noise=0"]),
     ("[]", []),
 ])  # fmt: skip

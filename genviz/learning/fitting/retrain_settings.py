@@ -21,7 +21,7 @@ class DrawingSettings(Settings):
     updates: Annotated[Count | None, Kind("null or a whole number from 1 up")] = Field(
         None, description="updates of the picture; null: the experiment's"
     )
-    settings: Annotated[list[Text], Kind("a list of settings, such as [generator.noise=0]")] = Field(
+    settings: Annotated[list[Text], Kind("a list of settings, such as [generator.size=128]")] = Field(
         description="more of its settings"
     )
     stretched: Flag = Field(
