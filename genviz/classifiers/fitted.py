@@ -1,4 +1,4 @@
-"""Classifiers that ``genviz fit`` and ``genviz retrain`` have trained: written and read."""
+"""Classifiers that ``genviz fit`` has trained: written and read."""
 
 from __future__ import annotations
 
