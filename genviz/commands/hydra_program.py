@@ -72,7 +72,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             code = BAD_INPUT
         except BrokenPipeError:
             streams.let_go()
-            _say(called, "nobody reads the output any more; the same command continues from the last checkpoint")
+            _say(called, "nobody reads the output any more; the same command continues")
             code = streams.UNREAD
         except OSError as error:
             if (why := streams.why_full(error)) is None:
@@ -207,7 +207,7 @@ def _ended(called: str, which: signal.Signals) -> int:
 
 def _last_words(called: str, which: signal.Signals) -> str:
     how = "interrupted" if which == signal.SIGINT else which.name
-    return one_line(f"{called}: {how}; the same command continues from the last checkpoint")
+    return one_line(f"{called}: {how}; the same command continues")
 
 
 def _say(called: str, message: str) -> None:
