@@ -37,6 +37,8 @@ def given_pictures(given: Any, setting: str = "image") -> list[Path]:
             raise UserError(f"{setting}={one} must be a picture, a folder of pictures, or a list of them")
         path = Path(one).expanduser()
         found += find_pictures(one, setting).pictures if os.path.isdir(path) or "*" in one else [path]  # noqa: PTH112
+    if not found:
+        raise UserError(f"{setting}=[] names no picture; give a picture, a folder of pictures, or a list of them")
     for path in found if len(found) == 1 else [path for path in found if not os.path.isfile(path)]:  # noqa: PTH113
         read_upright(path)
     return found
