@@ -109,7 +109,8 @@ class Explanation:
 
     def __repr__(self) -> str:
         names = ", ".join(found.method.name for found in self.explained[0])
-        return f"Explanation({len(self.images)} pictures, {names})"
+        count = len(self.images)
+        return f"Explanation({count} picture{'s' * (count != 1)}, {names})"
 
 
 def explain(
@@ -154,7 +155,7 @@ def explain(
     >>> import genviz, torch
     >>> explanation = genviz.explain("small", torch.rand(1, 3, 64, 64), "class:zebra", method=["saliency", "gradcam"])
     >>> explanation
-    Explanation(1 pictures, saliency, gradcam)
+    Explanation(1 picture, saliency, gradcam)
     """
     names = ExplainSettings.names(list(method) if isinstance(method, tuple) else method)
     methods = find_methods(names)

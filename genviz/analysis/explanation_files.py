@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def explain(config: DictConfig) -> int:
     ):
         for number, picture in decoded(files, outline.input_size):
             name, image = names_of[number], picture.to(explainer.classifier.device)
-            bar.set_description(name)
+            bar.set_description(name, refresh=False)
             facts, row = _one(explainer, image, text, folder / name, len(told) < config.checked, config.bar, bar)
             bar.update((number + 1) * len(methods) - bar.n)  # those left out, too
             told.append({"picture": name, "file": readable(files[number])} | facts)
@@ -151,16 +152,24 @@ def _one(
     chance = explainer.unordered(target, image)
     value = value_of(explainer.classifier, target, image).name
     methods: dict[str, Any] = {}
-    progress.write(f"\n{folder.name}: {target}" + (f"; the network says {said}" if said else ""))
+    _say(progress, f"\n{folder.name}: {target}" + (f"; the network says {said}" if said else ""))
     for found in explainer.explain(image, target, checked=checked):
         name = found.method.name
         _write(found, image[0], folder, bar)
         methods[name] = _facts(found, chance)
-        progress.write(f"  {found.method.title}: {methods[name]['verdict']}")
+        _say(progress, f"  {found.method.title}: {methods[name]['verdict']}")
         row.append((found.method.title, folder / f"{name}.png"))
         progress.update()
     facts = {"target": str(target), "top": best, "measured": value}
     return facts | {"no_order": chance and chance._asdict(), "methods": methods}, row
+
+
+def _say(progress: tqdm[Any], line: str) -> None:
+    """Print a line, above the bar where that is shown by now."""
+    if time.time() < progress.start_t + progress.delay:
+        print(line, flush=True)
+    else:
+        progress.write(line)
 
 
 def _write_page(

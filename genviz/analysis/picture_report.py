@@ -16,7 +16,7 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.errors import BAD_INPUT
 from genviz.files import prepare_folder
 from genviz.images.given import readable
-from genviz.images.pictures import read_picture, write_png
+from genviz.images.pictures import UNREADABLE, read_picture, write_png
 from genviz.interfaces import Layer
 from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, called_in, feature_layer, look, see
 from genviz.retrieval.generated import generated
@@ -86,8 +86,12 @@ def neighbours(
     return {"folder": readable(config.data), "pictures": len(features.names), "layer": kept.layer, "nearest": entries}
 
 
-def _kept(picture: Path, folder: Path, name: str, shorter: int | None) -> str:
-    """Copy ``picture`` to the report's ``folder``, resized to that ``shorter`` side; return its path there."""
+def _kept(picture: Path, folder: Path, name: str, shorter: int | None) -> str | None:
+    """Copy ``picture``, resized to that ``shorter`` side, to ``folder/report``; its path there, None if it is gone."""
+    try:
+        pixels = read_picture(picture, shorter)
+    except UNREADABLE:
+        return None
     prepare_folder(folder / "report")
-    write_png(folder / "report" / name, read_picture(picture, shorter).permute(1, 2, 0).contiguous(), quick=True)
+    write_png(folder / "report" / name, pixels.permute(1, 2, 0).contiguous(), quick=True)
     return f"report/{name}"

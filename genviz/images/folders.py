@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -31,22 +35,35 @@ def find_pictures(root: str | Path, setting: str = "data.root") -> Found:
         UserError: there is no such folder, or no picture in it.
     """
     folder, pattern = apart(root)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - nor one that cannot be looked into
         raise UserError(f"{setting}={root}: there is no such folder; give one with pictures in it")
     try:
-        found = {path for path in folder.glob(pattern or "**/*") if path.is_file()}
+        if not os.access(folder, os.R_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(root))
+        everything = set(folder.glob(pattern or "**/*"))
+        found = {path for path in everything if path.is_file()}
     except ValueError as error:  # before Python 3.13, ** is a whole part
         raise UserError(f"{setting}={root}: {error}; a pattern looks like dreams/**/final*.png") from error
     except OSError as error:  # one below is gone meanwhile, or cannot be looked into
         raise UserError(
             f"{setting}={root}: {error.filename} cannot be read ({error.strerror}); give another folder"
         ) from error
+    for path in everything - found:
+        if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+            _tell_closed(path)
     files = sorted(path for path in found if not path.name.startswith("."))
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not pictures:
         what = f"no picture in it matches {pattern}" if pattern else "no picture in it or its subfolders"
         raise UserError(f"{setting}={root}: {what}; pictures are {', '.join(SUFFIXES)} files")
     return Found(pictures, [path for path in files if path.suffix.lower() not in SUFFIXES])
+
+
+@cache
+def _tell_closed(folder: Path) -> None:
+    """Say once that a folder cannot be looked into."""
+    name = str(folder).encode(errors="backslashreplace").decode()
+    print(f"left out: the folder {name} cannot be read", file=sys.stderr, flush=True)
 
 
 def apart(root: str | Path) -> tuple[Path, str]:

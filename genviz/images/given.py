@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -35,8 +36,10 @@ def given_pictures(given: Any, setting: str = "image") -> list[Path]:
         if not isinstance(one, str) or not one:
             raise UserError(f"{setting}={one} must be a picture, a folder of pictures, or a list of them")
         path = Path(one).expanduser()
-        found += find_pictures(one, setting).pictures if path.is_dir() or "*" in one else [path]
-    for path in found if len(found) == 1 else [path for path in found if not path.is_file()]:
+        found += find_pictures(one, setting).pictures if os.path.isdir(path) or "*" in one else [path]  # noqa: PTH112
+    if not found:
+        raise UserError(f"{setting}=[] names no picture; give a picture, a folder of pictures, or a list of them")
+    for path in found if len(found) == 1 else [path for path in found if not os.path.isfile(path)]:  # noqa: PTH113
         read_upright(path)
     return found
 

@@ -32,11 +32,10 @@ def thumbnails(paths: Sequence[Path], side: int) -> np.ndarray:
             picture = Image.fromarray(read_picture(path, side).permute(1, 2, 0).numpy())
         except UNREADABLE:
             return np.full((side, side, 3), _GREY, np.uint8)
-        scale = side / min(picture.size)
-        if scale > 1:
-            picture = picture.resize((round(scale * picture.width), round(scale * picture.height)))
-        left, top = (picture.width - side) // 2, (picture.height - side) // 2
-        return np.asarray(picture.crop((left, top, left + side, top + side)))
+        own = min(picture.size)
+        left, top = (picture.width - own) // 2, (picture.height - own) // 2
+        picture = picture.crop((left, top, left + own, top + own))
+        return np.asarray(picture if own == side else picture.resize((side, side)))
 
     found = np.empty((len(paths), side, side, 3), np.uint8)
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:

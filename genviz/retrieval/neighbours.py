@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from omegaconf import DictConfig
 
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.files import prepare_folder, write_text
 from genviz.images.folders import find_pictures
 from genviz.images.given import readable
-from genviz.images.pictures import display, read_picture, read_upright, resize, write_png
+from genviz.images.pictures import UNREADABLE, display, read_picture, read_upright, resize, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Outline
 from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, called_in, feature_layer, look, see
@@ -27,7 +28,8 @@ from genviz.training.allocator import keep_freed_memory
 from genviz.training.logged_pictures import log_pictures
 from genviz.training.looking import looking
 
-_THUMBNAIL = 160  # shorter side, in pixels
+_THUMBNAIL, _LONGEST = 160, 320  # shorter side, and the longer one at most, in pixels
+_GREY = 0.875  # of a picture that is gone
 _COLUMNS = 7  # of the sheet
 
 
@@ -122,11 +124,13 @@ def _write(
 
 
 def _thumbnail(picture: Path, path: Path) -> Path:
-    pixels = read_picture(picture, _THUMBNAIL)
-    rows, columns = pixels.shape[1:]
-    if (scale := _THUMBNAIL / min(rows, columns)) > 1:
-        pixels = display(resize(pixels[None] / 255, (round(scale * rows), round(scale * columns))))[0]
-    else:
-        pixels = pixels.permute(1, 2, 0).contiguous()
-    write_png(path, pixels, quick=True)
+    """Write ``picture`` to ``path``, resized to that shorter side, but at most twice as long; grey if it is gone."""
+    try:
+        image = read_picture(picture, _THUMBNAIL)[None] / 255
+    except UNREADABLE:
+        image = torch.full((1, 3, _THUMBNAIL, _THUMBNAIL), _GREY)
+    sides = image.shape[2:]
+    scale = min(_THUMBNAIL / min(sides), _LONGEST / max(sides))
+    rows, columns = (max(1, round(scale * side)) for side in sides)
+    write_png(path, display(resize(image, (rows, columns))[0]), quick=True)
     return path

@@ -123,6 +123,7 @@ def test_sheets_of_an_earlier_call_are_deleted(tmp_path, monkeypatch):
     [
         (["image=nowhere.png"], "no such file"),
         (["image=EMPTY"], "no picture in it"),
+        (["image=[]"], r"image=\[\] names no picture"),
         (["image=TEXT"], "cannot read the picture"),
         (["image=3"], "cannot read the picture 3|must be a picture"),
         (["image=PICTURE", "method=gradcan"], "did you mean gradcam"),

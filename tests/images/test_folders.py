@@ -68,6 +68,19 @@ def test_a_folder_that_changes_while_it_is_searched_is_one_line(tmp_path, monkey
         find_pictures(tmp_path)
 
 
+def test_a_folder_that_cannot_be_read_is_one_line_and_one_below_is_left_out_and_said_once(
+    tmp_path, monkeypatch, capsys
+):
+    touch(tmp_path, "a.png", "closed/b.png", "closed/deeper/c.png")
+    closed = {tmp_path / "closed"}
+    monkeypatch.setattr(os, "access", lambda path, mode: path not in closed)
+    for _ in range(2):
+        find_pictures(tmp_path)
+    assert capsys.readouterr().err == f"left out: the folder {tmp_path}/closed cannot be read\n"
+    with pytest.raises(UserError, match=f"data={tmp_path}/closed: .*closed cannot be read .Permission denied.; give"):
+        find_pictures(tmp_path / "closed", "data")
+
+
 def test_every_second_picture_by_name_is_held_out():
     both = halves([Path(name) for name in ("d", "a", "c", "b", "e")])
     assert ([path.name for path in both.training], [path.name for path in both.held_out]) == (

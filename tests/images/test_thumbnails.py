@@ -18,12 +18,13 @@ def test_a_thumbnail_is_the_middle_of_its_picture(tmp_path):
     wide.paste(RED, (100, 0, 200, 100))
     wide.save(tmp_path / "wide.png")
     Image.new("RGB", (3, 5), RED).save(tmp_path / "small.png")
+    Image.new("RGB", (1, 20_000), RED).save(tmp_path / "strip.png")  # enlarged as a whole, 24 MB
     (tmp_path / "broken.png").write_bytes(b"nothing")
-    paths = [tmp_path / f"{name}.png" for name in ("wide", "small", "broken", "gone")]
+    paths = [tmp_path / f"{name}.png" for name in ("wide", "small", "strip", "broken", "gone")]
     found = thumbnails(paths, 20)
-    assert found.shape == (4, 20, 20, 3)
-    assert (np.abs(found[:2, 2:-2, 2:-2].astype(int) - RED) < 8).all()
-    assert len(np.unique(found[2:])) == 1
+    assert found.shape == (5, 20, 20, 3)
+    assert (np.abs(found[:3, 2:-2, 2:-2].astype(int) - RED) < 8).all()
+    assert len(np.unique(found[3:])) == 1
 
 
 def test_thumbnails_lie_at_their_places_the_marked_ones_on_top():

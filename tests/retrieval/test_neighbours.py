@@ -1,4 +1,5 @@
 import csv
+import os
 import shutil
 
 import numpy as np
@@ -65,6 +66,20 @@ def test_so_is_its_copy_elsewhere_and_under_any_spelling(run, folder, tmp_path, 
     monkeypatch.chdir(folder / "below")
     assert run("image=../1.png", f"data={folder}/../photos") == 0
     assert rows(tmp_path / "outputs/neighbours/small/fc8.input/1")[0]["distance"] == "0"
+
+
+def test_a_strip_is_no_wider_than_two_tiles_and_a_picture_that_is_damaged_since_is_grey(run, folder, tmp_path):
+    Image.new("RGB", (3000, 1), "red").save(folder / "strip.png")
+    Image.new("RGB", (60, 60), "red").save(folder / "later.png")
+    assert run(f"image={folder}/strip.png", "count=6") == 0
+    before = (folder / "later.png").stat()
+    (folder / "later.png").write_bytes(bytes(before.st_size))
+    os.utime(folder / "later.png", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run(f"image={folder}/strip.png", "count=7") == 0
+    place = tmp_path / "outputs/neighbours/small/fc8.input/strip"
+    assert Image.open(place / "query.png").size == (320, 1)
+    (rank,) = (int(row["place"]) for row in rows(place) if row["picture"].endswith("later.png"))
+    assert Image.open(place / f"nearest-{rank:02}.png").convert("L").getextrema() == (223, 223)
 
 
 def test_every_position_counts_without_pooling(run, folder, tmp_path):
