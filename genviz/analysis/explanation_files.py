@@ -166,7 +166,7 @@ def _one(
 
 def _say(progress: tqdm[Any], line: str) -> None:
     """Print a line, above the bar where that is shown by now."""
-    if time.time() < progress.start_t + progress.delay:
+    if time.time() < progress.start_t + (progress.delay or 0):
         print(line, flush=True)
     else:
         progress.write(line)
