@@ -65,11 +65,17 @@ def write_page(
         "facts": facts.things,
         "configs": configs.things,
         "left_out": told(collection.left_out),
-        "explained": [(one_line(page.parent.name), _url(root, page)) for page in sorted(root.glob(_EXPLAINED))],
+        "explained": [(_explained(page), _url(root, page)) for page in sorted(root.glob(_EXPLAINED))],
     }
     path = root / "index.html"
     write_text(path, render("review.html", review=data))
     return path
+
+
+def _explained(page: Path) -> str:
+    """What is explained there: the picture, the target and the network."""
+    network, target, picture = (one_line(part) for part in page.parent.parts[-3:])
+    return f"{picture} ({target}, {network})"
 
 
 class _Shared:

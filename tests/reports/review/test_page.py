@@ -105,9 +105,10 @@ def test_what_is_known_without_a_script_is_there_without_one(tmp_path):
 
 def test_pages_of_explained_pictures_are_linked(tmp_path):
     make_run(tmp_path, "class:a")
-    page = tmp_path / "explain" / "small" / "top1" / "a&b" / "report.html"
-    page.parent.mkdir(parents=True)
-    page.write_text("a page")
+    pages = [tmp_path / "explain" / "small" / target / "a&b" / "report.html" for target in ("class-c", "top1")]
+    for page in pages:
+        page.parent.mkdir(parents=True)
+        page.write_text("a page")
     text = write_review(tmp_path).read_text()
-    [link] = re.findall(r'<a href="([^"]*)">a&amp;b</a>', text)
-    assert tmp_path / unquote(link) == page
+    found = re.findall(r'<a href="([^"]*)">a&amp;b \((.*), small\)</a>', text)
+    assert [(tmp_path / unquote(link), target) for link, target in found] == [(pages[0], "class-c"), (pages[1], "top1")]
