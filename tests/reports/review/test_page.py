@@ -110,5 +110,5 @@ def test_pages_of_explained_pictures_are_linked(tmp_path):
         page.parent.mkdir(parents=True)
         page.write_text("a page")
     text = write_review(tmp_path).read_text()
-    found = re.findall(r'<a href="([^"]*)">a&amp;b \((.*), small\)</a>', text)
+    found = re.findall(r'<a href="([^"]*)">a&amp;b \(([\w-]+), small\)</a>', text)
     assert [(tmp_path / unquote(link), target) for link, target in found] == [(pages[0], "class-c"), (pages[1], "top1")]
