@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import torch
@@ -26,12 +28,13 @@ from genviz.targets.selections import usual_layer
 NO_CLASSES = "the network has no classes; say what to explain, such as target=filter:LAYER:3"
 _HALF, _WHOLE = 0.5, 1.0  # of the layers that are made random
 _ALIKE = 0.5  # rank correlation from which a map counts as the same
-_DRAWS = 8  # of random weights, until the target reacts
+_NETWORKS = {_HALF: 3, _WHOLE: 1}  # that are compared with; one may be nearly dead
+_DRAWS = 12  # of random weights at most, for those to which the target reacts
 _PIXELS_END = 99.0  # percentile at which maps of pixels are clipped
 
 
 class Likeness(NamedTuple):
-    """The rank correlation of a map with that of random weights, 1: the same order of pixels."""
+    """The rank correlation of a map with that of random weights, 1: the same order of pixels; the median of several."""
 
     half: float
     """With the upper half of the layers random."""
@@ -114,7 +117,6 @@ class Explainer:
         self.classifier, self.methods, self.settings, self.steps = classifier, methods, settings, steps
         self.measure, self.tolerant = measure, tolerant
         self.left_out: dict[str, str] = {}
-        self._random: dict[tuple[float, tuple[str, ...]], Classifier] = {}
 
     def target(self, text: str, image: Tensor) -> Target:
         """The target that ``text`` means for ``image`` (1, 3, h, w)."""
@@ -146,7 +148,7 @@ class Explainer:
             UserError: a method cannot be used here.
         """
         value = value_of(self.classifier, target, image).of
-        random = self._randomized(target, image) if checked else []
+        random = self._random_maps(target, image) if checked else {}
         for method in self.methods:
             try:
                 maps = method.attribute(self._score(method, self.classifier, target, image), image, self.settings)
@@ -158,7 +160,7 @@ class Explainer:
             own = None
             if self.steps:
                 own = faithfulness(value, image, importance(maps)[0], steps=self.steps, at_once=self.settings.at_once)
-            yield Explained(method, maps[0].cpu(), own, self._likeness(method, image, target, maps, random))
+            yield Explained(method, maps[0].cpu(), own, _likeness(maps, random.get(method.name)))
 
     def _score(self, method: Method, classifier: Classifier, target: Target, image: Tensor) -> Scores:
         """What ``method`` explains in ``image``."""
@@ -167,35 +169,41 @@ class Explainer:
             return value_of(classifier, target, image).of  # of what has none, the share of its activation
         return Score(classifier, target, measure)
 
-    def _randomized(self, target: Target, image: Tensor) -> list[Classifier]:
-        """Half and all of the layers with random weights; none if they cannot be changed, or nothing comes of it.
+    def _random_maps(self, target: Target, image: Tensor) -> dict[str, list[list[Tensor]]]:
+        """By method, the maps (h, w) of networks that have half, and all, of their layers with random weights.
 
-        The target reacts to the picture in both. With other random weights it may not, behind a ReLU or a maximum, and
-        all maps would be 0.
+        The target reacts to the picture in all of them. With other random weights it may not, behind a ReLU or a
+        maximum, and all maps would be 0. Empty if the weights cannot be changed, or nothing comes of it.
         """
-        found = []
-        for share in (_HALF, _WHOLE):
+        found: dict[str, list[list[Tensor]]] = {method.name: [] for method in self.methods}
+        for share, networks in _NETWORKS.items():
+            for maps in found.values():
+                maps.append([])
+            drawn = 0
             for seed in range(_DRAWS):
-                key = share, target.layers
                 try:
-                    if key not in self._random:
-                        self._random[key] = randomized(self.classifier, share, below=target.layers, seed=seed)
+                    network = randomized(self.classifier, share, below=target.layers, seed=seed)
                 except (UserError, RuntimeError):  # scripted, or frozen in a file
-                    return []
-                if _reacts(Score(self._random[key], target), image):
-                    found.append(self._random[key])
+                    return {}
+                if not _reacts(Score(network, target), image):
+                    continue
+                for method in self.methods:
+                    with suppress(UserError):  # which it raises again below
+                        made = method.attribute(self._score(method, network, target, image), image, self.settings)
+                        found[method.name][-1].append(importance(made)[0])
+                drawn += 1
+                if drawn == networks:
                     break
-                del self._random[key]
-        return found if len(found) == 2 else []
+            if not drawn:
+                return {}
+        return found
 
-    def _likeness(
-        self, method: Method, image: Tensor, target: Target, maps: Tensor, random: Sequence[Classifier]
-    ) -> Likeness | None:
-        found = []
-        for network in random if bool(maps.any()) else ():
-            others = method.attribute(self._score(method, network, target, image), image, self.settings)
-            found.append(likeness(importance(maps)[0], importance(others)[0]))
-        return Likeness(*found) if found else None
+
+def _likeness(maps: Tensor, random: Sequence[Sequence[Tensor]] | None) -> Likeness | None:
+    if not random or not all(random) or not bool(maps.any()):
+        return None
+    own = importance(maps)[0]
+    return Likeness(*(statistics.median(likeness(own, other) for other in others) for others in random))
 
 
 def _reacts(score: Score, image: Tensor) -> bool:

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 import genviz
+from genviz.analysis import explanation
 from genviz.analysis.explanation import Explainer, map_layer, pooled_layer, value_of
 from genviz.attribution.methods import Settings, find_methods
 from genviz.attribution.randomization import randomized
@@ -80,6 +81,18 @@ def test_random_weights_to_which_the_target_does_not_react_tell_nothing(small):
     made = explainer(small, "saliency", steps=0)
     (found,) = made.explain(image, made.target(f"class:{number}", image), checked=True)
     assert found.likeness.half != 0 != found.likeness.whole
+
+
+def test_one_odd_network_with_random_weights_does_not_decide(small, monkeypatch):
+    def odd_first(classifier, share, *, below, seed):
+        return randomized(classifier, share, below=below, seed=seed) if seed == 0 else classifier
+
+    monkeypatch.setattr(explanation, "randomized", odd_first)
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    made = explainer(small, "saliency", steps=0)
+    (found,) = made.explain(image, made.target("top1", image), checked=True)
+    assert found.likeness.half == pytest.approx(1)
+    assert abs(found.likeness.whole) < 0.9
 
 
 def test_methods_that_do_not_fit_are_left_out_or_told(small):
