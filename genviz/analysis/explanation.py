@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -138,17 +139,25 @@ class Explainer:
             value_of(self.classifier, target, image).of, image, nothing, steps=self.steps, at_once=self.settings.at_once
         )
 
-    def explain(self, image: Tensor, target: Target, *, checked: bool = False) -> Iterator[Explained]:
+    def explain(
+        self,
+        image: Tensor,
+        target: Target,
+        *,
+        checked: bool = False,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> Iterator[Explained]:
         """Explain ``image`` (1, 3, h, w), RGB in [0, 1], method by method.
 
         Args:
             checked: also compare each map with those of random weights.
+            told: called with how many of those are computed.
 
         Raises:
             UserError: a method cannot be used here.
         """
         value = value_of(self.classifier, target, image).of
-        random = self._random_maps(target, image) if checked else {}
+        random = self._random_maps(target, image, told) if checked else {}
         for method in self.methods:
             try:
                 maps = method.attribute(self._score(method, self.classifier, target, image), image, self.settings)
@@ -169,13 +178,15 @@ class Explainer:
             return value_of(classifier, target, image).of  # of what has none, the share of its activation
         return Score(classifier, target, measure)
 
-    def _random_maps(self, target: Target, image: Tensor) -> dict[str, list[list[Tensor]]]:
+    def _random_maps(self, target: Target, image: Tensor, told: Callable[[str], None]) -> dict[str, list[list[Tensor]]]:
         """By method, the maps (h, w) of networks that have half, and all, of their layers with random weights.
 
         The target reacts to the picture in all of them. With other random weights it may not, behind a ReLU or a
         maximum, and all maps would be 0. Empty if the weights cannot be changed, or nothing comes of it.
         """
         found: dict[str, list[list[Tensor]]] = {method.name: [] for method in self.methods}
+        places = itertools.count()
+        total = sum(_NETWORKS.values()) * len(self.methods)
         for share, networks in _NETWORKS.items():
             for maps in found.values():
                 maps.append([])
@@ -188,6 +199,7 @@ class Explainer:
                 if not _reacts(Score(network, target), image):
                     continue
                 for method in self.methods:
+                    told(f"random weights: {next(places)} of {total}")
                     with suppress(UserError):  # which it raises again below
                         made = method.attribute(self._score(method, network, target, image), image, self.settings)
                         found[method.name][-1].append(importance(made)[0])

@@ -153,7 +153,8 @@ def _one(
     value = value_of(explainer.classifier, target, image).name
     methods: dict[str, Any] = {}
     _say(progress, f"\n{folder.name}: {target}" + (f"; the network says {said}" if said else ""))
-    for found in explainer.explain(image, target, checked=checked):
+    for found in explainer.explain(image, target, checked=checked, told=lambda what: _note(progress, what)):
+        _note(progress, "")
         name = found.method.name
         _write(found, image[0], folder, bar)
         methods[name] = _facts(found, chance)
@@ -166,10 +167,19 @@ def _one(
 
 def _say(progress: tqdm[Any], line: str) -> None:
     """Print a line, above the bar where that is shown by now."""
-    if time.time() < progress.start_t + (progress.delay or 0):
-        print(line, flush=True)
-    else:
+    if _shown(progress):
         progress.write(line)
+    else:
+        print(line, flush=True)
+
+
+def _note(progress: tqdm[Any], what: str) -> None:
+    """Say behind the bar what is being computed."""
+    progress.set_postfix_str(what, refresh=_shown(progress))
+
+
+def _shown(progress: tqdm[Any]) -> bool:
+    return time.time() >= progress.start_t + (progress.delay or 0)
 
 
 def _write_page(

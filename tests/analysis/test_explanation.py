@@ -89,10 +89,11 @@ def test_one_odd_network_with_random_weights_does_not_decide(small, monkeypatch)
 
     monkeypatch.setattr(explanation, "randomized", odd_first)
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    made = explainer(small, "saliency", steps=0)
-    (found,) = made.explain(image, made.target("top1", image), checked=True)
+    made, told = explainer(small, "saliency", steps=0), []
+    (found,) = made.explain(image, made.target("top1", image), checked=True, told=told.append)
     assert found.likeness.half == pytest.approx(1)
     assert abs(found.likeness.whole) < 0.9
+    assert told == [f"random weights: {number} of 4" for number in range(4)]
 
 
 def test_methods_that_do_not_fit_are_left_out_or_told(small):
