@@ -157,6 +157,17 @@ def _sketch(
     return outline._replace(layers=listed, head="heads")
 
 
+def read_heads(heads: str) -> tuple[HeadsFile, Heads, str]:
+    """The metadata, the heads and the sha256 of ``default``, those shipped with genviz, or of a file.
+
+    Raises:
+        UserError: there is no such file, it holds no heads, or it is damaged.
+    """
+    known = _known(heads)
+    path = intact(HEADS) if heads == DEFAULT else _path(heads)
+    return known, known.load(path), SHIPPED[HEADS] if heads == DEFAULT else sha256(path)
+
+
 def _known(heads: str) -> HeadsFile:
     try:
         return HeadsFile.read(_path(heads))
@@ -193,19 +204,17 @@ def _weights(known: HeadsFile, weights: str) -> Weights:
 
 def _headed(heads: str, weights: str) -> tuple[nn.Module, InputSpace, str, str, str]:
     """A truncated network with heads: the network, input space, source, and hashes of all and of the trunk."""
-    known = _known(heads)
-    path = intact(HEADS) if heads == DEFAULT else _path(heads)
+    known, loaded, digest = read_heads(heads)
     network, _ = cut(known.architecture, known.layers, known.shapes)
     found = _weights(known, weights)
     fill(network, found, known.architecture, without="heads.")
-    network.heads = known.load(path)
+    network.heads = loaded
     whose = f"{known.architecture.upper()}'s" if weights == DEFAULT else f"of {found.source}"
-    both = found.sha256 + (SHIPPED[HEADS] if heads == DEFAULT else sha256(path))
     return (
         network,
         found.input_space or InputSpace(**known.input_space),
         f"layers up to {known.layers[-1]} are {whose}; class scores by {known.origin}",
-        hashlib.sha256(both.encode()).hexdigest(),
+        hashlib.sha256((found.sha256 + digest).encode()).hexdigest(),
         found.sha256,
     )
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from genviz.classifiers.frozen import FrozenClassifier
-from genviz.classifiers.headed import HeadedClassifier, cut
+from genviz.classifiers.headed import HeadedClassifier, cut, read_heads
 from genviz.classifiers.heads import HeadsFile
 from genviz.errors import UserError
 from genviz.interfaces import SCORES
@@ -48,7 +48,7 @@ def distill(config: DictConfig) -> int:
         config,
         "distill",
         updates=config.updates,
-        identity=fingerprint.of_distillation(config, sha256, picture_folders.names(folders)),
+        identity=fingerprint.of_distillation(config, sha256, picture_folders.names(folders)) | _of_heads(config),
         shown=_SHOWN,
     )
     path = training.outputs / f"{config.name}.safetensors"
@@ -70,9 +70,15 @@ def distill(config: DictConfig) -> int:
 def _module(config: DictConfig, teachers: Teachers, trunk: FrozenClassifier, held_out: list[str]) -> HeadDistillation:
     settings = build.plain(config)
     layers, heads = settings["student"]["layers"], settings["student"]["heads"]
+    begin = None
+    if isinstance(heads, str):
+        known, begin, _ = read_heads(heads)
+        _check_begin(known, heads, layers, trunk)
+        heads = [{"hidden": shape.hidden, "kernel": shape.kernel, "pooling": shape.pooling} for shape in known.shapes]
     if not isinstance(layers, list) or not isinstance(heads, list) or not all(isinstance(head, dict) for head in heads):
         raise UserError(
-            "student.layers is a list of layers, [pool5]; student.heads is a list of heads, [{hidden: 2048}]"
+            "student.layers is a list of layers, [pool5]; student.heads is a list of heads, [{hidden: 2048}], or a "
+            "file of heads to train further; default: those that come with genviz"
         )
     distillation = settings["distillation"]
     seen = {name: distillation.pop(name) for name in ("sizes", "mix", "noise")}
@@ -91,6 +97,7 @@ def _module(config: DictConfig, teachers: Teachers, trunk: FrozenClassifier, hel
         "distillation",
         lessons=lessons,
         courses=[_course(number, head) for number, head in enumerate(heads)],
+        begin=begin,
         optimizer=build.optimizer(config),
         updates=config.updates,
         seed=config.seed,
@@ -101,6 +108,19 @@ def _module(config: DictConfig, teachers: Teachers, trunk: FrozenClassifier, hel
     cut(trunk.architecture, lessons.layers, module.shapes)  # as the file will be read
     module.configure_optimizers()  # checks its settings before anything is written
     return module
+
+
+def _of_heads(config: DictConfig) -> dict[str, str]:
+    """The hash of the heads to train further, wherever they lie."""
+    given = config.student.heads
+    return {"student.heads": f"sha256 {read_heads(given)[2][:16]}"} if isinstance(given, str) else {}
+
+
+def _check_begin(known: HeadsFile, heads: str, layers: Any, trunk: FrozenClassifier) -> None:
+    if (known.trunk_sha256, list(known.layers)) != (trunk.trunk_sha256, layers):
+        here = f"{', '.join(layers)} of {trunk.architecture} (sha256 {trunk.trunk_sha256[:8]})"
+        there = f"{', '.join(known.layers)} of {known.architecture} (sha256 {known.trunk_sha256[:8]})"
+        raise UserError(f"student.heads={heads}: these heads stand on {there}, not on {here}")
 
 
 def _course(number: int, settings: dict[str, Any]) -> Course:

@@ -55,6 +55,7 @@ class HeadDistillation(pl.LightningModule):
     Args:
         lessons: makes lessons of batches that are crops.
         courses: one per head.
+        begin: heads for the original features, of the shapes of the ``courses``, to train further; None: new ones.
         optimizer: a function that builds one for given parameters.
         updates: the total number; the learning rate rises for ``warm_up`` of them, and falls as a cosine.
         temperature: T.
@@ -78,6 +79,7 @@ class HeadDistillation(pl.LightningModule):
         *,
         lessons: Lessons,
         courses: Sequence[Course],
+        begin: Heads | None = None,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         updates: int,
         warm_up: int = 100,
@@ -121,6 +123,9 @@ class HeadDistillation(pl.LightningModule):
                 self.heads.append(Head(shape))
                 learned = torch.rand(lessons.classes).argsort() < course.share * lessons.classes
             self.shares.append(None if course.share == 1 else learned)
+        self.begun = begin is not None
+        if begin is not None:
+            self.heads.load_state_dict(begin.state_dict())
         self.students = (MEAN, *(f"head{number}" for number, _ in enumerate(courses, 1)))
         self.held_out = tuple(held_out)
         names = [f"{folder}/{student}" for folder in self.held_out for student in self.students]
@@ -133,6 +138,8 @@ class HeadDistillation(pl.LightningModule):
         if self.global_step == 0:
             power = features.square().mean((0, 2, 3)).sqrt()
             self.scale.copy_((power + 0.05 * power.mean()).view_as(self.scale))  # some channels hardly ever fire
+            if self.begun:
+                _scaled(self.heads, self.scale)
         features = (features / self.scale).contiguous(memory_format=torch.channels_last)
         expected = F.softmax(scores / self.temperature, 1)
         first = scores.argmax(1)
@@ -187,9 +194,7 @@ class HeadDistillation(pl.LightningModule):
         """A copy of the heads for the original features: the scale goes into their first convolution."""
         heads = Heads(self.shapes)
         heads.load_state_dict(self.heads.state_dict())
-        for head in heads:
-            first = next(layer for layer in head.children() if isinstance(layer, nn.Conv2d))
-            first.weight /= self.scale.cpu()
+        _scaled(heads, 1 / self.scale.cpu())
         return heads
 
     def _divergence(self, scores: Tensor, answers: Tensor) -> Tensor:
@@ -224,6 +229,14 @@ class HeadDistillation(pl.LightningModule):
             sigma = noise * torch.rand(count, 1, 1, 1, device=features.device)
             features = features + sigma * torch.randn_like(features)
         return features
+
+
+@torch.no_grad()
+def _scaled(heads: Heads, scale: Tensor) -> None:
+    """Multiply the weights of each head's first convolution by its channel's ``scale`` (c, 1, 1)."""
+    for head in heads:
+        first = next(layer for layer in head.children() if isinstance(layer, nn.Conv2d))
+        first.weight *= scale
 
 
 def quick(head: Head, features: Tensor) -> Tensor:

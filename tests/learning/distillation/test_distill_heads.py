@@ -218,6 +218,7 @@ def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
     ("words", "says"),
     [
         (["student.heads=[]"], "student.heads is empty"),
+        (["student.heads=nowhere.safetensors"], "there is no file nowhere.safetensors"),
         (["student.heads=[4]"], "student.heads is a list of heads"),
         (["student.heads=[{width: 4}]"], "student.heads[0] has no setting width; a head has hidden, kernel"),
         (["student.heads=[{hidden: many}]"], "whole numbers above 0"),
@@ -259,6 +260,34 @@ def test_other_settings_do_not_continue_it(finished, photos, called):
     done = called("distill", *command(photos, "distillation.temperature=4")[2:], folder=finished[0])
     (line,) = done.stderr.strip().splitlines()
     assert "distillation.temperature was 2.0 and is 4" in line
+    assert done.returncode == 2
+
+
+@pytest.mark.slow
+def test_heads_of_a_file_are_trained_further(finished, photos, called, tmp_path):
+    banks = f"data.bank={finished[0]}/checkpoints/banks"
+    first = tmp_path / "first.safetensors"
+    shutil.copy(finished[0] / FILE, first)
+    words = [word for word in command(photos, banks)[2:] if not word.startswith("student.heads")]
+    still = called("distill", *words, f"student.heads={first}", "optimizer.lr=1e-9", "name=still")
+    assert still.returncode == 0, still.stderr
+    before, after = load_file(first), load_file(tmp_path / "outputs/distill/still/still.safetensors")
+    for name, value in before.items():
+        torch.testing.assert_close(after[name].float(), value.float(), rtol=2e-3, atol=1e-4)
+    moved = called("distill", *words, f"student.heads={first}", "name=moved")
+    assert not same(first, tmp_path / "outputs/distill/moved/moved.safetensors"), moved.stderr
+    first.write_bytes((tmp_path / "outputs/distill/moved/moved.safetensors").read_bytes())
+    others = called("distill", *words, f"student.heads={first}", "name=moved", "updates=7")
+    assert "student.heads was sha256" in others.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_heads_of_another_network_are_not_trained_further(finished, photos, called):
+    words = [word for word in command(photos)[2:] if not word.startswith(("student.heads", "student.layers"))]
+    done = called("distill", *words, f"student.heads={finished[0] / FILE}", "student.layers=[fire8]")
+    (line,) = done.stderr.strip().splitlines()
+    assert "these heads stand on fire9 of squeezenet1_1" in line
+    assert "not on fire8 of squeezenet1_1" in line
     assert done.returncode == 2
 
 

@@ -48,6 +48,15 @@ def test_the_finished_heads_score_features_as_they_are():
     torch.testing.assert_close(finished(features), module.heads(features / module.scale), rtol=1e-4, atol=1e-5)
 
 
+def test_heads_are_trained_further_from_where_they_are():
+    given = Heads([Shape(6, lesson().scores.shape[1], *rest) for rest in ((7,), (6, 3), (8, 1, "features"), ())])
+    features = lesson().features * torch.tensor([300.0, 1, 1, 20, 1, 1]).view(-1, 1, 1)
+    module = distillation(begin=given, **PLAIN)
+    module.training_step(Lesson(features, lesson().scores), 0)
+    torch.testing.assert_close(module.heads(features / module.scale), given(features), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(module.finished()(features), given(features), rtol=1e-4, atol=1e-5)
+
+
 def test_the_loss_is_the_divergence_at_the_temperature():
     module = distillation([Course()], temperature=3.0, **PLAIN)
     given = lesson()
