@@ -116,6 +116,7 @@ class Visualize(pl.Callback):
         self.how: dict[str, Any] = {"experiment": experiment, "updates": updates, "settings": settings}
         self.drawn: list[Drawn] = []
         self._epoch = 0
+        self._missed = False
         self._video: Video | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -192,6 +193,10 @@ class Visualize(pl.Callback):
             _log(logger, f"visualize/{self.target}", path, trainer.global_step)
 
     def _measured(self, metrics: Mapping[str, Tensor]) -> str:
+        if self.measure is not None and self.measure not in metrics and not self._missed:
+            self._missed = True
+            names = ", ".join(sorted(metrics)) or "nothing yet"
+            rank_zero_warn(f"measure={self.measure} is not logged; the training logs {names}")
         likely = [name for name in metrics if "acc" in name.lower()] if self.measure is None else [self.measure]
         likely.sort(key=lambda name: "val" not in name.lower())
         return next((f"{name} {float(metrics[name]):.3f}" for name in likely if name in metrics), "")

@@ -84,6 +84,14 @@ def test_it_draws_the_network_of_each_epoch(tmp_path):
     assert float(rows[0]["activation"]) != pytest.approx(verdict.activation, rel=1e-3)
 
 
+def test_a_measure_that_is_not_logged_is_a_warning(tmp_path):
+    seen = Visualize("class:light", folder=tmp_path, measure="val_ac", **SETTINGS, **DRAWN)
+    with pytest.warns(UserWarning, match=r"measure=val_ac is not logged; the training logs .*val_acc") as told:
+        trained(seen)
+    assert sum("val_ac is" in str(warning.message) for warning in told) == 1
+    assert {one.measure for one in seen.drawn} == {""}
+
+
 def test_a_part_of_the_module(tmp_path):
     seen = Visualize("filter:0:2", folder=tmp_path, network=lambda module: module.body, **SETTINGS, **DRAWN)
     with pytest.raises(genviz.UserError, match="class scores"):

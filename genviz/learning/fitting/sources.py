@@ -151,7 +151,9 @@ def _part(path: Path, file: np.lib.npyio.NpzFile, name: str) -> Labelled | None:
     else:
         return None
     if images.ndim == 3:
-        images = np.repeat(images[..., None], 3, -1)
+        images = images[..., None]
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = np.repeat(images, 3, -1)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or not len(images):
         kind = f"{images.dtype}, {images.shape}"
         raise UserError(f"data.root={path}: {start}images must be bytes, (n, h, w, 3), not {kind}")

@@ -55,6 +55,8 @@ def test_arrays(tmp_path):
     assert source.test.labels.tolist() == LABELS.tolist()
     grey = sources.read(made(tmp_path / "c.npz", images=IMAGES[..., 0], labels=LABELS))
     assert grey.training.pictures.shape == (6, 8, 8, 3)
+    one = sources.read(made(tmp_path / "d.npz", images=IMAGES[..., :1], labels=LABELS))
+    np.testing.assert_array_equal(one.training.pictures, grey.training.pictures)
 
 
 def test_files_in_an_array(tmp_path):
