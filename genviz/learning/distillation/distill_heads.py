@@ -196,7 +196,8 @@ def _finish(
         teacher=_called(config, lessons.teachers),
         teacher_sha256=lessons.teachers.sha256,
     )
-    facts |= {"crops": config.data.crops, "heads": build.plain(config)["student"]["heads"]}
+    given = _of_heads(config).get("student.heads")
+    facts |= {"crops": config.data.crops, "heads": given or build.plain(config)["student"]["heads"]}
     space = trunk.input_space.settings
     file = HeadsFile(
         module.shapes,
