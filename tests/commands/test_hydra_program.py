@@ -122,7 +122,7 @@ def test_help_shows_how(tmp_path):
         "genviz train target=class:harmonica",
         "classifier: ",
         "despraz2017",
-        "updates=300",
+        "updates=400",
         "genviz labels",
     ):
         assert part in done.stdout
