@@ -71,7 +71,7 @@ def _module(config: DictConfig, teachers: Teachers, trunk: FrozenClassifier, hel
     settings = build.plain(config)
     layers, heads = settings["student"]["layers"], settings["student"]["heads"]
     begin = None
-    if isinstance(heads, str):
+    if isinstance(heads, str) and isinstance(layers, list):
         known, begin, _ = read_heads(heads)
         _check_begin(known, heads, layers, trunk)
         heads = [{"hidden": shape.hidden, "kernel": shape.kernel, "pooling": shape.pooling} for shape in known.shapes]
@@ -116,9 +116,9 @@ def _of_heads(config: DictConfig) -> dict[str, str]:
     return {"student.heads": f"sha256 {read_heads(given)[2][:16]}"} if isinstance(given, str) else {}
 
 
-def _check_begin(known: HeadsFile, heads: str, layers: Any, trunk: FrozenClassifier) -> None:
+def _check_begin(known: HeadsFile, heads: str, layers: list[Any], trunk: FrozenClassifier) -> None:
     if (known.trunk_sha256, list(known.layers)) != (trunk.trunk_sha256, layers):
-        here = f"{', '.join(layers)} of {trunk.architecture} (sha256 {trunk.trunk_sha256[:8]})"
+        here = f"{', '.join(map(str, layers))} of {trunk.architecture} (sha256 {trunk.trunk_sha256[:8]})"
         there = f"{', '.join(known.layers)} of {known.architecture} (sha256 {known.trunk_sha256[:8]})"
         raise UserError(f"student.heads={heads}: these heads stand on {there}, not on {here}")
 

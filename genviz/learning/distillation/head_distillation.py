@@ -71,7 +71,7 @@ class HeadDistillation(pl.LightningModule):
         held_out: a name for each folder of validation pictures.
 
     Raises:
-        UserError: a head is invalid.
+        UserError: a head is invalid, or those to begin with have other classes than the teachers.
     """
 
     def __init__(
@@ -125,6 +125,8 @@ class HeadDistillation(pl.LightningModule):
             self.shares.append(None if course.share == 1 else learned)
         self.begun = begin is not None
         if begin is not None:
+            if (known := begin[0].get_submodule("classes").out_channels) != lessons.classes:
+                raise UserError(f"student.heads: these heads have {known} classes, and the teacher {lessons.classes}")
             self.heads.load_state_dict(begin.state_dict())
         self.students = (MEAN, *(f"head{number}" for number, _ in enumerate(courses, 1)))
         self.held_out = tuple(held_out)

@@ -57,6 +57,11 @@ def test_heads_are_trained_further_from_where_they_are():
     torch.testing.assert_close(module.finished()(features), given(features), rtol=1e-4, atol=1e-5)
 
 
+def test_heads_of_other_classes_are_not_trained_further():
+    with pytest.raises(UserError, match="these heads have 3 classes, and the teacher"):
+        distillation([Course()], begin=Heads([Shape(6, 3)]))
+
+
 def test_the_loss_is_the_divergence_at_the_temperature():
     module = distillation([Course()], temperature=3.0, **PLAIN)
     given = lesson()
