@@ -225,10 +225,7 @@ def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
         (["student.heads=[{share: 3}]"], "heads[0].share=3 must be a share"),
         (["student.layers=[fire99]"], "the trunk has no maps fire99"),
         (["student.layers=fire9"], "student.layers is a list"),
-        (
-            ["student.heads=default"],
-            "these heads stand on pool5 of vgg16 (sha256 4519bf03), not on fire9 of squeezenet1_1",
-        ),
+        (["student.heads=default"], "stand on pool5 of vgg16 (sha256 4519bf03), not on fire9 of squeezenet1_1"),
         (["student.trunk=small"], "heads need one of torchvision's networks"),
         (["student.trunk=auto"], "student.trunk=auto depends on the machine"),
         (["second_teacher=auto"], "second_teacher=auto depends on the machine"),
