@@ -37,7 +37,7 @@ SIDE = 114
 ROWS = [
     Row("untrained: Despraz et al. 2017", EIGHT, ["experiment=despraz2017"]),
     Row("pretrained: Despraz et al. 2017", EIGHT, ["generator=pretrained"]),
-    Row("pretrained: ours", EIGHT, ["generator=pretrained", "experiment=pretrained_views"]),
+    Row("pretrained: ours", EIGHT, ["generator=pretrained_views"]),
 ]
 
 

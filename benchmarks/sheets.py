@@ -51,9 +51,9 @@ class Row(NamedTuple):
 SHEETS = {
     "eight_classes": [Row("Despraz et al. 2017", EIGHT, ["experiment=despraz2017"]), Row("default", EIGHT, [])],
     "embedded": [
-        Row("experiment=fourier_views", TEN, ["classifier=embedded", "experiment=fourier_views"]),
-        Row("experiment=pretrained_views", TEN, ["classifier=embedded", "experiment=pretrained_views"]),
         Row("default", TEN, ["classifier=embedded"]),
+        Row("experiment=fourier_views", TEN, ["classifier=embedded", "experiment=fourier_views"]),
+        Row("generator=untrained_small", TEN, ["classifier=embedded", "generator=untrained_small"]),
     ],
     "fourier_views": [Row("fourier_views", EIGHT + MORE, ["experiment=fourier_views"])],
 }

@@ -75,14 +75,20 @@ def test_a_builders_detector_is_called_detector_in_folders(compose):
 
 @pytest.mark.parametrize("name", choices("generator"))
 def test_generators(compose, name, classifier, pictures):
-    words = ["generator.weights=random"] if name == "pretrained" else []  # of the paper's sizes
+    words = ["generator.weights=random"] if name.startswith("pretrained") else []  # of the paper's sizes
     config = compose("target=class:1", f"generator={name}", *pictures, *words)
     build.settle(config, build.target(config, classifier.outline), classifier)  # 12 x 12 pixels
     made = generator(config)
     assert isinstance(made, Generator)
     trainable = sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)
     octaves = 3 * (29 * 43 + 40 * 60)  # 20 and 15 rows are under 32
-    sizes = {"untrained": 5_240_841, "untrained_small": 1_249_481, "pretrained": 3_200, "pixels": 3 * 12 * 12}
+    sizes = {
+        "untrained": 5_240_841,
+        "untrained_small": 1_249_481,
+        "pretrained": 3_200,
+        "pretrained_views": 3_200,
+        "pixels": 3 * 12 * 12,
+    }
     sizes |= {
         "patch": 3 * 96 * 96,
         "grey_pixels": 12 * 12,
@@ -257,7 +263,7 @@ def test_settings_that_no_constructor_sees_are_checked(compose, words, says):
 
 @pytest.mark.parametrize(
     "word",
-    ["optimizer.lr=fast", "regularizer.total_variation.weight=heavy", "transform.views.scale=[0,1]",
+    ["optimizer.lr=fast", "regularizer.code_l2.weight=heavy", "transform.views.scale=[0,1]",
      "objective.activation.warm_up=long", "generator.sigma=loud", "objective.activation.lambda_others=x"],
 )  # fmt: skip
 def test_settings_that_a_constructor_refuses_are_one_line(compose, classifier, word):
@@ -273,7 +279,7 @@ def test_settings_that_a_constructor_refuses_are_one_line(compose, classifier, w
 
 def test_several_objectives_are_all_in_the_folders_name(compose):
     config = compose("target=class:1", "objective=[inversion,caricature]", "image=cat.jpg")
-    assert build.names(config).generator == "untrained_small-inversion+caricature-cat"
+    assert build.names(config).generator == "pretrained_views-inversion+caricature-cat"
 
 
 def test_a_builder_is_given_arguments_on_the_command_line(compose):

@@ -96,13 +96,13 @@ ALL = {
         *("generator=pixels", "regularizer.image_norm.order=2"),
         "regularizer=[blur,bounded_range,difference_norm,image_norm,total_variation_beta]",
     ],
-    "probability": ["objective=probability", *DECODER],
+    "probability": ["objective=probability"],
 }
 WITH_A_PICTURE = {
     "inversion": ["experiment=mahendran2016_inversion"],
     "caricature": ["experiment=mahendran2016_caricature"],
     "deepdream": ["experiment=kocur2021_deepdream"],
-    **{name: [f"objective={name}", *DECODER] for name in ("content", "cosine", "style")},
+    **{name: [f"objective={name}"] for name in ("content", "cosine", "style")},
 }
 
 

@@ -92,7 +92,8 @@ def test_the_embedded_size_is_what_vgg16_sees_in_their_figures(compose):
 
     assert sees("classifier=embedded") == (224, 224)
     assert sees("classifier=embedded", "classifier.input_size=96") == (96, 96)
-    assert build.sketch(compose("classifier=embedded").classifier).input_size == (128, 128)
+    assert build.sketch(compose("classifier=embedded").classifier).input_size == (160, 160)
+    assert sees("classifier=embedded", "experiment=despraz2017") == (128, 128)
 
 
 @pytest.mark.parametrize(

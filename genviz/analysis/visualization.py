@@ -168,7 +168,7 @@ def visualize(
         updates: how many; None: as many as the experiment's.
         images: how many, with the seeds ``seeds``, ``seeds + 1``, ...; each is what it would be alone.
         seeds: the first seed, or one for each image.
-        settings: more words of the command line, such as ``"regularizer.total_variation.weight=3"``.
+        settings: more words of the command line, such as ``"regularizer.code_l2.radius=30"``.
         input_size, mean, std, labels: of a module that does not declare them: the side of its square input, or rows and
             columns, in pixels, the mean and standard deviation of its input with RGB in [0, 1], and the names of its
             classes, as a list, a dict by number, or a file.
@@ -189,7 +189,10 @@ def visualize(
     several = seeds_of(images, seeds)
     count = images if len(several) == 1 else len(several)
     words = [f"target={target}", f"seed={several[0]}", f"images={count}", f"trainer.accelerator={accelerator}"]
-    words += [] if experiment is None else [f"experiment={experiment}"]
+    if experiment is not None:
+        words.append(f"experiment={experiment}")
+    elif not (generator is None or isinstance(generator, str)):
+        words.append("generator=untrained_small")  # whose settings suit any generator
     words += [] if updates is None else [f"updates={updates}"]
     named: dict[str, object] = {"generator": generator, "objective": objective, "regularizer": regularizers}
     named |= {"transform": transforms, "optimizer": optimizer}

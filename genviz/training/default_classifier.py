@@ -11,7 +11,7 @@ from genviz.training import build
 
 FIRST, OTHER = "vgg16", "embedded"
 _ALIKE = ("input_size", "labels", "resize")
-"""Settings with the same meaning for both."""
+"""Settings with the same meaning for both; null is each one's own."""
 
 
 def choose(config: DictConfig) -> None:
@@ -34,7 +34,8 @@ def choose(config: DictConfig) -> None:
     if (own.architecture, own.weights, own.input_space) != (FIRST, DEFAULT, input_space.AUTO):
         return
     for name in _ALIKE:
-        otherwise[name] = own[name]
+        if own[name] is not None:
+            otherwise[name] = own[name]
     against_first, against_other = _objection(config, own), _objection(config, otherwise)
     if against_first is not None and against_other is not None:
         raise against_first

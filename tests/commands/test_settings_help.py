@@ -46,6 +46,6 @@ def test_the_parts_are_listed_with_their_choices():
 def test_what_no_schema_lists_is_there_as_yaml():
     said = help_of("train", SCHEMAS["train"], [])
     rest = yaml.safe_load(said.partition("Settings of the parts:\n")[2].rpartition("\n")[0])
-    assert rest["optimizer"]["lr"] == 0.004
+    assert rest["optimizer"]["lr"] == 0.1
     assert "updates" not in rest
     assert not {"paths", "choices", "hydra"} & set(rest)

@@ -7,10 +7,16 @@ from genviz.training import build, configuration, fingerprint
 
 @pytest.mark.parametrize("value", ["1.5", "abc", "true"])
 def test_a_part_that_is_no_group_of_settings_is_one_line(compose, value):
-    config = compose("target=class:harmonica", f"transform.views={value}", f"regularizer.total_variation={value}")
-    for make, name in ((build.transforms, "transform.views"), (build.regularizers, "regularizer.total_variation")):
+    config = compose("target=class:harmonica", f"transform.views={value}", f"regularizer.code_l2={value}")
+    for make, name in ((build.transforms, "transform.views"), (build.regularizers, "regularizer.code_l2")):
         with pytest.raises(UserError, match=f"{name}=.* must be a group of settings.*~{name} leaves it out"):
             make(config)
+
+
+def test_a_training_without_an_objective_is_one_line(compose, classifier):
+    config = compose("target=class:harmonica", "~objective")
+    with pytest.raises(UserError, match="there is no objective; give one"):
+        build.objective(config, build.target(config, classifier.outline), classifier.outline)
 
 
 def test_a_part_that_is_null_and_a_group_that_is_left_out_are_none(compose, classifier):

@@ -62,6 +62,13 @@ def test_what_means_the_same_to_both_is_kept(compose, unreachable):
     assert chosen(compose, "classifier.input_size=96").classifier.input_size == 96
 
 
+@pytest.mark.parametrize(
+    ("word", "size"), [("seed=0", 160), ("experiment=fourier_views", 160), ("generator=untrained_small", None)]
+)
+def test_the_embedded_network_keeps_the_size_of_the_setting(compose, unreachable, word, size):
+    assert chosen(compose, word).classifier.input_size == size
+
+
 def test_a_target_that_neither_knows_is_told_before_anything_is_fetched(compose, unreachable):
     for target in ("class:harmonika", "filter:relu9_9:1"):
         with pytest.raises(UserError):

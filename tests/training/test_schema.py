@@ -107,7 +107,7 @@ def test_no_number_of_a_configuration_may_be_infinite_or_none(setting, number):
         TrainSettings.check(config)
 
 
-@pytest.mark.parametrize("group", ["classifier", "generator", "objective", "optimizer"])
+@pytest.mark.parametrize("group", ["classifier", "generator", "optimizer"])
 def test_a_training_without_one_of_its_parts_is_one_line(group):
     config = configuration.compose("train", ["target=class:0", f"~{group}"])
     with pytest.raises(UserError, match=f"there is no {group}; choose one"):
