@@ -282,6 +282,12 @@ def test_several_objectives_are_all_in_the_folders_name(compose):
     assert build.names(config).generator == "pretrained_views-inversion+caricature-cat"
 
 
+def test_the_default_under_its_name_is_in_the_same_folder(compose):
+    named, default = compose("target=class:1", "experiment=pretrained_views"), compose("target=class:1")
+    assert build.names(named).generator == build.names(default).generator == "pretrained_views"
+    assert build.names(compose("target=class:1", "experiment=fourier_views")).generator == "fourier-fourier_views"
+
+
 def test_a_builder_is_given_arguments_on_the_command_line(compose):
     config = compose("target=class:1", "classifier=module", "classifier.arguments={classes: 3}")
     assert config.classifier.arguments == {"classes": 3}

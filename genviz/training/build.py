@@ -48,9 +48,9 @@ def names(config: DictConfig) -> Names:
         asks.insert(0, "+".join(_parts(config, "objective")) if choices.objective is None else str(choices.objective))
     drawn_by = str(plain(config)["generator"].get("weights", DEFAULT))
     own_weights = None if drawn_by == DEFAULT else Path(drawn_by).stem
-    parts = (choices.generator, own_weights, choices.experiment, *asks, config.tag)
-    generator = "-".join(str(part) for part in parts if part is not None)
-    return Names(classifier_name(config), _as_folder(generator), note(config))
+    experiment = None if choices.experiment == choices.generator else choices.experiment
+    words = [str(part) for part in (choices.generator, own_weights, experiment, *asks, config.tag) if part is not None]
+    return Names(classifier_name(config), _as_folder("-".join(words)), note(config))
 
 
 def classifier_name(config: DictConfig, group: str = "classifier") -> str:
