@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 from genviz.classifiers.outline import sketch
 from genviz.images.pictures import read_image, resize
 from genviz.targets.labels import slug
-from genviz.training import build, configuration
+from genviz.training import build, configuration, naming
 
 ROOT = Path(__file__).resolve().parent.parent
 EIGHT = ("harmonica", "flamingo", "zebra", "lesser-panda", "daisy", "tiger", "orange", "school-bus")
@@ -106,7 +106,7 @@ def outputs(words: list[str]) -> Path:
     """Where these words' run keeps its picture and result."""
     config = configuration.compose("train", words)
     target = build.target(config, build.sketch(config.classifier))
-    names = build.names(config)
+    names = naming.names(config)
     return Path(config.paths.outputs, names.classifier, names.generator, target.folder)
 
 

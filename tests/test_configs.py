@@ -9,7 +9,7 @@ from genviz.classifiers.outline import architectures
 from genviz.errors import UserError
 from genviz.generators.pixels import Pixels
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
-from genviz.training import build, default_classifier
+from genviz.training import build, default_classifier, naming
 from genviz.training.settings import TrainSettings
 
 
@@ -51,7 +51,7 @@ def test_classifiers(compose, name):
     assert isinstance(made, Classifier)
     assert made.outline == outline
     called = name if name in without_weights else f"{config.classifier.get('architecture', name)}-random"
-    assert build.names(config).classifier == called
+    assert naming.names(config).classifier == called
 
 
 def test_a_model_without_a_yaml_goes_by_its_name(compose):
@@ -70,7 +70,7 @@ def test_every_detector_is_told_from_the_classification_models_by_its_name(compo
 
 def test_a_builders_detector_is_called_detector_in_folders(compose):
     words = ["classifier=detector", "classifier.builder=package:build", "classifier.weights=mine.pth"]
-    assert build.names(compose("target=class:1", *words)).classifier == "detector-mine"
+    assert naming.names(compose("target=class:1", *words)).classifier == "detector-mine"
 
 
 @pytest.mark.parametrize("name", choices("generator"))
@@ -279,13 +279,13 @@ def test_settings_that_a_constructor_refuses_are_one_line(compose, classifier, w
 
 def test_several_objectives_are_all_in_the_folders_name(compose):
     config = compose("target=class:1", "objective=[inversion,caricature]", "image=cat.jpg")
-    assert build.names(config).generator == "pretrained_views-inversion+caricature-cat"
+    assert naming.names(config).generator == "pretrained_views-inversion+caricature-cat"
 
 
 def test_the_default_under_its_name_is_in_the_same_folder(compose):
     named, default = compose("target=class:1", "experiment=pretrained_views"), compose("target=class:1")
-    assert build.names(named).generator == build.names(default).generator == "pretrained_views"
-    assert build.names(compose("target=class:1", "experiment=fourier_views")).generator == "fourier-fourier_views"
+    assert naming.names(named).generator == naming.names(default).generator == "pretrained_views"
+    assert naming.names(compose("target=class:1", "experiment=fourier_views")).generator == "fourier-fourier_views"
 
 
 def test_a_builder_is_given_arguments_on_the_command_line(compose):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from genviz.classifiers.classic import RECIPES
 from genviz.sweeps.figure import panels
-from genviz.training import build, settings
+from genviz.training import build, naming, settings
 from genviz.training.train import train
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
@@ -35,7 +35,7 @@ def test_a_generators_experiment_runs(compose, name):
     words = [word for word in TINY if not own or not word.startswith("generator")]
     config = compose("target=class:harmonica", f"experiment={name}", *words, "updates=2", "logger=none")
     assert train(config, build.target(config, build.sketch(config.classifier))) == 0
-    called = build.names(config).generator
+    called = naming.names(config).generator
     assert called == name if config.choices.generator == name else called.endswith(f"-{name}")
 
 
@@ -70,7 +70,7 @@ def test_a_papers_experiment_runs(compose, pictures, name):
     config.target = STAND_INS.get(wanted.partition(":")[0], wanted)
     settings.TrainSettings.check(config)
     assert train(config, build.target(config, build.sketch(config.classifier))) == 0
-    assert f"-{name}" in build.names(config).generator
+    assert f"-{name}" in naming.names(config).generator
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from conftest import TINY
 
 from genviz.analysis.class_setup import choosing
 from genviz.sweeps.sweep import sweep
-from genviz.training import build, configuration
+from genviz.training import build, configuration, naming
 
 SMALL = [word for word in TINY if word.startswith("generator")]
 WORDS = [
@@ -36,7 +36,7 @@ def begun(folder, *words):
 def swept(folder, *words, targets=TARGETS):
     """Make the targets with these words below ``folder``; the exit code and the folder of the setting."""
     config, found = begun(folder, f"targets={targets}", *words)
-    names = build.names(config)
+    names = naming.names(config)
     return sweep(config, found), folder / "outputs" / names.classifier / names.generator
 
 

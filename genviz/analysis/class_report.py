@@ -26,7 +26,7 @@ from genviz.retrieval.features import feature_layer
 from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import find_filters
 from genviz.targets.selections import check_filters, usual_layer
-from genviz.training import build
+from genviz.training import build, naming
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.looking import looking
 from genviz.training.run_folders import RunFolders
@@ -102,7 +102,7 @@ def _draw(config: DictConfig, text: str, outline: Outline) -> tuple[int, Path]:
 
 def _write(config: DictConfig, target: Target, classifier: Classifier, facts: dict[str, Any]) -> None:
     """Write the page, its pictures, its numbers and the sheet, and print a summary."""
-    names = build.names(config)
+    names = naming.names(config)
     folder = Path(config.paths.outputs).expanduser() / "bias" / names.classifier / names.generator / target.folder
     shutil.rmtree(folder / "pictures", ignore_errors=True)  # of an earlier report
     for place in (folder, folder / "pictures"):

@@ -16,7 +16,7 @@ from genviz.images.pictures import display, write_png
 from genviz.images.sheet import write_sheet
 from genviz.targets.layers import find_filters
 from genviz.targets.selections import check_filters, usual_layer
-from genviz.training import build, console
+from genviz.training import build, console, naming
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.looking import looking
 
@@ -34,11 +34,11 @@ def contributions(config: DictConfig) -> int:
     check_filters(layer, outline)
     check_method(config.method)
     check_folder(config)
-    console.warn(build.note(config))
+    console.warn(naming.note(config))
     classifier = looking(config)
     shown = pictures_of(config, classifier)(number)
     found = measure(classifier, number, layer.name, shown.images, method=config.method)
-    name = build.classifier_name(config)
+    name = naming.classifier_name(config)
     folder = Path(config.paths.outputs).expanduser() / "contributions" / name / target.folder / layer.name
     prepare_folder(folder)
     order = found.ranked()

@@ -38,7 +38,7 @@ from genviz.retrieval.features import Features
 from genviz.targets.grammar import Target
 from genviz.targets.probabilities import ending_of, probabilities
 from genviz.targets.selections import find_selections
-from genviz.training import build, console
+from genviz.training import build, console, naming
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.logged_pictures import LoggedPictures
 
@@ -61,7 +61,7 @@ def explain(config: DictConfig) -> int:
     method_settings(config, outline, _target(config, outline))  # a wrong one need not wait for the network
     if config.data is not None:
         find_pictures(config.data, "data")
-    console.warn(build.note(config))
+    console.warn(naming.note(config))
     if config.target is not None and find_selections(config.target):
         resolve(config)
     parsed = _target(config, outline)
@@ -78,9 +78,9 @@ def explain(config: DictConfig) -> int:
     )
     text = TOP1 if config.target is None else str(config.target)
     outputs = Path(config.paths.outputs).expanduser()
-    folder = outputs / "explain" / build.classifier_name(config) / (TOP1 if parsed is None else parsed.folder)
+    folder = outputs / "explain" / naming.classifier_name(config) / (TOP1 if parsed is None else parsed.folder)
     prepare_folder(folder)
-    about = {"classifier": build.classifier_name(config), "weights": explainer.classifier.weights_source}
+    about = {"classifier": naming.classifier_name(config), "weights": explainer.classifier.weights_source}
     about |= {"weights_sha256": explainer.classifier.weights_sha256}
     known: dict[str, Features] = {}
     names_of = named(files)

@@ -32,7 +32,7 @@ from genviz.retrieval.kernels import Kernels, kernels, ordered
 from genviz.retrieval.tiles import kernel_tile, map_tile, write_pages
 from genviz.targets.layers import find_filters, find_layer
 from genviz.targets.lists import parse_targets
-from genviz.training import build, console
+from genviz.training import build, console, naming
 
 _SIDE, _SMALL, _GENERATED = 96, 42, 160  # of a tile, roughly, in pixels
 _OWN = ("layer", "order", "count", "project", "generate")
@@ -57,12 +57,12 @@ def filters(config: DictConfig) -> int:
         for layer in layers:
             find_filters(layer.name, outline.layers)
         build.generator_sha256(config)
-    console.warn(build.note(config))
+    console.warn(naming.note(config))
     from genviz.training.logged_pictures import log_pictures  # take seconds
     from genviz.training.looking import looking
 
     classifier = looking(config)
-    folder = Path(config.paths.outputs).expanduser() / "filters" / build.classifier_name(config)
+    folder = Path(config.paths.outputs).expanduser() / "filters" / naming.classifier_name(config)
     found = kernels(classifier, layers[0]) if picture is None else None
     code, several = 0, []
     for layer in layers:
@@ -133,7 +133,7 @@ def _generated(config: DictConfig, shown: _Shown, layer: Layer, outline: Outline
             pixels[top : top + rows, left : left + columns] = display(resize(image, (rows, columns))[0])
         return str(shown.order[number]), pixels
 
-    title = f"{layer.name} of {build.classifier_name(config)}: generated pictures of {len(targets)} filters"
+    title = f"{layer.name} of {naming.classifier_name(config)}: generated pictures of {len(targets)} filters"
     sheets = write_pages(shown.folder, title, len(targets), tile, name="generated")
     shown.sheets.update((sheet.stem, sheet) for sheet in sheets)
     for sheet in sheets:
@@ -153,7 +153,7 @@ def _kernels(config: DictConfig, found: Kernels, layer: Layer, folder: Path) -> 
         return str(order[number]), kernel_tile(weights[order[number]], side, colours=found.colours)
 
     size = " x ".join(map(str, weights.shape[2:]))
-    title = f"{found.layer} of {build.classifier_name(config)}: {len(weights)} kernels of {size}"
+    title = f"{found.layer} of {naming.classifier_name(config)}: {len(weights)} kernels of {size}"
     title += ", in the picture's colours" if found.colours else f" for each of {weights.shape[1]} input channels"
     sheets = write_pages(place, f"{title}; grey is 0", len(order), tile)
     _write_array(place / "kernels.npy", weights)
@@ -178,7 +178,7 @@ def _maps(config: DictConfig, classifier: FrozenClassifier, layer: Layer, pictur
     def tile(number: int) -> tuple[str, Tensor]:
         return f"{order[number]}: {loudest[order[number]]:.4g}", map_tile(maps[order[number]], _SIDE)
 
-    title = f"{layer.name} of {build.classifier_name(config)}, {Path(config.image).name}: the maps of {len(order)}"
+    title = f"{layer.name} of {naming.classifier_name(config)}, {Path(config.image).name}: the maps of {len(order)}"
     title += f" of {len(maps)} filters, each with its maximum; " + ("0 is black" if maps.min() >= 0 else "grey is 0")
     sheets = write_pages(place, title, len(order), tile)
     write_png(place / "picture.png", display(picture[0]))

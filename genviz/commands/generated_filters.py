@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig, open_dict
 
 from genviz.targets.grammar import Target
-from genviz.training import build
+from genviz.training import naming
 
 
 def generate(config: DictConfig, targets: Sequence[Target], own: Collection[str]) -> tuple[int, dict[str, Path | None]]:
@@ -27,6 +27,6 @@ def generate(config: DictConfig, targets: Sequence[Target], own: Collection[str]
             del training[name]
         training.target, training.targets = None, ",".join(map(str, targets))
     code = sweep(training, targets)
-    names = build.names(training)
+    names = naming.names(training)
     pictures = {str(target): RunFolders.of(training, target, names).picture for target in targets}
     return code, {name: path if path.exists() else None for name, path in pictures.items()}

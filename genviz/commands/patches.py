@@ -19,7 +19,7 @@ from genviz.targets.grammar import Target
 from genviz.targets.layers import find_filters
 from genviz.targets.lists import Choose, parse_targets
 from genviz.targets.selections import stand_in
-from genviz.training import build, console
+from genviz.training import build, console, naming
 from genviz.training.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def patches(config: DictConfig) -> int:
     from genviz.retrieval.strongest import Folder, strongest
 
     keep_freed_memory()
-    console.warn(build.note(config))
+    console.warn(naming.note(config))
     choose = choosing(config)
     chosen = {layer.name: _filters(config, layer, outline, choose) for layer in layers}
     classifier, folder = looking(config), Folder(root, paths)
@@ -85,7 +85,7 @@ def _write(
     from genviz.retrieval.figure import write_figures
     from genviz.retrieval.patches import area_of, patches, rows_of, table
 
-    name = build.classifier_name(config)
+    name = naming.classifier_name(config)
     place = Path(config.paths.outputs).expanduser() / "patches" / name / layer.name.replace("/", "-")
     prepare_folder(place)
     rows: list[list[str | int]] = []

@@ -27,7 +27,7 @@ from genviz.matching.settings import methods_of
 from genviz.matching.traced import Traced
 from genviz.retrieval.features import Kept, feature_layer
 from genviz.retrieval.neighbours import as_folder, seen_in
-from genviz.training import build, console
+from genviz.training import build, console, naming
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.logged_pictures import log_pictures
 from genviz.training.looking import looking
@@ -51,7 +51,7 @@ def trace(config: DictConfig) -> int:
     kept = None
     if "features" in methods:
         kept = Kept(feature_layer(build.sketch(config.classifier), config.layer), config.pooling)
-        console.warn(build.note(config))
+        console.warn(naming.note(config))
     images = named_images(files, named(files))
     words = given["words"]
     plan = Plan(

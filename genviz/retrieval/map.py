@@ -23,7 +23,7 @@ from genviz.retrieval.generated import generated
 from genviz.retrieval.neighbours import as_folder, folder_of, seen_in
 from genviz.retrieval.plane import alike_nearby, cells, check_method, grid_of, laid_out, perplexity_of
 from genviz.targets.grammar import Target
-from genviz.training import build, console
+from genviz.training import build, console, naming
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.logged_pictures import log_pictures
 from genviz.training.looking import looking
@@ -50,7 +50,7 @@ def map(config: DictConfig) -> int:
         if code:
             return code
         made[str(target)] = picture
-    console.warn(build.note(config))
+    console.warn(naming.note(config))
     classifier = looking(config)
     features = look(config.data, classifier, kept, cache=seen_in(config))
     vectors, called = [features.matrix()], features.others[CALLED][:, 0].tolist()
@@ -79,8 +79,8 @@ def map(config: DictConfig) -> int:
     small = thumbnails(mapped.paths, config.thumbnail)
     _draw(folder, mapped, small, config.side)
     _write_table(folder / "places.csv", mapped)
-    about = {"source": readable(features.root), "layer": kept.layer, "told": told, "note": build.note(config)}
-    write_map_page(folder / "map.html", mapped, small, {**about, "classifier": build.classifier_name(config)})
+    about = {"source": readable(features.root), "layer": kept.layer, "told": told, "note": naming.note(config)}
+    write_map_page(folder / "map.html", mapped, small, {**about, "classifier": naming.classifier_name(config)})
     print(f"{told}\n\npage        {folder / 'map.html'}")
     print(f"pictures    {folder / 'map.png'}, grid.png\ntable       {folder / 'places.csv'}")
     sheets = {"map": folder / "map.png", "grid": folder / "grid.png"}

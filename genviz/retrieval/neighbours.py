@@ -23,7 +23,7 @@ from genviz.interfaces import Outline
 from genviz.retrieval.features import CALLED, FEATURES, Features, Kept, called_in, feature_layer, look, see
 from genviz.retrieval.generated import generated
 from genviz.retrieval.nearest import nearest
-from genviz.training import build, console
+from genviz.training import build, console, naming
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.logged_pictures import log_pictures
 from genviz.training.looking import looking
@@ -62,7 +62,7 @@ def neighbours(config: DictConfig) -> int:
         if code:
             return code
         query = _Query(picture, str(target), target.folder)
-    console.warn(build.note(config))
+    console.warn(naming.note(config))
     classifier = looking(config)
     features = look(config.data, classifier, kept, cache=seen_in(config))
     numbers, far = nearest(features, _of_query(query.picture, features, classifier, kept), config.count, config.metric)
@@ -86,7 +86,7 @@ def seen_in(config: DictConfig) -> Path:
 
 def folder_of(config: DictConfig, command: str) -> Path:
     """Where a command writes what it finds with the configured classifier."""
-    return Path(config.paths.outputs).expanduser() / command / build.classifier_name(config)
+    return Path(config.paths.outputs).expanduser() / command / naming.classifier_name(config)
 
 
 def as_folder(name: str) -> str:

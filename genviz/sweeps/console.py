@@ -17,8 +17,8 @@ from genviz.objectives.per_image import PerImage
 from genviz.objectives.sum import Sum
 from genviz.reports.review.write import Review
 from genviz.targets.grammar import Target
-from genviz.training.build import Names
 from genviz.training.console import again, warn
+from genviz.training.naming import Names
 from genviz.training.verdict import Verdict
 
 

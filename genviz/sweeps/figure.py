@@ -12,7 +12,7 @@ from genviz.images.sheet import write_sheet
 from genviz.interfaces import Classifier, Outline
 from genviz.sweeps.mosaic import check_mosaic, draw_mosaic
 from genviz.targets.grammar import Target
-from genviz.training import build
+from genviz.training import build, naming
 from genviz.training.configuration import compose
 from genviz.training.run_folders import RunFolders
 from genviz.training.settings import TrainSettings
@@ -56,7 +56,7 @@ def draw(config: DictConfig) -> int:
             sheet[-1].append((title, folders.picture))
     whole = copy.deepcopy(rows[0][0])
     whole.tag = config.tag
-    names = build.names(whole)
+    names = naming.names(whole)
     path = Path(config.paths.outputs).expanduser() / names.classifier / names.generator / "sheet.png"
     write_sheet(path, sheet, _SIDE)
     print(f"sheet       {path}", flush=True)

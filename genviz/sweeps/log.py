@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from genviz.files import prepare_folder, put_aside, read_json, write_text
 from genviz.targets.grammar import Target
-from genviz.training import build
+from genviz.training import build, naming
 from genviz.training.leftovers import make_way
 from genviz.training.loggers import WandbRun, log_table, log_target
 from genviz.training.run_folders import CLAIMS, claim
@@ -35,7 +35,7 @@ class SweepLog:
         worker: the number of this process among those that share the folder.
     """
 
-    def __init__(self, config: DictConfig, names: build.Names, targets: Sequence[Target]) -> None:
+    def __init__(self, config: DictConfig, names: naming.Names, targets: Sequence[Target]) -> None:
         self.folder = Path(config.paths.outputs).expanduser() / names.classifier / names.generator
         self._claim = ExitStack()
         self.worker = self._number(int(config.worker))

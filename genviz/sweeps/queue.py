@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from genviz.errors import CannotWriteError, UserError
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import Target
-from genviz.training import build, fingerprint
+from genviz.training import build, fingerprint, naming
 from genviz.training.run import Run
 from genviz.training.run_folders import RunFolders, TakenError
 
@@ -28,7 +28,7 @@ class Waiting:
 
     def __init__(self, config: DictConfig, targets: Sequence[Target], classifier: Classifier) -> None:
         self.config, self.targets, self.classifier = config, targets, classifier
-        self.names, self._generator_sha256 = build.names(config), build.generator_sha256(config)
+        self.names, self._generator_sha256 = naming.names(config), build.generator_sha256(config)
         self.results: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, str] = {}
         self.by_themselves: set[str] = set()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from hydra.errors import HydraException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from genviz.classifiers.frozen import FrozenClassifier
-from genviz.classifiers.weight_files.weights import DEFAULT
 from genviz.errors import UserError
 from genviz.images.randomness import Streams
 from genviz.interfaces import Classifier, Generator, Objective, Outline, Regularizer
@@ -29,57 +27,6 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
-
-
-class Names(NamedTuple):
-    """The names of the parts in a run's folders, its W&B group and its result."""
-
-    classifier: str
-    generator: str
-    note: str | None
-    """A warning that the classifier is a fallback: for which, why, and how to get that one."""
-
-
-def names(config: DictConfig) -> Names:
-    """The names of a run: the classifier with weights of its own, the generator with the experiment and the tag."""
-    choices = config.choices
-    asks = [Path(str(picture)).stem for picture in (config.image, config.style) if picture is not None]
-    if choices.experiment is None and choices.objective != "activation":
-        asks.insert(0, "+".join(_parts(config, "objective")) if choices.objective is None else str(choices.objective))
-    drawn_by = str(plain(config)["generator"].get("weights", DEFAULT))
-    own_weights = None if drawn_by == DEFAULT else Path(drawn_by).stem
-    experiment = None if choices.experiment == choices.generator else choices.experiment
-    words = [str(part) for part in (choices.generator, own_weights, experiment, *asks, config.tag) if part is not None]
-    return Names(classifier_name(config), _as_folder("-".join(words)), note(config))
-
-
-def classifier_name(config: DictConfig, group: str = "classifier") -> str:
-    """The name of the classifier of a ``group``, in folders, with heads and weights that are not the default."""
-    settings = plain(config)[group]
-    classifier = str(settings.get("architecture") or config.choices[group])
-    heads, weights = (str(settings.get(part, DEFAULT)) for part in ("heads", "weights"))
-    if heads != DEFAULT:
-        classifier = f"{classifier}-{Path(heads).stem}"
-    if weights != DEFAULT:
-        stem = Path(weights).stem
-        takes = signature(get_class(str(settings["_target_"]))).parameters
-        needed = "architecture" in takes and getattr(takes.get("weights"), "default", DEFAULT) is None
-        own = stem.startswith(classifier) and (needed or stem != classifier)  # or the name stands for the default
-        classifier = stem if own else f"{classifier}-{stem}"
-    return _as_folder(classifier)
-
-
-def _as_folder(name: str) -> str:
-    return re.sub(r"[^\w.+-]", "_", name)
-
-
-def note(config: DictConfig) -> str | None:
-    """A warning that the classifier is a fallback; None if it is the one that was wanted."""
-    wanted = config.choices.instead_of
-    if wanted is None:
-        return None
-    ours = "only its own convolutions (Oxford's, not the ones torchvision trained anew), with genviz's class scores"
-    return f"not all of {wanted}: {ours}: {config.choices.because}"
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -98,6 +45,11 @@ def with_target(text: str, target: Target) -> str:
     """The YAML of a configuration with another target."""
     line = OmegaConf.to_yaml(OmegaConf.create({"target": str(target)}))
     return re.sub(r"^target: .*\n(?: +.*\n)*", lambda _: line, text, count=1, flags=re.MULTILINE)
+
+
+def class_of(settings: DictConfig | Mapping[str, Any]) -> Any:
+    """The class, or the function, that builds what these settings describe."""
+    return get_class(str(settings["_target_"]))
 
 
 def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **keywords: Any) -> Any:
@@ -129,7 +81,7 @@ def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **k
 def _odd(config: DictConfig | Mapping[str, Any], what: str) -> str | None:
     """What is wrong with the first setting that is of another kind than its constructor says."""
     try:
-        kinds = get_type_hints(vars(get_class(str(config["_target_"])))["__init__"])
+        kinds = get_type_hints(vars(class_of(config))["__init__"])
     except (HydraException, ImportError, NameError, TypeError, LookupError):  # annotations for type checkers alone
         return None
     for name, value in ((str(name), value) for name, value in config.items()):
@@ -196,7 +148,7 @@ def settle(config: DictConfig, target: Target, classifier: Classifier) -> None:
     (Mahendran & Vedaldi 2016, section 5.2).
     """
     settings = config.generator
-    for part in (settings, *_parts(config, "transform").values()):
+    for part in (settings, *parts_of(config, "transform").values()):
         if part.get("size") == AUTO:
             part.size = list(classifier.outline.input_size)
     if settings.get("margin") == AUTO:
@@ -219,7 +171,7 @@ def generator_sha256(config: DictConfig) -> str | None:
 
 def holds_many(config: DictConfig) -> bool:
     """Whether the configured generator holds several images."""
-    return bool(getattr(get_class(str(config.generator._target_)), "holds_many", False))
+    return bool(getattr(class_of(config.generator), "holds_many", False))
 
 
 def generator(config: DictConfig, streams: Streams) -> Generator:
@@ -233,7 +185,7 @@ def generator(config: DictConfig, streams: Streams) -> Generator:
 
 def objective(config: DictConfig, targets: Target | Sequence[Target], outline: Outline) -> Sum:
     """The configured objectives, for one target or several."""
-    parts = _parts(config, "objective")
+    parts = parts_of(config, "objective")
     if not parts:
         raise UserError("there is no objective; give one, such as objective=activation")
     return Sum({name: _objective(part, f"objective.{name}", targets, outline) for name, part in parts.items()})
@@ -241,12 +193,12 @@ def objective(config: DictConfig, targets: Target | Sequence[Target], outline: O
 
 def _objective(part: DictConfig, name: str, targets: Target | Sequence[Target], outline: Outline) -> Objective:
     several = [targets] if isinstance(targets, Target) else list(targets)
-    if len(several) == 1 or getattr(get_class(str(part._target_)), "takes_many", False):
+    if len(several) == 1 or getattr(class_of(part), "takes_many", False):
         return make(part, name, several[0] if len(several) == 1 else several, outline)
     return PerImage([make(part, name, target, outline) for target in several])
 
 
-def _parts(config: DictConfig, group: str) -> dict[str, DictConfig]:
+def parts_of(config: DictConfig, group: str) -> dict[str, DictConfig]:
     """The parts of a group that may have several, without leftover settings of parts that were replaced.
 
     Raises:
@@ -264,12 +216,12 @@ def _parts(config: DictConfig, group: str) -> dict[str, DictConfig]:
 
 def regularizers(config: DictConfig) -> dict[str, Regularizer]:
     """The configured regularizers, by name."""
-    return {name: make(part, f"regularizer.{name}") for name, part in _parts(config, "regularizer").items()}
+    return {name: make(part, f"regularizer.{name}") for name, part in parts_of(config, "regularizer").items()}
 
 
 def transforms(config: DictConfig) -> list[Any]:
     """The configured transforms, in order."""
-    return [make(part, f"transform.{name}") for name, part in _parts(config, "transform").items()]
+    return [make(part, f"transform.{name}") for name, part in parts_of(config, "transform").items()]
 
 
 def optimizer(config: DictConfig) -> Any:

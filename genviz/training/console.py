@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from genviz.interfaces import Generator
 from genviz.targets.probabilities import ending_of
-from genviz.training.build import Names
+from genviz.training.naming import Names
 from genviz.training.run import Run
 from genviz.training.verdict import Verdict
 

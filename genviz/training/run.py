@@ -18,7 +18,7 @@ import genviz
 from genviz.images.pictures import read_image, write_png
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import Target
-from genviz.training import build, fingerprint
+from genviz.training import build, fingerprint, naming
 from genviz.training.checkpoint import KEY
 from genviz.training.run_folders import RunFolders
 from genviz.training.verdict import Verdict
@@ -54,10 +54,10 @@ class Run:
         target: Target,
         classifier: Classifier,
         generator_sha256: str | None,
-        names: build.Names | None = None,
+        names: naming.Names | None = None,
     ) -> None:
         self.config, self.target, self.classifier, self.generator_sha256 = config, target, classifier, generator_sha256
-        self.names, self.settings = names or build.names(config), build.plain(config)
+        self.names, self.settings = names or naming.names(config), build.plain(config)
         self.folders = RunFolders.of(config, target, self.names)
         self.identity = fingerprint.of_training(config, target, classifier.weights_sha256, generator_sha256)
         self._seen, self._yaml = self.folders.stamp, build.as_yaml(config)

@@ -19,7 +19,7 @@ from genviz.errors import CannotWriteError, UserError
 from genviz.files import prepare_folder, put_aside, read_json, set_aside, sha256, write_text
 from genviz.images.pictures import read_sound
 from genviz.targets.grammar import Target
-from genviz.training import build
+from genviz.training import naming
 from genviz.training.callbacks.metrics_file import MetricsFile
 from genviz.training.checkpoint import check_identity, differing, read_checkpoint
 from genviz.training.leftovers import make_folders, make_way
@@ -42,9 +42,9 @@ class RunFolders:
     checkpoint: Path
 
     @classmethod
-    def of(cls, config: DictConfig, target: Target, names: build.Names | None = None) -> RunFolders:
+    def of(cls, config: DictConfig, target: Target, names: naming.Names | None = None) -> RunFolders:
         """``<root>/<classifier>/<generator>/<target>/`` in both roots; ``names`` if already known."""
-        names = names or build.names(config)
+        names = names or naming.names(config)
         rest = Path(names.classifier) / names.generator / target.folder
         return cls(
             Path(config.paths.outputs).expanduser() / rest,

@@ -20,7 +20,7 @@ from genviz.classifiers.tracing.taps import look
 from genviz.errors import UserError
 from genviz.files import SHIPPED, intact, shipped
 from genviz.images.pictures import read_image
-from genviz.training.build import classifier_name as build_classifier_name
+from genviz.training.naming import classifier_name as build_classifier_name
 
 
 @pytest.fixture(scope="module")

@@ -35,20 +35,3 @@ def test_the_yaml_of_another_target_is_as_if_written_for_it(text):
     target = build.target(other, build.sketch(other.classifier))
     other.target = str(target)
     assert build.with_target(build.as_yaml(mine), target) == build.as_yaml(other)
-
-
-@pytest.mark.parametrize(
-    ("classifier", "weights", "expected"),
-    [
-        ("vgg_m", "converted/vgg_m.safetensors", "vgg_m"),  # which has no weights by default
-        ("vgg_m", "vgg_m_2.safetensors", "vgg_m_2"),
-        ("vgg_m", "imagenet-vgg-m.mat", "vgg_m-imagenet-vgg-m"),
-        ("vgg16", "vgg16.pth", "vgg16-vgg16"),
-        ("vgg16", "default", "vgg16"),
-        ("module", "module.pth", "module-module"),
-    ],
-)
-def test_a_file_named_after_its_network_is_not_named_twice_unless_there_is_another(classifier, weights, expected):
-    words = [f"classifier={classifier}", f"classifier.weights={weights}", "target=class:1"]
-    words += ["classifier.builder=a.b:c"] if classifier == "module" else []
-    assert build.classifier_name(configuration.compose("train", words)) == expected

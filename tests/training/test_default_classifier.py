@@ -4,7 +4,7 @@ import pytest
 
 from genviz.classifiers.weight_files.weights import CannotFetchError
 from genviz.errors import UserError
-from genviz.training import build, default_classifier
+from genviz.training import build, default_classifier, naming
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def test_vgg16_where_its_weights_can_be_had(compose, monkeypatch):
     monkeypatch.setattr(default_classifier, "fetch", lambda entry, architecture: asked.append(entry.url))
     config = chosen(compose)
     assert "vgg16-397923af.pth" in asked[0]
-    assert build.names(config)[::2] == ("vgg16", None)
+    assert naming.names(config)[::2] == ("vgg16", None)
     assert config.classifier == compose("target=class:1", "classifier=vgg16").classifier
 
 
 def test_the_embedded_network_where_they_cannot_and_a_note_that_says_so(compose, unreachable):
     config = chosen(compose)
-    names = build.names(config)
+    names = naming.names(config)
     assert names.classifier == "embedded"
     for part in ("not all of vgg16", "its own convolutions", "there is no network", "put vgg16.pth somewhere"):
         assert part in names.note
@@ -45,7 +45,7 @@ def test_the_embedded_network_where_they_cannot_and_a_note_that_says_so(compose,
 
 def test_asked_for_by_name_nothing_is_chosen(compose, unreachable):
     for name in ("vgg16", "embedded", "resnet18"):
-        assert build.names(chosen(compose, f"classifier={name}")).note is None
+        assert naming.names(chosen(compose, f"classifier={name}")).note is None
     assert unreachable == []
 
 
@@ -91,7 +91,7 @@ def test_a_target_that_the_embedded_network_alone_knows_fetches_nothing(compose,
     config = chosen(compose, "target=layer:heads.0.relu")
     assert unreachable == []
     assert config.choices.classifier == "embedded"
-    assert "heads.0.relu" in build.names(config).note
+    assert "heads.0.relu" in naming.names(config).note
 
 
 def test_the_two_never_share_a_folder(compose, unreachable, monkeypatch):

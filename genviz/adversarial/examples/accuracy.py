@@ -15,7 +15,7 @@ from genviz.adversarial.examples.settings import norm_of
 from genviz.adversarial.success import Success
 from genviz.errors import UserError
 from genviz.files import write_text
-from genviz.training import build
+from genviz.training import naming
 from genviz.training.logged_pictures import log_pictures
 
 EPSILONS = {
@@ -65,7 +65,7 @@ def accuracy(session: Session) -> int:
         )
     if session.flat:
         lines.append(f"{session.flat} attacked pictures had a gradient of 0, which hides the way (Athalye et al. 2018)")
-    _write(folder, points, build.classifier_name(config), f"{wanted.title}, {_steps(session)}")
+    _write(folder, points, naming.classifier_name(config), f"{wanted.title}, {_steps(session)}")
     for line in lines:
         print(f"mind: {line}")
     print(f"\ncurve       {folder / 'curve.png'}\ntable       {folder / 'curve.csv'}")

@@ -19,7 +19,7 @@ from genviz.adversarial.examples.settings import norm_of, size_of
 from genviz.errors import UserError
 from genviz.files import write_text
 from genviz.images.sheet import write_sheet
-from genviz.training import build
+from genviz.training import naming
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.logged_pictures import log_pictures
 
@@ -42,7 +42,7 @@ def fool(config: DictConfig) -> int:
         return accuracy(session)
     plan = session.plan(_SEARCHED[norm_of(config)] if epsilon is None else [epsilon])
     folder, about = session.folder(str(config.epsilon).strip()), session.about()
-    found = session.attack(plan, folder, about, title=f"{method.title} on {build.classifier_name(config)}")
+    found = session.attack(plan, folder, about, title=f"{method.title} on {naming.classifier_name(config)}")
     return _tell(config, folder, about, found, session.flat)
 
 

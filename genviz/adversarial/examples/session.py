@@ -25,7 +25,7 @@ from genviz.interfaces import Outline
 from genviz.targets.grammar import Target
 from genviz.targets.labels import class_of_folder
 from genviz.targets.selections import find_selections
-from genviz.training import build, console
+from genviz.training import build, console, naming
 from genviz.training.looking import looking
 from genviz.training.signals import EndedError, noticing
 from genviz.training.trainer import one_device
@@ -52,7 +52,7 @@ class Session:
             raise UserError("method=deepfool finds its own way from what the network says: no target, no sweep")
         self.files = given_pictures(build.plain(config)["image"])
         self.names, self._truths = named(self.files), _truths(self.files, config.truth, self.outline)
-        console.warn(build.note(config))
+        console.warn(naming.note(config))
         self.classifier = looking(config)
         asked = config.get("other")
         self.other = None if asked is None else build.classifier(asked).to(self.classifier.device)
@@ -127,7 +127,7 @@ class Session:
         """Everything that outcomes depend on, but for the picture."""
         names = ("method", "epsilon", "norm", "steps", "step", "restarts", "seed", "truth")
         return {
-            "classifier": build.classifier_name(self.config),
+            "classifier": naming.classifier_name(self.config),
             "weights": self.classifier.weights_source,
             "weights_sha256": self.classifier.weights_sha256,
             "input_size": list(self.outline.input_size),
@@ -147,7 +147,7 @@ class Session:
         """Where an attack's files go."""
         how = f"{find_method(self.config.method).name}-{norm_of(self.config)}-{epsilon.replace('/', '-over-')}"
         target = self._name if self.target is None else self.target.folder
-        place = Path(self.config.paths.outputs).expanduser() / "fool" / build.classifier_name(self.config)
+        place = Path(self.config.paths.outputs).expanduser() / "fool" / naming.classifier_name(self.config)
         return place / how / target
 
 

@@ -27,7 +27,7 @@ from genviz.images.shapes import Shape
 from genviz.interfaces import Outline
 from genviz.targets.grammar import Target, parse_target
 from genviz.targets.labels import slug
-from genviz.training import build, console
+from genviz.training import build, console, naming
 from genviz.training.build import AUTO
 from genviz.training.logged_pictures import log_pictures
 from genviz.training.looking import looking
@@ -79,9 +79,9 @@ def sticker(config: DictConfig) -> int:
     folders = RunFolders.of(config, plan.target)
     file = _printed(config, plan, folders)
     classifier = looking(config)
-    judges = [Judge(build.classifier_name(config), classifier, plan.wanted, plan.away)]
+    judges = [Judge(naming.classifier_name(config), classifier, plan.wanted, plan.away)]
     if plan.others is not None:
-        name = build.classifier_name(_with(config, config.other))
+        name = naming.classifier_name(_with(config, config.other))
         name = f"{name} (other)" if name == judges[0].name else name
         judges.append(Judge(name, build.classifier(config.other).to(classifier.device), plan.others, plan.away))
     pictures = decoded(evenly(plan.held_out, config.tried), plan.size)
@@ -168,7 +168,7 @@ def _printed(config: DictConfig, plan: _Plan, folders: RunFolders) -> Path:
     file = folders.outputs / "sticker.png"
     image = shaped(read_image(folders.picture), plan.shape, plan.side)
     text = {"Software": f"genviz {genviz.__version__}", "target": str(plan.target), "area": f"{config.area:g}"}
-    write_sticker(file, image, config.print_size, {**text, "classifier": build.classifier_name(config)})
+    write_sticker(file, image, config.print_size, {**text, "classifier": naming.classifier_name(config)})
     return file
 
 
@@ -191,7 +191,7 @@ def _written(plan: _Plan, rows: Sequence[Row], folder: Path) -> dict[str, Path]:
 
 def _tell(config: DictConfig, plan: _Plan, rows: Sequence[Row], count: Sequence[int], pictures: int) -> None:
     """Print the success by area."""
-    console.warn(build.note(config))
+    console.warn(naming.note(config))
     networks = list(dict.fromkeys(row.network for row in rows))
     place = _PLACES[config.transform.placed.place]
     print(f"\npasted into {pictures:,} held-out pictures, {place}; how often a network {plan.success}:")

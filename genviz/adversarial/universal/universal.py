@@ -25,7 +25,7 @@ from genviz.errors import UserError
 from genviz.files import read_json, set_aside, sha256, write_text
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import write_png
-from genviz.training import build, console, fingerprint
+from genviz.training import build, console, fingerprint, naming
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.leftovers import make_folders, make_way
 from genviz.training.logged_pictures import log_pictures
@@ -49,11 +49,11 @@ def universal(config: DictConfig) -> int:
     for part, settings in others.items():
         check_classes(build.sketch(settings), part)
     find_pictures(config.data, "data")
-    console.warn(build.note(config))
+    console.warn(naming.note(config))
     classifier = looking(config)
-    networks = {build.classifier_name(config): classifier}
+    networks = {naming.classifier_name(config): classifier}
     for part, settings in others.items():
-        networks[build.classifier_name(config, part)] = build.classifier(settings).to(classifier.device)
+        networks[naming.classifier_name(config, part)] = build.classifier(settings).to(classifier.device)
     if len(networks) <= len(others):
         raise UserError("the networks must be different ones: classifier, other and second_other")
     read = halves(config.data, outline.input_size)
@@ -190,7 +190,7 @@ def _told(name: str, read: Halves) -> None:
 def _folders(config: DictConfig) -> tuple[Path, Path]:
     """The folder of the outputs, and the checkpoint."""
     own = f"{config.method}-{config.norm}-{255 * config.xi:.4g}"
-    rest = Path("universal") / build.classifier_name(config) / (own if config.tag is None else f"{own}-{config.tag}")
+    rest = Path("universal") / naming.classifier_name(config) / (own if config.tag is None else f"{own}-{config.tag}")
     outputs, checkpoints = (Path(config.paths[root]).expanduser() for root in ("outputs", "checkpoints"))
     return outputs / rest, checkpoints / rest / "last.ckpt"
 

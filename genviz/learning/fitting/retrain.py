@@ -31,7 +31,7 @@ from genviz.learning.fitting.labelled import Labelled, Pictures, Shuffled, loade
 from genviz.learning.picture_training import Training
 from genviz.optimizers.schedules import inverse_time
 from genviz.targets.grammar import Target
-from genviz.training import build, console, fingerprint
+from genviz.training import build, console, fingerprint, naming
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.checkpoint import differing
 from genviz.training.loggers import WandbRun, log_image
@@ -87,9 +87,9 @@ def retrain(config: DictConfig) -> int:
     target = build.target(config, outline)
     pictures = retraining.labelled(config.pictures, outline, retraining.class_of(target))
     retraining.parts(pictures, hold_out=config.hold_out, repeat=config.repeat, seed=config.seed)
-    console.warn(build.note(config))
+    console.warn(naming.note(config))
     classifier = looking(config)
-    name = build.classifier_name(config) + ("" if config.tag is None else f"-{config.tag}")
+    name = naming.classifier_name(config) + ("" if config.tag is None else f"-{config.tag}")
     program = f"retrain/{name}/{target.folder}"
     assert isinstance(pictures.pictures, list)
     loop = Loop(config, classifier, target, pictures, Damaged(pictures.pictures), program)
