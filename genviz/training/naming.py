@@ -39,7 +39,7 @@ def classifier_name(config: DictConfig, group: str = "classifier") -> str:
     """The name of the classifier of a ``group``, in folders, with heads and weights that are not the default."""
     settings = build.plain(config)[group]
     classifier = str(settings.get("architecture") or config.choices[group])
-    heads, weights = (str(settings.get(part, DEFAULT)) for part in ("heads", "weights"))
+    heads, weights = (str(settings.get(part) or DEFAULT) for part in ("heads", "weights"))
     if heads != DEFAULT:
         classifier = f"{classifier}-{Path(heads).stem}"
     if weights != DEFAULT:

@@ -12,6 +12,7 @@ from genviz.training import configuration, naming
         ("vgg16", "vgg16.pth", "vgg16-vgg16"),
         ("vgg16", "default", "vgg16"),
         ("module", "module.pth", "module-module"),
+        ("module", "null", "module"),  # the builder's own
     ],
 )
 def test_a_file_named_after_its_network_is_not_named_twice_unless_there_is_another(classifier, weights, expected):
