@@ -2,6 +2,7 @@
 
     python benchmarks/sheets.py eight_classes SHEET.png WORDS      the paper's setting above the default
     python benchmarks/sheets.py embedded SHEET.png WORDS           ten classes as the embedded classifier sees them
+    python benchmarks/sheets.py twenty SHEET.png WORDS             twenty more, by the default and in pixel space
     python benchmarks/sheets.py fourier_views SHEET.png WORDS      24 classes in pixel space
 
 WORDS go to train.py, to name the classifier and its weights. What is done is not done again, so that a sheet can be
@@ -36,8 +37,13 @@ TEN = (
     *("great-grey-owl", "garden-spider", "golden-retriever", "leopard", "gorilla"),
     *("acoustic-guitar", "castle", "fire-engine", "laptop", "warplane"),
 )
+TWENTY = (
+    *("vulture", "eft", "green-lizard", "hognose-snake", "black-grouse", "killer-whale", "afghan-hound", "beagle"),
+    *("standard-schnauzer", "tibetan-mastiff", "ground-beetle", "walking-stick", "bathtub", "chime", "drumstick"),
+    *("manhole-cover", "oscilloscope", "pool-table", "shield", "trombone"),
+)
 MARGIN, LINE = 8, 18
-COLUMNS = {"eight_classes": 8, "embedded": 10, "fourier_views": 8}  # of a sheet
+COLUMNS = {"eight_classes": 8, "embedded": 10, "twenty": 10, "fourier_views": 8}  # of a sheet
 
 
 class Row(NamedTuple):
@@ -55,11 +61,20 @@ SHEETS = {
         Row("experiment=fourier_views", TEN, ["classifier=embedded", "experiment=fourier_views"]),
         Row("generator=untrained_small", TEN, ["classifier=embedded", "generator=untrained_small"]),
     ],
+    "twenty": [
+        Row("default", TWENTY, ["classifier=embedded"]),
+        Row("experiment=fourier_views", TWENTY, ["classifier=embedded", "experiment=fourier_views"]),
+    ],
     "fourier_views": [Row("fourier_views", EIGHT + MORE, ["experiment=fourier_views"])],
 }
 
 
-SIDES = {"eight_classes": 224, "embedded": 144, "fourier_views": 160}  # of a picture in the sheet, in pixels
+SIDES = {
+    "eight_classes": 224,
+    "embedded": 144,
+    "twenty": 160,
+    "fourier_views": 160,
+}  # of a picture in the sheet, in pixels
 
 
 def main() -> None:
@@ -114,7 +129,7 @@ def draw(rows: list[tuple[str, list[Path]]], side: int) -> Image.Image:
     """The pictures of each row side by side, under the row's name and each class's name and rank."""
     height = side + 2 * LINE + MARGIN
     sheet = Image.new("RGB", (len(rows[0][1]) * (side + MARGIN) + MARGIN, len(rows) * height + MARGIN), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
     for row, (title, folders) in enumerate(rows):
         top = MARGIN + row * height
         pen.text((MARGIN, top), title, "black", font)

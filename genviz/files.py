@@ -20,7 +20,7 @@ from genviz.errors import CannotWriteError, UserError, shown
 
 SHIPPED = {
     "vgg16.safetensors": "4519bf03b9db12067d6d07d6a2260ae90b80fbb203c5edc2bb833fadc83efddf",
-    "heads.safetensors": "5ece505568f933cf69449cd524c658f159518b61d8f16401acc67bd7d7d2662e",
+    "heads.safetensors": "a90efe0eb160bf68706a0cb634dec2fd0be36e30989a99a6f9e13b66077c5bab",
     "small.safetensors": "2a965ba063f9be4e23c7c8aa5a47db6f2516c880242399057e69b4ff179afe5a",
     "decoder.safetensors": "deae97a1318e7b98f7178455f32df30fafbe69799fa4d7ef840a576eafcbfdaa",
     "spectrum.safetensors": "a648393be6a6154d9a7ee5da5f680cad16f82c48d854bea6d06bfccabe464d95",
