@@ -68,4 +68,5 @@ def test_the_weights_page_tells_of_each_file_that_comes_with_genviz():
     sections = (ROOT / "checkpoints/README.md").read_text().split("\n## ")
     for path in (ROOT / "checkpoints").glob("*.safetensors"):
         told = [section for section in sections if f"| file | `{path.name}` |" in section]
-        assert len(told) == 1 and hashlib.sha256(path.read_bytes()).hexdigest() in told[0], path
+        assert len(told) == 1, path
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in told[0], path
