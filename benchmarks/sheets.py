@@ -69,12 +69,8 @@ SHEETS = {
 }
 
 
-SIDES = {
-    "eight_classes": 224,
-    "embedded": 144,
-    "twenty": 160,
-    "fourier_views": 160,
-}  # of a picture in the sheet, in pixels
+SIDES = {"eight_classes": 224, "embedded": 144, "twenty": 160, "fourier_views": 160}
+"""Of a picture in the sheet, in pixels."""
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ def names(config: DictConfig) -> Names:
     asks = [Path(str(picture)).stem for picture in (config.image, config.style) if picture is not None]
     if choices.experiment is None and choices.objective != "activation":
         asks.insert(0, str(choices.objective or "+".join(build.parts_of(config, "objective"))))
-    drawn_by = str(build.plain(config)["generator"].get("weights", DEFAULT))
+    drawn_by = str(build.plain(config)["generator"].get("weights") or DEFAULT)
     own_weights = None if drawn_by == DEFAULT else Path(drawn_by).stem
     experiment = None if choices.experiment == choices.generator else choices.experiment
     words = [str(part) for part in (choices.generator, own_weights, experiment, *asks, config.tag) if part is not None]

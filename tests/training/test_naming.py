@@ -19,3 +19,8 @@ def test_a_file_named_after_its_network_is_not_named_twice_unless_there_is_anoth
     words = [f"classifier={classifier}", f"classifier.weights={weights}", "target=class:1"]
     words += ["classifier.builder=a.b:c"] if classifier == "module" else []
     assert naming.classifier_name(configuration.compose("train", words)) == expected
+
+
+def test_a_generator_without_weights_is_not_called_none():
+    config = configuration.compose("train", ["target=class:1", "generator.weights=null"])
+    assert naming.names(config).generator == "pretrained_views"
