@@ -27,6 +27,7 @@ import torch
 
 import genviz  # noqa: F401  # isort: skip - before what imports torchvision
 import pytorch_lightning as pl
+from overhead import by_hand
 
 from genviz.coupling import Coupling
 from genviz.interfaces import Classifier
@@ -106,6 +107,7 @@ def bare(coupling: Coupling, precision: str, updates: int) -> float:
     optimizer = made["optimizer"] if isinstance(made, dict) else made
     device = coupling.device.type
     coupling.streams.device = coupling.device
+    look = by_hand(coupling.classifier, coupling.in_features)
     begun = 0.0
     with tf32(allowed=precision != "fp32"):
         for update in range(-3, updates):
@@ -114,7 +116,7 @@ def bare(coupling: Coupling, precision: str, updates: int) -> float:
                 begun = time.perf_counter()
             with torch.autocast(device, torch.bfloat16) if precision == "bf16" else nullcontext():
                 sample = coupling.generator()
-                seen = coupling.classifier(coupling.transforms(sample.images), coupling.objective.layers)
+                seen = look(coupling.transforms(sample.images), coupling.objective.layers)
                 scores = coupling.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)
                 penalties = [part.weight * part(sample) for part in coupling.regularizers.values()]
                 loss = (sum(penalties) - scores).sum()

@@ -19,15 +19,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from genviz.commands.spared import spare
 from genviz.interfaces import Classifier, Generator, Objective
 from genviz.training import build, configuration
+from genviz.transforms.transform import FeatureTransform, apart
+
+Look = Callable[[Tensor, Sequence[str]], dict[str, Tensor]]
 
 BLOCK = 50  # updates: one checkpoint, two snapshots and five rows of the logger
 CASES = {
@@ -44,7 +50,7 @@ STRAIGHTFORWARD = {"plain": torch.contiguous_format, "plain, channels last": tor
 def bare_updates(
     updates: int,
     generator: Generator,
-    classifier: Classifier,
+    look: Look,
     objective: Objective,
     regularizers: Any,
     views: Any,
@@ -54,13 +60,20 @@ def bare_updates(
     begin = time.perf_counter()
     for _ in range(updates):
         sample = generator()
-        seen = classifier(views(sample.images), objective.layers)
+        seen = look(views(sample.images), objective.layers)
         penalty = sum(part.weight * part(sample) for part in regularizers.values())
         loss = (penalty - objective(seen).mean()).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return time.perf_counter() - begin
+
+
+def by_hand(classifier: Classifier, change: FeatureTransform | None) -> Look:
+    """How such a loop looks at pictures: with torch's own dropout, where genviz has one."""
+    if change is None or (place := change.place(classifier)) is None:
+        return classifier
+    return partial(classifier.seen_through, layer=place, part=F.dropout)
 
 
 def straightforward(part: nn.Module, network: str, memory_format: torch.memory_format) -> Any:
@@ -93,7 +106,12 @@ def time_in_turn(case: str, rounds: int) -> None:
                 parts[name] = generator, straightforward(pl_module.classifier, "network", layout)
             rest = (pl_module.objective, pl_module.regularizers, pl_module.transforms)
             self.loops = {
-                name: (generator, classifier, *rest, pl_module.optimizer(trainable(generator)))
+                name: (
+                    generator,
+                    by_hand(classifier, pl_module.in_features),
+                    *rest,
+                    pl_module.optimizer(trainable(generator)),
+                )
                 for name, (generator, classifier) in parts.items()
             }
             self.ratios: dict[str, list[float]] = {name: [] for name in self.loops}
@@ -188,12 +206,12 @@ def peak(case: str, who: str, updates: int = 20) -> None:
             classifier = build.classifier(config.classifier)
             build.settle(config, target, classifier)
             generator = build.generator(config, build.streams(config))
+            views, change = apart(build.transforms(config))
             couple = (
-                classifier,
+                by_hand(classifier, change),
                 build.objective(config, target, outline),
                 build.regularizers(config),
             )
-            views = torch.nn.Sequential(*build.transforms(config))
             bare_updates(updates, generator, *couple, views, build.optimizer(config)(trainable(generator)))
     print(f"peak {_peak_megabytes():.0f}")
 

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from overhead import _peak_megabytes, bare_updates
+from overhead import _peak_megabytes, bare_updates, by_hand
 
 from genviz.analysis.class_setup import choosing
 from genviz.sweeps.sweep import Sweep
@@ -85,7 +85,8 @@ def peak(case: str, batch: int, who: str) -> None:
 def bare(batch: Batch) -> float:
     """The seconds of the bare loop over what a batch is made of."""
     coupling = batch.coupling
-    couple = (coupling.classifier, coupling.objective, coupling.regularizers, coupling.transforms)
+    look = by_hand(coupling.classifier, coupling.in_features)
+    couple = (look, coupling.objective, coupling.regularizers, coupling.transforms)
     optimizer = coupling.optimizer(p for p in coupling.generator.parameters() if p.requires_grad)
     return bare_updates(batch.config.updates, coupling.generator, *couple, optimizer)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -19,7 +20,7 @@ from genviz.objectives.sum import Sum
 from genviz.targets.grammar import Target
 from genviz.targets.metrics import Metrics
 from genviz.targets.units import Targets
-from genviz.transforms.transform import Transform
+from genviz.transforms.transform import Transform, apart
 
 
 class Coupling(pl.LightningModule):
@@ -62,7 +63,8 @@ class Coupling(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.generator, self.classifier, self.objective = generator, classifier, objective
-        self.regularizers, self.transforms = nn.ModuleDict(regularizers), nn.Sequential(*transforms)
+        self.regularizers = nn.ModuleDict(regularizers)
+        self.transforms, self.in_features = apart(transforms)
         self.targets = Targets(target)
         self.metrics = Metrics(self.targets)
         self.optimizer, self.streams = optimizer, streams or Streams()
@@ -74,6 +76,8 @@ class Coupling(pl.LightningModule):
         for part in transforms:
             if isinstance(part, Transform):
                 part.streams = self.streams
+        if self.in_features is not None:
+            self.in_features.place(classifier)  # says at once if there is no such layer
         generator.together = together
         objective.to(classifier.device).remember(classifier, generator.image_size)
 
@@ -91,7 +95,7 @@ class Coupling(pl.LightningModule):
     def tell(self, update: int | Tensor) -> None:
         """Tell the parts how many updates were made so far; a number, or a tensor while the step is compiled."""
         self.generator.update = self.objective.update = update
-        for part in self.transforms:
+        for part in (*self.transforms, self.in_features):
             if isinstance(part, Transform):
                 part.update = update
 
@@ -165,10 +169,13 @@ class Coupling(pl.LightningModule):
         """The views' activations, of all images together or image by image."""
         layers = tuple(dict.fromkeys((*self.objective.layers, *self.targets.layers)))
         at_once = len(views) if self.is_together else len(views) // len(self.streams)
+        look = self.classifier.in_turn
+        if self.in_features is not None:
+            look = partial(self.in_features.look, self.classifier)
         if views.dtype != torch.float32 or not self._autocasts:
-            return self.classifier.in_turn(views, layers, at_once)
+            return look(views, layers, at_once)
         with torch.autocast(self.device.type, torch.bfloat16):
-            seen = self.classifier.in_turn(views, layers, at_once)
+            seen = look(views, layers, at_once)
         return {layer: value.float() for layer, value in seen.items()}
 
     @property

@@ -103,6 +103,16 @@ def usual_layer(outline: Outline) -> Layer:
     raise UserError("this classifier has no layer but its class scores")
 
 
+def last_features(outline: Outline) -> Layer | None:
+    """The last layer with positions that the class scores are made of; of those without, the last; None if none is.
+
+    Of a transformer, whose only maps are its first layer's, that is the last layer of tokens.
+    """
+    known = _made_of(outline) if outline.labels else ()
+    maps = [layer for layer in known[len(known) // 2 :] if len(layer.shape) == 3 and min(layer.shape[1:]) > 1]
+    return (maps or known or (None,))[-1]
+
+
 def _made_of(outline: Outline) -> tuple[Layer, ...]:
     """The layers before the class scores."""
     modules = [layer.module for layer in outline.layers]

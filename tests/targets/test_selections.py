@@ -8,6 +8,7 @@ from genviz.targets.grammar import parse_target
 from genviz.targets.selections import (
     check_selections,
     find_selections,
+    last_features,
     replace_selections,
     stand_in,
     usual_layer,
@@ -136,3 +137,19 @@ def test_the_usual_layer_is_the_last_that_has_positions_before_the_class_head(ar
 def test_the_small_networks_usual_layer():
     outline = SmallClassifier.sketch()
     assert (usual_layer(outline).name, outline.head) == ("relu5_2", "fc8")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "layer"),
+    [("squeezenet1_0", "classifier.0"), ("vgg16", "avgpool"), ("resnet18", "layer4"), ("alexnet", "avgpool"),
+     ("googlenet", "inception5b"), ("swin_t", "permute"), ("vit_b_16", "encoder")],
+)  # fmt: skip
+def test_the_last_features_are_maps_where_there_are_any_late_enough(architecture, layer):
+    assert last_features(sketch(architecture)).name == layer
+
+
+def test_without_classes_there_are_no_features_of_theirs():
+    outline = SmallClassifier.sketch()
+    assert last_features(outline).name == "relu5_2"
+    assert last_features(outline._replace(labels=())) is None
+    assert last_features(outline._replace(layers=outline.layers[-1:])) is None
