@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -145,7 +146,9 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
     given = {
         key: (value.float() if value.is_floating_point() else value) for key, value in given.items() if key in wanted
     }
-    network.load_state_dict(counts | given, strict=False, assign=True)
+    state = OrderedDict(counts | given)
+    state._metadata = network.state_dict()._metadata  # type: ignore[attr-defined]  # MNASNet asks for its version
+    network.load_state_dict(state, strict=False, assign=True)
     if names := not_finite(network):
         raise UserError(f"{found.source} holds weights that are not finite, which cannot classify: {names[0]}")
 

@@ -20,11 +20,11 @@ class Dropout(FeatureTransform):
         layer: as in `FeatureTransform`.
     """
 
-    def __init__(self, *, share: float, layer: str | None = None) -> None:
+    def __init__(self, *, share: float, layer: str | int | None = None) -> None:
         super().__init__()
         if not 0 <= share < 1:
             raise UserError(f"transform: the dropout's share={share} must be from 0 up to, but not including, 1")
-        self.share, self.layer = float(share), layer
+        self.share, self.layer = float(share), None if layer is None else str(layer)  # a module may be called 3
 
     def drawn(self, *shape: int) -> Tensor:
         """What each value is multiplied by, (n, *shape)."""

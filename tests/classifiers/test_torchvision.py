@@ -25,6 +25,17 @@ def test_it_is_torchvisions_model_on_normalized_images():
     torch.testing.assert_close(ours(images, [SCORES])[SCORES], ours.network(normalize(images)))
 
 
+def test_a_network_that_asks_for_its_weights_version(tmp_path):
+    torch.manual_seed(0)
+    theirs = torchvision.models.mnasnet0_5().eval()
+    torch.save(theirs.state_dict(), tmp_path / "mnasnet.pth")
+    ours = classifier(
+        "mnasnet0_5", weights=str(tmp_path / "mnasnet.pth"), input_space={"mean": [0, 0, 0], "std": [1, 1, 1]}
+    )
+    images = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(ours(images, [SCORES])[SCORES], theirs(images), rtol=1e-4, atol=1e-4)
+
+
 def test_caffes_input_space_reaches_the_network():
     ours = classifier(input_space="caffe")
     images = torch.rand(1, 3, 64, 64)

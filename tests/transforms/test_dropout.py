@@ -105,3 +105,5 @@ def test_a_coupling_takes_one_and_checks_its_layer(classifier):
         couple(classifier, Dropout(share=0.5), Dropout(share=0.1))
     with pytest.raises(UserError, match="relu9"):
         couple(classifier, Dropout(share=0.5, layer="relu9"))
+    with pytest.raises(UserError, match="no layer is called '3'"):  # as Hydra reads it
+        couple(classifier, Dropout(share=0.5, layer=3))
