@@ -14,7 +14,12 @@ GENERATORS = {
     "untrained_moving": ["generator.statistics=moving", "generator.output=standardized", "regularizer=gamma_l1"],
     "pretrained": ["generator=pretrained", "optimizer.lr=0.1"],
     "pixels": ["generator=pixels", "generator.start=noise", "optimizer=adam"],
-    "fourier": ["experiment=fourier_views", "generator.size=[64,64]", "median=1"],
+    "fourier": [
+        "experiment=fourier_views",
+        "transform=[views,flip,colours,dropout]",
+        "generator.size=[64,64]",
+        "median=1",
+    ],
 }
 
 
