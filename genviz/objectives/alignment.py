@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from genviz.errors import UserError
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import UNREADABLE, read_upright, resize
 from genviz.interfaces import SCORES, Classifier, Outline
+from genviz.objectives.kept import Kept
 from genviz.objectives.reference import Remembering, see
 from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import find_filters
@@ -40,13 +42,18 @@ _PATIENCE = 2.0  # seconds before a progress bar is shown
 
 
 class Alignment(Remembering):
-    """-sum_l w_l mean_cp (sort_p X^l_cp - mean_r sort_p R^l_rcp)^2, sort matching (Görgün et al. 2025).
+    """-sum_l w_l d_l(X), sort matching (Görgün et al. 2025).
 
-    In each channel c of layer l, the sorted activations X over positions p are matched to the mean sorted activations
-    of real pictures r of the target: what is there counts, not where. Layers and weights follow the paper's code, and
-    so do the settings of ``experiment=gorgun2025``. The paper picks a class's pictures by label; here they are those in
+    d_l(X) = mean_cp (sort_p X^l_cp - mean_r sort_p R^l_rcp)^2: in each channel c of layer l, the sorted activations X
+    over positions p are matched to the mean sorted activations of real pictures r of the target. What is there counts,
+    not where. Layers and weights follow the paper's code, and so do the settings of ``experiment=gorgun2025``. The paper picks a class's pictures by label; here they are those in
     a folder that the target responds to most, or all of them if there are no more than ``count``. The paper's relevance
     weighting, for filters within the network, is left out.
+
+    Beside another objective, it holds a picture near natural ones, as DeepInversion does by means and variances (Yin et
+    al. 2020). ``within`` makes that a bound, which does not depend on the scale of activations and scores:
+    -sum_l w_l max(0, d_l(X) / mean_r d_l(R_r) - within). At 1, the picture may be as far from the mean of the real
+    pictures as those are on average.
 
     Args:
         target: what the pictures show: classes, filters, neurons or layers; or several targets, one for each image.
@@ -55,6 +62,7 @@ class Alignment(Remembering):
         count: how many of them to use; 50 in the paper.
         layers: the layers l with their weights w_l, ``layer:conv1+layer1+layer4@10``; None for the last layer of each
             block, or of each map size if the blocks are unknown.
+        within: None for the paper's distance.
         weight: of the score in a sum of objectives.
 
     Raises:
@@ -72,15 +80,19 @@ class Alignment(Remembering):
         pictures: str | None = None,
         count: int = 10,
         layers: str | None = None,
+        within: float | None = None,
         weight: float = 1.0,
     ) -> None:
         super().__init__()
+        if within is not None and not 0 <= within < math.inf:
+            raise UserError(f"objective.alignment.within={within} must be 0 or more, or null")
         if pictures is None:
             raise UserError("say where real pictures of the target are: pictures=FOLDER")
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise UserError(f"objective.alignment.count={count} must be a whole number, 1 or more")
         self.pictures, self.paths = pictures, tuple(find_pictures(pictures, "pictures").pictures)
         self.targets, self.count, self.weight = Targets(target), count, float(weight)
+        self.within, self.apart = None if within is None else float(within), Kept[str]({})
         aligned = parse_target(layers or _layers(outline), outline.labels, outline.layers)
         self.aligned = Targets(aligned)
         for unit in aligned.units:
@@ -98,32 +110,59 @@ class Alignment(Remembering):
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
         size = classifier.outline.input_size if classifier.outline.resizes else size
         if len(self.paths) <= self.count:
-            self.wanted = {layer: mean[None] for layer, mean in self._mean(classifier, self.paths, size).items()}
-            return
-        means = [
-            self._mean(classifier, _best(self.paths, classifier, target, self.count), size)
-            for target in self.targets.each
-        ]
-        self.wanted = {layer: torch.stack([mean[layer] for mean in means]) for layer in self.layers}
-
-    def _mean(self, classifier: Classifier, paths: Sequence[Path], size: tuple[int, int]) -> dict[str, Tensor]:
-        """The mean of the pictures' sorted activations, (c, positions), by layer."""
-        means: dict[str, Tensor] = {}
-        seen = 0
-        for _, found in _look(classifier, paths, self.layers, size):
-            seen += 1
-            for layer, activation in found.items():
-                ordered, mean = _ordered(activation)[0], means.get(layer, torch.zeros(()))
-                means[layer] = mean + (ordered - mean) / seen
-        if seen == 0:
+            real = [_real(classifier, self.paths, self.layers, size)]
+        else:
+            best = (_best(self.paths, classifier, target, self.count) for target in self.targets.each)
+            real = [_real(classifier, paths, self.layers, size) for paths in best]
+        if not all(real):
             raise UserError(f"pictures={self.pictures}: none of its {len(self.paths)} pictures can be decoded")
-        return means
+        self.wanted = {layer: torch.stack([own[layer].mean for own in real]) for layer in self.layers}
+        self.apart = Kept({layer: torch.stack([own[layer].apart for own in real]) for layer in self.layers})
+        if self.within is not None and not all((apart > 0).all() for _, apart in self.apart.items()):
+            raise UserError(
+                f"pictures={self.pictures}: objective.alignment.within compares with how far real pictures are from "
+                "each other; give two or more that are not the same"
+            )
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        return -self.aligned.total(lambda units: _distance(seen[units.layer], self.wanted[units.layer])[:, None])
+        return -self.aligned.total(lambda units: self._too_far(units.layer, seen[units.layer])[:, None])
+
+    def _too_far(self, layer: str, activation: Tensor) -> Tensor:
+        """What a layer costs, (n,): the paper's distance, or what exceeds the bound."""
+        distance = _distance(activation, self.wanted[layer])
+        if self.within is None:
+            return distance
+        apart = self.apart[layer]
+        return (distance / apart.repeat_interleave(len(distance) // len(apart)) - self.within).relu()
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"alignment loss": -self(seen)}
+
+
+class _Real(NamedTuple):
+    """How a layer's activations are distributed in real pictures."""
+
+    mean: Tensor
+    """Of their sorted activations, (c, positions)."""
+
+    apart: Tensor
+    """The mean over the pictures of their distance from it, ()."""
+
+
+@lru_cache(maxsize=1)
+def _real(
+    classifier: Classifier, paths: tuple[Path, ...], layers: tuple[str, ...], size: tuple[int, int]
+) -> dict[str, _Real]:
+    """What the pictures that can be decoded have in common, by layer; cached for all targets that share them."""
+    means, squares = dict.fromkeys(layers, torch.zeros(())), dict.fromkeys(layers, torch.zeros(()))
+    seen = 0
+    for _, found in _look(classifier, paths, layers, size):
+        seen += 1
+        for layer, activation in found.items():
+            ordered = _ordered(activation)[0]
+            means[layer] = means[layer] + (ordered - means[layer]) / seen
+            squares[layer] = squares[layer] + (ordered.square().mean() - squares[layer]) / seen
+    return {layer: _Real(means[layer], squares[layer] - means[layer].square().mean()) for layer in layers if seen}
 
 
 def _distance(activation: Tensor, wanted: Tensor) -> Tensor:
@@ -161,7 +200,7 @@ def _layers(outline: Outline) -> str:
     return "layer:" + "+".join(last.values())
 
 
-def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count: int) -> list[Path]:
+def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count: int) -> tuple[Path, ...]:
     """The ``count`` pictures that the ``target`` responds to most, strongest first."""
     seen: Iterable[tuple[Path, dict[str, Tensor]]]
     if target.layers == (SCORES,):
@@ -170,7 +209,7 @@ def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count
         seen = _look(classifier, paths, target.layers, classifier.outline.input_size)
     units = Targets(target).to(classifier.device)
     responses = {path: units.activation(found).item() for path, found in seen}
-    return sorted(responses, key=lambda path: responses[path], reverse=True)[:count]
+    return tuple(sorted(responses, key=lambda path: responses[path], reverse=True)[:count])
 
 
 @lru_cache(maxsize=1)
