@@ -46,9 +46,10 @@ class Alignment(Remembering):
 
     d_l(X) = mean_cp (sort_p X^l_cp - mean_r sort_p R^l_rcp)^2: in each channel c of layer l, the sorted activations X
     over positions p are matched to the mean sorted activations of real pictures r of the target. What is there counts,
-    not where. Layers and weights follow the paper's code, and so do the settings of ``experiment=gorgun2025``. The paper
-    picks a class's pictures by label; here they are those in a folder that the target responds to most, or all of them
-    if there are no more than ``count``. The paper's relevance weighting, for filters within the network, is left out.
+    not where. Layers and weights follow the paper's code, and so do the settings of ``experiment=gorgun2025``. The
+    paper picks a class's pictures by label; here they are those in a folder that the target responds to most, or all of
+    them if there are no more than ``count``. The paper's relevance weighting, for filters within the network, is left
+    out.
 
     Beside another objective, it holds a picture near natural ones, as DeepInversion does by means and variances (Yin et
     al. 2020). ``within`` makes that a bound, which does not depend on the scale of activations and scores:
