@@ -150,11 +150,10 @@ class _Real(NamedTuple):
     """The mean over the pictures of their distance from it, ()."""
 
 
-@lru_cache(maxsize=1)
 def _real(
-    classifier: Classifier, paths: tuple[Path, ...], layers: tuple[str, ...], size: tuple[int, int]
+    classifier: Classifier, paths: Sequence[Path], layers: tuple[str, ...], size: tuple[int, int]
 ) -> dict[str, _Real]:
-    """What the pictures that can be decoded have in common, by layer; cached for all targets that share them."""
+    """What the pictures that can be decoded have in common, by layer."""
     means, squares = dict.fromkeys(layers, torch.zeros(())), dict.fromkeys(layers, torch.zeros(()))
     seen = 0
     for _, found in _look(classifier, paths, layers, size):
@@ -201,7 +200,7 @@ def _layers(outline: Outline) -> str:
     return "layer:" + "+".join(last.values())
 
 
-def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count: int) -> tuple[Path, ...]:
+def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count: int) -> list[Path]:
     """The ``count`` pictures that the ``target`` responds to most, strongest first."""
     seen: Iterable[tuple[Path, dict[str, Tensor]]]
     if target.layers == (SCORES,):
@@ -210,7 +209,7 @@ def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count
         seen = _look(classifier, paths, target.layers, classifier.outline.input_size)
     units = Targets(target).to(classifier.device)
     responses = {path: units.activation(found).item() for path, found in seen}
-    return tuple(sorted(responses, key=lambda path: responses[path], reverse=True)[:count])
+    return sorted(responses, key=lambda path: responses[path], reverse=True)[:count]
 
 
 @lru_cache(maxsize=1)
