@@ -24,8 +24,12 @@ SHIPPED = {
     "small.safetensors": "2a965ba063f9be4e23c7c8aa5a47db6f2516c880242399057e69b4ff179afe5a",
     "decoder.safetensors": "deae97a1318e7b98f7178455f32df30fafbe69799fa4d7ef840a576eafcbfdaa",
     "spectrum.safetensors": "a648393be6a6154d9a7ee5da5f680cad16f82c48d854bea6d06bfccabe464d95",
+    "photographs": "2e7a669974b088379c414943e4214af05f8348f4b0e9382020839bc14dbf1ce7",
 }
-"""SHA-256 of each weights file shipped with genviz, to detect a damaged installation."""
+"""SHA-256 of each file shipped with genviz, and of a folder's files one after the other, to detect damage."""
+
+PHOTOGRAPHS = "photographs"
+"""Pictures that anyone may use, for what natural pictures have in common."""
 
 _UNFINISHED = ".unfinished"
 
@@ -100,17 +104,17 @@ def read_json(path: Path) -> Any:
         raise ValueError(str(error)) from error
 
 
-def sha256(path: Path) -> str:
-    """The file's SHA-256, as 64 hexadecimal digits.
+def sha256(path: Path, *more: Path) -> str:
+    """The SHA-256 of a file, or of several one after the other, as 64 hexadecimal digits.
 
     Raises:
         OSError: there is no such file.
     """
-    check_file(path)
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    for each in (path, *more):
+        with check_file(each).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()
 
 
@@ -241,22 +245,23 @@ def shipped_folder(name: str) -> Path:
 
 
 def shipped(name: str) -> Path:
-    """Where the weights ``name`` belong; a damaged installation may lack them."""
+    """Where the file or folder ``name`` belongs; a damaged installation may lack it."""
     return shipped_folder("checkpoints") / name
 
 
 @cache
 def intact(name: str) -> Path:
-    """The file of the shipped weights ``name``, its hash verified.
+    """The file or folder ``name`` that ships with genviz, its hash verified.
 
     Raises:
         UserError: it is missing or damaged.
     """
     path, wanted = shipped(name), SHIPPED[name]
-    if path.is_file() and sha256(path) == wanted:
+    files = sorted(path.glob("*.jpg")) if path.is_dir() else [path] if path.is_file() else []
+    if files and sha256(*files) == wanted:
         return path
     raise UserError(
-        f"{name}, which comes with genviz, is {'damaged' if path.is_file() else 'missing'}; expected sha256 {wanted}. "
+        f"{name}, which comes with genviz, is {'damaged' if files else 'missing'}; expected sha256 {wanted}. "
         "Restore it: pip install --force-reinstall --no-deps genviz, or, in a checkout, "
         f"git checkout -- checkpoints/{name}"
     )

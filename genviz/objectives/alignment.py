@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from genviz.errors import UserError
+from genviz.files import PHOTOGRAPHS, intact
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import UNREADABLE, read_upright, resize
 from genviz.interfaces import SCORES, Classifier, Outline
@@ -52,18 +53,20 @@ class Alignment(Remembering):
     out.
 
     Beside another objective, it holds a picture near natural ones, as DeepInversion does by means and variances (Yin et
-    al. 2020). ``within`` makes that a bound, which does not depend on the scale of activations and scores:
-    -sum_l w_l max(0, d_l(X) / mean_r d_l(R_r) - within). At 1, the picture may be as far from the mean of the real
-    pictures as those are on average.
+    al. 2020). ``within`` makes that a bound: -a(X) sum_l w_l max(0, d_l(X) / mean_r d_l(R_r) - within). At 1, the
+    picture may be as far from the mean of the real pictures as those are on average. What exceeds it is weighed by the
+    target's own activation a(X), taken as a constant, so that one weight suits networks of any scale.
 
     Args:
         target: what the pictures show: classes, filters, neurons or layers; or several targets, one for each image.
         outline: the classifier's.
-        pictures: a folder of real pictures, searched recursively.
-        count: how many of them to use; 50 in the paper.
+        pictures: a folder of real pictures, searched recursively; with ``within``, None for the photographs that ship
+            with genviz.
+        count: how many of them to use, 50 in the paper; None for all.
         layers: the layers l with their weights w_l, ``layer:conv1+layer1+layer4@10``; None for the last layer of each
             block, or of each map size if the blocks are unknown.
         within: None for the paper's distance.
+        positions: at most so many of a layer's positions are sorted, those of a regular grid; None for all.
         weight: of the score in a sum of objectives.
 
     Raises:
@@ -79,21 +82,28 @@ class Alignment(Remembering):
         outline: Outline,
         *,
         pictures: str | None = None,
-        count: int = 10,
+        count: int | None = 10,
         layers: str | None = None,
         within: float | None = None,
+        positions: int | None = None,
         weight: float = 1.0,
     ) -> None:
         super().__init__()
         if within is not None and not 0 <= within < math.inf:
             raise UserError(f"objective.alignment.within={within} must be 0 or more, or null")
-        if pictures is None:
+        if pictures is None and within is None:
             raise UserError("say where real pictures of the target are: pictures=FOLDER")
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise UserError(f"objective.alignment.count={count} must be a whole number, 1 or more")
-        self.pictures, self.paths = pictures, tuple(find_pictures(pictures, "pictures").pictures)
-        self.targets, self.count, self.weight = Targets(target), count, float(weight)
+        for name, number in {"count": count, "positions": positions}.items():
+            if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
+                raise UserError(
+                    f"objective.alignment.{name}={number} must be a whole number, 1 or more, or null for all"
+                )
+        self.pictures = str(intact(PHOTOGRAPHS)) if pictures is None else pictures
+        self.paths = tuple(find_pictures(self.pictures, "pictures").pictures)
+        self.count = len(self.paths) if count is None else count
+        self.targets, self.weight = Targets(target), float(weight)
         self.within, self.apart = None if within is None else float(within), Kept[str]({})
+        self.positions = positions
         aligned = parse_target(layers or _layers(outline), outline.labels, outline.layers)
         self.aligned = Targets(aligned)
         for unit in aligned.units:
@@ -105,20 +115,21 @@ class Alignment(Remembering):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return self.aligned.layers
+        own = self.aligned.layers
+        return own if self.within is None else (*own, *self.targets.layers)
 
     @torch.no_grad()
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
         size = classifier.outline.input_size if classifier.outline.resizes else size
         if len(self.paths) <= self.count:
-            real = [_real(classifier, self.paths, self.layers, size)]
+            real = [_real(classifier, self.paths, self.aligned.layers, size, self.positions)]
         else:
             best = (_best(self.paths, classifier, target, self.count) for target in self.targets.each)
-            real = [_real(classifier, paths, self.layers, size) for paths in best]
+            real = [_real(classifier, paths, self.aligned.layers, size, self.positions) for paths in best]
         if not all(real):
             raise UserError(f"pictures={self.pictures}: none of its {len(self.paths)} pictures can be decoded")
-        self.wanted = {layer: torch.stack([own[layer].mean for own in real]) for layer in self.layers}
-        self.apart = Kept({layer: torch.stack([own[layer].apart for own in real]) for layer in self.layers})
+        self.wanted = {layer: torch.stack([own[layer].mean for own in real]) for layer in self.aligned.layers}
+        self.apart = Kept({layer: torch.stack([own[layer].apart for own in real]) for layer in self.aligned.layers})
         if self.within is not None and not all((apart > 0).all() for _, apart in self.apart.items()):
             raise UserError(
                 f"pictures={self.pictures}: objective.alignment.within compares with how far real pictures are from "
@@ -126,18 +137,22 @@ class Alignment(Remembering):
             )
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        return -self.aligned.total(lambda units: self._too_far(units.layer, seen[units.layer])[:, None])
+        loss = self._loss(seen)
+        return -loss if self.within is None else -loss * self.targets.activation(seen).detach().relu()
+
+    def _loss(self, seen: Mapping[str, Tensor]) -> Tensor:
+        return self.aligned.total(lambda units: self._too_far(units.layer, seen[units.layer])[:, None])
 
     def _too_far(self, layer: str, activation: Tensor) -> Tensor:
         """What a layer costs, (n,): the paper's distance, or what exceeds the bound."""
-        distance = _distance(activation, self.wanted[layer])
+        distance = _distance(_thinned(activation, self.positions), self.wanted[layer])
         if self.within is None:
             return distance
         apart = self.apart[layer]
         return (distance / apart.repeat_interleave(len(distance) // len(apart)) - self.within).relu()
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {"alignment loss": -self(seen)}
+        return {"alignment loss": self._loss(seen)}
 
 
 class _Real(NamedTuple):
@@ -151,7 +166,11 @@ class _Real(NamedTuple):
 
 
 def _real(
-    classifier: Classifier, paths: Sequence[Path], layers: tuple[str, ...], size: tuple[int, int]
+    classifier: Classifier,
+    paths: Sequence[Path],
+    layers: tuple[str, ...],
+    size: tuple[int, int],
+    positions: int | None,
 ) -> dict[str, _Real]:
     """What the pictures that can be decoded have in common, by layer."""
     means, squares = dict.fromkeys(layers, torch.zeros(())), dict.fromkeys(layers, torch.zeros(()))
@@ -159,7 +178,7 @@ def _real(
     for _, found in _look(classifier, paths, layers, size):
         seen += 1
         for layer, activation in found.items():
-            ordered = _ordered(activation)[0]
+            ordered = _ordered(_thinned(activation, positions))[0]
             means[layer] = means[layer] + (ordered - means[layer]) / seen
             squares[layer] = squares[layer] + (ordered.square().mean() - squares[layer]) / seen
     return {layer: _Real(means[layer], squares[layer] - means[layer].square().mean()) for layer in layers if seen}
@@ -173,6 +192,17 @@ def _distance(activation: Tensor, wanted: Tensor) -> Tensor:
     if len(wanted) > 1:
         wanted = wanted.repeat_interleave(len(ordered) // len(wanted), 0)
     return (ordered - wanted).square().mean((1, 2))
+
+
+def _thinned(activation: Tensor, positions: int | None) -> Tensor:
+    """A layer's activation (n, c, ...) at every position, or at every second, third, … if there are too many."""
+    sides, step = activation.shape[2:], 1
+    while positions is not None and math.prod(-(-side // step) for side in sides) > positions:
+        step += 1
+    if step > 1:
+        for axis, side in enumerate(sides, 2):
+            activation = activation.index_select(axis, torch.arange(0, side, step, device=activation.device))
+    return activation
 
 
 def _ordered(activation: Tensor) -> Tensor:

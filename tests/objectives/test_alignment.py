@@ -63,40 +63,6 @@ def test_it_is_sort_matching_channel_by_channel(folder, classifier):
     assert objective.weight == 3
 
 
-def test_within_the_pictures_own_distance_nothing_is_charged(folder, classifier):
-    """Only what exceeds the bound counts, in units of how far real pictures are from their mean."""
-    paper = remembering(folder, classifier, layers="layer:conv1@0.5+relu1")
-    real = [classifier(read_upright(folder / name), paper.layers) for name in NAMES]
-    for within in (0, 0.5, 1, 2.5):
-        objective = remembering(folder, classifier, layers="layer:conv1@0.5+relu1", within=within)
-        torch.manual_seed(0)
-        seen = classifier(torch.rand(3, 3, 12, 12), objective.layers)
-        expected = torch.zeros(3)
-        for layer, weight in (("conv1", 0.5), ("relu1", 1.0)):
-            alone = remembering(folder, classifier, layers=f"layer:{layer}")
-            apart = sum(-alone({layer: each[layer]}).item() for each in real) / len(real)
-            expected += weight * (-alone({layer: seen[layer]}) / apart - within).clamp(min=0)
-        torch.testing.assert_close(objective(seen), -expected, rtol=1e-4, atol=1e-5)
-    nearest = max(paper(each).item() for each in real)
-    assert nearest < 0  # the paper's charges every picture
-    assert max(remembering(folder, classifier, within=1)(each).item() for each in real) == 0
-
-
-def test_the_bound_of_each_target_is_that_of_its_own_pictures(folder, classifier):
-    texts = ("class:1", "class:2")
-    targets = [parse_target(text, classifier.outline.labels, classifier.outline.layers) for text in texts]
-    together = remembering(folder, classifier, targets, count=2, within=0.2)
-    seen = classifier(torch.rand(4, 3, 12, 12), ["relu1"])  # two views of each
-    alone = [remembering(folder, classifier, text, count=2, within=0.2) for text in texts]
-    parts = [part({"relu1": own}) for part, own in zip(alone, seen["relu1"].split(2), strict=True)]
-    torch.testing.assert_close(together(seen), torch.cat(parts))
-
-
-def test_a_bound_needs_pictures_that_differ(folder, classifier):
-    with pytest.raises(UserError, match="give two or more that are not the same"):
-        remembering(folder / "deep", classifier, within=1)
-
-
 def test_the_same_picture_is_aligned_wherever_its_parts_are(folder, classifier):
     objective = remembering(folder / "deep", classifier)
     seen = classifier(read_upright(folder / "deep" / "c.png"), objective.layers)["relu1"]
@@ -223,6 +189,7 @@ def test_the_embedded_network_has_its_blocks(folder):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [({"count": 0}, "count=0 must be"), ({"count": 1.5}, "whole number"), ({"count": True}, "whole number"),
+     ({"positions": 0}, "positions=0 must be a whole number, 1 or more, or null"), ({"positions": 1.5}, "whole number"),
      ({"layers": "filter:relu1:1"}, "must be layers"), ({"layers": "layer:relu9"}, "no layer is called"),
      ({"layers": "class:1"}, "must be layers"), ({"within": -1}, "within=-1 must be 0 or more, or null"),
      ({"within": float("nan")}, "within=nan must be")],

@@ -1,0 +1,156 @@
+import shutil
+
+import pytest
+import torch
+from conftest import TinyClassifier
+
+from genviz import files
+from genviz.errors import UserError
+from genviz.files import PHOTOGRAPHS, intact, shipped
+from genviz.images.pictures import read_upright
+from genviz.objectives.alignment import Alignment, _middle
+from genviz.targets.grammar import parse_target
+
+LAYERS = "layer:conv1@0.5+relu1"
+NAMES = ("bison.jpg", "cup.jpg", "moose.jpg", "narwhal.jpg")
+
+
+@pytest.fixture
+def few(tmp_path):
+    """Four photographs."""
+    for name in NAMES:
+        shutil.copy(shipped(PHOTOGRAPHS) / name, tmp_path)
+    return tmp_path
+
+
+def remembering(folder, classifier, text="class:3", **settings):
+    outline = classifier.outline
+    targets = text if isinstance(text, list) else parse_target(text, outline.labels, outline.layers)
+    objective = Alignment(targets, outline, pictures=str(folder), **settings)
+    objective.remember(classifier, (12, 12))
+    return objective
+
+
+def look(classifier, folder, name, layers):
+    return classifier(_middle(folder / name, (12, 12)), layers)
+
+
+@pytest.mark.parametrize("within", [0, 0.5, 1, 2.5])
+def test_only_what_exceeds_the_photographs_own_distance_counts(few, classifier, within):
+    """In units of how far they are from their mean, and of what the target does."""
+    paper = remembering(few, classifier, layers=LAYERS)
+    objective = remembering(few, classifier, "class:1@2+class:3", layers=LAYERS, within=within)
+    real = [look(classifier, few, name, paper.layers) for name in NAMES]
+    torch.manual_seed(0)
+    seen = classifier(torch.rand(3, 3, 12, 12), objective.layers)
+    seen["scores"] = torch.tensor([[0.0, 0.5, 0, 3, 0, 0], [0, -2, 0, 1, 0, 0], [9, 10, 9, 9, 9, 9]])
+    loss = torch.zeros(3)
+    for layer, weight in (("conv1", 0.5), ("relu1", 1.0)):
+        alone = remembering(few, classifier, layers=f"layer:{layer}")
+        apart = sum(-alone({layer: each[layer]}).item() for each in real) / len(real)
+        loss += weight * (-alone({layer: seen[layer]}) / apart - within).clamp(min=0)
+    assert (loss > 0).all() or within > 1
+    torch.testing.assert_close(objective(seen), -loss * torch.tensor([4.0, 0.0, 29.0]), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(objective.measure(seen)["alignment loss"], loss, rtol=1e-4, atol=1e-6)
+
+
+def test_photographs_are_within(few, classifier):
+    objective = remembering(few, classifier, layers=LAYERS, within=2)
+    for name in NAMES:
+        seen = look(classifier, few, name, objective.layers)
+        assert objective({**seen, "scores": torch.ones(1, 6)}).item() == 0
+        assert objective({layer: 3 * activation for layer, activation in seen.items()}).item() < 0
+
+
+def test_the_weight_is_the_same_whatever_the_scale(few, classifier):
+    """A network whose activations are a hundred times as large is held as firmly."""
+    plain = remembering(few, classifier, layers=LAYERS, within=1)
+    torch.manual_seed(0)
+    seen = classifier(torch.rand(2, 3, 12, 12), plain.layers)
+    seen["scores"] = torch.rand(2, 6)
+    score = plain(seen)
+    large = Louder()
+    loud = remembering(few, large, layers=LAYERS, within=1)
+    torch.testing.assert_close(loud({name: 100 * each for name, each in seen.items()}), 100 * score, rtol=1e-3, atol=0)
+
+
+class Louder(TinyClassifier):
+    def forward(self, images, layers):
+        return {layer: 100 * activation for layer, activation in super().forward(images, layers).items()}
+
+
+def test_the_activation_is_a_constant_to_the_gradient(few, classifier):
+    objective = remembering(few, classifier, layers=LAYERS, within=0)
+    seen = {
+        name: each.requires_grad_() for name, each in classifier(torch.rand(1, 3, 12, 12), objective.layers).items()
+    }
+    objective({**seen, "scores": seen["scores"].relu() + 1}).sum().backward()
+    assert seen["scores"].grad is None or not seen["scores"].grad.any()
+    assert seen["relu1"].grad.any()
+
+
+def test_the_bound_of_each_target_is_that_of_its_own_pictures(few, classifier):
+    texts = ("class:1", "class:2")
+    targets = [parse_target(text, classifier.outline.labels, classifier.outline.layers) for text in texts]
+    together = remembering(few, classifier, targets, count=2, within=0.2)
+    seen = classifier(torch.rand(4, 3, 12, 12), together.layers)  # two views of each
+    seen["scores"] = seen["scores"].abs()
+    alone = [remembering(few, classifier, text, count=2, within=0.2) for text in texts]
+    parts = [part({name: each[2 * n : 2 * n + 2] for name, each in seen.items()}) for n, part in enumerate(alone)]
+    torch.testing.assert_close(together(seen), torch.cat(parts))
+    assert (together(seen) < 0).all()
+
+
+def test_a_bound_needs_pictures_that_differ(few, classifier):
+    for name in NAMES[1:]:
+        (few / name).unlink()
+    with pytest.raises(UserError, match="give two or more that are not the same"):
+        remembering(few, classifier, within=1)
+
+
+def test_its_photographs_ship_with_genviz(classifier):
+    target = parse_target("class:1", classifier.outline.labels, classifier.outline.layers)
+    objective = Alignment(target, classifier.outline, within=1, count=None)
+    assert len(objective.paths) == 41
+    objective.remember(classifier, (12, 12))
+    assert objective.wanted["relu1"].shape == (1, 4, 100)
+    for path in objective.paths:
+        assert read_upright(path).shape[2] == read_upright(path).shape[3] >= 200
+
+
+def test_all_pictures_are_used_if_no_number_is_given(few, classifier):
+    objective = remembering(few, classifier, "class:1", count=None)
+    assert objective.count == 4
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_photographs_that_are_damaged_are_told(tmp_path, monkeypatch, classifier, missing):
+    shutil.copytree(shipped(PHOTOGRAPHS), tmp_path / PHOTOGRAPHS)
+    (tmp_path / PHOTOGRAPHS / "cup.jpg").unlink()
+    if missing:
+        shutil.rmtree(tmp_path / PHOTOGRAPHS)
+    monkeypatch.setattr(files, "shipped_folder", lambda _: tmp_path)
+    intact.cache_clear()
+    target = parse_target("class:1", classifier.outline.labels, classifier.outline.layers)
+    with pytest.raises(
+        UserError, match=f"photographs, .* (missing|damaged).*git checkout -- checkpoints/{PHOTOGRAPHS}"
+    ):
+        Alignment(target, classifier.outline, within=1)
+    intact.cache_clear()
+
+
+@pytest.mark.parametrize(("positions", "step"), [(100, 1), (99, 2), (25, 2), (24, 3), (1, 10)])
+def test_of_large_maps_every_second_position_or_fewer_are_sorted(few, classifier, positions, step):
+    objective = remembering(few, classifier, positions=positions)
+    real = [look(classifier, few, name, ["relu1"])["relu1"][0, :, ::step, ::step] for name in NAMES]
+    seen = classifier(torch.rand(1, 3, 12, 12), ["relu1"])
+    squares = []
+    for channel in range(4):
+        means = [
+            sum(each) / len(each)
+            for each in zip(*(sorted(one[channel].flatten().tolist()) for one in real), strict=True)
+        ]
+        own = sorted(seen["relu1"][0, channel, ::step, ::step].flatten().tolist())
+        squares += [(a - b) ** 2 for a, b in zip(own, means, strict=True)]
+    assert len(squares) == 4 * len(range(0, 10, step)) ** 2
+    assert objective(seen).item() == pytest.approx(-sum(squares) / len(squares), rel=1e-4)
