@@ -1,3 +1,4 @@
+import math
 import shutil
 
 import pytest
@@ -8,7 +9,9 @@ from genviz import files
 from genviz.errors import UserError
 from genviz.files import PHOTOGRAPHS, intact, shipped
 from genviz.images.pictures import read_upright
-from genviz.objectives.alignment import Alignment, _middle
+from genviz.objectives.alignment import Alignment
+from genviz.objectives.distributions import middle
+from genviz.objectives.natural import Natural
 from genviz.targets.grammar import parse_target
 
 LAYERS = "layer:conv1@0.5+relu1"
@@ -26,32 +29,33 @@ def few(tmp_path):
 def remembering(folder, classifier, text="class:3", **settings):
     outline = classifier.outline
     targets = text if isinstance(text, list) else parse_target(text, outline.labels, outline.layers)
-    objective = Alignment(targets, outline, pictures=str(folder), **settings)
+    objective = Natural(targets, outline, pictures=str(folder), **settings)
     objective.remember(classifier, (12, 12))
     return objective
 
 
 def look(classifier, folder, name, layers):
-    return classifier(_middle(folder / name, (12, 12)), layers)
+    return classifier(middle(folder / name, (12, 12)), layers)
 
 
 @pytest.mark.parametrize("within", [0, 0.5, 1, 2.5])
 def test_only_what_exceeds_the_photographs_own_distance_counts(few, classifier, within):
     """In units of how far they are from their mean, and of what the target does."""
-    paper = remembering(few, classifier, layers=LAYERS)
     objective = remembering(few, classifier, "class:1@2+class:3", layers=LAYERS, within=within)
-    real = [look(classifier, few, name, paper.layers) for name in NAMES]
+    real = [look(classifier, few, name, ["conv1", "relu1"]) for name in NAMES]
     torch.manual_seed(0)
     seen = classifier(torch.rand(3, 3, 12, 12), objective.layers)
     seen["scores"] = torch.tensor([[0.0, 0.5, 0, 3, 0, 0], [0, -2, 0, 1, 0, 0], [9, 10, 9, 9, 9, 9]])
     loss = torch.zeros(3)
     for layer, weight in (("conv1", 0.5), ("relu1", 1.0)):
-        alone = remembering(few, classifier, layers=f"layer:{layer}")
+        target = parse_target("class:3", classifier.outline.labels, classifier.outline.layers)
+        alone = Alignment(target, classifier.outline, pictures=str(few), layers=f"layer:{layer}")
+        alone.remember(classifier, (12, 12))
         apart = sum(-alone({layer: each[layer]}).item() for each in real) / len(real)
         loss += weight * (-alone({layer: seen[layer]}) / apart - within).clamp(min=0)
     assert (loss > 0).all() or within > 1
     torch.testing.assert_close(objective(seen), -loss * torch.tensor([4.0, 0.0, 29.0]), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(objective.measure(seen)["alignment loss"], loss, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(objective.measure(seen)["beyond photographs"], loss, rtol=1e-4, atol=1e-6)
 
 
 def test_photographs_are_within(few, classifier):
@@ -89,38 +93,40 @@ def test_the_activation_is_a_constant_to_the_gradient(few, classifier):
     assert seen["relu1"].grad.any()
 
 
-def test_the_bound_of_each_target_is_that_of_its_own_pictures(few, classifier):
+def test_many_targets_are_each_weighed_by_their_own(few, classifier):
     texts = ("class:1", "class:2")
     targets = [parse_target(text, classifier.outline.labels, classifier.outline.layers) for text in texts]
-    together = remembering(few, classifier, targets, count=2, within=0.2)
+    together = remembering(few, classifier, targets, within=0.2)
     seen = classifier(torch.rand(4, 3, 12, 12), together.layers)  # two views of each
     seen["scores"] = seen["scores"].abs()
-    alone = [remembering(few, classifier, text, count=2, within=0.2) for text in texts]
+    alone = [remembering(few, classifier, text, within=0.2) for text in texts]
     parts = [part({name: each[2 * n : 2 * n + 2] for name, each in seen.items()}) for n, part in enumerate(alone)]
     torch.testing.assert_close(together(seen), torch.cat(parts))
     assert (together(seen) < 0).all()
 
 
-def test_a_bound_needs_pictures_that_differ(few, classifier):
+def test_photographs_must_differ(few, classifier):
     for name in NAMES[1:]:
-        (few / name).unlink()
-    with pytest.raises(UserError, match="give two or more that are not the same"):
-        remembering(few, classifier, within=1)
+        shutil.copy(few / NAMES[0], few / name)
+    with pytest.raises(UserError, match="give two or more that can be decoded and are not the same"):
+        remembering(few, classifier)
+
+
+def test_one_photograph_or_damaged_ones_are_too_few(few, classifier):
+    for name in NAMES[1:]:
+        (few / name).write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(UserError, match="give two or more"):
+        remembering(few, classifier)
 
 
 def test_its_photographs_ship_with_genviz(classifier):
     target = parse_target("class:1", classifier.outline.labels, classifier.outline.layers)
-    objective = Alignment(target, classifier.outline, within=1, count=None)
+    objective = Natural(target, classifier.outline)
     assert len(objective.paths) == 41
     objective.remember(classifier, (12, 12))
     assert objective.wanted["relu1"].shape == (1, 4, 100)
     for path in objective.paths:
         assert read_upright(path).shape[2] == read_upright(path).shape[3] >= 200
-
-
-def test_all_pictures_are_used_if_no_number_is_given(few, classifier):
-    objective = remembering(few, classifier, "class:1", count=None)
-    assert objective.count == 4
 
 
 @pytest.mark.parametrize("missing", [True, False])
@@ -135,22 +141,40 @@ def test_photographs_that_are_damaged_are_told(tmp_path, monkeypatch, classifier
     with pytest.raises(
         UserError, match=f"photographs, .* (missing|damaged).*git checkout -- checkpoints/{PHOTOGRAPHS}"
     ):
-        Alignment(target, classifier.outline, within=1)
+        Natural(target, classifier.outline)
     intact.cache_clear()
 
 
 @pytest.mark.parametrize(("positions", "step"), [(100, 1), (99, 2), (25, 2), (24, 3), (1, 10)])
 def test_of_large_maps_every_second_position_or_fewer_are_sorted(few, classifier, positions, step):
-    objective = remembering(few, classifier, positions=positions)
+    objective = remembering(few, classifier, layers="layer:relu1", positions=positions, within=0)
     real = [look(classifier, few, name, ["relu1"])["relu1"][0, :, ::step, ::step] for name in NAMES]
     seen = classifier(torch.rand(1, 3, 12, 12), ["relu1"])
-    squares = []
-    for channel in range(4):
-        means = [
-            sum(each) / len(each)
-            for each in zip(*(sorted(one[channel].flatten().tolist()) for one in real), strict=True)
-        ]
-        own = sorted(seen["relu1"][0, channel, ::step, ::step].flatten().tolist())
-        squares += [(a - b) ** 2 for a, b in zip(own, means, strict=True)]
-    assert len(squares) == 4 * len(range(0, 10, step)) ** 2
-    assert objective(seen).item() == pytest.approx(-sum(squares) / len(squares), rel=1e-4)
+
+    def distance(maps):
+        squares = []
+        for channel in range(4):
+            means = [sum(each) / 4 for each in zip(*(in_order(one[channel]) for one in real), strict=True)]
+            squares += [(a - b) ** 2 for a, b in zip(in_order(maps[channel]), means, strict=True)]
+        assert len(squares) == 4 * len(range(0, 10, step)) ** 2
+        return sum(squares) / len(squares)
+
+    expected = distance(seen["relu1"][0, :, ::step, ::step]) / (sum(map(distance, real)) / 4)
+    assert objective({**seen, "scores": torch.ones(1, 6)}).item() == pytest.approx(-expected, rel=1e-3)
+
+
+def in_order(numbers):
+    return sorted(numbers.flatten().tolist())
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [({"positions": 0}, "positions=0 must be a whole number, 1 or more, or null"), ({"positions": 1.5}, "whole number"),
+     ({"positions": True}, "whole number"), ({"layers": "class:1"}, "natural.layers must be layers"),
+     ({"within": -1}, "natural.within=-1 must be 0 or more"), ({"within": float("nan")}, "within=nan must be"),
+     ({"within": math.inf}, "within=inf must be")],
+)  # fmt: skip
+def test_settings_that_mean_nothing_are_one_line(few, classifier, settings, says):
+    with pytest.raises(UserError, match=says) as caught:
+        remembering(few, classifier, **settings)
+    assert "\n" not in str(caught.value)

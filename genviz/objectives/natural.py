@@ -1,0 +1,98 @@
+"""Within photographs: a picture held as near to them as they are to each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from genviz.errors import UserError
+from genviz.files import PHOTOGRAPHS, intact
+from genviz.images.folders import find_pictures
+from genviz.interfaces import Classifier, Outline
+from genviz.objectives.distributions import distance, distribution, layers_to_compare, thinned
+from genviz.objectives.kept import Kept
+from genviz.objectives.reference import Remembering
+from genviz.targets.grammar import Target
+from genviz.targets.units import Targets
+
+
+class Natural(Remembering):
+    """-a(X) sum_l w_l max(0, d_l(X) / mean_r d_l(R_r) - within), beside an objective that makes the target fire.
+
+    What a network responds to most is far from any photograph. This charges for it, as DeepInversion does (Yin et al.
+    2020), by VITAL's distance (Görgün et al. 2025): d_l(X) = mean_cp (sort_p X_cp - mean_r sort_p R_rcp)^2, where X and
+    R_r are the activations of layer l, in channels c at positions p, for the picture and for photographs r of anything.
+    Here it is a bound: at ``within`` 1, a picture may be as far from the photographs' mean as those are on average.
+    What exceeds it is weighed by the target's own activation a(X), 0 if negative, which is a constant to the gradient;
+    so one weight suits networks of any scale.
+
+    Args:
+        target: one, or several, one for each image.
+        outline: the classifier's.
+        pictures: a folder of photographs, searched recursively; None for those that ship with genviz.
+        layers: the layers l with their weights w_l, ``layer:conv1+layer1+layer4@10``; None for the last layer of each
+            block, or of each map size if the blocks are unknown.
+        within: 0 or more.
+        positions: at most so many of a layer's positions are sorted, those of a regular grid; None for all.
+        weight: of the score in a sum of objectives.
+
+    Raises:
+        UserError: there are no pictures, or ``layers`` names something other than layers.
+    """
+
+    takes_many = True
+
+    def __init__(
+        self,
+        target: Target | Sequence[Target],
+        outline: Outline,
+        *,
+        pictures: str | None = None,
+        layers: str | None = None,
+        within: float = 1.0,
+        positions: int | None = 200,
+        weight: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if not 0 <= within < math.inf:
+            raise UserError(f"objective.natural.within={within} must be 0 or more")
+        if positions is not None and (isinstance(positions, bool) or not isinstance(positions, int) or positions < 1):
+            raise UserError(f"objective.natural.positions={positions} must be a whole number, 1 or more, or null")
+        self.pictures = str(intact(PHOTOGRAPHS)) if pictures is None else pictures
+        self.paths = tuple(find_pictures(self.pictures, "pictures").pictures)
+        self.targets, self.within, self.positions = Targets(target), float(within), positions
+        self.weight, self.apart = float(weight), Kept[str]({})
+        self.compared = layers_to_compare(layers, outline, "objective.natural.layers")
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return (*self.compared.layers, *self.targets.layers)
+
+    @torch.no_grad()
+    def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
+        size = classifier.outline.input_size if classifier.outline.resizes else size
+        real = distribution(classifier, self.paths, self.compared.layers, size, self.positions)
+        if not all(own.pictures > 1 and own.apart > 0 for own in real.values()):
+            raise UserError(
+                f"pictures={self.pictures}: objective.natural compares with how far photographs are from each other; "
+                "give two or more that can be decoded and are not the same"
+            )
+        self.wanted = {layer: own.mean[None] for layer, own in real.items()}
+        self.apart = Kept({layer: own.apart for layer, own in real.items()})
+
+    def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
+        return -self._excess(seen) * self.targets.activation(seen).detach().relu()
+
+    def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"beyond photographs": self._excess(seen)}
+
+    def _excess(self, seen: Mapping[str, Tensor]) -> Tensor:
+        return self.compared.total(lambda units: self._excess_in(units.layer, seen[units.layer])[:, None])
+
+    def _excess_in(self, layer: str, activation: Tensor) -> Tensor:
+        """By how much of the photographs' own distance a layer exceeds the bound, (n,)."""
+        far = distance(thinned(activation, self.positions), self.wanted[layer])
+        return (far / self.apart[layer] - self.within).relu()
