@@ -12,7 +12,7 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.images.folders import find_pictures
 from genviz.interfaces import SCORES, Classifier, Outline
-from genviz.objectives.distributions import distance, distribution, layers_to_compare, look
+from genviz.objectives.distributions import distance, distribution, last_of_blocks, layers_to_compare, look
 from genviz.objectives.reference import Remembering
 from genviz.targets.grammar import Target
 from genviz.targets.units import Targets
@@ -60,7 +60,10 @@ class Alignment(Remembering):
             raise UserError(f"objective.alignment.count={count} must be a whole number, 1 or more")
         self.pictures, self.paths = pictures, tuple(find_pictures(pictures, "pictures").pictures)
         self.targets, self.count, self.weight = Targets(target), count, float(weight)
-        self.aligned = layers_to_compare(layers, outline, "objective.alignment.layers")
+        setting = "objective.alignment.layers"
+        if layers is None:
+            layers = "layer:" + "+".join(last_of_blocks(outline, setting))
+        self.aligned = layers_to_compare(layers, outline, setting)
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -37,17 +37,16 @@ _BLOCKS_AT_LEAST = 3  # map sizes; if the outer layers show fewer, nested ones a
 _PATIENCE = 2.0  # seconds before a progress bar is shown
 
 
-def layers_to_compare(layers: str | None, outline: Outline, setting: str) -> Targets:
+def layers_to_compare(layers: str, outline: Outline, setting: str) -> Targets:
     """The layers that a setting names, with their weights, ``layer:conv1+layer1+layer4@10``.
 
     Args:
-        layers: None for the last layer of each block, or of each map size if the blocks are unknown.
         setting: its name, for the error message.
 
     Raises:
-        UserError: it names something other than layers, or one whose channels are unknown; or no layer has positions.
+        UserError: it names something other than layers, or one whose channels are unknown.
     """
-    target = parse_target(layers or _last_of_blocks(outline, setting), outline.labels, outline.layers)
+    target = parse_target(layers, outline.labels, outline.layers)
     for unit in target.units:
         if unit.kind != "layer":
             raise UserError(f"{setting} must be layers, as in layer:relu1_1+relu2_1, not {unit.name}")
@@ -55,12 +54,19 @@ def layers_to_compare(layers: str | None, outline: Outline, setting: str) -> Tar
     return Targets(target)
 
 
-def _last_of_blocks(outline: Outline, setting: str) -> str:
-    """The last layer of each block; if the blocks are unknown, of each map size before the class scores."""
+def last_of_blocks(outline: Outline, setting: str) -> list[str]:
+    """The last layer of each block, ``layer4@10``; if the blocks are unknown, of each map size before the class scores.
+
+    Args:
+        setting: that of the layers, for the error message.
+
+    Raises:
+        UserError: no layer has positions.
+    """
     known = {layer.name for layer in outline.layers}
     for block in _BLOCKS:
         if {piece.partition("@")[0] for piece in block.split("+")} <= known:
-            return f"layer:{block}"
+            return block.split("+")
     modules = [layer.module for layer in outline.layers]
     before = outline.layers[: modules.index(outline.head) if outline.head in modules else -1]
     maps = [layer for layer in before if layer.axis is not None and math.prod(layer.shape[1:]) > 1]
@@ -72,7 +78,7 @@ def _last_of_blocks(outline: Outline, setting: str) -> str:
         raise UserError(
             f"no layer of this classifier has positions; name the layers to match: {setting}=…, or leave this out"
         )
-    return "layer:" + "+".join(last.values())
+    return list(last.values())
 
 
 class Distribution:

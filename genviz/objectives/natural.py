@@ -12,7 +12,7 @@ from genviz.errors import UserError
 from genviz.files import PHOTOGRAPHS, intact
 from genviz.images.folders import find_pictures
 from genviz.interfaces import Classifier, Outline
-from genviz.objectives.distributions import distance, distribution, layers_to_compare, thinned
+from genviz.objectives.distributions import distance, distribution, last_of_blocks, layers_to_compare, thinned
 from genviz.objectives.kept import Kept
 from genviz.objectives.reference import Remembering
 from genviz.targets.grammar import Target
@@ -34,7 +34,7 @@ class Natural(Remembering):
         outline: the classifier's.
         pictures: a folder of photographs, searched recursively; None for those that ship with genviz.
         layers: the layers l with their weights w_l, ``layer:conv1+layer1+layer4@10``; None for the last layer of each
-            block, or of each map size if the blocks are unknown.
+            block but the first, or of each map size if the blocks are unknown.
         within: 0 or more.
         positions: at most so many of a layer's positions are sorted, those of a regular grid; None for all.
         weight: of the score in a sum of objectives.
@@ -65,7 +65,11 @@ class Natural(Remembering):
         self.paths = tuple(find_pictures(self.pictures, "pictures").pictures)
         self.targets, self.within, self.positions = Targets(target), float(within), positions
         self.weight, self.apart = float(weight), Kept[str]({})
-        self.compared = layers_to_compare(layers, outline, "objective.natural.layers")
+        setting = "objective.natural.layers"
+        if layers is None:
+            blocks = [layer.partition("@")[0] for layer in last_of_blocks(outline, setting)]
+            layers = "layer:" + "+".join(blocks[1:] or blocks)
+        self.compared = layers_to_compare(layers, outline, setting)
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -6,9 +6,11 @@ import torch
 from conftest import TinyClassifier
 
 from genviz import files
+from genviz.classifiers.outline import sketch
 from genviz.errors import UserError
 from genviz.files import PHOTOGRAPHS, intact, shipped
 from genviz.images.pictures import read_upright
+from genviz.interfaces import Layer, Outline
 from genviz.objectives.alignment import Alignment
 from genviz.objectives.distributions import middle
 from genviz.objectives.natural import Natural
@@ -26,10 +28,10 @@ def few(tmp_path):
     return tmp_path
 
 
-def remembering(folder, classifier, text="class:3", **settings):
+def remembering(folder, classifier, text="class:3", layers=LAYERS, **settings):
     outline = classifier.outline
     targets = text if isinstance(text, list) else parse_target(text, outline.labels, outline.layers)
-    objective = Natural(targets, outline, pictures=str(folder), **settings)
+    objective = Natural(targets, outline, pictures=str(folder), layers=layers, **settings)
     objective.remember(classifier, (12, 12))
     return objective
 
@@ -41,7 +43,7 @@ def look(classifier, folder, name, layers):
 @pytest.mark.parametrize("within", [0, 0.5, 1, 2.5])
 def test_only_what_exceeds_the_photographs_own_distance_counts(few, classifier, within):
     """In units of how far they are from their mean, and of what the target does."""
-    objective = remembering(few, classifier, "class:1@2+class:3", layers=LAYERS, within=within)
+    objective = remembering(few, classifier, "class:1@2+class:3", within=within)
     real = [look(classifier, few, name, ["conv1", "relu1"]) for name in NAMES]
     torch.manual_seed(0)
     seen = classifier(torch.rand(3, 3, 12, 12), objective.layers)
@@ -59,7 +61,7 @@ def test_only_what_exceeds_the_photographs_own_distance_counts(few, classifier, 
 
 
 def test_photographs_are_within(few, classifier):
-    objective = remembering(few, classifier, layers=LAYERS, within=2)
+    objective = remembering(few, classifier, within=2)
     for name in NAMES:
         seen = look(classifier, few, name, objective.layers)
         assert objective({**seen, "scores": torch.ones(1, 6)}).item() == 0
@@ -68,13 +70,13 @@ def test_photographs_are_within(few, classifier):
 
 def test_the_weight_is_the_same_whatever_the_scale(few, classifier):
     """A network whose activations are a hundred times as large is held as firmly."""
-    plain = remembering(few, classifier, layers=LAYERS, within=1)
+    plain = remembering(few, classifier, within=1)
     torch.manual_seed(0)
     seen = classifier(torch.rand(2, 3, 12, 12), plain.layers)
     seen["scores"] = torch.rand(2, 6)
     score = plain(seen)
     large = Louder()
-    loud = remembering(few, large, layers=LAYERS, within=1)
+    loud = remembering(few, large, within=1)
     torch.testing.assert_close(loud({name: 100 * each for name, each in seen.items()}), 100 * score, rtol=1e-3, atol=0)
 
 
@@ -84,7 +86,7 @@ class Louder(TinyClassifier):
 
 
 def test_the_activation_is_a_constant_to_the_gradient(few, classifier):
-    objective = remembering(few, classifier, layers=LAYERS, within=0)
+    objective = remembering(few, classifier, within=0)
     seen = {
         name: each.requires_grad_() for name, each in classifier(torch.rand(1, 3, 12, 12), objective.layers).items()
     }
@@ -161,6 +163,26 @@ def test_of_large_maps_every_second_position_or_fewer_are_sorted(few, classifier
 
     expected = distance(seen["relu1"][0, :, ::step, ::step]) / (sum(map(distance, real)) / 4)
     assert objective({**seen, "scores": torch.ones(1, 6)}).item() == pytest.approx(-expected, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "layers"),
+    [("vgg16", "relu2_2 relu3_3 relu4_3 relu5_3"), ("squeezenet1_0", "fire4 fire8 features"),
+     ("resnet50", "layer1 layer2 layer3 layer4"), ("swin_t", "features.3 features.5 norm"),
+     ("densenet121", "features.denseblock1 features.denseblock2 features.denseblock3 features.denseblock4")],
+)  # fmt: skip
+def test_it_compares_each_block_but_the_first(few, architecture, layers):
+    outline = sketch(architecture)
+    objective = Natural(parse_target("class:1", outline.labels, outline.layers), outline, pictures=str(few))
+    assert objective.layers == (*layers.split(), "scores")
+    assert {unit.weight for unit in objective.compared.each[0].units} == {1}  # no scale to make up for
+
+
+def test_of_a_single_block_it_takes_that(few):
+    layers = (Layer("a", "0", (3, 4, 5)), Layer("scores", "scores", (2,)))
+    outline = Outline(("u", "v"), layers, {}, (8, 8))
+    objective = Natural(parse_target("class:u", outline.labels, layers), outline, pictures=str(few))
+    assert objective.layers == ("a", "scores")
 
 
 def in_order(numbers):
