@@ -207,11 +207,9 @@ def peak(case: str, who: str, updates: int = 20) -> None:
             build.settle(config, target, classifier)
             generator = build.generator(config, build.streams(config))
             views, change = apart(build.transforms(config))
-            couple = (
-                by_hand(classifier, change),
-                build.objective(config, target, outline),
-                build.regularizers(config),
-            )
+            objective = build.objective(config, target, outline)
+            objective.remember(classifier, generator.image_size)
+            couple = by_hand(classifier, change), objective, build.regularizers(config)
             bare_updates(updates, generator, *couple, views, build.optimizer(config)(trainable(generator)))
     print(f"peak {_peak_megabytes():.0f}")
 
