@@ -109,8 +109,8 @@ class Coupling(pl.LightningModule):
             self._hook = views.register_hook(self._notice)
         seen = self._look(views)
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
-        if not score.requires_grad:
-            self._refuse([layer for layer in self.objective.layers if not seen[layer].requires_grad])
+        if not any(seen[layer].requires_grad for layer in self._sought):
+            self._refuse(self._sought)
         penalties = {name: part.weight * part(sample) for name, part in self.regularizers.items()}
         losses = sum(penalties.values()) - score
         loss = losses.sum()  # a sum, so that an image's gradient does not depend on n
@@ -136,7 +136,8 @@ class Coupling(pl.LightningModule):
         Raises:
             UserError: it is 0, and so is that of everything in the layers. That of a dead unit alone may be.
         """
-        if self._first and not any(self._first[1:]):
+        mixed = self._sought != self.objective.layers  # the gradient may be of what only holds the picture back
+        if self._first and (mixed or not any(self._first[1:])):
             self._refuse(self._constant(self._first[0]))
         self._first = []
 
@@ -147,15 +148,19 @@ class Coupling(pl.LightningModule):
 
     @torch.enable_grad()
     def _constant(self, views: Tensor) -> list[str]:
-        """The objective's layers, if all of them that fire are constant where the views are."""
+        """The layers where something shall happen, if all of them that fire are constant where the views are."""
         seen = self._look(views.requires_grad_())
-        firing = [layer for layer in self.objective.layers if seen[layer].any()]
+        firing = [layer for layer in self._sought if seen[layer].any()]
         for layer in firing:
             total = seen[layer].square().sum()
             (gradient,) = torch.autograd.grad(total, views, retain_graph=True, allow_unused=True)
             if gradient is not None and gradient.any():
                 return []
         return firing
+
+    @property
+    def _sought(self) -> tuple[str, ...]:
+        return self.objective.sought or self.objective.layers
 
     def _refuse(self, cut: Sequence[str]) -> None:
         """Raise an error if these layers could be trained through but for the network, which cuts the gradient."""

@@ -263,6 +263,11 @@ class Objective(nn.Module, ABC):
     def layers(self) -> tuple[str, ...]:
         """The layers that ``forward`` reads."""
 
+    @property
+    def sought(self) -> tuple[str, ...]:
+        """Those of them in which something shall happen; none of an objective that only holds a picture back."""
+        return self.layers
+
     @abstractmethod
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         """Score each image, (n,), from its activations by layer; unweighted."""

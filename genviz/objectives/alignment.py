@@ -62,7 +62,9 @@ class Alignment(Remembering):
         self.targets, self.count, self.weight = Targets(target), count, float(weight)
         setting = "objective.alignment.layers"
         if layers is None:
-            layers = "layer:" + "+".join(last_of_blocks(outline, setting))
+            layers = "layer:" + "+".join(last_of_blocks(outline))
+            if layers == "layer:":
+                raise UserError(f"no layer of this classifier has positions; name the layers to match: {setting}=…")
         self.aligned = layers_to_compare(layers, outline, setting)
 
     @property

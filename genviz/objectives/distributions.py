@@ -54,14 +54,10 @@ def layers_to_compare(layers: str, outline: Outline, setting: str) -> Targets:
     return Targets(target)
 
 
-def last_of_blocks(outline: Outline, setting: str) -> list[str]:
+def last_of_blocks(outline: Outline) -> list[str]:
     """The last layer of each block, ``layer4@10``; if the blocks are unknown, of each map size before the class scores.
 
-    Args:
-        setting: that of the layers, for the error message.
-
-    Raises:
-        UserError: no layer has positions.
+    An empty list if no layer has positions.
     """
     known = {layer.name for layer in outline.layers}
     for block in _BLOCKS:
@@ -74,10 +70,6 @@ def last_of_blocks(outline: Outline, setting: str) -> list[str]:
         last = {layer.shape[1:]: layer.name for layer in maps if layer.name.count(".") <= depth}
         if len(last) >= _BLOCKS_AT_LEAST:
             break
-    if not maps:
-        raise UserError(
-            f"no layer of this classifier has positions; name the layers to match: {setting}=…, or leave this out"
-        )
     return list(last.values())
 
 

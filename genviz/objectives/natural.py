@@ -10,13 +10,15 @@ from torch import Tensor
 
 from genviz.errors import UserError
 from genviz.files import PHOTOGRAPHS, intact
-from genviz.images.folders import find_pictures
+from genviz.images.folders import evenly, find_pictures
 from genviz.interfaces import Classifier, Outline
 from genviz.objectives.distributions import distance, distribution, last_of_blocks, layers_to_compare, thinned
 from genviz.objectives.kept import Kept
 from genviz.objectives.reference import Remembering
 from genviz.targets.grammar import Target
 from genviz.targets.units import Targets
+
+_MOST = 100  # photographs; a few dozen do
 
 
 class Natural(Remembering):
@@ -32,9 +34,11 @@ class Natural(Remembering):
     Args:
         target: one, or several, one for each image.
         outline: the classifier's.
-        pictures: a folder of photographs, searched recursively; None for those that ship with genviz.
+        pictures: a folder of photographs, searched recursively; of more than 100, so many evenly by name. None for
+            those that ship with genviz.
         layers: the layers l with their weights w_l, ``layer:conv1+layer1+layer4@10``; None for the last layer of each
-            block but the first, or of each map size if the blocks are unknown.
+            block but the first, or of each map size if the blocks are unknown. Where photographs do not differ at all,
+            or no layer has positions, nothing is charged.
         within: 0 or more.
         positions: at most so many of a layer's positions are sorted, those of a regular grid; None for all.
         weight: of the score in a sum of objectives.
@@ -62,30 +66,36 @@ class Natural(Remembering):
         if positions is not None and (isinstance(positions, bool) or not isinstance(positions, int) or positions < 1):
             raise UserError(f"objective.natural.positions={positions} must be a whole number, 1 or more, or null")
         self.pictures = str(intact(PHOTOGRAPHS)) if pictures is None else pictures
-        self.paths = tuple(find_pictures(self.pictures, "pictures").pictures)
+        self.paths = evenly(find_pictures(self.pictures, "objective.natural.pictures").pictures, _MOST)
         self.targets, self.within, self.positions = Targets(target), float(within), positions
         self.weight, self.apart = float(weight), Kept[str]({})
-        setting = "objective.natural.layers"
         if layers is None:
-            blocks = [layer.partition("@")[0] for layer in last_of_blocks(outline, setting)]
+            blocks = [layer.partition("@")[0] for layer in last_of_blocks(outline)]
             layers = "layer:" + "+".join(blocks[1:] or blocks)
-        self.compared = layers_to_compare(layers, outline, setting)
+        self.compared = None if layers == "layer:" else layers_to_compare(layers, outline, "objective.natural.layers")
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return (*self.compared.layers, *self.targets.layers)
+        return (*(self.compared.layers if self.compared else ()), *self.targets.layers)
+
+    @property
+    def sought(self) -> tuple[str, ...]:
+        return ()
 
     @torch.no_grad()
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
+        if self.compared is None:
+            return
         size = classifier.outline.input_size if classifier.outline.resizes else size
         real = distribution(classifier, self.paths, self.compared.layers, size, self.positions)
-        if not all(own.pictures > 1 and own.apart > 0 for own in real.values()):
+        differ = {layer: own for layer, own in real.items() if own.pictures > 1 and own.apart > 0}
+        if not differ:
             raise UserError(
-                f"pictures={self.pictures}: objective.natural compares with how far photographs are from each other; "
-                "give two or more that can be decoded and are not the same"
+                f"objective.natural.pictures={self.pictures}: give two or more that can be decoded and are not the "
+                "same; a picture is compared with how far they are from each other"
             )
-        self.wanted = {layer: own.mean[None] for layer, own in real.items()}
-        self.apart = Kept({layer: own.apart for layer, own in real.items()})
+        self.wanted = {layer: own.mean[None] for layer, own in differ.items()}
+        self.apart = Kept({layer: own.apart for layer, own in differ.items()})
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         return -self._excess(seen) * self.targets.activation(seen).detach().relu()
@@ -94,9 +104,13 @@ class Natural(Remembering):
         return {"beyond photographs": self._excess(seen)}
 
     def _excess(self, seen: Mapping[str, Tensor]) -> Tensor:
+        if self.compared is None:
+            return torch.zeros_like(self.targets.activation(seen))
         return self.compared.total(lambda units: self._excess_in(units.layer, seen[units.layer])[:, None])
 
     def _excess_in(self, layer: str, activation: Tensor) -> Tensor:
         """By how much of the photographs' own distance a layer exceeds the bound, (n,)."""
+        if layer not in self.apart:
+            return activation.new_zeros(len(activation))
         far = distance(thinned(activation, self.positions), self.wanted[layer])
         return (far / self.apart[layer] - self.within).relu()

@@ -26,6 +26,10 @@ class PerImage(Objective):
     def layers(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(layer for part in self._objectives for layer in part.layers))
 
+    @property
+    def sought(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(layer for part in self._objectives for layer in part.sought))
+
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
         for part in self._objectives:
             part.remember(classifier, size)

@@ -26,6 +26,10 @@ class Sum(Objective):
     def layers(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(layer for part in self._objectives.values() for layer in part.layers))
 
+    @property
+    def sought(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(layer for part in self._objectives.values() for layer in part.sought))
+
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
         for part in self._objectives.values():
             part.remember(classifier, size)

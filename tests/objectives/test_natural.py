@@ -110,7 +110,7 @@ def test_many_targets_are_each_weighed_by_their_own(few, classifier):
 def test_photographs_must_differ(few, classifier):
     for name in NAMES[1:]:
         shutil.copy(few / NAMES[0], few / name)
-    with pytest.raises(UserError, match="give two or more that can be decoded and are not the same"):
+    with pytest.raises(UserError, match="give two or more that can be decoded and are not the same;"):
         remembering(few, classifier)
 
 
@@ -183,6 +183,32 @@ def test_of_a_single_block_it_takes_that(few):
     outline = Outline(("u", "v"), layers, {}, (8, 8))
     objective = Natural(parse_target("class:u", outline.labels, layers), outline, pictures=str(few))
     assert objective.layers == ("a", "scores")
+
+
+def test_where_photographs_do_not_differ_nothing_is_charged(few):
+    """A layer that is dead in all of them says nothing; nor do layers without positions."""
+    classifier = TinyClassifier()
+    classifier.conv.bias.fill_(-100)
+    objective = remembering(few, classifier, within=0)
+    seen = classifier(torch.rand(2, 3, 12, 12), objective.layers)
+    seen["scores"] = torch.ones(2, 6)
+    only = remembering(few, classifier, layers="layer:conv1@0.5", within=0)
+    torch.testing.assert_close(objective({**seen, "relu1": torch.ones(2, 4, 10, 10)}), only(seen))
+    flat = Outline(("u", "v"), (Layer("a", "0", (3,)), Layer("scores", "scores", (2,))), {}, (8, 8))
+    objective = Natural(parse_target("class:u", flat.labels, flat.layers), flat)
+    objective.remember(classifier, (8, 8))
+    assert objective.layers == ("scores",)
+    assert objective({"scores": torch.ones(3, 2)}).tolist() == [0, 0, 0]
+    assert objective.measure({"scores": torch.ones(3, 2)})["beyond photographs"].tolist() == [0, 0, 0]
+
+
+def test_of_many_photographs_it_takes_a_hundred_evenly(few, classifier):
+    for number in range(250):
+        shutil.copy(few / "cup.jpg", few / f"{number:03}.jpg")
+    target = parse_target("class:1", classifier.outline.labels, classifier.outline.layers)
+    assert [path.name for path in Natural(target, classifier.outline, pictures=str(few)).paths][:3] == [
+        "000.jpg", "002.jpg", "005.jpg"
+    ]  # fmt: skip
 
 
 def in_order(numbers):
