@@ -288,16 +288,6 @@ def test_the_default_under_its_name_is_in_the_same_folder(compose):
     assert naming.names(compose("target=class:1", "experiment=fourier_views")).generator == "fourier-fourier_views"
 
 
-@pytest.mark.parametrize(
-    ("words", "name"),
-    [([], "pretrained_views"), (["objective=[activation,natural]"], "pretrained_views"),
-     (["objective=activation"], "pretrained_views-activation"), (["generator=untrained_small"], "untrained_small"),
-     (["generator=untrained_small", "objective=[activation,natural]"], "untrained_small-activation+natural")],
-)  # fmt: skip
-def test_an_objective_that_is_not_the_generators_own_is_in_the_folders_name(compose, words, name):
-    assert naming.names(compose("target=class:1", *words)).generator == name
-
-
 def test_a_builder_is_given_arguments_on_the_command_line(compose):
     config = compose("target=class:1", "classifier=module", "classifier.arguments={classes: 3}")
     assert config.classifier.arguments == {"classes": 3}

@@ -65,8 +65,9 @@ class Natural(Remembering):
             raise UserError(f"objective.natural.within={within} must be 0 or more")
         if positions is not None and (isinstance(positions, bool) or not isinstance(positions, int) or positions < 1):
             raise UserError(f"objective.natural.positions={positions} must be a whole number, 1 or more, or null")
-        self.pictures = str(intact(PHOTOGRAPHS)) if pictures is None else pictures
-        self.paths = evenly(find_pictures(self.pictures, "objective.natural.pictures").pictures, _MOST)
+        self.pictures = pictures
+        folder = intact(PHOTOGRAPHS) if pictures is None else pictures
+        self.paths = evenly(find_pictures(folder, "objective.natural.pictures").pictures, _MOST)
         self.targets, self.within, self.positions = Targets(target), float(within), positions
         self.weight, self.apart = float(weight), Kept[str]({})
         if layers is None:
@@ -89,7 +90,7 @@ class Natural(Remembering):
         size = classifier.outline.input_size if classifier.outline.resizes else size
         real = distribution(classifier, self.paths, self.compared.layers, size, self.positions)
         differ = {layer: own for layer, own in real.items() if own.pictures > 1 and own.apart > 0}
-        if not differ:
+        if not differ and self.pictures is not None:
             raise UserError(
                 f"objective.natural.pictures={self.pictures}: give two or more that can be decoded and are not the "
                 "same; a picture is compared with how far they are from each other"

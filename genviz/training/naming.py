@@ -26,9 +26,8 @@ def names(config: DictConfig) -> Names:
     """The names of a run: the classifier with weights of its own, the generator with the experiment and the tag."""
     choices = config.choices
     asks = [Path(str(picture)).stem for picture in (config.image, config.style) if picture is not None]
-    objective = "+".join(build.parts_of(config, "objective"))
-    if choices.experiment is None and objective != choices.objective:
-        asks.insert(0, objective)
+    if choices.experiment is None and choices.objective != "activation":
+        asks.insert(0, str(choices.objective or "+".join(build.parts_of(config, "objective"))))
     drawn_by = str(build.plain(config)["generator"].get("weights") or DEFAULT)
     own_weights = None if drawn_by == DEFAULT else Path(drawn_by).stem
     experiment = None if choices.experiment == choices.generator else choices.experiment

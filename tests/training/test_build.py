@@ -14,7 +14,7 @@ def test_a_part_that_is_no_group_of_settings_is_one_line(compose, value):
 
 
 def test_a_training_without_an_objective_is_one_line(compose, classifier):
-    config = compose("target=class:harmonica", "generator=fourier", "~objective")
+    config = compose("target=class:harmonica", "~objective")
     with pytest.raises(UserError, match="there is no objective; give one"):
         build.objective(config, build.target(config, classifier.outline), classifier.outline)
 
