@@ -133,9 +133,11 @@ def test_what_is_no_classifier_is_one_line(does, says):
      (lambda net, x: net.net(x.sign()), "filter:net.0:1"), (lambda net, x: net.net(x) * 0 + 1, "layer:scores"),
      (lambda net, x: Cut.apply(net.net(x)), "class:1")],
 )  # fmt: skip
-def test_without_a_gradient_there_is_one_line_instead_of_a_picture(does, target):
+@pytest.mark.parametrize("experiment", [None, "fourier_views"])  # which has an objective with a gradient of its own
+def test_without_a_gradient_there_is_one_line_instead_of_a_picture(does, target, experiment):
+    how = {"experiment": experiment, "input_size": 8, "updates": 2, "accelerator": "cpu"}
     with pytest.raises(UserError, match="no gradient reaches the picture from (scores|net.0): the network"):
-        visualize(Odd(does, net=plain()), target, input_size=8, updates=2, accelerator="cpu", **SPACE)
+        visualize(Odd(does, net=plain()), target, **how, **SPACE)
 
 
 def test_a_layer_before_the_end_of_the_gradient_can_be_visualized():
