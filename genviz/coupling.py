@@ -20,7 +20,7 @@ from genviz.objectives.sum import Sum
 from genviz.targets.grammar import Target
 from genviz.targets.metrics import Metrics
 from genviz.targets.units import Targets
-from genviz.transforms.transform import Transform, apart
+from genviz.transforms.transform import FeatureTransform, Transform, apart
 
 
 class Coupling(pl.LightningModule):
@@ -79,6 +79,10 @@ class Coupling(pl.LightningModule):
         if self.in_features is not None:
             self.in_features.place(classifier)  # says at once if there is no such layer
         generator.together = together
+        if objective.layers and not objective.sought:
+            raise UserError(
+                "this objective only holds a picture back; say what it shall show: 'objective=[activation,natural]'"
+            )
         objective.to(classifier.device).remember(classifier, generator.image_size)
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
@@ -107,10 +111,10 @@ class Coupling(pl.LightningModule):
             self._is_checked = True
             self._first = [views.detach()]
             self._hook = views.register_hook(self._notice)
-        seen = self._look(views)
+        seen = self._look(views, through=self.in_features)
         score = self.objective(seen).unflatten(0, (len(sample.images), -1)).mean(1)  # (n * views,) -> (n,)
-        if not any(seen[layer].requires_grad for layer in self._sought):
-            self._refuse(self._sought)
+        if not any(seen[layer].requires_grad for layer in self.objective.sought):
+            self._refuse(self.objective.sought)
         penalties = {name: part.weight * part(sample) for name, part in self.regularizers.items()}
         losses = sum(penalties.values()) - score
         loss = losses.sum()  # a sum, so that an image's gradient does not depend on n
@@ -136,7 +140,7 @@ class Coupling(pl.LightningModule):
         Raises:
             UserError: it is 0, and so is that of everything in the layers. That of a dead unit alone may be.
         """
-        mixed = self._sought != self.objective.layers  # the gradient may be of what only holds the picture back
+        mixed = self.objective.sought != self.objective.layers  # the gradient may be of what only restrains the picture
         if self._first and (mixed or not any(self._first[1:])):
             self._refuse(self._constant(self._first[0]))
         self._first = []
@@ -148,19 +152,15 @@ class Coupling(pl.LightningModule):
 
     @torch.enable_grad()
     def _constant(self, views: Tensor) -> list[str]:
-        """The layers where something shall happen, if all of them that fire are constant where the views are."""
-        seen = self._look(views.requires_grad_())
-        firing = [layer for layer in self._sought if seen[layer].any()]
+        """The layers that the objective drives, if all of them that fire are constant where the views are."""
+        seen = self._look(views.requires_grad_(), through=None)  # dropout would draw random numbers
+        firing = [layer for layer in self.objective.sought if seen[layer].any()]
         for layer in firing:
             total = seen[layer].square().sum()
             (gradient,) = torch.autograd.grad(total, views, retain_graph=True, allow_unused=True)
             if gradient is not None and gradient.any():
                 return []
         return firing
-
-    @property
-    def _sought(self) -> tuple[str, ...]:
-        return self.objective.sought or self.objective.layers
 
     def _refuse(self, cut: Sequence[str]) -> None:
         """Raise an error if these layers could be trained through but for the network, which cuts the gradient."""
@@ -170,13 +170,13 @@ class Coupling(pl.LightningModule):
                 "torch.no_grad, detaches it, or rounds it (argmax, quantized weights); name a layer before that"
             )
 
-    def _look(self, views: Tensor) -> dict[str, Tensor]:
+    def _look(self, views: Tensor, *, through: FeatureTransform | None) -> dict[str, Tensor]:
         """The views' activations, of all images together or image by image."""
         layers = tuple(dict.fromkeys((*self.objective.layers, *self.targets.layers)))
         at_once = len(views) if self.is_together else len(views) // len(self.streams)
         look = self.classifier.in_turn
-        if self.in_features is not None:
-            look = partial(self.in_features.look, self.classifier)
+        if through is not None:
+            look = partial(through.look, self.classifier)
         if views.dtype != torch.float32 or not self._autocasts:
             return look(views, layers, at_once)
         with torch.autocast(self.device.type, torch.bfloat16):

@@ -26,7 +26,7 @@ SHIPPED = {
     "spectrum.safetensors": "a648393be6a6154d9a7ee5da5f680cad16f82c48d854bea6d06bfccabe464d95",
     "photographs": "2e7a669974b088379c414943e4214af05f8348f4b0e9382020839bc14dbf1ce7",
 }
-"""SHA-256 of each file shipped with genviz, and of a folder's files one after the other, to detect damage."""
+"""SHA-256 of each file that ships with genviz, and of a folder's pictures in order of name, to detect damage."""
 
 PHOTOGRAPHS = "photographs"
 """Pictures that anyone may use, for what natural pictures have in common."""
@@ -257,11 +257,12 @@ def intact(name: str) -> Path:
         UserError: it is missing or damaged.
     """
     path, wanted = shipped(name), SHIPPED[name]
-    files = sorted(path.glob("*.jpg")) if path.is_dir() else [path] if path.is_file() else []
+    files = sorted(path.glob("[!.]*.jpg")) if path.is_dir() else [path] if path.is_file() else []
     if files and sha256(*files) == wanted:
         return path
+    is_ = "damaged" if files else "missing"
     raise UserError(
-        f"{name}, which comes with genviz, is {'damaged' if files else 'missing'}; expected sha256 {wanted}. "
+        f"checkpoints/{name}, which comes with genviz, is {is_}; expected sha256 {wanted}. "
         "Restore it: pip install --force-reinstall --no-deps genviz, or, in a checkout, "
         f"git checkout -- checkpoints/{name}"
     )

@@ -265,7 +265,7 @@ class Objective(nn.Module, ABC):
 
     @property
     def sought(self) -> tuple[str, ...]:
-        """Those of them in which something shall happen; none of an objective that only holds a picture back."""
+        """The layers that it tries to drive; none if it only restrains the picture."""
         return self.layers
 
     @abstractmethod

@@ -66,6 +66,7 @@ def last_of_blocks(outline: Outline) -> list[str]:
     modules = [layer.module for layer in outline.layers]
     before = outline.layers[: modules.index(outline.head) if outline.head in modules else -1]
     maps = [layer for layer in before if layer.axis is not None and math.prod(layer.shape[1:]) > 1]
+    maps = [layer for layer in maps if layer.name.startswith("backbone")] or maps  # of a detector, not its boxes
     for depth in range(max((layer.name.count(".") for layer in maps), default=0) + 1):
         last = {layer.shape[1:]: layer.name for layer in maps if layer.name.count(".") <= depth}
         if len(last) >= _BLOCKS_AT_LEAST:

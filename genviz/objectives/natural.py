@@ -1,4 +1,4 @@
-"""Within photographs: a picture held as near to them as they are to each other."""
+"""Natural: a picture held as near to photographs as they are to each other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from genviz.objectives.reference import Remembering
 from genviz.targets.grammar import Target
 from genviz.targets.units import Targets
 
-_MOST = 100  # photographs; a few dozen do
+_DEFAULT = "default"
+_MOST = 100  # photographs; a few dozen are enough
 
 
 class Natural(Remembering):
@@ -28,14 +29,14 @@ class Natural(Remembering):
     2020), by VITAL's distance (Görgün et al. 2025): d_l(X) = mean_cp (sort_p X_cp - mean_r sort_p R_rcp)^2, where X and
     R_r are the activations of layer l, in channels c at positions p, for the picture and for photographs r of anything.
     Here it is a bound: at ``within`` 1, a picture may be as far from the photographs' mean as those are on average.
-    What exceeds it is weighed by the target's own activation a(X), 0 if negative, which is a constant to the gradient;
-    so one weight suits networks of any scale.
+    What exceeds it is weighed by the target's own activation a(X), a constant to the gradient, so that one weight suits
+    networks of any scale; nothing is charged while a(X) is negative, or positive where the target shall not fire.
 
     Args:
         target: one, or several, one for each image.
         outline: the classifier's.
-        pictures: a folder of photographs, searched recursively; of more than 100, so many evenly by name. None for
-            those that ship with genviz.
+        pictures: a folder of photographs, searched recursively; if there are more than 100, 100 of them, evenly spaced
+            by name. ``default`` for those that ship with genviz, of 201 to 256 pixels, enlarged for larger inputs.
         layers: the layers l with their weights w_l, ``layer:conv1+layer1+layer4@10``; None for the last layer of each
             block but the first, or of each map size if the blocks are unknown. Where photographs do not differ at all,
             or no layer has positions, nothing is charged.
@@ -54,7 +55,7 @@ class Natural(Remembering):
         target: Target | Sequence[Target],
         outline: Outline,
         *,
-        pictures: str | None = None,
+        pictures: str = _DEFAULT,
         layers: str | None = None,
         within: float = 1.0,
         positions: int | None = 200,
@@ -66,7 +67,7 @@ class Natural(Remembering):
         if positions is not None and (isinstance(positions, bool) or not isinstance(positions, int) or positions < 1):
             raise UserError(f"objective.natural.positions={positions} must be a whole number, 1 or more, or null")
         self.pictures = pictures
-        folder = intact(PHOTOGRAPHS) if pictures is None else pictures
+        folder = intact(PHOTOGRAPHS) if pictures == _DEFAULT else pictures
         self.paths = evenly(find_pictures(folder, "objective.natural.pictures").pictures, _MOST)
         self.targets, self.within, self.positions = Targets(target), float(within), positions
         self.weight, self.apart = float(weight), Kept[str]({})
@@ -90,7 +91,7 @@ class Natural(Remembering):
         size = classifier.outline.input_size if classifier.outline.resizes else size
         real = distribution(classifier, self.paths, self.compared.layers, size, self.positions)
         differ = {layer: own for layer, own in real.items() if own.pictures > 1 and own.apart > 0}
-        if not differ and self.pictures is not None:
+        if not differ and self.pictures != _DEFAULT:
             raise UserError(
                 f"objective.natural.pictures={self.pictures}: give two or more that can be decoded and are not the "
                 "same; a picture is compared with how far they are from each other"
@@ -99,7 +100,9 @@ class Natural(Remembering):
         self.apart = Kept({layer: own.apart for layer, own in differ.items()})
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        return -self._excess(seen) * self.targets.activation(seen).detach().relu()
+        activation = self.targets.activation(seen).detach()
+        silenced = self.targets.silences.repeat_interleave(len(activation) // len(self.targets.each), 0)[:, 0]
+        return -self._excess(seen) * torch.where(silenced, -activation, activation).relu()
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"beyond photographs": self._excess(seen)}

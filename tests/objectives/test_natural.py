@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import TinyClassifier
 
-from genviz import files
+from genviz import files, visualize
 from genviz.classifiers.outline import sketch
 from genviz.errors import UserError
 from genviz.files import PHOTOGRAPHS, intact, shipped
@@ -18,6 +18,13 @@ from genviz.targets.grammar import parse_target
 
 LAYERS = "layer:conv1@0.5+relu1"
 NAMES = ("bison.jpg", "cup.jpg", "moose.jpg", "narwhal.jpg")
+
+
+@pytest.fixture(autouse=True)
+def _looked_at_again():
+    intact.cache_clear()
+    yield
+    intact.cache_clear()
 
 
 @pytest.fixture
@@ -138,13 +145,9 @@ def test_photographs_that_are_damaged_are_told(tmp_path, monkeypatch, classifier
     if missing:
         shutil.rmtree(tmp_path / PHOTOGRAPHS)
     monkeypatch.setattr(files, "shipped_folder", lambda _: tmp_path)
-    intact.cache_clear()
     target = parse_target("class:1", classifier.outline.labels, classifier.outline.layers)
-    with pytest.raises(
-        UserError, match=f"photographs, .* (missing|damaged).*git checkout -- checkpoints/{PHOTOGRAPHS}"
-    ):
+    with pytest.raises(UserError, match="/photographs, .* (missing|damaged).*git checkout -- checkpoints/photographs"):
         Natural(target, classifier.outline)
-    intact.cache_clear()
 
 
 @pytest.mark.parametrize(("positions", "step"), [(100, 1), (99, 2), (25, 2), (24, 3), (1, 10)])
@@ -183,6 +186,27 @@ def test_of_a_single_block_it_takes_that(few):
     outline = Outline(("u", "v"), layers, {}, (8, 8))
     objective = Natural(parse_target("class:u", outline.labels, layers), outline, pictures=str(few))
     assert objective.layers == ("a", "scores")
+
+
+def test_a_target_that_shall_not_fire_is_held_while_it_does(few, classifier):
+    objective = remembering(few, classifier, "class:1@-2", within=0)
+    seen = classifier(torch.rand(2, 3, 12, 12), objective.layers)
+    seen["scores"] = torch.tensor([[0.0, 3, 0, 0, 0, 0], [0, -3, 0, 0, 0, 0]])
+    excess = objective.measure(seen)["beyond photographs"]
+    torch.testing.assert_close(objective(seen), -excess * torch.tensor([6.0, 0.0]))
+
+
+def test_alone_it_has_nothing_to_show(classifier):
+    target = parse_target("class:1", classifier.outline.labels, classifier.outline.layers)
+    with pytest.raises(UserError, match="say what it shall show: 'objective=\\[activation,natural\\]'"):
+        visualize("small", "class:1", objective=Natural(target, classifier.outline), updates=1, accelerator="cpu")
+
+
+def test_hidden_files_beside_the_photographs_are_no_damage(tmp_path, monkeypatch):
+    shutil.copytree(shipped(PHOTOGRAPHS), tmp_path / PHOTOGRAPHS)
+    (tmp_path / PHOTOGRAPHS / "._cup.jpg").write_bytes(b"of a Mac")
+    monkeypatch.setattr(files, "shipped_folder", lambda _: tmp_path)
+    assert intact(PHOTOGRAPHS) == tmp_path / PHOTOGRAPHS
 
 
 def test_where_photographs_do_not_differ_nothing_is_charged(few):

@@ -133,7 +133,7 @@ def test_what_is_no_classifier_is_one_line(does, says):
      (lambda net, x: net.net(x.sign()), "filter:net.0:1"), (lambda net, x: net.net(x) * 0 + 1, "layer:scores"),
      (lambda net, x: Cut.apply(net.net(x)), "class:1")],
 )  # fmt: skip
-@pytest.mark.parametrize("experiment", [None, "fourier_views"])  # which has an objective with a gradient of its own
+@pytest.mark.parametrize("experiment", [None, "natural_views"])  # which has an objective with a gradient of its own
 def test_without_a_gradient_there_is_one_line_instead_of_a_picture(does, target, experiment):
     how = {"experiment": experiment, "input_size": 8, "updates": 2, "accelerator": "cpu"}
     with pytest.raises(UserError, match="no gradient reaches the picture from (scores|net.0): the network"):
