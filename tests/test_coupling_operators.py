@@ -17,7 +17,7 @@ FOUR = {
     "untrained": ["generator=untrained", *DECODER],
     "pretrained": ["generator=pretrained"],
     "pixels": ["generator=pixels", "optimizer=adam"],
-    "fourier": ["experiment=fourier_views", "transform=[views,flip,colours,dropout]", "generator.size=[32,32]"],
+    "fourier": ["experiment=natural_views", "transform=[views,flip,colours,dropout]", "generator.size=[32,32]"],
 }
 KINDS = ["class:{}", "filter:relu2_1:{}", "neuron:conv1_1:{}:3:4", "class:{}@0.5+filter:relu2_1:4", "layer:relu3_1"]
 

@@ -15,7 +15,7 @@ GENERATORS = {
     "pretrained": ["generator=pretrained", "optimizer.lr=0.1"],
     "pixels": ["generator=pixels", "generator.start=noise", "optimizer=adam"],
     "fourier": [
-        "experiment=fourier_views",
+        "experiment=natural_views",
         "transform=[views,flip,colours,dropout]",
         "generator.size=[64,64]",
         "median=1",

@@ -16,7 +16,7 @@ CASES = {
     "moving": ["experiment=despraz2017", *DECODER],
     "pretrained": ["generator=pretrained"],
     "pixels": ["generator=pixels", "optimizer=adam"],
-    "fourier": ["experiment=fourier_views", "transform=[views,flip,colours,dropout]", "generator.size=[32,32]"],
+    "fourier": ["experiment=natural_views", "transform=[views,flip,colours,dropout]", "generator.size=[32,32]"],
     "ramp": ["generator=pixels", "objective.activation.warm_up=2", "objective.activation.ramp=5"],
 }
 FEW = ["class:1", "filter:relu2_1:3", "class:4@0.5+7"]

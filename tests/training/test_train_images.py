@@ -82,7 +82,7 @@ def test_each_of_three_images_is_the_picture_of_a_run_with_its_seed(run, words):
 
 @pytest.mark.parametrize(
     "words",
-    [["transform=views", "images=3"],
+    [["transform=views", "images=3"], ["transform=[views,dropout]", "objective=[activation,natural]", "images=2"],
      pytest.param(["generator.margin=3", "transform=jitter", "images=2"], marks=pytest.mark.campaign),
      pytest.param(["generator=octaves", "generator.size=[64,60]", "generator.start=noise", "generator.octaves=3",
       "images=2", "generator.steps=3", "transform=roll", "optimizer=normalized_ascent"], marks=pytest.mark.campaign)],
