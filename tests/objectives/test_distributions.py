@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from genviz.classifiers.detector import DetectorClassifier
 from genviz.classifiers.outline import sketch
 from genviz.interfaces import Layer, Outline
 from genviz.objectives.distributions import Distribution, distance, last_of_blocks, ordered, thinned
@@ -43,3 +44,10 @@ def test_blocks_end_where_maps_shrink_if_they_are_not_known():
     assert last_of_blocks(sketch("densenet121"))[-1] == "features.denseblock4@100"
     flat = Outline(("u", "v"), (Layer("a", "0", (3,)), Layer("scores", "scores", (2,))), {}, (8, 8))
     assert last_of_blocks(flat) == []
+
+
+@pytest.mark.parametrize("architecture", ["ssdlite320_mobilenet_v3_large", "fcos_resnet50_fpn"])
+def test_of_a_detector_they_end_before_its_boxes_and_scores(architecture):
+    found = last_of_blocks(DetectorClassifier.sketch(architecture=architecture))
+    assert len(found) >= 3
+    assert all(layer.startswith("backbone") for layer in found)
