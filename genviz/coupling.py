@@ -81,7 +81,7 @@ class Coupling(pl.LightningModule):
         generator.together = together
         if objective.layers and not objective.sought:
             raise UserError(
-                "this objective only holds a picture back; say what it shall show: 'objective=[activation,natural]'"
+                "this objective only restrains a picture; add what it should show: 'objective=[activation,natural]'"
             )
         objective.to(classifier.device).remember(classifier, generator.image_size)
 

@@ -140,6 +140,8 @@ def of_retraining(config: DictConfig, classifier_sha256: str, seed: int, picture
 
 def _content(name: str, value: str) -> str:
     """The hash of the picture or the folder of pictures that a setting names, wherever it lies; else ``value``."""
+    if (name, value) == ("objective.natural.pictures", "default"):
+        return f"sha256 {SHIPPED[PHOTOGRAPHS][:16]}"
     if (
         name.rpartition(".")[2] in ("image", "start", "direction", "mask")
         and (path := Path(value).expanduser()).is_file()
@@ -149,8 +151,6 @@ def _content(name: str, value: str) -> str:
         found = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in find_pictures(folder).pictures]
         digest = hashlib.sha256("\n".join(found).encode(errors="surrogateescape")).hexdigest()
         return f"{len(found)}, sha256 {digest[:16]}"
-    if name == "objective.natural.pictures":
-        return f"sha256 {SHIPPED[PHOTOGRAPHS][:16]}"
     return value
 
 

@@ -198,7 +198,7 @@ def test_a_target_that_shall_not_fire_is_held_while_it_does(few, classifier):
 
 def test_alone_it_has_nothing_to_show(classifier):
     target = parse_target("class:1", classifier.outline.labels, classifier.outline.layers)
-    with pytest.raises(UserError, match="say what it shall show: 'objective=\\[activation,natural\\]'"):
+    with pytest.raises(UserError, match="add what it should show: 'objective=\\[activation,natural\\]'"):
         visualize("small", "class:1", objective=Natural(target, classifier.outline), updates=1, accelerator="cpu")
 
 

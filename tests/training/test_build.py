@@ -1,6 +1,7 @@
 import pytest
 
 from genviz.errors import UserError
+from genviz.files import SHIPPED
 from genviz.targets.grammar import parse_target
 from genviz.training import build, configuration, fingerprint
 
@@ -35,3 +36,11 @@ def test_the_yaml_of_another_target_is_as_if_written_for_it(text):
     target = build.target(other, build.sketch(other.classifier))
     other.target = str(target)
     assert build.with_target(build.as_yaml(mine), target) == build.as_yaml(other)
+
+
+def test_the_photographs_that_ship_are_part_of_what_a_run_is(compose, classifier, tmp_path, monkeypatch):
+    (tmp_path / "default").mkdir()
+    monkeypatch.chdir(tmp_path)  # a folder of that name changes nothing
+    config = compose("target=class:harmonica", "experiment=natural_views")
+    own = fingerprint.of_training(config, build.target(config, classifier.outline), "0" * 64, None)
+    assert own["objective.natural.pictures"] == f"sha256 {SHIPPED['photographs'][:16]}"
