@@ -33,7 +33,7 @@ smartquotes = False  # a command's quotes are to be copied
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
-myst_heading_slug_func = "docutils.nodes.make_id"  # as MyST 5 does; MyST 4, on Python 3.10, would not
+myst_heading_slug_func = "mdit_py_plugins.anchors.index.slugify"  # GitHub's anchors, so that links work there, too
 
 nb_execution_mode = "auto"
 nb_execution_timeout = 600  # seconds a cell; a whole tutorial takes one to two minutes on two idle cores

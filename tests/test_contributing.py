@@ -18,7 +18,7 @@ FILE = re.compile(r"`([\w/]+\.(?:py|yaml))`[^`]*?\n\n```(?:python|yaml)\n(.*?)\n
 @pytest.mark.parametrize(
     ("page", "words"),
     [
-        ("CONTRIBUTING.md", ["objective=log_probability"]),
+        ("CONTRIBUTING.md", ["objective=above_mean"]),
         ("docs/howto/own_parts.md", ["objective=margin"]),
         ("docs/howto/own_parts.md", ["experiment=fourier_views", "generator=coarse"]),
     ],
