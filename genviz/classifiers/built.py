@@ -28,6 +28,9 @@ from genviz.files import sha256
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Outline
 
+REFUSALS = (TypeError, ValueError, LookupError, RuntimeError, AssertionError, OSError)
+"""What a builder may raise at arguments that it does not take."""
+
 _RANDOM_SEED = 0  # weights=random is the same network for every run
 
 
@@ -112,12 +115,14 @@ def _plan(**settings: Any) -> tuple[Outline, Calling]:
         raise UserError(
             f"{builder} comes without weights; give classifier.weights=FILE.safetensors, FILE.pth or random"
         )
-    size = size_of(settings.get("input_size") or settings.get("own_size", 224))
+    given = settings.get("input_size")
+    size = size_of(settings.get("own_size", 224) if given is None else given)
     labels = labels_of("vgg16", named)
-    build, arguments = find_builder(builder, settings.get("package")), settings.get("arguments") or {}
+    arguments = checked_arguments(settings.get("arguments"))
+    build = find_builder(builder, settings.get("package"))
     try:
         network = _without_weights(build, arguments)
-    except (TypeError, ValueError, LookupError) as error:
+    except REFUSALS as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"classifier.builder={builder} does not take {dict(arguments)}: {why}") from error
     if isinstance(network, Detector):
@@ -130,6 +135,17 @@ def _plan(**settings: Any) -> tuple[Outline, Calling]:
         )
     outline = outline_of(network, found.trace.layers, labels, size)
     return outline._replace(resizes=check_resize(settings)), found.calling
+
+
+def checked_arguments(arguments: Any) -> Mapping[str, Any]:
+    """The arguments of a builder, by name; none for None.
+
+    Raises:
+        UserError: they are no names and values.
+    """
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise UserError(f"classifier.arguments={arguments} must be names and values, such as {{num_classes: 10}}")
+    return arguments or {}
 
 
 def from_file(weights: str) -> Weights:
@@ -153,8 +169,15 @@ def find_builder(name: str, package: str | None) -> Callable[..., nn.Module]:
     module, colon, path = name.partition(":")
     if not (module and colon and path):
         raise UserError(f"classifier.builder={name} must be of the form package.module:function")
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise UserError(
+            f"classifier.builder={name} names a module, package.module:function, and not its file; "
+            "put the file's folder into PYTHONPATH"
+        )
     try:
         found: Any = importlib.import_module(module)
+    except SyntaxError as error:
+        raise UserError(f"classifier.builder={name}: {module} is not valid Python ({error})") from error
     except ImportError as error:
         remedy = f"pip install {package or module.partition('.')[0]}"
         raise UserError(f"classifier.builder={name}: {error}; {remedy} may provide it") from error

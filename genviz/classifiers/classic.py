@@ -60,7 +60,7 @@ class ClassicClassifier(FrozenClassifier):
         settings = {"weights": weights, "input_size": input_size, "labels": labels, "resize": resize}
         outline = self.sketch(architecture=architecture, **settings)
         assert weights is not None
-        asked = None if input_space == AUTO else input_space_of(input_space)
+        asked = None if input_space == AUTO else input_space_of(input_space, AUTO)
         recipe, classes = RECIPES[architecture], len(outline.labels)
         network: nn.Module
         if weights == RANDOM:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ import torchvision
 from torch import nn
 
 from genviz.classifiers.box_scores import Detector
-from genviz.classifiers.built import find_builder, from_file
+from genviz.classifiers.built import REFUSALS, checked_arguments, find_builder, from_file
 from genviz.classifiers.frozen_detector import FrozenDetector, outline_of_detector
 from genviz.classifiers.labels import Labels, labels_of
 from genviz.classifiers.outline import check_resize
@@ -84,7 +85,7 @@ class DetectorClassifier(FrozenDetector):
         else:
             found = find(architecture or "", weights) if builder is None else from_file(weights)
             fill(detector, found, builder or architecture or "")
-        if architecture in _WITHOUT_EPSILON and entry(architecture or "", weights) is not None:
+        if architecture in _WITHOUT_EPSILON and _is_torchvisions(architecture, weights, found):
             for module in detector.backbone.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eps = 0.0
@@ -133,6 +134,12 @@ class DetectorClassifier(FrozenDetector):
         return outline._replace(resizes=resizes)
 
 
+def _is_torchvisions(architecture: str, weights: str, found: Weights) -> bool:
+    """Whether these are torchvision's own, by their name or as a file; the file's name ends with its hash's digits."""
+    hashes = [Path(known.url).stem.rpartition("-")[2] for known in torchvision.models.get_model_weights(architecture)]
+    return entry(architecture, weights) is not None or found.sha256.startswith(tuple(hashes))
+
+
 def detectors() -> list[str]:
     """The names of torchvision's detectors."""
     return torchvision.models.list_models(module=torchvision.models.detection)
@@ -177,7 +184,7 @@ def _builder(
     """A function without arguments that builds the detector, without weights."""
     if builder is not None:
         build = find_builder(builder, package)
-        return lambda: build(**(arguments or {}))
+        return lambda: build(**checked_arguments(arguments))
     found = torchvision.models.get_model_builder(architecture)
     return lambda: found(weights=None, weights_backbone=None, num_classes=classes)
 
@@ -190,7 +197,7 @@ def _detector(build: Callable[[], nn.Module], name: str | None) -> Detector:
     """
     try:
         detector = unwrapped(build())
-    except (TypeError, ValueError, LookupError) as error:
+    except REFUSALS as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{name} cannot be built: {why}") from error
     if not isinstance(detector, Detector):

@@ -76,7 +76,7 @@ class FittedClassifier(FrozenClassifier):
             raise UserError(f"{path} is damaged ({str(error).splitlines()[0][:120]}); train it again") from error
         if names := not_finite(network):
             raise UserError(f"{path} holds weights that are not finite, which cannot classify: {names[0]}")
-        space = facts.input_space if input_space == AUTO else input_space_of(input_space)
+        space = facts.input_space if input_space == AUTO else input_space_of(input_space, AUTO)
         super().__init__(network, outline, space, weights_source=path.name, weights_sha256=sha256(path))
 
     @classmethod

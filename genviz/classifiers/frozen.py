@@ -113,7 +113,10 @@ class FrozenClassifier(Classifier):
         """
         module = self._place(layer).module
         if module not in self._areas:
-            raise UserError(f"{layer} has no receptive field: each of its values depends on the whole image")
+            raise UserError(
+                f"{layer} has no known receptive field: its values depend on the whole image, or the network cannot be "
+                "traced that far"
+            )
         return self._areas[module]
 
     def receptive_field(self, layer: str) -> ReceptiveField:

@@ -21,7 +21,7 @@ from genviz.classifiers.outline import build, check_resize, sketch_network
 from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.torchvision import TorchvisionClassifier, drawn, fill
 from genviz.classifiers.weight_files import vgg_file
-from genviz.classifiers.weight_files.weights import DEFAULT, RANDOM, Weights, find
+from genviz.classifiers.weight_files.weights import DEFAULT, RANDOM, Weights, entry, find
 from genviz.errors import UserError
 from genviz.files import SHIPPED, intact, sha256, shipped
 from genviz.interfaces import Outline
@@ -207,6 +207,11 @@ def _headed(heads: str, weights: str) -> tuple[nn.Module, InputSpace, str, str, 
     known, loaded, digest = read_heads(heads)
     network, _ = cut(known.architecture, known.layers, known.shapes)
     found = _weights(known, weights)
+    if heads == DEFAULT and weights not in (DEFAULT, RANDOM) and found.input_space is None:
+        raise UserError(
+            f"{found.source} does not have Oxford's convolutions, on which the heads were trained; give it with its "
+            "dense layers, as classifier=vgg16, or with heads of its own: classifier.heads=FILE"
+        )
     fill(network, found, known.architecture, without="heads.")
     network.heads = loaded
     whose = f"{known.architecture.upper()}'s" if weights == DEFAULT else f"of {found.source}"
@@ -223,6 +228,8 @@ def _is_whole(heads: str, weights: str) -> bool:
     """Whether ``weights`` bring their own class scores and no other heads are requested."""
     if heads != DEFAULT or weights in (DEFAULT, RANDOM):
         return False
+    if (known := entry(_known(heads).architecture, weights)) is not None:
+        return known.meta["categories"] is not None
     path = Path(weights).expanduser()
     return path.is_file() and _has_dense_layers(path, path.stat().st_mtime_ns)
 

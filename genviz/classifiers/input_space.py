@@ -91,8 +91,11 @@ def rgb(mean: Sequence[float] = CAFFE_MEAN) -> InputSpace:
     return InputSpace(channels="RGB", scale=255.0, mean=[*reversed(mean)])
 
 
-def input_space_of(settings: str | Mapping[str, Any]) -> InputSpace:
+def input_space_of(settings: str | Mapping[str, Any], *others: str) -> InputSpace:
     """The input space for ``classifier.input_space``: ``caffe``, or the arguments of `InputSpace`.
+
+    Args:
+        others: the other words that the classifier takes, for the message.
 
     Raises:
         UserError: it is neither.
@@ -102,7 +105,7 @@ def input_space_of(settings: str | Mapping[str, Any]) -> InputSpace:
     if not isinstance(settings, Mapping):
         raise UserError(
             f"classifier.input_space={settings} is unknown; "
-            "it takes auto, torchvision, caffe, or channels, scale, mean and std"
+            f"it takes {', '.join([*others, 'caffe'])}, or channels, scale, mean and std"
         )
     try:
         return InputSpace(**settings)

@@ -59,9 +59,11 @@ def _of_list(given: Any) -> tuple[str, ...]:
 
 
 def _of_mapping(given: Mapping[Any, Any], classes: int | None) -> tuple[str, ...]:
-    by_number = {_number(key): value for key, value in given.items()}
+    by_number: dict[int | None, Any] = {_number(key): value for key, value in given.items()}
     if None in by_number:  # {"cat": 0}, torchvision's class_to_idx
         by_number = {_number(value): key for key, value in given.items()}
+    elif None not in map(_number, given.values()):  # {"10": 2}, the same of folders called by numbers
+        by_number = _of_numbers(given)
     named = {number: _word(value) for number, value in by_number.items()}
     if not named or len(named) < len(given) or None in named or None in named.values():
         raise UserError(_SUCH)
@@ -70,6 +72,19 @@ def _of_mapping(given: Mapping[Any, Any], classes: int | None) -> tuple[str, ...
         there = f"{count} classes, 0 to {count - 1}" if count > 1 else "1 class, whose opposite is class:0@-1"
         raise UserError(f"labels name class {beyond[0]}, but the network has {there}")
     return tuple(named.get(number) or str(number) for number in range(count))
+
+
+def _of_numbers(given: Mapping[Any, Any]) -> dict[int | None, Any]:
+    """The labels by class, where both are numbers: a label is a word, and a class is not."""
+    words = {isinstance(label, str) for label in given.values()}
+    keys = {isinstance(key, str) for key in given}
+    if keys == {True} and words == {False}:
+        return {_number(value): label for label, value in given.items()}
+    if (keys == {False} and words == {True}) or all(str(key) == str(value) for key, value in given.items()):
+        return {_number(key): value for key, value in given.items()}
+    if words == {True}:  # YAML and Python's text, read as words
+        raise UserError("the labels are numbers, as their classes are; give a list of them, one for each class")
+    raise UserError(_SUCH)
 
 
 def _number(value: Any) -> int | None:

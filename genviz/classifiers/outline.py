@@ -93,10 +93,11 @@ def sketch_network(
     size = size_of(size)
     try:
         traced = trace(network, torch.empty(1, 3, *size, device="meta")).layers
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError, ValueError) as error:
         why = str(error).splitlines()[0][:100]
         raise UserError(
-            f"classifier.input_size={size[0]}x{size[1]} is too small for the network ({why}); null uses its own size"
+            f"the network cannot take {size[0]} x {size[1]} pixels ({why}); "
+            "classifier.input_size=null uses its own size"
         ) from error
     return outline_of(network, traced, labels, size, named=named)
 

@@ -118,7 +118,8 @@ def _sketch(kind: type[HOG] | type[DSIFT], settings: dict[str, Any]) -> Outline:
     own = {name: value for name, value in settings.items() if name not in ("input_size", "resize")}
     with torch.device("meta"):
         network = kind(**own)
-    size = size_of(settings.get("input_size") or _INPUT_SIZE)
+    given = settings.get("input_size")
+    size = size_of(_INPUT_SIZE if given is None else given)
     traced = trace(network, torch.empty(1, 3, *size, device="meta")).layers
     layers = [layer._replace(axis=1) for layer in traced]  # which the pooling's matrix products hide
     return outline_of(network, layers, (), size)._replace(resizes=check_resize(settings))

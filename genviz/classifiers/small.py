@@ -26,6 +26,8 @@ from genviz.interfaces import Outline
 
 FILE = "small.safetensors"
 FORMAT = "genviz.plain.1"
+KEY = "genviz"
+"""The only metadata key, since safetensors writes several in random order."""
 INPUT_SIZE = 128
 _RANDOM_SEED = 0  # weights=random is the same network for every run
 
@@ -110,13 +112,13 @@ def export(network: PlainNetwork, path: Path, *, input_size: int, facts: Mapping
     state = {name: value.half().contiguous() for name, value in plain.state_dict().items()}
     metadata = {
         "format": FORMAT,
-        "widths": json.dumps(plain.widths),
-        "classes": str(plain.classes),
-        "input_size": str(input_size),
-        "facts": json.dumps(facts),
+        "widths": plain.widths,
+        "classes": plain.classes,
+        "input_size": input_size,
+        "facts": facts,
     }
     with atomic_write(path) as file:
-        file.write(save(state, metadata))
+        file.write(save(state, {KEY: json.dumps(metadata)}))
 
 
 def read_facts(path: Path) -> Facts:
@@ -131,12 +133,16 @@ def read_facts(path: Path) -> Facts:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            metadata: dict[str, Any] = file.metadata() or {}
+        if KEY in metadata:
+            metadata = json.loads(metadata[KEY])
         if metadata.get("format") != FORMAT:
             raise ValueError(f"its format is {metadata.get('format')}, not {FORMAT}")
-        widths = tuple(tuple(int(width) for width in block) for block in json.loads(metadata["widths"]))
+        given = metadata["widths"]
+        blocks = json.loads(given) if isinstance(given, str) else given  # as it was, with a key for each
+        widths = tuple(tuple(int(width) for width in block) for block in blocks)
         return Facts(widths, int(metadata["classes"]), int(metadata["input_size"]))
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = str(error).strip().splitlines()[0][:120]
         raise UserError(f"{path} is not a small network ({why}); genviz distill writes them") from error
 

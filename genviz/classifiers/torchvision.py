@@ -135,6 +135,10 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
         for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
         if keys
     ]
+    if any(text.startswith("encoder.pos_embedding") for text in misshapen):
+        raise UserError(
+            f"{found.source} takes pictures of another size than classifier.input_size; null uses {architecture}'s own"
+        )
     if faults:
         raise UserError(
             f"{found.source} does not fit {architecture} ({'; '.join(faults)}); "
@@ -161,7 +165,7 @@ def _asked(space: str | Mapping[str, Any], architecture: str, weights: str) -> I
         return _torchvisions(architecture, weights)
     if space == "caffe" and architecture.startswith("vgg"):
         return caffe(OXFORD_MEAN)
-    return input_space_of(space)
+    return input_space_of(space, AUTO, "torchvision")
 
 
 def _torchvisions(architecture: str, weights: str) -> InputSpace:

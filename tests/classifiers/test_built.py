@@ -33,6 +33,10 @@ def numbers():
     return 7
 
 
+def refuse():
+    raise RuntimeError("Unknown model")
+
+
 def maps():
     return nn.Conv2d(3, 5, 1)
 
@@ -91,6 +95,11 @@ def test_without_a_size_it_sees_its_own(settings):
     [
         ({"builder": "numbers"}, "must be of the form package.module:function"),
         ({"builder": "no_such_package.at_all:f", "package": "genviz[teachers]"}, r"pip install genviz\[teachers\]"),
+        ({"builder": "./net.py:make"}, "and not its file"),
+        ({"builder": "broken_code:make"}, "is not valid Python"),
+        ({"builder": f"{__name__}:refuse"}, "does not take {}: Unknown model"),
+        ({"arguments": "tiny"}, "classifier.arguments=tiny must be names and values"),
+        ({"input_size": 0}, "must be a number of pixels"),
         ({"builder": "math:no_such"}, "math has no no_such"),
         ({"builder": "math:pi"}, "cannot be called"),
         ({"builder": 3}, "classifier.builder=3 must be a name"),
@@ -104,10 +113,12 @@ def test_without_a_size_it_sees_its_own(settings):
         ({"input_size": 2}, "cannot take 2 x 2 pixels"),
         ({"input_size": "large"}, "must be a number of pixels"),
         ({"resize": "often"}, "must be true or false"),
-        ({"input_space": "sky"}, "classifier.input_space=sky is unknown"),
+        ({"input_space": "auto"}, "classifier.input_space=auto is unknown; it takes caffe, or channels"),
     ],
 )  # fmt: skip
-def test_what_is_no_classifier_is_one_line(settings, changed, says):
+def test_what_is_no_classifier_is_one_line(settings, changed, says, tmp_path, monkeypatch):
+    (tmp_path / "broken_code.py").write_text("def make(:")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UserError, match=says) as caught:
         BuiltClassifier(**{**settings, **changed})
     assert "\n" not in str(caught.value)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
@@ -60,6 +62,20 @@ def test_the_first_weights_of_resnets_have_no_epsilon(monkeypatch):
     norms = [module.eps for module in found[0].backbone.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     assert len(norms) == 53
     assert set(norms) == {0.0}
+
+
+def test_neither_do_they_as_a_file(monkeypatch, tmp_path):
+    found = []
+    monkeypatch.setattr("genviz.classifiers.detector.fill", lambda network, *_args: found.append(network))
+    entries = torchvision.models.get_model_weights("retinanet_resnet50_fpn")
+    digits = Path(entries.COCO_V1.url).stem.rpartition("-")[2]
+    (tmp_path / "own.pth").write_bytes(b"")
+    for sha256 in (digits + "0" * 56, "f" * 64):
+        weights = Weights({}, "own.pth", sha256)
+        monkeypatch.setattr("genviz.classifiers.detector.find", lambda *_args, weights=weights: weights)
+        DetectorClassifier(architecture="retinanet_resnet50_fpn", weights=str(tmp_path / "own.pth"), input_size=64)
+    norms = [next(m for m in each.backbone.modules() if isinstance(m, torch.nn.BatchNorm2d)).eps for each in found]
+    assert norms == [0.0, 1e-5]
 
 
 def test_a_builders_detector_with_a_file_of_weights(tmp_path):

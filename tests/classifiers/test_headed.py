@@ -7,7 +7,7 @@ import pytest
 import torch
 import vgg_files
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from genviz import files
@@ -79,6 +79,18 @@ def test_convolutions_of_ones_own_get_the_heads(embedded, image, tmp_path):
     classifier = HeadedClassifier(weights=str(path), input_size=64)
     assert classifier.weights_source.startswith("layers up to pool5 are of notop.h5; class scores by ")
     torch.testing.assert_close(classifier(image, ["scores"])["scores"], embedded(image, ["scores"])["scores"])
+
+
+def test_convolutions_that_are_not_oxfords_are_refused(tmp_path):
+    state = {name: 1.01 * value.float() for name, value in load_file(shipped(TRUNK)).items()}
+    save_file(state, tmp_path / "others.safetensors")
+    with pytest.raises(UserError, match="others.safetensors does not have Oxford's convolutions, on which the heads"):
+        HeadedClassifier(weights=str(tmp_path / "others.safetensors"), input_size=64)
+
+
+def test_a_whole_vgg16_by_its_name_has_its_own_class_scores():
+    assert HeadedClassifier.sketch(weights="IMAGENET1K_V1") == TorchvisionClassifier.sketch(architecture="vgg16")
+    assert HeadedClassifier.sketch(weights="IMAGENET1K_FEATURES", input_size=64).head == "heads"
 
 
 def test_its_convolutions_are_the_files(embedded):

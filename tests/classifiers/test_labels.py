@@ -46,6 +46,23 @@ def test_classes_that_a_dict_leaves_out_go_by_their_numbers():
 
 
 @pytest.mark.parametrize(
+    "given", [{"0": 0, "1": 1, "10": 2, "2": 3}, {0: "0", 1: "1", 2: "10", 3: "2"}, ["0", "1", "10", "2"]]
+)
+def test_labels_may_be_numbers(given):
+    assert read_labels(given) == ("0", "1", "10", "2")
+
+
+def test_numbers_of_which_either_may_be_the_class_are_one_line(tmp_path):
+    (tmp_path / "a.json").write_text('{"0": 0, "1": 1, "10": 2, "2": 3}')
+    assert read_labels(tmp_path / "a.json") == ("0", "1", "10", "2")
+    (tmp_path / "a.yaml").write_text("0: 0\n1: 1\n10: 2\n2: 3\n")
+    with pytest.raises(UserError, match="the labels are numbers, as their classes are; give a list"):
+        read_labels(tmp_path / "a.yaml")
+    (tmp_path / "a.txt").write_text("{0: 0, 1: 1, 2: 2}")
+    assert read_labels(tmp_path / "a.txt") == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
     "given",
     [5, [], {}, [1, 2], ["a", None], {0: 1}, {0: None}, {"a": "b"}, {-1: "a"}, {0.5: "a"}, {True: "a"},
      {"a": 0, "b": 0}, {0: "a", "0": "b"}, b"ab", {0: ["a", "b", "c"]}],

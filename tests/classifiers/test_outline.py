@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from genviz.classifiers.outline import architectures, build, sketch
+from genviz.classifiers.outline import architectures, build, sketch, sketch_network
 from genviz.errors import UserError
 from genviz.interfaces import SCORES
 
@@ -101,3 +101,13 @@ def test_every_model_of_torchvision_has_an_outline(architecture):
 def test_building_draws_no_weights_on_the_meta_device():
     with torch.device("meta"):
         assert next(build("vgg16", 10, 224, initialize=False).parameters()).is_meta
+
+
+def test_a_size_that_a_network_refuses_by_an_assertion_is_one_line():
+    class Particular(torch.nn.Module):
+        def forward(self, images):
+            assert images.shape[-1] == 64, "Wrong image width!"
+            return images.mean((2, 3))
+
+    with pytest.raises(UserError, match=r"the network cannot take 32 x 32 pixels \(Wrong image width!\)"):
+        sketch_network(Particular(), ("a", "b", "c"), 32)

@@ -82,5 +82,7 @@ def test_hog_draws_what_it_sees():
 def test_a_size_that_has_no_cell_is_one_line():
     with pytest.raises(UserError, match="20 x 20 pixels is too small"):
         DSIFTClassifier.sketch(input_size=20)
+    with pytest.raises(UserError, match="must be a number of pixels"):
+        HOGClassifier.sketch(input_size=0)
     with pytest.raises(UserError, match="orientations=0 must be a whole number, 3 or more"):
         HOGClassifier(orientations=0)

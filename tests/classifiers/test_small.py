@@ -3,9 +3,10 @@ import json
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from genviz.classifiers.plain import PlainNetwork
-from genviz.classifiers.small import FILE, SmallClassifier, export, input_space
+from genviz.classifiers.small import FILE, SmallClassifier, export, input_space, read_facts
 from genviz.errors import UserError
 from genviz.files import intact
 
@@ -42,9 +43,24 @@ def test_what_was_trained_is_what_is_seen(exported, labels):
 def test_a_file_says_what_it_is(exported):
     _, path = exported
     with safe_open(path, framework="pt") as file:
-        assert json.loads(file.metadata()["facts"]) == {"teacher": "someone"}
+        assert json.loads(file.metadata()["genviz"])["facts"] == {"teacher": "someone"}
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
     assert not list(path.parent.glob(".*"))
+
+
+def test_the_same_network_is_the_same_file_and_one_of_an_older_version_is_read(exported, labels, tmp_path):
+    network, path = exported
+    first = path.read_bytes()
+    for _ in range(4):
+        export(network, path, input_size=24, facts={"teacher": "someone"})
+        assert path.read_bytes() == first
+    older = {"format": "genviz.plain.1", "widths": "[[4], [5, 6]]", "classes": "7", "input_size": "24", "facts": "{}"}
+    save_file(load_file(path), tmp_path / "older.safetensors", older)
+    assert read_facts(tmp_path / "older.safetensors") == read_facts(path)
+    odd = {"genviz": "[]"}
+    save_file(load_file(path), tmp_path / "odd.safetensors", odd)
+    with pytest.raises(UserError, match="is not a small network"):
+        SmallClassifier(weights=str(tmp_path / "odd.safetensors"), labels=labels)
 
 
 def test_the_outline_needs_no_weights_and_is_the_networks(exported, labels):

@@ -4,11 +4,13 @@ import pytest
 import torch
 import torchvision
 from safetensors.torch import save_file
+from torch import nn
 from vgg_files import CLASSES, by_layer, keras_arrays, narrow, write_caffe, write_keras
 
 from genviz.classifiers import torchvision as module
-from genviz.classifiers.torchvision import TorchvisionClassifier
+from genviz.classifiers.torchvision import TorchvisionClassifier, fill
 from genviz.classifiers.weight_files.oxford import FIRST_FILTERS
+from genviz.classifiers.weight_files.weights import Weights
 from genviz.errors import UserError
 from genviz.interfaces import SCORES
 from genviz.training.loading import load_classifier
@@ -273,3 +275,14 @@ def test_a_checkpoint_of_lightning_with_a_name_as_lightning_gives_it(tmp_path, p
     loaded = load_classifier("squeezenet1_1", weights=path, input_size=64)
     images = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(loaded(images, [SCORES])[SCORES], donor(images, [SCORES])[SCORES])
+
+
+def test_weights_for_another_size_say_so(tmp_path):
+    class Embedded(nn.Module):
+        def __init__(self, places):
+            super().__init__()
+            self.encoder = nn.ParameterDict({"pos_embedding": torch.zeros(1, places, 4)})
+
+    found = Weights(Embedded(5).state_dict(), "vit.pth", "0" * 64)
+    with pytest.raises(UserError, match="takes pictures of another size than classifier.input_size; null uses vit_b"):
+        fill(Embedded(3), found, "vit_b_16")

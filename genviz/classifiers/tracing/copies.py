@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
+import warnings
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -156,11 +157,17 @@ def freeze(network: nn.Module) -> nn.Module:
 
 
 def _without_hooks(network: nn.Module) -> nn.Module:
-    for module in network.modules():
+    dropped: dict[str, None] = {}
+    for name, module in network.named_modules():
         for hooks in () if isinstance(module, torch.jit.ScriptModule) else _hooks_of(module):
             for number, hook in list(hooks.items()):
                 if not type(hook).__module__.startswith("torch."):
                     del hooks[number]
+                    if hooks is module._forward_pre_hooks or hooks is module._forward_hooks:
+                        dropped[name or "the network"] = None
+    if dropped:
+        said = f"the copy has none of the hooks of {', '.join([*dropped][:3])}: what they change is not seen"
+        warnings.warn(said, stacklevel=2)
     return network
 
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection
 from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import fx, nn
 
 from genviz.classifiers.tracing.taps import call_name, module_names
 from genviz.representations.window import Window
 
 POINTWISE = (
-    *(nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.BatchNorm2d, nn.Dropout, nn.Identity, nn.LocalResponseNorm),
+    *(nn.ReLU, nn.Hardtanh, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus),
+    *(nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid, nn.Tanh, nn.BatchNorm2d, nn.LocalResponseNorm),
+    *(nn.Dropout, nn.Dropout2d, nn.Identity),
 )
+"""Modules whose every output sees what the input at its place sees."""
+
+_POINTWISE_FUNCTIONS = {
+    *("add", "iadd", "add_", "sub", "isub", "sub_", "mul", "imul", "mul_", "truediv", "contiguous", "dropout"),
+    *("relu", "relu_", "leaky_relu", "elu", "gelu", "silu", "mish", "hardswish", "hardtanh", "sigmoid", "tanh"),
+    *("relu6", "clamp", "stochastic_depth"),
+}
 _WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+_POOLINGS: dict[Any, type[nn.MaxPool2d | nn.AvgPool2d]] = {F.max_pool2d: nn.MaxPool2d, F.avg_pool2d: nn.AvgPool2d}
 
 
 class ReceptiveField(NamedTuple):
@@ -89,7 +101,7 @@ def receptive_areas(network: nn.Module) -> dict[str, Area]:
         elif node.op == "call_module":
             at[node] = _through(modules[str(node.target)], before[0]) if before else None
         elif node.op in ("call_function", "call_method"):
-            at[node] = _join(before) if _keeps_positions(node.target) else None
+            at[node] = _by_function(node, before)
         else:
             at[node] = None
         for name in layers_of(node, names):
@@ -143,9 +155,23 @@ def _join(areas: list[Area | None]) -> Area | None:
     return Area(*(reduce(ReceptiveField.around, fields) for fields in zip(*known, strict=True)))
 
 
-def _keeps_positions(function: Any) -> bool:
-    name = function if isinstance(function, str) else getattr(function, "__name__", "")
-    return function is torch.cat or name in {"add", "iadd", "add_", "mul", "relu", "relu_", "contiguous"}
+def _by_function(node: fx.Node, before: list[Area | None]) -> Area | None:
+    """What the result of a call sees whose inputs see ``before``."""
+    if (kind := _POOLINGS.get(node.target)) is not None:
+        given: dict[str, Any] = dict(zip(("kernel_size", "stride", "padding"), node.args[1:], strict=False))
+        given |= {name: value for name, value in node.kwargs.items() if name in inspect.signature(kind).parameters}
+        return _through(kind(**given), before[0]) if len(before) == 1 else None
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    pointwise = name in _POINTWISE_FUNCTIONS or node.target is torch.cat or _takes_channels_apart(name, node)
+    return _join(before) if pointwise else None
+
+
+def _takes_channels_apart(name: str, node: fx.Node) -> bool:
+    """Whether it is x[:, 0], or unsqueeze(x[:, 0], 1), by which torchvision's GoogLeNet normalizes again."""
+    if name == "getitem":
+        index = node.args[1]
+        return isinstance(index, tuple) and len(index) == 2 and index[0] == slice(None) and isinstance(index[1], int)
+    return name == "unsqueeze" and node.args[1:] == (1,)
 
 
 def _side(value: Any, axis: int) -> int:

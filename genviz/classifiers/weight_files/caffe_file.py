@@ -46,7 +46,7 @@ _FIELDS: dict[str, dict[str, tuple[int, Any]]] = {
         "lrn_param": (118, "LRNParameter"),
     },
     "LRNParameter": {"local_size": (1, _INTEGER), "alpha": (2, _FLOAT), "beta": (3, _FLOAT), "k": (5, _FLOAT)},
-    "TransformationParameter": {"mean_file": (4, _STRING), "mean_value": (5, _FLOAT)},
+    "TransformationParameter": {"scale": (1, _FLOAT), "mean_file": (4, _STRING), "mean_value": (5, _FLOAT)},
     "BlobProto": {
         "num": (1, _INTEGER),
         "channels": (2, _INTEGER),
@@ -173,14 +173,18 @@ def _norm(layer: Any) -> Norm:
 
 
 def _space(layers: Iterable[Any], path: Path) -> InputSpace | None:
-    """Caffe's, with the first mean that a layer names."""
+    """Caffe's, (x - mean) scale, with the first mean or scale that a layer names."""
     for layer in layers:
-        values = list(layer.transform_param.mean_value)
-        if not all(math.isfinite(value) for value in values):
-            raise ValueError(f"its mean is {values}")
-        if len(values) in (1, 3):
-            return InputSpace(channels="BGR", scale=255.0, mean=[float(value) for value in values * (3 // len(values))])
-        named = _text(layer.transform_param.mean_file)
+        said = layer.transform_param
+        values, scale = list(said.mean_value), said.scale if said.HasField("scale") else 1.0
+        if not all(math.isfinite(value) for value in (*values, scale)) or not scale:
+            raise ValueError(f"its mean is {values}, its scale {scale}")
+        named = _text(said.mean_file)
+        if len(values) in (1, 3) or (scale != 1 and not named):
+            mean = [float(value) for value in values * (3 // len(values))] if values else [0.0] * 3
+            return InputSpace(channels="BGR", scale=255.0, mean=mean, std=[1 / scale] * 3)
+        if named and scale != 1:
+            raise ValueError(f"it scales what is left of its mean picture by {scale:g}")
         beside = path.parent / Path(named).name if named else None
         if beside is not None and beside.is_file():
             return mean_picture(beside)

@@ -1,4 +1,5 @@
 import threading
+import warnings
 import weakref
 
 import pytest
@@ -60,6 +61,18 @@ def test_a_copy_computes_with_its_own_modules_even_in_functions(how):
     network.net.register_forward_pre_hook(lambda *_: pytest.fail("the original is called"))
     assert "net.0" in {layer.name for layer in from_module(network, input_size=8).outline.layers}
     assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_hooks_that_are_left_out_are_told():
+    network = plain()
+    network[0].register_forward_hook(lambda _module, _given, output: 3 * output)
+    with pytest.warns(UserWarning, match="the copy has none of the hooks of 0: what they change is not seen"):
+        from_module(network, input_size=8)
+    network = plain()
+    network[0].register_full_backward_hook(lambda *_: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        from_module(network, input_size=8)
 
 
 def test_what_returns_itself_as_its_copy_is_refused():

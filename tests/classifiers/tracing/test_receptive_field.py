@@ -4,6 +4,7 @@ import torchvision
 from torch import nn
 
 from genviz.classifiers.names import paper_names
+from genviz.classifiers.outline import build
 from genviz.classifiers.plain import PlainNetwork
 from genviz.classifiers.tracing.receptive_field import receptive_areas, receptive_fields
 
@@ -69,6 +70,36 @@ def test_what_cannot_be_traced_has_none():
             return images if images.sum() > 0 else -images
 
     assert receptive_fields(Branching()) == {}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "last", "side"),
+    [
+        ("inception_v3", "Mixed_7c", 1311),  # as in Araujo et al. 2019
+        ("googlenet", "inception5b", 379),  # torchvision's has 3 x 3 where the paper's has 5 x 5
+    ],
+)
+def test_networks_that_normalize_again_and_pool_by_functions_have_fields(architecture, last, side):
+    with torch.device("meta"):
+        network = build(architecture, 1000, 299, initialize=False)
+    fields = receptive_fields(network)
+    assert (fields[last].size, fields[last].stride) == (side, 32)
+    convolutions = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
+    assert not set(convolutions) - set(fields)
+
+
+def test_pooling_by_a_function_is_as_by_a_module():
+    class Pooled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 4, 3), nn.LeakyReLU()
+
+        def forward(self, images):
+            maps = torch.tanh(nn.functional.max_pool2d(self.first(images), 3, stride=2, dilation=2))
+            return self.last(nn.functional.avg_pool2d(maps, 2, padding=1))
+
+    modules = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(3, 2, dilation=2), nn.AvgPool2d(2, padding=1), nn.ReLU())
+    assert receptive_fields(Pooled())["last"] == receptive_fields(modules)["3"]
 
 
 def test_each_call_of_a_module_has_its_own():

@@ -110,6 +110,19 @@ def test_a_prototxt_beside_it_says_what_the_weights_alone_do_not(tmp_path):
     assert found.order == ("conv1", "pool1", "norm1", "data")
 
 
+def test_a_scale_beside_the_mean_is_the_files(tmp_path):
+    write_classic(tmp_path / "net.caffemodel", made("caffenet"), old=True, bare=True)
+
+    def space(said):
+        (tmp_path / "net.prototxt").write_text(PROTOTXT.replace("mean_value: 104", f"{said} mean_value: 104"))
+        return caffe_file.read(tmp_path / "net.caffemodel").input_space
+
+    white = space("scale: 0.5")(torch.ones(1, 3, 1, 1)).flatten()
+    torch.testing.assert_close(white, torch.tensor([(255 - mean) * 0.5 for mean in (104, 117, 123)]))
+    with pytest.raises(UserError, match="its scale 0"):
+        space("scale: 0")
+
+
 def test_a_damaged_prototxt_is_told(tmp_path):
     write_classic(tmp_path / "net.caffemodel", made("caffenet"), old=False, bare=True)
     (tmp_path / "net.prototxt").write_text("layer { name: 3")
