@@ -32,7 +32,8 @@ class Perturbation(Generator):
         size: rows and columns that the pictures are resized to; None: theirs.
         epsilon: the largest norm of a perturbation, in units of [0, 1]: one number, or one for each picture, (n,).
         norm: ``linf``, the largest absolute value; or ``l2``, the Euclidean norm of all values.
-        start: ``zero``, the given pictures; or ``random``, uniform in the ball, as the projected gradient begins.
+        start: ``zero``, the given pictures; or ``random``, as the projected gradient begins: uniform in the ball of
+            ``linf``, or for ``l2`` in a random direction, at a distance uniform up to epsilon.
         streams: random streams, one per image.
 
     Raises:

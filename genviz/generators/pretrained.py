@@ -29,9 +29,10 @@ class Pretrained(Generator):
     Args:
         weights: ``default``, the decoder shipped with genviz; a ``.safetensors`` file from ``genviz pretrain``, which
             states its sizes; or ``random``, the paper's sizes without training, for a trial.
-        code: ``gains``: f = relu(alpha) eps(1), initially alpha = 1, and eps multiplies by N(1, sigma) (Eq. 1, Table
-            1). ``standardized``: f is alpha in standard deviations of the training pictures' codes around their mean,
-            initially alpha = 0, and eps adds N(0, sigma).
+        code: ``gains``: f = relu(alpha) eps(1), initially alpha = 1, and eps multiplies by N(1, sigma) (Eq. 1; Table 1
+            has f = 0 initially, which noise that multiplies would never leave). ``standardized``: f is alpha in
+            standard deviations of the training pictures' codes around their mean, initially alpha = 0, and eps adds
+            N(0, sigma).
         sigma: standard deviation of the noise, in ``train`` mode.
         statistics: what batch norm uses: the image's during training and, for the final image, their ``moving``
             averages (the paper); the ``image``'s throughout; or those of the autoencoder's ``training`` throughout.

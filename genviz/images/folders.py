@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from genviz.errors import UserError
+from genviz.files import sha256
 
 T = TypeVar("T")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -25,7 +27,7 @@ class Found(NamedTuple):
 
 
 def find_pictures(root: str | Path, setting: str = "data.root") -> Found:
-    """The pictures in ``root`` and its subfolders, sorted by name; hidden files are ignored.
+    """The pictures in ``root`` and its subfolders, sorted by name; hidden files and folders are ignored.
 
     Args:
         root: a folder, or a folder with a pattern, ``dreams/**/final*.png``.
@@ -51,7 +53,7 @@ def find_pictures(root: str | Path, setting: str = "data.root") -> Found:
     for path in everything - found:
         if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
             _tell_closed(path)
-    files = sorted(path for path in found if not path.name.startswith("."))
+    files = sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not pictures:
         what = f"no picture in it matches {pattern}" if pattern else "no picture in it or its subfolders"
@@ -71,6 +73,38 @@ def apart(root: str | Path) -> tuple[Path, str]:
     path = Path(root).expanduser()
     first = next((number for number, part in enumerate(path.parts) if "*" in part), len(path.parts))
     return Path(*path.parts[:first]), "/".join(path.parts[first:])
+
+
+def distinct(pictures: Sequence[Path]) -> list[Path]:
+    """The pictures, less the copies: those with the same bytes as one before."""
+    sizes = {path: _size(path) for path in pictures}
+    several = {size for size, count in Counter(sizes.values()).items() if count > 1}
+    first: dict[str | Path, Path] = {}
+    for path in pictures:
+        first.setdefault(_content(path) if sizes[path] in several else path, path)
+    return list(first.values())
+
+
+def tell_copies(count: int) -> None:
+    """Say how many copies are left out, if any."""
+    if count:
+        what = "a copy of another picture" if count == 1 else f"{count:,} copies of other pictures"
+        print(f"left out: {what}", file=sys.stderr, flush=True)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:  # gone meanwhile
+        return None
+
+
+def _content(path: Path) -> str | Path:
+    """A digest of a file; its path, if it cannot be read."""
+    try:
+        return sha256(path)
+    except OSError:
+        return path
 
 
 class Halves(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from genviz.errors import UserError
+from genviz.files import check_file, write_text
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import UNREADABLE, read_picture, read_upright, resize
 
@@ -52,6 +54,46 @@ def named(files: Sequence[Path]) -> list[str]:
         name = next(n for k in range(len(files) + 1) if (n := stem if k == 0 else f"{stem}-{k}") not in names)
         names[name] = None
     return list(names)
+
+
+def folder_for(
+    parent: Path, name: str, source: Path | str | Sequence[Path | str], taken: Collection[str] = ()
+) -> Path:
+    """The folder in ``parent`` for what is made of ``source``: ``name``, or NAME-2, … where that is another's.
+
+    Its ``source.txt`` says whose it is. A folder without, of an earlier version, is anybody's.
+
+    Args:
+        source: the input, or all of them.
+        taken: names that it may not have.
+    """
+    return parent / name_for(name, source, lambda one: parent / one / "source.txt", taken)
+
+
+def name_for(
+    name: str,
+    source: Path | str | Sequence[Path | str],
+    note: Callable[[str], Path],
+    taken: Collection[str] = (),
+) -> str:
+    """The first of NAME, NAME-2, … whose ``note``, a file that says whose it is, is missing or says ``source``.
+
+    It is written, with the resolved paths.
+    """
+    several = [source] if isinstance(source, Path | str) else source
+    own = "".join(f"{readable(Path(one).expanduser().resolve())}\n" for one in several)
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    chosen = next(one for one in names if one not in taken and _noted(note(one)) in (None, own))
+    if _noted(note(chosen)) is None:
+        write_text(note(chosen), own)
+    return chosen
+
+
+def _noted(note: Path) -> str | None:
+    try:
+        return check_file(note).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
 
 
 def decoded(files: Sequence[Path], size: tuple[int, int]) -> Iterator[tuple[int, Tensor]]:

@@ -96,12 +96,17 @@ def _best(paths: tuple[Path, ...], classifier: Classifier, target: Target, count
         seen = _scores(classifier, paths).items()
     else:
         seen = look(classifier, paths, target.layers, classifier.outline.input_size)
-    units = Targets(target).to(classifier.device)
-    responses = {path: units.activation(found).item() for path, found in seen}
+    units = Targets(target)
+    responses = {path: units.activation(_on_cpu(found)).item() for path, found in seen}
     return sorted(responses, key=lambda path: responses[path], reverse=True)[:count]
 
 
 @lru_cache(maxsize=1)
 def _scores(classifier: Classifier, paths: tuple[Path, ...]) -> dict[Path, dict[str, Tensor]]:
     """The class scores of each picture; cached for all classes of a sweep."""
-    return dict(look(classifier, paths, (SCORES,), classifier.outline.input_size))
+    return {path: _on_cpu(seen) for path, seen in look(classifier, paths, (SCORES,), classifier.outline.input_size)}
+
+
+def _on_cpu(seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same on the CPU, as a classifier may be moved between two targets of a sweep."""
+    return {layer: activation.cpu() for layer, activation in seen.items()}

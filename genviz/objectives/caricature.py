@@ -17,8 +17,8 @@ from genviz.targets.units import Targets, Units
 class Caricature(Reference):
     """<Phi(x), Phi_0> / Z, Phi_0 = max(0, Phi(x_0)), Z = ||Phi_0||^2 (Mahendran & Vedaldi 2016, section 7, Eq. 4).
 
-    The paper says Z = ||Phi_0||, with which the score of x_0 grows with the layer's size; its code squares it, so that
-    the score of x_0 is 1.
+    The paper says Z = 1 / ||Phi_0||, which is the factor and not the divisor; its code divides by the square, so that
+    the score of x_0 is 1 whatever the layer's size.
 
     Args:
         target: layers, filters, neurons or classes.
@@ -49,7 +49,7 @@ class Caricature(Reference):
         return self.targets.total(lambda units: self._along(units, seen[units.layer]))
 
     def _along(self, units: Units, activation: Tensor) -> Tensor:
-        wanted = self.wanted_of(units, len(activation))
+        wanted = self.wanted_of(units, activation)
         size = wanted.square().sum(2).clamp_min(torch.finfo(wanted.dtype).tiny)
         return (units.select(activation) * wanted).sum(2) / size
 

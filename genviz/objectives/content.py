@@ -38,11 +38,16 @@ class Content(Reference):
         self.targets = Targets(target if at is None else parse_target(at, outline.labels, outline.layers))
         self.weight, self.relative = float(weight), bool(relative)
 
+    def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if self.relative:
+            self.check_fires(seen)
+        return super().keep(seen)
+
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
         return -self.targets.total(lambda units: self._distance(units, seen[units.layer]))
 
     def _distance(self, units: Units, activation: Tensor) -> Tensor:
-        wanted = self.wanted_of(units, len(activation))
+        wanted = self.wanted_of(units, activation)
         distance = (units.select(activation) - wanted).square().sum(2)
         return distance / (wanted.square().sum(2) if self.relative else 2)
 

@@ -10,7 +10,7 @@ from torch.nn.functional import cosine_similarity
 from genviz.interfaces import Outline
 from genviz.objectives.reference import Reference
 from genviz.targets.grammar import Target
-from genviz.targets.units import Targets
+from genviz.targets.units import Targets, Units
 
 
 class Cosine(Reference):
@@ -34,12 +34,15 @@ class Cosine(Reference):
         super().__init__(image, "image=FILE, or objective.cosine.image=FILE")
         self.targets, self.weight = Targets(target), float(weight)
 
+    def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        self.check_fires(seen)
+        return super().keep(seen)
+
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:
-        return self.targets.total(
-            lambda units: cosine_similarity(
-                units.select(seen[units.layer]), self.wanted_of(units, len(seen[units.layer])), 2
-            )
-        )
+        return self.targets.total(lambda units: self._along(units, seen[units.layer]))
+
+    def _along(self, units: Units, activation: Tensor) -> Tensor:
+        return cosine_similarity(units.select(activation), self.wanted_of(units, activation), 2)
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"cosine": self(seen)}

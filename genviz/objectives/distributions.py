@@ -17,7 +17,7 @@ from genviz.images.pictures import UNREADABLE, read_upright, resize
 from genviz.interfaces import Classifier, Outline
 from genviz.objectives.reference import see
 from genviz.targets.grammar import parse_target
-from genviz.targets.layers import find_filters
+from genviz.targets.layers import before_scores, find_filters
 from genviz.targets.units import Targets
 
 _BLOCKS = (
@@ -63,9 +63,7 @@ def last_of_blocks(outline: Outline) -> list[str]:
     for block in _BLOCKS:
         if {piece.partition("@")[0] for piece in block.split("+")} <= known:
             return block.split("+")
-    modules = [layer.module for layer in outline.layers]
-    before = outline.layers[: modules.index(outline.head) if outline.head in modules else -1]
-    maps = [layer for layer in before if layer.axis is not None and math.prod(layer.shape[1:]) > 1]
+    maps = [layer for layer in before_scores(outline) if layer.axis is not None and math.prod(layer.shape[1:]) > 1]
     maps = [layer for layer in maps if layer.name.startswith("backbone")] or maps  # of a detector, not its boxes
     for depth in range(max((layer.name.count(".") for layer in maps), default=0) + 1):
         last = {layer.shape[1:]: layer.name for layer in maps if layer.name.count(".") <= depth}

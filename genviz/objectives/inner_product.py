@@ -26,8 +26,8 @@ class InnerProduct(Objective):
     """<Phi(x), Phi_0> / Z, activation maximization (Mahendran & Vedaldi 2016, Eq. 4 and section 6).
 
     Phi_0 selects the target's weighted units (a class, a filter, a neuron, a mixture, a group), or is a direction.
-    Z = M rho^2 as in the paper's code, which multiplies by 10,000 (`weight`): M is the unit's largest response on real
-    images, rho the side of its receptive field, or of the images if it has none.
+    Z = M rho^2 (the paper writes its inverse) as in the paper's code, which multiplies by 10,000 (`weight`): M is the
+    unit's largest response on real images, rho the side of its receptive field, or of the images if it has none.
 
     Args:
         target: classes, filters, neurons or layers; for a direction, a single layer; or several such targets.

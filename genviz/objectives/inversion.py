@@ -83,13 +83,11 @@ class Inversion(Reference):
                 has = activation.shape[1]
                 raise UserError(f"objective.inversion.channels={list(self.channels)}: {layer} has {has} channels")
             kept[layer] = self._masked(activation)
-        for unit, values in self.units_of(kept):
-            if not values.any(1).all():
-                raise UserError(f"{unit.name} is all 0 for the picture and cannot be inverted; name more of it")
+        self.check_fires(kept)
         return super().keep(kept)
 
     def _distance(self, units: Units, activation: Tensor) -> Tensor:
-        wanted = self.wanted_of(units, len(activation))
+        wanted = self.wanted_of(units, activation)
         distance = (units.select(self._masked(activation)) - wanted).square().sum(2)
         return distance / wanted.square().sum(2).clamp_min(torch.finfo(wanted.dtype).tiny)
 

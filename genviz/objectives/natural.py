@@ -38,7 +38,8 @@ class Natural(Remembering):
         pictures: a folder of photographs, searched recursively; if there are more than 100, 100 of them, evenly spaced
             by name. ``default`` for those that ship with genviz, of 201 to 256 pixels, enlarged for larger inputs.
         layers: the layers l with their weights w_l, ``layer:conv1+layer1+layer4@10``; None for the last layer of each
-            block but the first, or of each map size if the blocks are unknown. Where photographs do not differ at all,
+            block but the first, or of each map size if the blocks are unknown; for a filter, its own layer and those
+            after it are charged, too, unless others are named. Where photographs do not differ at all,
             or no layer has positions, nothing is charged.
         within: 0 or more.
         positions: at most so many of a layer's positions are sorted, those of a regular grid; None for all.

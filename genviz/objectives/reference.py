@@ -68,9 +68,22 @@ class Reference(Remembering, ABC):
         """The picture's size for a classifier that does not resize, given images of ``size``."""
         return size
 
-    def wanted_of(self, units: Units, images: int) -> Tensor:
-        """What the picture has where these units are, (images, k, values), or (1, k, values) for all images."""
-        wanted = self.wanted[units.layer]
+    def wanted_of(self, units: Units, activation: Tensor) -> Tensor:
+        """What the picture has where these units are, (n, k, values), or (1, k, values) for all n images.
+
+        Args:
+            activation: that of the images in the units' layer, (n, ...).
+
+        Raises:
+            UserError: it is of another size than the picture's.
+        """
+        wanted, images = self.wanted[units.layer], len(activation)
+        if wanted.shape[1:] != activation.shape[1:]:
+            theirs, here = (" x ".join(map(str, each.shape[1:])) for each in (wanted, activation))
+            raise UserError(
+                f"{units.layer} is {theirs} for the picture and {here} for the image, whose size changes on the way; "
+                "set classifier.resize=true, or leave out generator=octaves, transform=pad and transform=boxes"
+            )
         if len(wanted) > 1:  # a picture for each image, which may have several views
             return units.select(wanted.repeat_interleave(images // len(wanted), 0))
         own = units.select(wanted)
@@ -85,6 +98,16 @@ class Reference(Remembering, ABC):
                 for place in unit.index:
                     activation = activation[:, place]
                 yield unit, activation.reshape(len(activation), -1)
+
+    def check_fires(self, seen: Mapping[str, Tensor]) -> None:
+        """Check that every unit has something to compare with.
+
+        Raises:
+            UserError: one is 0 everywhere in the picture.
+        """
+        for unit, values in self.units_of(seen):
+            if not values.any(1).all():
+                raise UserError(f"{unit.name} is all 0 for the picture, nothing to compare with; name more of it")
 
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What to store of the picture's activations."""

@@ -15,7 +15,9 @@ _TINY = 1e-10
 
 
 class Steepest(Optimizer):
-    """x <- x - lr d, for each image separately, with d the direction in which the loss rises most for steps of norm 1.
+    """x <- x - lr d for each image, with d the direction in which the loss rises most for steps of norm 1.
+
+    An image is a row of a parameter; of a network's weights, each row is taken by itself.
 
     With the largest absolute value as norm, d is the gradient's sign (Goodfellow et al. 2015); with the Euclidean norm,
     the gradient divided by it. With a momentum mu, d is that of g <- mu g + gradient / mean |gradient| (Dong et al.
@@ -60,13 +62,15 @@ class Steepest(Optimizer):
         gradient = x.grad
         assert gradient is not None
         if momentum:
-            gradient = gradient / _spread(gradient.abs().flatten(1).mean(1), x).clamp_min(torch.finfo(x.dtype).tiny)
+            gradient = gradient / _spread(gradient.abs().reshape(len(x), -1).mean(1), x).clamp_min(
+                torch.finfo(x.dtype).tiny
+            )
             if "sum" in self.state[x]:
                 gradient = gradient + momentum * self.state[x]["sum"]
             self.state[x]["sum"] = gradient
         if norm == "linf":
             return gradient.sign()
-        return gradient / (_spread(gradient.flatten(1).norm(dim=1), x) + _TINY)
+        return gradient / (_spread(gradient.reshape(len(x), -1).norm(dim=1), x) + _TINY)
 
 
 def _per_image(lr: float | Tensor, x: Tensor) -> float | Tensor:

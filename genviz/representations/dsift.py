@@ -48,7 +48,8 @@ class DSIFT(nn.Sequential):
         self, *, cell_size: int = 8, orientations: int = 8, step: int | None = None, colour: bool = False
     ) -> None:
         whole("orientations", orientations, 3)
-        step = whole("cell_size", cell_size, 2) if step is None else whole("step", step, 1)
+        cell_size = whole("cell_size", cell_size, 2)
+        step = cell_size if step is None else whole("step", step, 1)
         spacing = math.gcd(step, cell_size)
         parts: OrderedDict[str, nn.Module] = OrderedDict()
         parts["levels"] = GreyLevels(colour=colour, smallest=(_SIDE - 1) * cell_size + 1)

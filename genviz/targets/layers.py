@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from genviz.errors import UserError, shown
-from genviz.interfaces import Layer
+from genviz.interfaces import Layer, Outline
 from genviz.targets.labels import nearest
 
 _STATED = re.compile(r"(.+)/(\d{1,2})", re.DOTALL | re.ASCII)
@@ -50,6 +50,14 @@ def find_filters(name: str, layers: Sequence[Layer]) -> Layer:
             f"be told; say it: {several}"
         )
     return layer
+
+
+def before_scores(outline: Outline) -> tuple[Layer, ...]:
+    """The layers that the class scores are made of; of a representation without classes, all."""
+    if not outline.labels:
+        return outline.layers
+    modules = [layer.module for layer in outline.layers]
+    return outline.layers[: modules.index(outline.head) if outline.head in modules else -1]
 
 
 def _named(name: str, layers: Sequence[Layer]) -> Layer | None:

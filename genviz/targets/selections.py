@@ -14,7 +14,7 @@ from genviz.errors import UserError, shown
 from genviz.interfaces import Layer, Outline
 from genviz.targets.grammar import KINDS, SELECTION, parse_weight
 from genviz.targets.labels import find_class
-from genviz.targets.layers import find_filters
+from genviz.targets.layers import before_scores, find_filters
 from genviz.targets.spelling import check_spelling
 
 _USUAL = re.compile(r"(conv|relu|fire)[\d_]+")
@@ -79,7 +79,7 @@ def check_filters(layer: Layer, outline: Outline) -> None:
     Raises:
         UserError: it comes after the features: its channels are the classes.
     """
-    if layer.module not in [known.module for known in _made_of(outline)]:
+    if layer.module not in [known.module for known in before_scores(outline)]:
         raise UserError(
             f"{layer.name} has no filters that contribute to a class: its channels are the classes; "
             f"name a layer before it, such as {usual_layer(outline).name}"
@@ -92,7 +92,7 @@ def usual_layer(outline: Outline) -> Layer:
     Raises:
         UserError: there is no layer before the class scores.
     """
-    known = _made_of(outline)
+    known = before_scores(outline)
     late = known[len(known) // 2 :]  # ResNet's conv1 is its first
     maps = [layer for layer in late if len(layer.shape) == 3 and min(layer.shape[1:]) > 1]
     named = [layer for layer in maps if _USUAL.fullmatch(layer.name)]
@@ -108,17 +108,9 @@ def last_features(outline: Outline) -> Layer | None:
 
     Of a transformer, whose only maps are its first layer's, that is the last layer of tokens.
     """
-    known = _made_of(outline) if outline.labels else ()
+    known = before_scores(outline) if outline.labels else ()
     maps = [layer for layer in known[len(known) // 2 :] if len(layer.shape) == 3 and min(layer.shape[1:]) > 1]
     return (maps or known or (None,))[-1]
-
-
-def _made_of(outline: Outline) -> tuple[Layer, ...]:
-    """The layers before the class scores."""
-    modules = [layer.module for layer in outline.layers]
-    if not outline.labels:
-        return outline.layers
-    return outline.layers[: modules.index(outline.head) if outline.head in modules else -1]
 
 
 def stand_in(text: str, outline: Outline) -> str:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.transforms.transform import Transform
+from genviz.transforms.transform import Transform, is_pair
 
 
 class RandomBoxes(Transform):
@@ -27,11 +27,11 @@ class RandomBoxes(Transform):
         super().__init__()
         if not isinstance(boxes, int) or boxes < 1 or not isinstance(updates, int) or updates < 1:
             raise UserError(f"transform: boxes={boxes} and updates={updates} must be whole numbers, 1 or more")
-        if size is not None and not (len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)):
+        if size is not None and not (is_pair(size) and all(isinstance(side, int) and side > 0 for side in size)):
             raise UserError(
                 f"transform: size={size} must be a box's rows and columns, [224,224], or null for the image's"
             )
-        if len(shares) != 2 or not all(0 < share <= 1 for share in shares):
+        if not is_pair(shares) or not all(0 < share <= 1 for share in shares):
             raise UserError(
                 "transform: shares must be a box's side at the first and at the last update, above 0, at most 1"
             )
@@ -43,8 +43,9 @@ class RandomBoxes(Transform):
         rows, columns = self.size or images.shape[2:]
         first, last = self.shares
         share = first + (last - first) * min(1.0, self.update / max(1, self.updates - 1))
-        centres = 0.3 * self.streams.normal(self.boxes, 2, 1).flatten(0, 1)  # in coordinates from -1 to 1
-        sides = (share + 0.05 * self.streams.normal(self.boxes).flatten()).clamp(0.05, 1)
+        boxes = self.boxes * (count // len(self.streams))  # of a stream's images, if they are views themselves
+        centres = 0.3 * self.streams.normal(boxes, 2, 1).flatten(0, 1)  # in coordinates from -1 to 1
+        sides = (share + 0.05 * self.streams.normal(boxes).flatten()).clamp(0.05, 1)
         motion = torch.cat([sides[:, None, None] * torch.eye(2, device=sides.device), centres], 2).to(
             images
         )  # (n * boxes, 2, 3)

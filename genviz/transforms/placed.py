@@ -14,7 +14,7 @@ from genviz.errors import UserError
 from genviz.images.decoding import decoded
 from genviz.images.folders import evenly, find_pictures, halves
 from genviz.images.shapes import SHAPES, Shape, opacity
-from genviz.transforms.transform import Transform
+from genviz.transforms.transform import Transform, is_pair
 
 Place = Literal["random", "corner", "centre"]
 _GREY = 0.45  # about the mean of natural images
@@ -67,7 +67,7 @@ class Placed(Transform):
         if isinstance(pictures, Tensor):
             self.scenes = (255 * pictures.clamp(0, 1)).round().to(torch.uint8)
         else:
-            if size is None or len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+            if not is_pair(size) or not all(isinstance(side, int) and side > 0 for side in size):
                 raise UserError(f"transform: size={size} must be rows and columns, such as [224,224]")
             found = halves(find_pictures(pictures, "pictures").pictures).training
             self.scenes = decoded(evenly(found, most), (size[0], size[1])).pixels
@@ -75,7 +75,8 @@ class Placed(Transform):
 
     def forward(self, images: Tensor) -> Tensor:
         """Paste ``images`` (n, 3 or 4, s, s) into (n * views, 3, h, w), the views of an image next to each other."""
-        which = self.streams.uniform(0, len(self.scenes), self.views).flatten().long().clamp(max=len(self.scenes) - 1)
+        views = self.views * (len(images) // len(self.streams))  # of a stream's images, if they are views themselves
+        which = self.streams.uniform(0, len(self.scenes), views).flatten().long().clamp(max=len(self.scenes) - 1)
         if self.scenes.device != images.device:
             self.scenes = self.scenes.to(images.device)
         return self.paste(images, self.scenes[which].to(images) / 255)
@@ -84,9 +85,15 @@ class Placed(Transform):
         """Paste ``images`` (n, 3 or 4, s, s) into these pictures (n * views, 3, h, w), each into its own.
 
         The number of views is that of the pictures, whatever ``views`` says.
+
+        Raises:
+            UserError: the images are not square.
         """
-        views = len(scenes) // len(images)
-        images = images.repeat_interleave(views, 0)
+        rows, columns = images.shape[2:]
+        if rows != columns:
+            raise UserError(f"transform=placed pastes squares, not {rows} x {columns} pixels; try generator=patch")
+        views = len(scenes) // len(self.streams)
+        images = images.repeat_interleave(len(scenes) // len(images), 0)
         alpha = images[:, 3:] if images.shape[1] == 4 else opacity(self.shape, images.shape[3]).to(images)[None]
         drawn = self.streams.normal(views, 2, 1, 1).flatten(0, 1).to(images)
         factor, brightness = (self.light * drawn[:, :1]).exp(), self.light / 2 * drawn[:, 1:]

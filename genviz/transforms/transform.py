@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,11 @@ from genviz.images.randomness import Streams
 from genviz.interfaces import Classifier, Outline
 from genviz.targets.layers import find_filters
 from genviz.targets.selections import last_features
+
+
+def is_pair(value: object) -> TypeGuard[tuple[Any, Any]]:
+    """Whether it is a list or a tuple of two."""
+    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
 
 
 class Transform(nn.Module):

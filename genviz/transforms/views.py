@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.transforms.transform import Transform
+from genviz.transforms.transform import Transform, is_pair
 
 
 class RandomViews(Transform):
@@ -26,7 +26,7 @@ class RandomViews(Transform):
         self, *, views: int = 1, rotate: float = 0.0, scale: tuple[float, float] = (1.0, 1.0), shift: float = 0.0
     ) -> None:
         super().__init__()
-        if not (isinstance(views, int) and views > 0 and len(scale) == 2 and 0 < scale[0] <= scale[1]):
+        if not (isinstance(views, int) and views > 0 and is_pair(scale) and 0 < scale[0] <= scale[1]):
             raise UserError(
                 "transform: views must be a whole number, 1 or more, and scale two sizes above 0, the smaller one first"
             )
@@ -37,13 +37,15 @@ class RandomViews(Transform):
 
     def forward(self, images: Tensor) -> Tensor:
         """Turn ``images`` (n, 3, h, w) into (n * views, 3, h, w), the views of an image next to each other."""
+        views = self.views * (len(images) // len(self.streams))  # of a stream's images, if they are views themselves
         images = images.repeat_interleave(self.views, 0)
-        count = len(images)
-        angle = self.streams.uniform(-self.rotate, self.rotate, self.views).flatten()
-        zoom = self.streams.uniform(*self.log_scale, self.views).flatten().exp()
+        count, _, rows, columns = images.shape
+        angle = self.streams.uniform(-self.rotate, self.rotate, views).flatten()
+        zoom = self.streams.uniform(*self.log_scale, views).flatten().exp()
         reach = 2 * self.shift  # coordinates go from -1 to 1
-        shift = self.streams.uniform(-reach, reach, self.views, 2, 1).flatten(0, 1)
-        turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(count, 2, 2)
+        shift = self.streams.uniform(-reach, reach, views, 2, 1).flatten(0, 1)
+        cos, sin = angle.cos(), angle.sin()
+        turn = torch.stack([cos, -sin * (rows / columns), sin * (columns / rows), cos], 1).view(count, 2, 2)
         motion = torch.cat([turn / zoom[:, None, None], shift], 2).to(images)  # (count, 2, 3), output to input
         grid = F.affine_grid(motion, list(images.shape), align_corners=False)
         return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)

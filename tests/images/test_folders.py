@@ -16,10 +16,12 @@ def touch(folder, *names):
 
 def test_pictures_are_found_however_nested_and_nothing_else_is(tmp_path):
     names = ["b.JPG", "a/c.png", "a/d/e.webp"]
-    touch(tmp_path, *names, "notes.txt", ".hidden.png", "a/.DS_Store", "a/d/f.png.part")
+    hidden = [".hidden.png", "a/.DS_Store", ".Trash-1000/files/b.png", "a/.ipynb_checkpoints/c-checkpoint.png"]
+    touch(tmp_path, *names, "notes.txt", "a/d/f.png.part", *hidden)
     found = find_pictures(tmp_path)
     assert [str(path.relative_to(tmp_path)) for path in found.pictures] == sorted(names)
     assert found.others == [tmp_path / "a/d/f.png.part", tmp_path / "notes.txt"]
+    assert len(find_pictures(tmp_path / ".Trash-1000").pictures) == 1  # which was asked for
 
 
 def test_each_kind_of_picture_is_one_in_any_case(tmp_path):

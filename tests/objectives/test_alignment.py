@@ -9,7 +9,7 @@ from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
 from genviz.images.pictures import read_upright
 from genviz.interfaces import Layer, Outline
-from genviz.objectives.alignment import Alignment
+from genviz.objectives.alignment import Alignment, _best
 from genviz.targets.grammar import parse_target
 
 NAMES = ("a.png", "b.png", "deep/c.png", "d.png")
@@ -224,3 +224,13 @@ def test_layers_whose_channels_are_unknown_have_to_state_them(folder):
     assert Alignment(target, outline, pictures=str(folder), layers="layer:a/3").layers == ("a/3",)
     with pytest.raises(UserError, match=r"objective.alignment.layers"):
         Alignment(target, outline, pictures=str(folder))
+
+
+def test_scores_are_kept_on_the_cpu_wherever_the_classifier_is(folder, monkeypatch):
+    """In a sweep on a GPU, the first batch sees the pictures before Lightning moves the classifier there."""
+    classifier = TinyClassifier()
+    objective = remembering(folder, classifier, "class:harmonica", count=2)
+    paths, first = objective.paths, parse_target("class:1", classifier.outline.labels, classifier.outline.layers)
+    found = _best(paths, classifier, first, 2)
+    monkeypatch.setattr(TinyClassifier, "device", torch.device("meta"))
+    assert _best(paths, classifier, first, 2) == found

@@ -3,6 +3,7 @@ import torch
 
 from genviz.classifiers.detector import DetectorClassifier
 from genviz.classifiers.outline import sketch
+from genviz.classifiers.representation import HOGClassifier
 from genviz.interfaces import Layer, Outline
 from genviz.objectives.distributions import Distribution, distance, last_of_blocks, ordered, thinned
 
@@ -51,3 +52,7 @@ def test_of_a_detector_they_end_before_its_boxes_and_scores(architecture):
     found = last_of_blocks(DetectorClassifier.sketch(architecture=architecture))
     assert len(found) >= 3
     assert all(layer.startswith("backbone") for layer in found)
+
+
+def test_a_representation_without_classes_is_looked_at_to_its_end():
+    assert last_of_blocks(HOGClassifier.sketch(input_size=64))[-1] == "hog"

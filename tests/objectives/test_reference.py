@@ -6,6 +6,7 @@ from PIL import Image
 from genviz.errors import UserError
 from genviz.objectives.caricature import Caricature
 from genviz.objectives.content import Content
+from genviz.objectives.cosine import Cosine
 from genviz.objectives.inversion import Inversion
 from genviz.objectives.reference import Reference
 from genviz.objectives.style import Style
@@ -84,3 +85,26 @@ def test_what_is_remembered_goes_where_the_classifier_goes(kind):
     objective(seen).sum().backward()
     assert objective(seen).device.type == "meta"
     assert all(value.device.type == "meta" for value in objective.measure(seen).values())
+
+
+@pytest.mark.parametrize("kind", [Content, Cosine, Inversion, Caricature])
+def test_an_image_whose_size_changes_on_the_way_is_one_line(kind):
+    classifier = Open()
+    objective = kind(
+        parse_target("layer:relu1", (), classifier.outline.layers), classifier.outline, image=torch.rand(1, 3, 12, 12)
+    )
+    objective.remember(classifier, (12, 12))
+    objective(classifier(torch.rand(2, 3, 12, 12), ["relu1"]))
+    with pytest.raises(UserError, match="relu1 is 4 x 10 x 10 for the picture and 4 x 14 x 14 for the image"):
+        objective(classifier(torch.rand(2, 3, 16, 16), ["relu1"]))
+
+
+@pytest.mark.parametrize(("kind", "settings"), [(Content, {"relative": True}), (Cosine, {}), (Inversion, {})])
+def test_a_unit_that_is_silent_in_the_picture_is_one_line(kind, settings):
+    classifier = Open()
+    with torch.no_grad():
+        classifier.conv.bias[2] = -100
+    target = parse_target("filter:relu1:2", (), classifier.outline.layers)
+    objective = kind(target, classifier.outline, image=torch.rand(1, 3, 12, 12), **settings)
+    with pytest.raises(UserError, match="filter:relu1:2 is all 0 for the picture, nothing to compare with"):
+        objective.remember(classifier, (12, 12))

@@ -61,3 +61,11 @@ def test_without_a_gradient_nothing_moves():
 def test_a_wrong_setting_is_one_line(settings, says):
     with pytest.raises(UserError, match=says):
         made(torch.zeros(1), **settings)
+
+
+@pytest.mark.parametrize("settings", [{"norm": "l2"}, {"momentum": 0.9}])
+def test_it_takes_the_vectors_of_a_network(settings):
+    x, optimizer = made(torch.randn(5), lr=0.1, **settings)
+    x.grad = torch.tensor([1.0, -2.0, 3.0, -0.5, 4.0])
+    optimizer.step()
+    torch.testing.assert_close(x, -0.1 * x.grad.sign())

@@ -82,3 +82,9 @@ def test_a_flat_picture_has_empty_descriptors_and_a_finite_derivative():
 def test_a_picture_smaller_than_a_descriptor_is_one_line():
     with pytest.raises(UserError, match="24 x 40 pixels is too small for cells of this size; 25 x 25"):
         DSIFT()(torch.rand(1, 3, 24, 40))
+
+
+@pytest.mark.parametrize("size", [2.5, 0, 1])
+def test_a_cell_is_whole_with_a_step_too(size):
+    with pytest.raises(UserError, match="cell_size"):
+        DSIFT(cell_size=size, step=4)

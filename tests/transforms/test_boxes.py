@@ -1,9 +1,11 @@
 import pytest
 import torch
+from streams import of
 
 from genviz.errors import UserError
 from genviz.images.randomness import Streams
 from genviz.transforms.boxes import RandomBoxes
+from genviz.transforms.views import RandomViews
 
 
 def boxes(**settings):
@@ -82,4 +84,21 @@ def test_a_single_update_has_the_first_share():
 )  # fmt: skip
 def test_what_is_no_box_is_refused(settings, says):
     with pytest.raises(UserError, match=says):
+        boxes(**settings)
+
+
+def test_boxes_of_views_are_those_that_each_image_has_alone():
+    images, views = torch.rand(2, 3, 8, 8), RandomViews(views=2, shift=0.2)
+
+    def seen(some, *seeds):
+        return of(boxes(boxes=3), *seeds)(of(views, *seeds)(some))
+
+    both = seen(images, 0, 1)
+    assert both.shape == (2 * 2 * 3, 3, 8, 8)
+    torch.testing.assert_close(both, torch.cat([seen(images[:1], 0), seen(images[1:], 1)]))
+
+
+@pytest.mark.parametrize("settings", [{"size": 224}, {"shares": 0.5}, {"size": [224]}])
+def test_what_is_no_pair_is_one_line(settings):
+    with pytest.raises(UserError, match="transform: "):
         boxes(**settings)

@@ -9,6 +9,7 @@ from streams import of
 from genviz.errors import UserError
 from genviz.images.shapes import opacity
 from genviz.transforms.placed import Placed
+from genviz.transforms.views import RandomViews
 
 BLACK = torch.zeros(3, 3, 32, 32)
 WHITE = torch.ones(1, 3, 16, 16)
@@ -159,3 +160,15 @@ def test_the_masks_area_is_that_of_the_shape():
 def test_what_cannot_work_is_one_line(settings, says):
     with pytest.raises(UserError, match=says):
         placed(**settings)
+
+
+def test_a_view_of_a_sticker_is_a_sticker():
+    views = of(RandomViews(views=2, rotate=20), 0, 1)(torch.rand(2, 3, 16, 16))
+    pasted = of(Placed(pictures=BLACK, views=3), 0, 1)(views)
+    assert pasted.shape == (2 * 2 * 3, 3, 32, 32)
+    assert pasted.flatten(1).any(1).all()
+
+
+def test_a_sticker_that_is_not_square_is_one_line():
+    with pytest.raises(UserError, match="pastes squares, not 8 x 16 pixels; try generator=patch"):
+        placed()(torch.rand(1, 3, 8, 16))

@@ -6,6 +6,7 @@ from streams import of
 
 from genviz.errors import UserError
 from genviz.images.randomness import Streams
+from genviz.transforms.boxes import RandomBoxes
 from genviz.transforms.views import RandomViews
 
 
@@ -83,3 +84,33 @@ def test_the_angles_stay_in_their_range():
 def test_what_is_no_view_is_refused(settings):
     with pytest.raises(UserError, match="views must be a whole number|not be below 0"):
         RandomViews(**settings)
+
+
+def test_a_picture_that_is_not_square_is_turned_and_not_sheared():
+    """A line across the middle, turned by 45 degrees, goes as far down as it goes across."""
+    images = torch.zeros(1, 3, 60, 120)
+    images[:, :, 29:31] = 1
+    turned = largest(RandomViews(rotate=45))(images)[0, 0]
+    rows = turned.argmax(0)[45:75].double()  # where the line is in the columns around the middle
+    assert (rows - rows.roll(1))[1:].mean().abs().item() == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "first", [RandomViews(views=2, rotate=20), RandomBoxes(boxes=2, size=None, shares=(0.5, 0.5), updates=1)]
+)
+def test_views_of_views_are_those_that_each_image_has_alone(first):
+    images, second = torch.rand(2, 3, 8, 8), RandomViews(views=3, shift=0.2)
+
+    def seen(some, *seeds):
+        return of(second, *seeds)(of(first, *seeds)(some))
+
+    both = seen(images, 0, 1)
+    assert both.shape == (2 * 2 * 3, 3, 8, 8)
+    torch.testing.assert_close(both, torch.cat([seen(images[:1], 0), seen(images[1:], 1)]))
+    assert not torch.equal(both[0], both[1])
+
+
+@pytest.mark.parametrize("scale", [1.5, "ab", [1.0]])
+def test_a_scale_that_is_no_pair_is_one_line(scale):
+    with pytest.raises(UserError, match="scale two sizes above 0"):
+        RandomViews(scale=scale)
