@@ -5,8 +5,10 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
+from omegaconf import OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 
@@ -15,7 +17,7 @@ from genviz.classifiers.metadata import Metadata, metadata_of, required
 from genviz.classifiers.tracing.copies import unwrapped
 from genviz.errors import UserError
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
-from genviz.training.schema import LARGEST
+from genviz.training.schema import LARGEST, Settings
 
 _SEVERAL = ("objective", "regularizer", "transform")
 """Groups of which there can be several parts."""
@@ -121,6 +123,29 @@ def _regularizers(given: Any) -> dict[str, Regularizer]:
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def check_arguments(schema: type[Settings], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the arguments of a call as the command line's settings are checked; return them as Python's own numbers.
+
+    Raises:
+        UserError: one is not what the schema says.
+    """
+    plain: dict[str, Any] = as_setting(given)
+    schema.check(OmegaConf.create(plain))
+    return plain
+
+
+def as_setting(value: Any) -> Any:
+    """A value as a configuration can hold it."""
+    if isinstance(value, Mapping):
+        return {str(name): as_setting(inner) for name, inner in value.items()}
+    try:
+        return value if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        if isinstance(value, Real):  # also numpy's
+            return float(value)
+        return value if isinstance(value, str | None) else repr(value)
 
 
 def classifier_of(network: Any, own: Metadata) -> Classifier:

@@ -124,9 +124,10 @@ def contributions(
     if not total.isfinite().all():
         raise UserError(f"the contributions of {layer} to {classifier.outline.labels[number]} are not finite")
     if not total.any():
+        where = "the picture" if len(images) == 1 else f"any of the {len(images)} pictures"
         raise UserError(
-            f"no filter of {layer} contributes to {classifier.outline.labels[number]}, which does not fire in any of "
-            f"the {len(images)} pictures; give others with pictures=FOLDER"
+            f"no filter of {layer} contributes to {classifier.outline.labels[number]}, which does not fire in {where}; "
+            "give others with pictures=FOLDER"
         )
     return Contributions(layer, number, total / len(images))
 

@@ -48,6 +48,8 @@ def contributions(config: DictConfig) -> int:
     table.writerows([[f, f"{found.values[f]:.8g}", f"{found.share([f]):.6g}"] for f in order])
     write_text(folder / "contributions.csv", text.getvalue())
     tiles = [(folder / "pictures" / f"{number:03}.png", called) for number, called in enumerate(shown.names)]
+    for old in set((folder / "pictures").glob("*.png")) - {path for path, _ in tiles}:
+        old.unlink()  # of an earlier table, of more pictures
     for image, (path, _) in zip(shown.images, tiles, strict=True):
         write_png(path, display(image), quick=True)
     rows = [[(called, path) for path, called in tiles[first : first + 5]] for first in range(0, len(tiles), 5)]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from genviz.analysis.arguments import classifier_of
+from genviz.analysis.arguments import check_arguments, classifier_of
 from genviz.analysis.explanation import Explained, Explainer, map_layer, pooled_layer
 from genviz.analysis.explanation_settings import TOP1, CallSettings, ExplainSettings
 from genviz.analysis.isolation import isolated
@@ -163,7 +161,7 @@ def explain(
     if unknown := sorted(settings.keys() - set(known_settings)):
         raise UserError(f"{unknown[0]}= is no setting of a method; there are {', '.join(known_settings)}")
     numbers = Settings._field_defaults | settings | {"steps": steps, "checked": checked, "at_once": at_once}
-    CallSettings.check(OmegaConf.create({name: _plain(value) for name, value in numbers.items()}))
+    check_arguments(CallSettings, numbers)
     if not isinstance(target, str):
         raise UserError(f"target={target!r} must be one target, such as 'class:tabby', or 'top1'")
     if layer is not None and not isinstance(layer, str):
@@ -186,11 +184,3 @@ def explain(
             unordered.append(explainer.unordered(meant, image))
             explained.append(list(explainer.explain(image, meant, checked=number < checked)))
     return Explanation(pictures.cpu(), targets, explained, unordered, explainer.left_out)
-
-
-def _plain(value: Any) -> Any:
-    """A value as a configuration can hold it."""
-    try:
-        return value if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        return value if isinstance(value, float | str | None) else repr(value)

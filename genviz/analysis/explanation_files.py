@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ from genviz.files import atomic_write, prepare_folder, write_text
 from genviz.images.folders import find_pictures
 from genviz.images.given import decoded, given_pictures, named, readable
 from genviz.images.maps import with_bar
-from genviz.images.pictures import display, write_png
+from genviz.images.pictures import display, read_sound, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import SCORES, Classifier, Outline
 from genviz.reports.picture_page import page
@@ -146,7 +147,9 @@ def _one(
     prepare_folder(folder)
     target = explainer.target(text, image)
     best = _top(explainer.classifier, image)
-    write_png(folder / "picture.png", display(image[0]), quick=True)
+    shown = display(image[0]).cpu()
+    _clear_of_others(folder, shown)
+    write_png(folder / "picture.png", shown, quick=True)
     said = f"{best[0]['label']} {best[0]['probability']:.0%}" if best else ""
     row = [(said or "picture", folder / "picture.png")]
     chance = explainer.unordered(target, image)
@@ -163,6 +166,15 @@ def _one(
         progress.update()
     facts = {"target": str(target), "top": best, "measured": value}
     return facts | {"no_order": chance and chance._asdict(), "methods": methods}, row
+
+
+def _clear_of_others(folder: Path, shown: Tensor) -> None:
+    """Delete what an earlier call has written of another picture of this name; ``shown``: bytes (h, w, 3)."""
+    before = read_sound(folder / "picture.png")
+    if before is None or not torch.equal(before, shown):
+        shutil.rmtree(folder / "report", ignore_errors=True)
+        for old in (*folder.glob("*.npy"), *folder.glob("*.png")):
+            old.unlink()
 
 
 def _say(progress: tqdm[Any], line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from omegaconf import OmegaConf
@@ -16,7 +16,7 @@ from genviz.adversarial.examples.attacker import FILES, Attacker, Picture, Plan
 from genviz.adversarial.examples.methods import find_method
 from genviz.adversarial.examples.outcomes import Outcome
 from genviz.adversarial.examples.settings import norm_of, size_of
-from genviz.analysis.arguments import classifier_of
+from genviz.analysis.arguments import as_setting, check_arguments, classifier_of
 from genviz.analysis.isolation import isolated
 from genviz.classifiers.labels import Labels
 from genviz.classifiers.metadata import Metadata
@@ -29,6 +29,18 @@ from genviz.images.sheet import write_sheet
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import parse_target
 from genviz.training.loading import load_classifier
+from genviz.training.schema import Count, Index, Kind, Settings
+
+_COUNT = Kind("a whole number from 1 up, or None")
+
+
+class CallSettings(Settings):
+    """The numbers that `fool` takes, under their names there."""
+
+    steps: Annotated[Count | None, _COUNT]
+    restarts: Count
+    at_once: Annotated[Count | None, _COUNT]
+    seed: Index
 
 
 class Fooled:
@@ -136,8 +148,12 @@ def fool(
     >>> fooled.images.shape
     torch.Size([2, 3, 128, 128])
     """
-    wanted = find_method(method)
-    given = OmegaConf.create({"epsilon": epsilon, "norm": norm, "step": step})
+    wanted = find_method(str(method))
+    numbers = {"steps": steps, "restarts": restarts, "at_once": at_once, "seed": seed}
+    steps, restarts, at_once, seed = check_arguments(CallSettings, numbers).values()
+    if target is not None and not isinstance(target, str):
+        raise UserError(f"target={target!r} must be one target, such as 'class:tabby', or None")
+    given = OmegaConf.create(as_setting({"epsilon": epsilon, "norm": norm, "step": step}))
     reach, size = size_of(given, "epsilon"), size_of(given, "step")
     if reach is None:
         raise UserError("epsilon=min is for genviz fool; give a number, such as 8/255")

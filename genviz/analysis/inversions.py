@@ -17,11 +17,12 @@ from genviz.analysis.inversion_table import Cell, ErrorsTable
 from genviz.coupling import Coupling
 from genviz.errors import UserError
 from genviz.files import put_aside, read_json, set_aside, sha256, write_text
-from genviz.images.folders import find_pictures
+from genviz.images.folders import apart, find_pictures
+from genviz.images.given import readable
 from genviz.images.pictures import display, read_image, read_sound, read_upright, resize, write_png
 from genviz.images.randomness import Streams
 from genviz.images.sheet import write_sheet
-from genviz.interfaces import Classifier, Outline
+from genviz.interfaces import SCORES, Classifier, Outline
 from genviz.objectives.inversion import Inversion
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import Target, parse_target
@@ -185,7 +186,8 @@ def _end(
     write_text(folder / "errors.md", "\n".join(lines) + "\n")
     write_sheet(folder / "sheet.png", rows)
     count = len(cells[layers[0], strengths[0]])
-    print(f"normalized error in percent, mean ± standard deviation over {count} pictures, by layer and C:\n")
+    over = "of one picture" if count == 1 else f"mean ± standard deviation over {count} pictures"
+    print(f"normalized error in percent, {over}, by layer and C:\n")
     print("\n".join(lines))
     print(f"\ntable       {table.path}\nsheet       {folder / 'sheet.png'}", flush=True)
 
@@ -193,21 +195,24 @@ def _end(
 def _layers(config: DictConfig, outline: Outline) -> list[str]:
     names = config.layers
     if names is None:
-        return [layer.name for layer in outline.layers if _SHOWN.fullmatch(layer.name)] or [outline.layers[-1].name]
+        found = [layer.name for layer in outline.layers if _SHOWN.fullmatch(layer.name)]
+        if found == [SCORES] and len(outline.layers) > 1:
+            raise UserError("say which layers, layers=[NAME,NAME]; genviz layers CLASSIFIER lists them")
+        return found or [outline.layers[-1].name]
     if not isinstance(names, ListConfig) or not names or not all(isinstance(name, str) for name in names):
         raise UserError(f"layers={names} must be a list of layers, such as layers=[relu1,relu2]")
     return [parse_target(f"layer:{name}", outline.labels, outline.layers).units[0].layer for name in names]
 
 
 def _pictures(config: DictConfig) -> dict[str, Path]:
-    """The pictures, each by its path below the folder."""
+    """The pictures, each by its path below the folder, in readable form."""
     given = Path(str(config.pictures)).expanduser()
     if given.is_file():
-        found = {given.name: given}
+        found = {readable(given.name): given}
     else:
-        found = {
-            str(path.relative_to(given)): path for path in find_pictures(given, "pictures").pictures[: config.count]
-        }
+        root, _ = apart(given)
+        pictures = find_pictures(given, "pictures").pictures[: config.count]
+        found = {readable(path.relative_to(root)): path for path in pictures}
     for path in found.values():
         read_upright(path)
     return found

@@ -64,7 +64,9 @@ class InvertSettings(Settings):
     pictures: Annotated[Text, _PICTURES, Kind("a folder")] = Field(description="a folder of pictures, or one picture")
     count: Count = Field(description="how many of the pictures to invert, the first by name")
     layers: Annotated[Any, Kind("a list of layers")] = Field(
-        None, description="layers to invert; null: all convolutions, ReLUs and poolings, and the scores"
+        None,
+        description="layers to invert; null: those called conv, relu, pool, fire, norm or fc with a number, as in the "
+        "papers, and the scores",
     )
     strengths: Annotated[
         Annotated[list[Number], Field(min_length=1)], Kind("a list of numbers from 0 up, such as [1,20,100,300]")

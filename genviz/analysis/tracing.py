@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from genviz.analysis.arguments import classifier_of
+from genviz.analysis.arguments import check_arguments, classifier_of
 from genviz.analysis.isolation import isolated
 from genviz.classifiers.metadata import Metadata
 from genviz.errors import UserError
-from genviz.images.given import given_pictures, named
+from genviz.images.given import as_pictures, given_pictures, named
 from genviz.images.notebook import pictures_html, table_html
 from genviz.images.pictures import display
 from genviz.interfaces import Classifier
 from genviz.matching.comparers import fitting
 from genviz.matching.gathered import Gathered, Named, Plan, Seeing, named_images
-from genviz.matching.settings import methods_of
+from genviz.matching.settings import HarrisSettings, SiftSettings, WordsSettings, methods_of
 from genviz.matching.traced import Traced, first_name
 from genviz.retrieval.features import Kept, feature_layer
 from genviz.training.loading import load_classifier
+from genviz.training.schema import Index, Kind, Settings
 
 _SHOWN = 5
+
+
+class CallSettings(Settings):
+    """The settings that `trace` takes, under their names there."""
+
+    size: Annotated[int, Field(ge=32, le=2048), Kind("a whole number from 32 to 2048")]
+    noise: Index
+    seed: Index
+    harris: HarrisSettings
+    sift: SiftSettings
+    words: WordsSettings
 
 
 class Trace:
@@ -95,7 +108,8 @@ def trace(
             `genviz.matching.sift.match` and `genviz.matching.words.Words` take.
 
     Raises:
-        UserError: an unknown method, ``features`` without a network, or too little to compare.
+        UserError: an unknown method, ``features`` without a network, a setting that cannot work, or too little to
+            compare.
 
     >>> import genviz, numpy as np, tempfile, torch
     >>> from pathlib import Path
@@ -108,8 +122,8 @@ def trace(
     (2, 3)
     """
     methods = methods_of(method)
-    if unknown := sorted(settings.keys() - {"harris", "sift", "words"}):
-        raise UserError(f"{unknown[0]}= is no setting of a method; there are harris, sift and words, each a dict")
+    points = check_arguments(CallSettings, {"size": size, "noise": noise, "seed": seed, **_settings(settings)})
+    size, noise, seed, words = (points.pop(name) for name in ("size", "noise", "seed", "words"))
     if "features" in methods and network is None:
         raise UserError("method=features needs a network: network=NAME, a module or a classifier")
     with isolated():
@@ -118,13 +132,12 @@ def trace(
             own = Metadata(None, None, None, None)
             classifier = load_classifier(network) if isinstance(network, str) else classifier_of(network, own)
             seeing = Seeing(classifier, Kept(feature_layer(classifier.outline, layer)))
-        usual = Plan()
-        plan = usual._replace(
+        plan = Plan(
             size=size,
             noise=noise,
             seed=seed,
-            points={name: {**usual.points[name], **settings.get(name, {})} for name in usual.points},
-            words={**usual.words, **settings.get("words", {})},
+            points=points,
+            words=words,
             seeing=seeing,
         )
         shown = _given(images)
@@ -138,7 +151,24 @@ def _given(images: Any) -> Named:
     if not isinstance(images, Tensor):
         files = given_pictures([str(file) for file in images] if isinstance(images, list | tuple) else str(images))
         return named_images(files, named(files))
-    images = images[None] if images.ndim == 3 else images
-    if images.ndim != 4 or images.shape[1] != 3 or not len(images) or not images.is_floating_point():
-        raise UserError(f"images of shape {tuple(images.shape)} must be RGB in [0, 1], (n, 3, h, w)")
-    return {f"image {number}": display(image).cpu().numpy() for number, image in enumerate(images, 1)}
+    height, width = images.shape[-2:] if images.ndim > 1 else (0, 0)
+    checked = as_pictures(images, (height, width))  # at their own size
+    return {f"image {number}": display(image).cpu().numpy() for number, image in enumerate(checked, 1)}
+
+
+def _settings(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The settings of each method but features, where they are not ``given`` the usual ones.
+
+    Raises:
+        UserError: there is no such method or setting.
+    """
+    usual = Plan()
+    found = {**usual.points, "words": usual.words}
+    if unknown := sorted(given.keys() - found.keys()):
+        raise UserError(f"{unknown[0]}= is no setting of a method; there are harris, sift and words, each a dict")
+    for name, own in given.items():
+        if not isinstance(own, Mapping):
+            raise UserError(f"{name}={own!r} must be a dict of settings: {', '.join(found[name])}")
+        if unknown := sorted(map(str, own.keys() - found[name].keys())):
+            raise UserError(f"{name} has no setting {unknown[0]}; there are {', '.join(found[name])}")
+    return {name: {**values, **given.get(name, {})} for name, values in found.items()}

@@ -25,6 +25,8 @@ from genviz.files import atomic_write, sha256
 from genviz.interfaces import Outline
 
 FORMAT = "genviz.fitted.1"
+KEY = "genviz"
+"""The only metadata key, since safetensors writes several in random order."""
 
 
 class Facts(NamedTuple):
@@ -111,7 +113,7 @@ def export(network: nn.Module, path: Path, facts: Facts, *, told: Mapping[str, A
     }
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     with atomic_write(path) as file:
-        file.write(save(state, metadata))
+        file.write(save(state, {KEY: json.dumps(metadata)}))
 
 
 def read_facts(path: Path) -> Facts:
@@ -125,6 +127,7 @@ def read_facts(path: Path) -> Facts:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
+        metadata = json.loads(metadata[KEY]) if KEY in metadata else metadata  # files of before have each by itself
         if metadata.get("format") != FORMAT:
             raise ValueError(f"its format is {metadata.get('format')}, not {FORMAT}")
         labels = tuple(str(label) for label in _list(metadata["labels"]))

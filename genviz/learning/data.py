@@ -64,6 +64,9 @@ class Crops(Dataset[Tensor]):
         damaged: records those that cannot be decoded.
         shorter: pictures are cached in memory with this shorter side, in pixels.
         memory: size of the cache at most, in bytes.
+
+    Raises:
+        UserError: the shares or the area mean nothing.
     """
 
     def __init__(
@@ -79,6 +82,11 @@ class Crops(Dataset[Tensor]):
         memory: int = 2 << 30,
         damaged: Damaged | None = None,
     ) -> None:
+        if not (len(area) == 2 and 0 < area[0] <= area[1] <= 1):
+            raise UserError(
+                f"data.area={list(area)} must be the smallest and the largest share of a picture's area, above 0 and "
+                "at most 1, such as [0.5,1.0]"
+            )
         self.damaged = Damaged(path for folder in folders for path in folder) if damaged is None else damaged
         self.folders, self.size, self.seed, self.shorter, self.memory = folders, size, seed, shorter, memory
         rows, columns = (size, size) if isinstance(size, int) else size
@@ -90,9 +98,8 @@ class Crops(Dataset[Tensor]):
         self.change = v2.Compose(changes)
         self.shares = list(shares) if shares is not None else [1.0] * len(folders)
         if len(self.shares) != len(folders) or not all(share >= 0 for share in self.shares) or not any(self.shares):
-            raise ValueError(f"shares={self.shares}: give a number for each of the {len(folders)} folders, not all 0")
-        if not (len(area) == 2 and 0 < area[0] <= area[1] <= 1):
-            raise ValueError(f"area={list(area)} is not the smallest and the largest share of a picture's area")
+            there = f"{len(folders)} folder{'s' * (len(folders) != 1)}"
+            raise UserError(f"data.shares={self.shares}: there is {there}; give a number for each, not all 0")
         drawn = zip(folders, self.shares, strict=True)
         self._drawn_from = [path for folder, share in drawn if share > 0 for path in folder]
         self._kept: dict[Path, Tensor] = {}
@@ -161,6 +168,15 @@ class Centres(Dataset[Tensor | None]):
         scale = self.margin * max(rows / height, columns / width)
         shorter = math.ceil(min(height, width) * scale - 1e-6)
         return F.center_crop(F.resize(picture, [shorter], antialias=True), [rows, columns])
+
+
+def decodes(path: Path) -> bool:
+    """Whether a picture can be decoded."""
+    try:
+        read_picture(path, 32)
+    except UNREADABLE:
+        return False
+    return True
 
 
 def stack(pictures: Sequence[Tensor | None]) -> Tensor:

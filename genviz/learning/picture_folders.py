@@ -14,13 +14,8 @@ from torch.utils.data import DataLoader
 
 from genviz.errors import UserError
 from genviz.images.folders import apart, find_pictures
-from genviz.learning.data import (
-    UNREADABLE,
-    Damaged,
-    leave_signals_to_the_parent,
-    read_picture,
-    split,
-)
+from genviz.images.given import readable
+from genviz.learning.data import Damaged, decodes, leave_signals_to_the_parent, split
 from genviz.training import build
 
 
@@ -39,8 +34,7 @@ class Folder:
         told = f"{self.name}: {len(self.training):,} pictures to train on, {len(self.held_out):,} held out"
         if self.others:
             named = ", ".join(path.name for path in self.others[:3]) + (", …" if len(self.others) > 3 else "")
-            named = named.encode(errors="backslashreplace").decode()  # a name need not be UTF-8
-            told += f"; left out, not pictures by their names: {len(self.others):,} ({named})"
+            told += f"; left out, not pictures by their names: {len(self.others):,} ({readable(named)})"
         return told
 
 
@@ -53,7 +47,7 @@ def folders(config: DictConfig) -> list[Folder]:
     found: list[Folder] = []
     for root in build.roots(config):
         path, _ = apart(root)
-        name = path.resolve().name.replace(".", "_") or "pictures"
+        name = readable(path.resolve().name).replace(".", "_") or "pictures"
         free = (f"{name}-{number}" if number > 1 else name for number in itertools.count(1))
         name = next(free_name for free_name in free if free_name not in {folder.name for folder in found})
         pictures, others = find_pictures(root)
@@ -64,7 +58,7 @@ def folders(config: DictConfig) -> list[Folder]:
                 f"{config.data.hold_out} and train on the rest; give more, or a smaller data.hold_out"
             )
         for part, what in ((training, "to train on"), (held_out, "held out")):
-            if not any(_readable(picture) for picture in part):
+            if not any(decodes(picture) for picture in part):
                 raise UserError(f"data.root={root}: none of its {len(part)} pictures {what} can be decoded")
         found.append(Folder(path, name, training, held_out, others))
     held = {picture.resolve() for folder in found for picture in folder.held_out}
@@ -123,11 +117,3 @@ def crops(
         prefetch_factor=4 if workers else None,
         worker_init_fn=leave_signals_to_the_parent,
     )
-
-
-def _readable(path: Path) -> bool:
-    try:
-        read_picture(path, 32)
-    except UNREADABLE:
-        return False
-    return True

@@ -32,6 +32,11 @@ def folder_of(config: DictConfig, program: str, root: str) -> Path:
     return Path(config.paths[root]).expanduser() / program / str(config.name)
 
 
+def counted(count: int, thing: str) -> str:
+    """``1 picture``, ``2,000 pictures``."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
 class Training:
     """A training of the configured name, with its files in ``<root>/<program>/<name>/``.
 

@@ -31,15 +31,15 @@ class DataSettings(Settings):
     root: Annotated[Any, Kind("a folder, or several: [a,b]")] = Field(
         None, description="a folder of pictures, with its subfolders; several: [a,b]; or a pattern: a/**/final.png"
     )
-    shares: Annotated[Any, Kind("null, or a number for each folder")] = Field(
+    shares: Annotated[list[Number] | None, Kind("null, or a number for each folder, such as [2,1]")] = Field(
         None, description="how often to draw from each of several folders, [2,1]; null: equally often"
     )
     hold_out: Annotated[Count, Field(ge=2), Kind("a whole number from 2 up")] = Field(
         description="one in so many pictures of a folder is held out for validation"
     )
-    area: Annotated[Any, Kind("two shares, [0.5,1.0]")] = Field(
-        None, description="smallest and largest share of a picture that a crop covers"
-    )
+    area: Annotated[
+        Annotated[list[Share], Field(min_length=2, max_length=2)], Kind("two numbers from 0 to 1, such as [0.5,1.0]")
+    ] = Field(description="smallest and largest share of a picture that a crop covers")
     colour: Share = Field(description="largest change of brightness, contrast and saturation")
     workers: Annotated[Index | None, Kind("null or a whole number from 0 up")] = Field(
         None, description="processes that make crops; null: 1, or none on two cores"

@@ -146,6 +146,8 @@ def test_a_class_that_does_not_fire_is_told(images):
         UserError, match="no filter of 0 contributes to dog, which does not fire in any of the 5 pictures"
     ):
         contributions(classifier, 1, "0", images)
+    with pytest.raises(UserError, match="to dog, which does not fire in the picture; give others"):
+        contributions(classifier, 1, "0", images[:1])
 
 
 def test_a_method_that_is_not_known_is_told(classifier, images):

@@ -63,6 +63,13 @@ def test_without_a_folder_pictures_are_drawn_once(run, tmp_path, monkeypatch, ca
     assert capsys.readouterr().out.count("generating 4 pictures") == 1
 
 
+def test_pictures_of_an_earlier_table_are_deleted(run, folder, tmp_path):
+    place = tmp_path / "outputs/contributions/small/class-window-screen/relu5_1/pictures"
+    for count in (3, 2):
+        assert run("layer=relu5_1", f"pictures={folder}", f"count={count}") == 0
+        assert sorted(path.name for path in place.iterdir()) == [f"{number:03}.png" for number in range(count)]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -94,6 +94,23 @@ def test_pictures_of_one_name_are_apart(tmp_path):
     assert {one["picture"]: one["file"] for one in told} == {"x": str(files[0]), "x-1": str(files[1])}
 
 
+def test_a_folder_holds_maps_of_one_picture(tmp_path):
+    """Those of other methods stay, unless the next picture of that name is another one."""
+    words = ["steps=0", "checked=0", f"data={tmp_path}/a", "neighbours=2", f"paths.checkpoints={tmp_path}/checkpoints"]
+    files = [picture(tmp_path / name / "x.png", seed) for seed, name in enumerate("ab")]
+    picture(tmp_path / "a" / "y.png", 2)
+    folder = tmp_path / "outputs" / "explain" / "small" / "class-zebra" / "x"
+    for file, method, number, maps in (
+        (files[0], "saliency", 2, {"saliency"}),
+        (files[0], "gradcam", 2, {"saliency", "gradcam"}),
+        (files[1], "gradcam", 1, {"gradcam"}),
+    ):
+        assert run(tmp_path, f"image={file}", f"method={method}", *words, f"neighbours={number}") == 0
+        assert {path.stem for path in folder.glob("*.npy")} == maps
+        assert {path.stem for path in folder.glob("*.png")} == maps | {"picture"}
+        assert len(list((folder / "report").iterdir())) == number
+
+
 def test_a_network_without_classes(tmp_path, capsys):
     file = picture(tmp_path / "photos" / "<b>&.png")
     words = ["classifier=hog", "classifier.input_size=64", "method=saliency", f"image={file}"]

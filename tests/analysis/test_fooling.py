@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -35,6 +36,12 @@ def test_pictures_are_perturbed_and_the_network_is_left_as_it_was(network, tmp_p
     assert Image.open(made.save(tmp_path / "a.png")).height > 24
 
 
+def test_numbers_may_be_numpys(network):
+    numbers = {"epsilon": np.float32(0.03), "steps": np.int64(2), "at_once": np.int32(1), "seed": np.int64(3)}
+    made = genviz.fool(network, torch.rand(1, 3, 8, 8), **INPUT, accelerator="cpu", **numbers)
+    assert len(made.outcomes) == 1
+
+
 def test_a_target_that_is_said_already_leaves_the_picture(network):
     picture = torch.rand(1, 3, 8, 8)
     said = genviz.fool(network, picture, **INPUT, **QUICK).outcomes[0].before[0].number
@@ -63,6 +70,15 @@ def test_it_is_what_the_command_makes(called, tmp_path):
         ({"method": "pdg"}, "did you mean pgd"),
         ({"epsilon": 0}, "epsilon=0 must be"),
         ({"epsilon": "min"}, "give a number"),
+        ({"epsilon": torch.tensor(0.1)}, r"epsilon=tensor\(0.1000\) must be a number above 0"),
+        ({"method": 3}, "method=3 is none of fgsm"),
+        ({"at_once": -1}, "at_once=-1 must be a whole number from 1 up, or None"),
+        ({"at_once": 0}, "at_once=0 must be a whole number from 1 up, or None"),
+        ({"steps": 0}, "steps=0 must be a whole number from 1 up, or None"),
+        ({"steps": 1.5}, "steps=1.5 must be a whole number from 1 up, or None"),
+        ({"restarts": 0}, "restarts=0 must be a whole number from 1"),
+        ({"seed": -1}, "seed=-1 must be a whole number from 0"),
+        ({"target": 3}, "target=3 must be one target, such as 'class:tabby', or None"),
         ({"norm": "l1"}, "norm=l1 must be linf or l2"),
         ({"target": "layer:relu1_1"}, "a layer is pushed away"),
         ({"target": "class:zebrra"}, "zebra"),

@@ -1,5 +1,7 @@
 import csv
 import hashlib
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +144,35 @@ def test_a_table_of_other_settings_is_kept(run, tmp_path):
         run("seed=1")
     run("seed=1", "resume=false")
     assert (tmp_path / "outputs/invert/small~1/errors.csv").exists()
+
+
+def test_a_pattern_is_the_pictures_that_match(compose, pictures):
+    config = compose(f"pictures={pictures}/*/*.png", "classifier=small", name="invert")
+    assert program._pictures(config) == {"below/a.png": pictures / "below/a.png"}
+    (pictures / "odd*.png").write_bytes((pictures / "a.png").read_bytes())
+    config = compose(f"pictures={pictures}/odd*.png", "classifier=small", name="invert")
+    assert program._pictures(config) == {"odd*.png": pictures / "odd*.png"}
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there")
+def test_a_name_that_is_not_utf8_is_in_the_table(run, pictures, tmp_path, capsys):
+    (pictures / "a.png").rename(pictures / os.fsdecode(b"a\xff.png"))
+    assert run("count=1", "strengths=[1]", "layers=[relu1_1]", "updates=1") == 0
+    ((_, _, name),) = rows(tmp_path)
+    assert name == "a\\udcff.png"
+    assert "normalized error in percent, of one picture, by layer and C:" in capsys.readouterr().out
+    before = (tmp_path / "outputs/invert/small/errors.csv").stat().st_mtime_ns
+    assert run("count=1", "strengths=[1]", "layers=[relu1_1]", "updates=1") == 0
+    assert (tmp_path / "outputs/invert/small/errors.csv").stat().st_mtime_ns == before
+
+
+def test_layers_have_to_be_named_where_none_is_called_as_in_the_papers(compose, classifier):
+    config = compose("pictures=photos", "classifier=small", name="invert")
+    layers = classifier.outline.layers
+    named = [layer._replace(name=name) for layer, name in zip(layers, ("features.0", "features.1"), strict=False)]
+    with pytest.raises(UserError, match=r"say which layers, layers=\[NAME,NAME\]; genviz layers CLASSIFIER lists them"):
+        program._layers(config, classifier.outline._replace(layers=(*named, layers[-1])))
+    assert program._layers(config, classifier.outline) == ["conv1", "relu1", "scores"]
 
 
 @pytest.mark.parametrize(

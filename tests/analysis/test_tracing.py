@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from drawn_blocks import blocks, cropped_and_turned
@@ -26,6 +27,13 @@ def test_a_notebook_shows_images_pictures_and_the_sentence(folder):
     assert traced.found["sift"].images == ["image 1"]
 
 
+def test_words_are_counted_as_their_class_does(folder):
+    """`genviz.matching.words.Words` takes count."""
+    words = {"count": np.int64(4), "standardize": "words"}
+    traced = genviz.trace(folder / "1.png", folder, method="words", size=64, noise=0, words=words)
+    assert traced.found["words"].scores.shape == (1, 3)
+
+
 def test_it_finds_what_the_command_finds(folder, compose, tmp_path):
     words = [f"image={folder}/1.png", f"pictures={folder}", "size=64", "noise=1", "method=harris", "logger=none"]
     assert trace(compose(*words, name="trace")) == 0
@@ -42,6 +50,16 @@ def test_it_finds_what_the_command_finds(folder, compose, tmp_path):
         ({"method": "surf"}, "method=surf is unknown"),
         ({"surf": {}}, "surf= is no setting of a method; there are harris, sift and words"),
         ({"images": torch.zeros(1, 1, 8, 8)}, r"images of shape \(1, 1, 8, 8\) must be RGB"),
+        ({"images": torch.zeros(3)}, r"images of shape \(3,\) must be RGB"),
+        ({"images": 255 * torch.eye(8).expand(3, 8, 8)}, r"images from 0 to 255 must be RGB in \[0, 1\]"),
+        ({"size": 0}, "size=0 must be a whole number from 32 to 2048"),
+        ({"noise": -1}, "noise=-1 must be a whole number from 0"),
+        ({"seed": -1}, "seed=-1 must be a whole number from 0"),
+        ({"sift": {"residul": 3}}, "sift has no setting residul; there are residual, tries, mutual"),
+        ({"sift": 3}, "sift=3 must be a dict of settings: residual, tries, mutual"),
+        ({"harris": {"residual": -1}}, "harris.residual=-1 must be a number above 0"),
+        ({"words": {"count": 1.5}}, "words.count=1.5 must be a whole number from 2 to 100000"),
+        ({"words": {"words": 10}}, "words has no setting words; there are count, standardize, smooth"),
         ({"pictures": "/nowhere"}, "there is no such folder"),
     ],
 )

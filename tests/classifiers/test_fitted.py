@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from genviz.classifiers.fitted import Facts, FittedClassifier, export
+from genviz.classifiers.fitted import Facts, FittedClassifier, export, read_facts
 from genviz.classifiers.fitted_networks import build
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.stretched import Stretched
@@ -86,3 +86,14 @@ def test_damage_is_one_line(tmp_path):
     with pytest.raises(UserError, match="3 classes but there are 2 labels"):
         FittedClassifier(weights=str(path), labels=["a", "b"])
     assert len(state) == 16
+
+
+def test_the_same_network_is_the_same_file(tmp_path):
+    """So that runs made with it are those of the file that is written again."""
+    network, path = written(tmp_path)
+    facts = read_facts(path)
+    contents = set()
+    for _ in range(8):
+        export(network, path, facts, told={"data": "cats"})
+        contents.add(path.read_bytes())
+    assert len(contents) == 1

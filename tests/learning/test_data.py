@@ -159,7 +159,7 @@ def test_two_processes_share_the_batches_of_one():
 
 @pytest.mark.parametrize("settings", [{"shares": [1]}, {"shares": [0, 0]}, {"area": [0, 1]}, {"area": [0.5, 0.1]}])
 def test_settings_that_mean_nothing_are_refused(folders, settings):
-    with pytest.raises(ValueError, match=next(iter(settings))):
+    with pytest.raises(UserError, match=rf"data\.{next(iter(settings))}="):
         Crops(folders, size=4, **settings)
 
 

@@ -19,6 +19,9 @@ from genviz.files import atomic_write
 
 SUFFIX = ".safetensors"
 FORMAT = "genviz.converted.1"
+KEY = "genviz"
+"""The only metadata key, since safetensors writes several in random order."""
+
 PICTURE = "mean_picture"
 """The tensor of a mean picture, (3, h, w), beside the network's."""
 
@@ -52,7 +55,7 @@ def write(path: Path, state: Mapping[str, Tensor], facts: Facts, *, source: Mapp
     if isinstance(space, MeanPicture):
         tensors[PICTURE] = space.picture.contiguous()
     with atomic_write(path) as file:
-        file.write(save(tensors, metadata))
+        file.write(save(tensors, {KEY: json.dumps(metadata)}))
 
 
 def read_facts(path: Path) -> Facts | None:
@@ -64,6 +67,7 @@ def read_facts(path: Path) -> Facts | None:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
+            metadata = json.loads(metadata[KEY]) if KEY in metadata else metadata  # files of before have each by itself
             if metadata.get("format") != FORMAT:
                 return None
             picture = file.get_tensor(PICTURE) if PICTURE in file.keys() else None  # noqa: SIM118 - no dict

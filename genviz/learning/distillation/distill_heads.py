@@ -31,6 +31,12 @@ from genviz.training import build, fingerprint
 
 _SHOWN = {"loss": ".2f", "divergence": ".3f"}
 _TOGETHER = 256  # held-out lessons in a batch
+_KINDS: dict[str, tuple[Any, str]] = {
+    "seed": (int | None, "a whole number, or null"),
+    "feature_noise": (int | float | None, "a number from 0 up, or null"),
+    "share": (int | float, "a share from 0 to 1"),
+}
+"""What a head's settings have to be, for those that its constructor does not check."""
 
 
 def distill(config: DictConfig) -> int:
@@ -83,17 +89,16 @@ def _module(config: DictConfig, teachers: Teachers, trunk: FrozenClassifier, hel
     distillation = settings["distillation"]
     seen = {name: distillation.pop(name) for name in ("sizes", "mix", "noise")}
     lessons = build.make(
-        {"_target_": "genviz.learning.distillation.lessons.Lessons"},
+        {"_target_": "genviz.learning.distillation.lessons.Lessons", **seen},
         "distillation",
         trunk=trunk,
         layers=layers,
         teachers=teachers,
         examiners=_teachers(config, input_size=None),
         final_size=config.student.input_size,
-        **seen,
     )
     module = build.make(
-        {"_target_": "genviz.learning.distillation.head_distillation.HeadDistillation"},
+        {"_target_": "genviz.learning.distillation.head_distillation.HeadDistillation", **distillation},
         "distillation",
         lessons=lessons,
         courses=[_course(number, head) for number, head in enumerate(heads)],
@@ -102,7 +107,6 @@ def _module(config: DictConfig, teachers: Teachers, trunk: FrozenClassifier, hel
         updates=config.updates,
         seed=config.seed,
         held_out=held_out,
-        **distillation,
     )
     assert isinstance(module, HeadDistillation)
     cut(trunk.architecture, lessons.layers, module.shapes)  # as the file will be read
@@ -126,6 +130,10 @@ def _check_begin(known: HeadsFile, heads: str, layers: list[Any], trunk: FrozenC
 def _course(number: int, settings: dict[str, Any]) -> Course:
     if unknown := [name for name in settings if name not in Course._fields]:
         raise UserError(f"student.heads[{number}] has no setting {unknown[0]}; a head has {', '.join(Course._fields)}")
+    for name in settings.keys() & _KINDS.keys():
+        value, (kinds, what) = settings[name], _KINDS[name]
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise UserError(f"student.heads[{number}].{name}={'null' if value is None else value} must be {what}")
     return Course(**settings)
 
 
@@ -210,13 +218,13 @@ def _finish(
     )
     heads = module.finished()
     file.write(heads, path)
-    weights = str(config.student.trunk.get("weights", "default"))
-    written = HeadedClassifier(heads=str(path), weights=weights, labels=config.teacher.labels)
+    weights, labels = str(config.student.trunk.get("weights", "default")), list(lessons.teachers.labels)
+    written = HeadedClassifier(heads=str(path), weights=weights, labels=labels)
     facts["agreement"] = _agreement(written, module, folders, damaged)
     file.write(heads, path)  # the same weights, now with how good they are
     student.tell(training, path, facts)
     of = "" if weights == "default" else f" classifier.weights={weights}"
-    print(f"to use:  target=class:harmonica classifier=embedded classifier.heads={path}{of}", flush=True)
+    student.tell_use(training.outputs, labels, f"classifier=embedded classifier.heads={path}{of}")
 
 
 @torch.no_grad()

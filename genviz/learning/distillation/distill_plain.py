@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -44,6 +45,10 @@ def distill(config: DictConfig) -> int:
         ),
         shown=_SHOWN,
     )
+    path = training.outputs / f"{config.name}.safetensors"
+    if training.is_done(path):
+        print(f"{config.name} is done, {training.updates:,} updates: {path} (resume=false starts over)")
+        return 0
     module = _module(config, teacher, [folder.name for folder in folders])
     damaged = Damaged(path for folder in folders for path in (*folder.training, *folder.held_out))
     crops = picture_folders.crops(
@@ -59,7 +64,7 @@ def distill(config: DictConfig) -> int:
     with training.claimed():
         code = training.run(module, crops, whole)
         if code is None:
-            _finish(config, folders, whole, module, training)
+            _finish(config, folders, whole, module, training, path)
     return code or 0
 
 
@@ -68,7 +73,7 @@ def _module(config: DictConfig, teacher: FrozenClassifier, held_out: list[str]) 
     settings = build.plain(config)
     network = {key: value for key, value in settings["student"].items() if key != "input_size"}
     module = build.make(
-        {"_target_": "genviz.learning.distillation.distillation.Distillation"},
+        {"_target_": "genviz.learning.distillation.distillation.Distillation", **settings["distillation"]},
         "distillation",
         teacher=teacher,
         examiner=build.classifier({**settings["teacher"], "input_size": None}),
@@ -78,7 +83,6 @@ def _module(config: DictConfig, teacher: FrozenClassifier, held_out: list[str]) 
         optimizer=build.optimizer(config),
         updates=config.updates,
         held_out=held_out,
-        **settings["distillation"],
     )
     assert isinstance(module, Distillation)
     module.configure_optimizers()  # checks its settings before anything is written
@@ -97,8 +101,10 @@ def _finish(
     whole: Sequence[DataLoader[Any]],
     module: Distillation,
     training: Training,
+    path: Path,
 ) -> None:
-    teacher, path = module.examiner.cpu(), training.outputs / f"{config.name}.safetensors"
+    teacher = module.examiner.cpu()
+    labels = list(teacher.outline.labels)
     facts = student.facts(
         config,
         folders,
@@ -108,11 +114,11 @@ def _finish(
     )
     size = config.student.input_size
     export(module.student, path, input_size=size, facts=facts)
-    written = SmallClassifier(weights=str(path), labels=config.teacher.labels)
+    written = SmallClassifier(weights=str(path), labels=labels)
     facts["agreement"] = _agreement(written, teacher, folders, whole)
     export(module.student, path, input_size=size, facts=facts)  # the same weights, now with how good they are
     student.tell(training, path, facts)
-    print(f"to use:  target=class:harmonica classifier=small classifier.weights={path}", flush=True)
+    student.tell_use(training.outputs, labels, f"classifier=small classifier.weights={path}")
 
 
 @torch.no_grad()

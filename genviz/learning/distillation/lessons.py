@@ -66,11 +66,10 @@ class Lessons(nn.Module):
         if not layers or (unknown := [layer for layer in layers if layer not in known]):
             asked = unknown[0] if layers else "none"
             raise UserError(f"student.layers: the trunk has no maps {asked}; it has {', '.join(known)}")
-        for name, given in (("distillation.sizes", list(sizes)), ("student.input_size", [final_size])):
-            if not given or not all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in given):
-                raise UserError(
-                    f"{name}={given if name.endswith('s') else given[0]}: pixels must be whole numbers above 0"
-                )
+        if not isinstance(sizes, list | tuple) or not sizes or not all(map(_are_pixels, sizes)):
+            raise UserError(f"distillation.sizes={sizes} must be a list of pixels, such as [112,128,160]")
+        if not _are_pixels(final_size):
+            raise UserError(f"student.input_size={final_size} must be a whole number of pixels above 0")
         self.trunk, self.teachers, self.examiners, self.join = trunk, teachers, examiners, Join()
         self.layers, self.sizes, self.final_size = tuple(layers), tuple(sizes), final_size
         self.mix, self.noise = mix, noise
@@ -120,3 +119,7 @@ class Lessons(nn.Module):
             return self.features(inputs).shape[1:]
         except RuntimeError as error:
             raise UserError(f"{size} x {size} pixels are too small for the student's trunk") from error
+
+
+def _are_pixels(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 import genviz
+from genviz.classifiers.labels import labels_of
 from genviz.files import sha256, write_text
 from genviz.learning.data import Centres, Damaged, stack
 from genviz.learning.picture_folders import Folder
@@ -59,3 +60,17 @@ def tell(training: Training, path: Path, facts: Mapping[str, Any]) -> None:
     for name, value in facts["agreement"].items():
         print(f"  {value:6.3f}  {name}")
     print(f"weights  {path}  ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def tell_use(folder: Path, labels: Sequence[str], classifier: str) -> None:
+    """Print how to draw with the file; labels that are not ImageNet's are written to ``folder``, to be given with it.
+
+    Args:
+        classifier: the words that name the classifier.
+    """
+    target = "class:harmonica"
+    if tuple(labels) != labels_of("vgg16", None):
+        target, named = "class:0", folder / "labels.json"
+        write_text(named, json.dumps(list(labels), indent=2) + "\n")
+        classifier += f" classifier.labels={named}"
+    print(f"to use:  target={target} {classifier}", flush=True)

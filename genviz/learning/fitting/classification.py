@@ -15,6 +15,7 @@ from torchmetrics import MeanMetric, Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from genviz.classifiers.input_space import InputSpace
+from genviz.errors import UserError
 from genviz.learning.fitting.augmentation import Augmentation
 from genviz.learning.fitting.labelled import Batch
 
@@ -74,9 +75,23 @@ class Classification(pl.LightningModule):
         return scores
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """The loss of one update."""
+        """The loss of one update; 0 if all its pictures are damaged.
+
+        Raises:
+            UserError: the batch is too small for the network.
+        """
         images, labels = batch
-        scores = self(self.augmentation(images.float() / 255))
+        if not len(labels):
+            nothing = 0 * torch.stack([value.sum() for value in self.network.parameters()]).sum()
+            return {"loss": nothing, "metrics": {"loss": nothing.detach(), "accuracy": nothing.detach()}}
+        try:
+            scores = self(self.augmentation(images.float() / 255))
+        except ValueError as error:  # torch's, of batch norm on maps of one pixel
+            if len(labels) > 1 or "more than 1 value per channel" not in str(error):
+                raise
+            raise UserError(
+                "batch: one picture that can be decoded is too few for the network's batch norm; give a larger batch=N"
+            ) from error
         loss = F.cross_entropy(scores.float(), labels)
         self.loss.update(loss.detach(), len(labels))
         self.accuracy.update(scores.detach(), labels)

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EarlyStopping
+from torch import Tensor
 
 import genviz
 from genviz.classifiers import fitted_networks
@@ -29,7 +30,7 @@ from genviz.learning.fitting.confusion import confusion
 from genviz.learning.fitting.epochs import Epochs
 from genviz.learning.fitting.labelled import Pictures, Shuffled, loader, updates_of
 from genviz.learning.fitting.sources import Source
-from genviz.learning.picture_training import Training, folder_of
+from genviz.learning.picture_training import Training, counted, folder_of
 from genviz.optimizers.schedules import falling, inverse_time
 from genviz.training import build, fingerprint
 from genviz.training.allocator import keep_freed_memory
@@ -38,7 +39,7 @@ from genviz.training.trainer import close
 
 _SHOWN = {"loss": ".3f", "accuracy": ".3f"}
 _AT_ONCE = 100  # pictures, in a validation
-_FOR_MEANS = 4096  # pictures at most, for the mean and the deviation
+_FOR_MEANS, _A_PIECE = 4096, 32  # pictures at most, for the mean and the deviation, and those of them in memory
 
 
 def fit(config: DictConfig) -> int:
@@ -52,6 +53,10 @@ def fit(config: DictConfig) -> int:
     augmentation, of_validation = Augmentation.of(config.augmentation)
     source = sources.read(config.data.root).held_out(config.data.hold_out, config.seed)
     pictures = _pictures(config, source)
+    for name, what in (("validation", "held out"), ("test", "to test on")):
+        if name in pictures and not pictures[name].labelled.any_decodes():
+            count = len(pictures[name])
+            raise UserError(f"data.root={config.data.root}: none of its {count} pictures {what} can be decoded")
     facts = _facts(config, source, pictures["training"])
     an_epoch = updates_of(len(pictures["training"]), config.batch)
     updates = an_epoch * config.epochs
@@ -104,14 +109,27 @@ def _facts(config: DictConfig, source: Source, training: Pictures) -> Facts:
     if count > sources.MOST:
         raise UserError(f"classes={count}: a network has {sources.MOST:,} at most")
     labels = (*known, *(str(number) for number in range(len(known), count)))
-    numbers = torch.linspace(0, len(training) - 1, min(_FOR_MEANS, len(training))).long().tolist()
-    values = training[numbers].images.double() / 255
-    if not len(values):
+    found = _mean_and_deviation(training)
+    if found is None:
         raise UserError(f"data.root={config.data.root}: none of its pictures can be decoded")
-    mean, std = values.mean((0, 2, 3)), values.std((0, 2, 3)).clamp_min(1e-3)
-    means, stds = ([round(number, 6) for number in value.tolist()] for value in (mean, std))
+    means, stds = ([round(number, 6) for number in value.tolist()] for value in found)
     space = Stretched(mean=means) if config.normalize == "stretch" else InputSpace(mean=means, std=stds)
     return Facts(config.network.architecture, labels, training.size, space)
+
+
+def _mean_and_deviation(training: Pictures) -> tuple[Tensor, Tensor] | None:
+    """Those of red, green and blue in [0, 1], of a few pictures at a time; None if none can be decoded."""
+    numbers = torch.linspace(0, len(training) - 1, min(_FOR_MEANS, len(training))).long()
+    count, total, squares = 0, torch.zeros(3, dtype=torch.double), torch.zeros(3, dtype=torch.double)
+    for piece in numbers.split(_A_PIECE):
+        values = training[piece.tolist()].images.double()  # bytes, whose sums are exact
+        count += values[:, 0].numel()
+        total += values.sum((0, 2, 3))
+        squares += values.square().sum((0, 2, 3))
+    if not count:
+        return None
+    deviation = ((squares - total.square() / count) / (count - 1)).clamp_min(0).sqrt()
+    return total / count / 255, (deviation / 255).clamp_min(1e-3)
 
 
 def _module(
@@ -149,8 +167,10 @@ def _begins(config: DictConfig, source: Source, module: Classification, updates:
     assert source.validation is not None
     print(f"{config.name}: {config.network.architecture}, {weights:,} parameters")
     counts = [len(part.labels) for part in (source.training, source.validation)]
-    print(f"{source.name}: {counts[0]:,} pictures of {len(source.classes)} classes to train on, {counts[1]:,} held out")
-    print(f"{updates:,} updates of {config.batch} pictures, {config.epochs} epochs", flush=True)
+    some = counted(counts[0], "picture")
+    print(f"{source.name}: {some} of {len(source.classes)} classes to train on, {counts[1]:,} held out")
+    made, some = counted(updates, "update"), counted(config.batch, "picture")
+    print(f"{made} of {some}, {counted(config.epochs, 'epoch')}", flush=True)
 
 
 def _finish(

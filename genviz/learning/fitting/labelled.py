@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from genviz.images.pictures import UNREADABLE, display, read_picture, resize
-from genviz.learning.data import Damaged, leave_signals_to_the_parent
+from genviz.learning.data import Damaged, decodes, leave_signals_to_the_parent
 
 
 class Labelled(NamedTuple):
@@ -31,6 +30,10 @@ class Labelled(NamedTuple):
         if isinstance(self.pictures, np.ndarray):
             return Labelled(self.pictures[numbers.numpy()], self.labels[numbers])
         return Labelled([self.pictures[number] for number in numbers.tolist()], self.labels[numbers])
+
+    def any_decodes(self, sound: Callable[[Path], bool] = decodes) -> bool:
+        """Whether any of the pictures can be decoded; ``sound`` says it of a file."""
+        return isinstance(self.pictures, np.ndarray) or any(map(sound, self.pictures))
 
 
 class Batch(NamedTuple):
@@ -109,7 +112,8 @@ def covering(picture: Tensor, size: tuple[int, int]) -> Tensor:
 class Shuffled:
     """Endless batches of numbers, each epoch in an order of its own, from update ``first`` on.
 
-    The batches of an epoch are always the same, so that a training can be resumed; the last may be smaller.
+    The batches of an epoch are always the same, so that a training can be resumed; the last may be smaller, or larger
+    by one: a picture that would be alone is in the batch before, since batch norm may need two.
 
     Args:
         count: the number of pictures.
@@ -124,16 +128,17 @@ class Shuffled:
     def __iter__(self) -> Iterator[list[int]]:
         a_pass = updates_of(self.count, self.batch)
         epoch, skipped = divmod(self.first, a_pass)
+        ends = [self.batch * number for number in range(1, a_pass)]
         for number in itertools.count(epoch):
             own = torch.Generator().manual_seed((self.seed << 20) + number)
-            batches = torch.randperm(self.count, generator=own).split(self.batch)
+            batches = torch.randperm(self.count, generator=own).tensor_split(ends)
             yield from (batch.tolist() for batch in batches[skipped:])
             skipped = 0
 
 
 def updates_of(count: int, batch: int) -> int:
-    """The updates of an epoch."""
-    return math.ceil(count / batch)
+    """The updates of an epoch; none is made for a picture left over, which joins the last batch."""
+    return max(1, count // batch + (count % batch > 1))
 
 
 def loader(pictures: Pictures, batches: Shuffled | int, *, workers: int = 0) -> DataLoader[Batch]:

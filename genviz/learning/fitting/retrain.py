@@ -19,6 +19,7 @@ from genviz.callbacks import Visualize
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
 from genviz.files import prepare_folder, put_aside, read_json, set_aside, write_text
+from genviz.images.folders import apart
 from genviz.images.pictures import read_sound
 from genviz.images.sheet import write_sheet
 from genviz.learning.data import Damaged
@@ -28,7 +29,7 @@ from genviz.learning.fitting.classification import VALIDATION_ACCURACY, Classifi
 from genviz.learning.fitting.epochs import Epochs
 from genviz.learning.fitting.fit import stops
 from genviz.learning.fitting.labelled import Labelled, Pictures, Shuffled, loader, updates_of
-from genviz.learning.picture_training import Training
+from genviz.learning.picture_training import Training, counted
 from genviz.optimizers.schedules import inverse_time
 from genviz.targets.grammar import Target
 from genviz.training import build, console, fingerprint, naming
@@ -86,7 +87,8 @@ def retrain(config: DictConfig) -> int:
     outline = build.sketch(config.classifier)
     target = build.target(config, outline)
     pictures = retraining.labelled(config.pictures, outline, retraining.class_of(target))
-    retraining.parts(pictures, hold_out=config.hold_out, repeat=config.repeat, seed=config.seed)
+    seeds = range(config.seed, config.seed + config.runs)
+    retraining.check_sound(pictures, config.pictures, hold_out=config.hold_out, repeat=config.repeat, seeds=seeds)
     console.warn(naming.note(config))
     classifier = looking(config)
     name = naming.classifier_name(config) + ("" if config.tag is None else f"-{config.tag}")
@@ -96,8 +98,8 @@ def retrain(config: DictConfig) -> int:
     if not config.resume:
         set_aside(loop.folder)
         set_aside(Path(config.paths.checkpoints).expanduser() / program)
-    count = len(pictures.labels)
-    print(f"{name}: {target}, {config.runs} runs on {count} pictures, {config.epochs} epochs at most", flush=True)
+    runs, some = counted(config.runs, "run"), counted(len(pictures.labels), "picture")
+    print(f"{name}: {target}, {runs} on {some}, {counted(config.epochs, 'epoch')} at most", flush=True)
     rows = []
     for run in range(config.runs):
         code, row = _run(loop, run)
@@ -112,7 +114,8 @@ def _run(loop: Loop, run: int) -> tuple[int, dict[str, Any] | None]:
     """One of the runs, unless it is done: its exit code, and what it has found."""
     config, classifier, seed = loop.config, loop.classifier, loop.config.seed + run
     folder = loop.folder / f"run-{run:02}"
-    names = [str(path) for path in loop.pictures.pictures]
+    root, _ = apart(config.pictures)
+    names = [str(path.relative_to(root)) for path in map(Path, loop.pictures.pictures)]
     identity = fingerprint.of_retraining(config, classifier.weights_sha256, seed, names)
     if (row := _done(folder, identity)) is not None:
         return 0, row

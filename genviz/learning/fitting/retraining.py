@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from pathlib import Path
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,11 @@ from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.stretched import Stretched
 from genviz.classifiers.tracing.copies import freeze
 from genviz.errors import UserError
-from genviz.images.folders import find_pictures
+from genviz.images.folders import apart, find_pictures
+from genviz.images.given import readable
 from genviz.images.pictures import MEAN_COLOUR
 from genviz.interfaces import SCORES, Outline
+from genviz.learning.data import decodes
 from genviz.learning.fitting.labelled import Batch, Labelled
 from genviz.targets.grammar import Target
 from genviz.targets.labels import class_of_folder
@@ -81,20 +83,26 @@ def labelled(root: str, outline: Outline, number: int) -> Labelled:
     """The pictures in a folder: all of class ``number``, or of the classes that its subfolders are called after.
 
     Raises:
-        UserError: there is no such folder, no picture, or a subfolder that is called after no class.
+        UserError: there is no such folder, no picture, a subfolder that is called after no class, or a picture beside
+            the subfolders.
     """
     found = find_pictures(root, "pictures").pictures
-    folder = Path(root).expanduser()
-    subfolders = {path.relative_to(folder).parts[0] for path in found if len(path.relative_to(folder).parts) > 1}
-    if not subfolders or any(path.parent == folder for path in found):
+    folder, _ = apart(root)
+    subfolders = {path.relative_to(folder).parts[0] for path in found if path.parent != folder}
+    if not subfolders:
         return Labelled(found, torch.full((len(found),), number))
+    if (beside := next((path for path in found if path.parent == folder), None)) is not None:
+        raise UserError(
+            f"pictures={root}: {readable(beside.name)} lies beside the classes' subfolders; put it into one of them, "
+            "or give a folder whose pictures are all of the target's class, without subfolders"
+        )
     numbers = {}
     for name in sorted(subfolders):
         try:
-            numbers[name] = class_of_folder(name, outline.labels)
+            numbers[name] = class_of_folder(readable(name), outline.labels)
         except UserError as error:
             raise UserError(
-                f"pictures={root}: the subfolder {name} is called after no class of the network ({error}); "
+                f"pictures={root}: the subfolder {readable(name)} is called after no class of the network ({error}); "
                 "pictures of the target's class alone lie in the folder itself"
             ) from None
     return Labelled(found, torch.tensor([numbers[path.relative_to(folder).parts[0]] for path in found]))
@@ -117,6 +125,20 @@ def parts(whole: Labelled, *, hold_out: float, repeat: int | None, seed: int) ->
     numbers = torch.arange(count) % len(whole.labels)
     order = numbers[torch.randperm(count, generator=torch.Generator().manual_seed(seed))]
     return whole.subset(order[held:]), whole.subset(order[:held])
+
+
+def check_sound(whole: Labelled, root: str, *, hold_out: float, repeat: int | None, seeds: Iterable[int]) -> None:
+    """Check that each run, by its seed, has pictures to train on and to hold out that can be decoded.
+
+    Raises:
+        UserError: one has none.
+    """
+    sound = cache(decodes)
+    for seed in seeds:
+        drawn = parts(whole, hold_out=hold_out, repeat=repeat, seed=seed)
+        for part, what in zip(drawn, ("to train on", "held out"), strict=True):
+            if not part.any_decodes(sound):
+                raise UserError(f"pictures={root}: none of its {len(part.labels)} pictures {what} can be decoded")
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from genviz.errors import UserError
 from genviz.images.folders import find_pictures
+from genviz.images.given import readable
 from genviz.images.pictures import UNREADABLE
 from genviz.learning.fitting.labelled import Labelled
 
@@ -102,18 +103,20 @@ def _folder(root: Path) -> Source:
     if apart is not None:
         others = [_classes(parts[name], classes)[0] for name in parts if name != "train"]
         validation, test = others[0], others[1] if len(others) > 1 else None
-    return Source(root.resolve().name, whole, validation, test, classes)
+    return Source(readable(root.resolve().name), whole, validation, test, classes)
 
 
 def _classes(root: Path, known: tuple[str, ...] | None) -> tuple[Labelled, tuple[str, ...]]:
-    found = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """The pictures of each class in the subfolder of its name, and the names in readable form."""
+    subfolders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = {readable(path.name): path for path in subfolders}
     if strange := [name for name in found if known is not None and name not in known]:
         raise UserError(f"data.root: {root} has a class {strange[0]} that {root.parent / 'train'} has not")
     classes = known or tuple(found)
     pictures: list[Path] = []
     labels: list[int] = []
     for number, name in enumerate(classes):
-        own = find_pictures(root / name, "data.root").pictures if name in found else []
+        own = find_pictures(found[name], "data.root").pictures if name in found else []
         pictures += own
         labels += [number] * len(own)
     return Labelled(pictures, torch.tensor(labels, dtype=torch.long)), classes
@@ -125,7 +128,7 @@ def _npz(path: Path) -> Source:
         with np.load(path, allow_pickle=False) as file:
             parts = {name: _part(path, file, name) for name in ("", "train", "val", "test")}
             named = [str(name) for name in file["classes"].tolist()] if "classes" in file.files else None
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+    except (*UNREADABLE, RuntimeError, zipfile.BadZipFile, MemoryError) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         raise UserError(f"data.root={path} cannot be read ({why}); give {FORMS}") from error
     whole = parts[""] or parts["train"]
@@ -138,7 +141,7 @@ def _npz(path: Path) -> Source:
         named = [str(number) for number in range(highest + 1)]
     elif highest >= len(named):
         raise UserError(f"data.root={path}: it has a label {highest}, but names only {len(named)} classes, from 0 up")
-    return Source(path.stem, whole, parts["val"], parts["test"], tuple(named))
+    return Source(readable(path.stem), whole, parts["val"], parts["test"], tuple(named))
 
 
 def _part(path: Path, file: np.lib.npyio.NpzFile, name: str) -> Labelled | None:

@@ -14,7 +14,7 @@ from genviz.training.loggers import log_image
 
 
 class Reconstructions(pl.Callback):
-    """Writes ``folder/reconstructions/00500.png``: from top to bottom, each picture noisy, reconstructed and true.
+    """Writes ``folder/reconstructions/000500.png``: from top to bottom, each picture noisy, reconstructed and true.
 
     Args:
         folder: the training's outputs.

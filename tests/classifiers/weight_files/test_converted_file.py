@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 from safetensors import safe_open
@@ -22,7 +24,7 @@ def test_the_mean_the_channels_and_the_normalizations_come_back(tmp_path, channe
     assert (found.classifier, found.norms, found.input_space.settings) == ("vgg_m", NORMS, space.settings)
     assert load_file(path)["conv1.weight"].equal(STATE["conv1.weight"])
     with safe_open(path, framework="pt") as file:
-        assert file.metadata()["source"] == "net.mat"
+        assert json.loads(file.metadata()["genviz"])["source"] == "net.mat"
     assert [one.name for one in tmp_path.iterdir()] == ["net.safetensors"]
 
 
@@ -31,6 +33,16 @@ def test_a_mean_picture_comes_back(tmp_path):
     facts = Facts("vgg_m", NORMS, MeanPicture(picture, channels="RGB"))
     write(tmp_path / "net.safetensors", STATE, facts, source={})
     assert read_facts(tmp_path / "net.safetensors").input_space.picture.equal(picture)
+
+
+def test_the_same_network_is_the_same_file(tmp_path):
+    """So that runs made with it are those of the file that is written again."""
+    facts, source = Facts("vgg_m", NORMS, InputSpace()), {"source": "net.mat", "sha256": "0" * 64}
+    written = set()
+    for number in range(8):  # of several keys, safetensors would choose the order at random
+        write(tmp_path / f"{number}.safetensors", STATE, facts, source=source)
+        written.add((tmp_path / f"{number}.safetensors").read_bytes())
+    assert len(written) == 1
 
 
 def test_without_a_mean_there_is_none(tmp_path):

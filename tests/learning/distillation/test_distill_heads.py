@@ -16,8 +16,11 @@ from PIL import Image
 from safetensors.torch import load_file
 from user import SECONDS, environment, slow_after
 
+from genviz.classifiers.fitted import Facts, export
+from genviz.classifiers.fitted_networks import build
 from genviz.classifiers.headed import HeadedClassifier
 from genviz.classifiers.heads import HeadsFile
+from genviz.classifiers.input_space import InputSpace
 
 WORDS = [
     "student=heads", "teacher=squeezenet1_1", "teacher.weights=random", "teacher.input_size=48",
@@ -103,6 +106,20 @@ def test_it_ends_in_a_file_of_heads_and_what_was_measured_on_it(finished, photos
     classifier = HeadedClassifier(heads=str(folder / FILE), weights="random")
     assert classifier(torch.rand(1, 3, 48, 48), ["scores"])["scores"].shape == (1, 1000)
     assert "4 heads distilled from squeezenet1_1 (random)" in classifier.weights_source
+
+
+def test_a_teacher_with_classes_of_its_own(called, tmp_path, photos):
+    facts = Facts("vonc", ("red", "blue", "green"), (48, 48), InputSpace())
+    export(build("vonc", 3, (48, 48)), tmp_path / "made.safetensors", facts, told={})
+    words = [word for word in command(photos)[2:] if not word.startswith(("teacher", "student.heads", "data.crops"))]
+    words += ["teacher=fitted", "teacher.weights=made.safetensors", "teacher.input_size=48", "student.heads=[{}]"]
+    words += ["data.crops=16", "updates=1"]
+    done = called("distill", *words)
+    assert done.returncode == 0, done.stderr
+    told = f"classifier.heads={FILE} classifier.weights=random classifier.labels={OUTPUTS}/labels.json"
+    assert f"to use:  target=class:0 classifier=embedded {told}\n" in done.stdout
+    given = {"heads": str(tmp_path / FILE), "weights": "random", "labels": str(tmp_path / OUTPUTS / "labels.json")}
+    assert HeadedClassifier(**given).outline.labels == facts.labels
 
 
 @pytest.mark.slow
@@ -223,6 +240,9 @@ def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
         (["student.heads=[{width: 4}]"], "student.heads[0] has no setting width; a head has hidden, kernel"),
         (["student.heads=[{hidden: many}]"], "whole numbers above 0"),
         (["student.heads=[{share: 3}]"], "heads[0].share=3 must be a share"),
+        (["student.heads=[{share: a}]"], "student.heads[0].share=a must be a share from 0 to 1"),
+        (["student.heads=[{},{seed: 1.5}]"], "student.heads[1].seed=1.5 must be a whole number, or null"),
+        (["student.heads=[{feature_noise: a}]"], "student.heads[0].feature_noise=a must be a number from 0 up"),
         (["student.layers=[fire99]"], "the trunk has no maps fire99"),
         (["student.layers=fire9"], "student.layers is a list"),
         (["student.heads=default"], "stand on pool5 of vgg16 (sha256 4519bf03), not on fire9 of squeezenet1_1"),
@@ -230,6 +250,8 @@ def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
         (["student.trunk=auto"], "student.trunk=auto depends on the machine"),
         (["second_teacher=auto"], "second_teacher=auto depends on the machine"),
         (["distillation.sizes=[4]"], "4 x 4 pixels are too small"),
+        (["distillation.sizes=224"], "distillation.sizes=224 must be a list of pixels, such as [112,128,160]"),
+        (["distillation.swap=a"], "distillation.swap=a must be a number"),
         (["distillation.swap=2"], "swap=2 must be a share"),
         (["distillation.hints={relu3_2: fire4}"], "hints"),
         (["data.crops=0"], "crops=0 must be null or a whole number from 1"),

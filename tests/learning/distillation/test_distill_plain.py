@@ -13,6 +13,9 @@ from conftest import ROOT
 from PIL import Image
 from user import SECONDS, environment, slow_after
 
+from genviz.classifiers.fitted import Facts, export
+from genviz.classifiers.fitted_networks import build
+from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.small import SmallClassifier, read_facts
 
 WORDS = [
@@ -70,6 +73,27 @@ def test_it_ends_in_a_file_that_is_a_classifier_and_its_numbers(finished):
     assert result["updates"] == 6
     assert "agreement of the file with random, on the held-out pictures" in done.stdout
     assert f"classifier.weights={weights.relative_to(folder)}" in done.stdout
+
+
+def test_a_teacher_with_classes_of_its_own_and_a_distillation_that_is_done(called, tmp_path, photos):
+    facts = Facts("squeezenet1_1", ("red", "blue", "green"), (64, 64), InputSpace())
+    export(build("squeezenet1_1", 3, (64, 64)), tmp_path / "made.safetensors", facts, told={})
+    words = [word for word in command(photos, "updates=1", "logger=none")[2:] if not word.startswith("teacher")]
+    words += ["teacher=fitted", "teacher.weights=made.safetensors", "teacher.input_size=64"]
+    done = called("distill", *words)
+    assert done.returncode == 0, done.stderr
+    told = f"classifier.weights={WEIGHTS} classifier.labels=outputs/distill/student/labels.json"
+    assert f"to use:  target=class:0 classifier=small {told}\n" in done.stdout
+    given = {"weights": str(tmp_path / WEIGHTS), "labels": str(tmp_path / "outputs/distill/student/labels.json")}
+    assert SmallClassifier(**given).outline.labels == facts.labels
+    whole = (tmp_path / WEIGHTS).read_bytes()
+    again = called("distill", *words)
+    assert f"student is done, 1 updates: {WEIGHTS} (resume=false starts over)\n" in again.stdout
+    assert "agreement" not in again.stdout
+    assert (tmp_path / WEIGHTS).read_bytes() == whole
+    (tmp_path / WEIGHTS).unlink()
+    assert called("distill", *words).returncode == 0
+    assert (tmp_path / WEIGHTS).exists()
 
 
 @pytest.mark.slow
@@ -161,6 +185,8 @@ def test_other_settings_do_not_continue_it(finished, photos):
         (["teacher=resnet18"], "class maps"),
         (["data.root=2020"], "data.root=2020: there is no such folder"),
         (["data.shares=[1,2]"], "shares"),
+        (["data.area=[0.8,0.5]"], "the smallest and the largest share of a picture's area, above 0"),
+        (["distillation.mix=a"], "distillation.mix=a must be a number"),
         (["data.memory=much"], "data.memory"),
         (["data.hold_out=1000"], "too few"),
         (["distillation.size=8"], "too small"),

@@ -55,7 +55,9 @@ def test_trunk_and_teacher_see_the_same_mixture():
     ("settings", "says"),
     [({"layers": ["relu9_9"]}, "no maps relu9_9; it has conv1_1, "), ({"layers": []}, "no maps none"),
      ({"layers": ["scores"]}, "no maps scores"), ({"sizes": []}, r"distillation.sizes=\[\]"),
-     ({"sizes": [0]}, r"distillation.sizes=\[0\]"), ({"sizes": [2]}, "2 x 2 pixels are too small"),
+     ({"sizes": [0]}, r"distillation.sizes=\[0\]"),
+     ({"sizes": 224}, "distillation.sizes=224 must be a list of pixels, such as"),
+     ({"sizes": [2]}, "2 x 2 pixels are too small"),
      ({"final_size": "large"}, "student.input_size=large")],
 )  # fmt: skip
 def test_what_the_trunk_has_not_is_one_line(settings, says):

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from genviz.classifiers.input_space import InputSpace
+from genviz.errors import UserError
 from genviz.learning.fitting.augmentation import Augmentation
 from genviz.learning.fitting.classification import Classification
 from genviz.learning.fitting.labelled import Batch
@@ -28,7 +29,8 @@ def made(**more):
     return Classification(network=Constrained(3, 4), input_space=space, classes=4, optimizer=sgd, **more)
 
 
-BATCH = Batch(torch.randint(0, 255, (5, 3, 6, 6), dtype=torch.uint8), torch.tensor([0, 1, 2, 3, 0]))
+DRAW = torch.Generator().manual_seed(2)
+BATCH = Batch(torch.randint(0, 255, (5, 3, 6, 6), dtype=torch.uint8, generator=DRAW), torch.tensor([0, 1, 2, 3, 0]))
 
 
 def test_the_loss_is_the_cross_entropy_of_what_the_network_says():
@@ -70,7 +72,22 @@ def test_a_checkpoint_within_an_epoch_keeps_what_was_measured():
 
 
 def test_a_batch_of_damaged_pictures_is_nothing():
-    module = made()
+    module = made(augmentation=Augmentation(rotation=20))
     module.on_validation_start()
-    module.validation_step(Batch(torch.empty(0, 3, 6, 6, dtype=torch.uint8), torch.empty(0).long()), 0)
+    empty = Batch(torch.empty(0, 3, 6, 6, dtype=torch.uint8), torch.empty(0).long())
+    module.validation_step(empty, 0)
     assert not module.validation_loss.update_called
+    step = module.training_step(empty, 0)
+    assert step["loss"] == step["metrics"]["loss"] == 0
+    step["loss"].backward()
+    assert all(value.grad is not None and not value.grad.any() for value in module.network.parameters())
+    assert not module.loss.update_called
+
+
+def test_one_picture_is_too_few_for_batch_norm():
+    """As where the others of a batch are damaged."""
+    module = made()
+    module.network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3, 4)).train()
+    with pytest.raises(UserError, match="batch norm; give a larger batch=N"):
+        module.training_step(Batch(BATCH.images[:1], BATCH.labels[:1]), 0)
+    assert module.training_step(BATCH, 0)["loss"] > 0

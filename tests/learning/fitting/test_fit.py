@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +11,16 @@ import time
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from user import SECONDS, environment, slow_after
 
 from genviz.classifiers.fitted import FittedClassifier
 from genviz.interfaces import SCORES
+from genviz.learning.data import Damaged
+from genviz.learning.fitting import fit as program
 from genviz.learning.fitting import sources
+from genviz.learning.fitting.labelled import Labelled, Pictures
 from genviz.training.checkpoint import read_checkpoint
 
 TINY = [
@@ -46,7 +51,7 @@ def test_a_network_with_its_labels_and_its_numbers(fit, tmp_path, called):
     done = fit()
     assert done.returncode == 0, done.stderr
     assert "vonc, 768,194 parameters" in done.stdout
-    assert "24 pictures of 2 classes to train on, 8 held out" in done.stdout
+    assert "24 pictures of 2 classes to train on, 8 held out\n9 updates of 8 pictures, 3 epochs\n" in done.stdout
     result = json.loads((tmp_path / "outputs/fit/tiny/result.json").read_text())
     rows = list(csv.DictReader((tmp_path / "outputs/fit/tiny/epochs.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
@@ -130,6 +135,56 @@ def test_it_says_which_number_is_which_class_if_their_names_are_numbers(fit, tmp
         np.savez(tmp_path / "numbers.npz", images=file["images"], labels=file["labels"], classes=np.array(["1", "10"]))
     done = fit("epochs=1", f"data.root={tmp_path / 'numbers.npz'}")
     assert "class:0 is 1, class:1 is 10\n" in done.stdout
+
+
+def photos(folder, count=12, damaged=()):
+    """Pictures of two classes in files, of which some are damaged."""
+    draw = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / f"photos/{'ab'[number % 2]}/{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(path)
+        if number in damaged:
+            path.write_bytes(b"no picture")
+    return folder / "photos"
+
+
+def test_batches_of_damaged_pictures_alone_are_nothing(called, tmp_path):
+    root = photos(tmp_path, damaged=range(0, 12, 2))
+    words = [*TINY, f"data.root={root}", "batch=1", "epochs=2", "augmentation.rotation=10", "data.hold_out=0.4"]
+    done = called("fit", *words)
+    assert done.returncode == 0, done.stderr
+    losses = [float(row["loss"]) for row in csv.DictReader((tmp_path / "outputs/fit/tiny/metrics.csv").open())]
+    assert len(losses) == 2 * 7
+    assert any(loss == 0 for loss in losses)
+    assert any(loss > 0 for loss in losses)
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_damaged_pictures_held_out_are_one_line_before_any_training(called, tmp_path, part):
+    root = photos(tmp_path)
+    for name in ("train", "val", "test"):
+        shutil.copytree(root, tmp_path / "parts" / name)
+    for path in (tmp_path / "parts" / part).rglob("*.png"):
+        path.write_bytes(b"no picture")
+    done = called("fit", *TINY, f"data.root={tmp_path}/parts")
+    what = {"val": "held out", "test": "to test on"}[part]
+    assert done.stderr == f"genviz fit: data.root={tmp_path}/parts: none of its 12 pictures {what} can be decoded\n"
+    assert done.returncode == 2
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_mean_and_deviation_are_found_a_few_pictures_at_a_time(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (75, 5, 6, 3), dtype=np.uint8)
+    labelled = Labelled(images, torch.zeros(75, dtype=torch.long))
+    pictures = Pictures(labelled, (5, 6), memory=0, damaged=Damaged([]))
+    most, original = [], Pictures.__getitem__
+    monkeypatch.setattr(Pictures, "__getitem__", lambda self, few: most.append(len(few)) or original(self, few))
+    mean, deviation = program._mean_and_deviation(pictures)
+    assert max(most) <= 32
+    values = torch.from_numpy(images).double() / 255
+    torch.testing.assert_close(mean, values.mean((0, 1, 2)), rtol=1e-12, atol=0)
+    torch.testing.assert_close(deviation, values.std((0, 1, 2)), rtol=1e-12, atol=0)
 
 
 def test_no_data_is_one_line(called):

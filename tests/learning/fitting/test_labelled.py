@@ -1,6 +1,7 @@
 from itertools import chain, islice
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -18,10 +19,21 @@ def test_each_epoch_has_every_picture_once_in_another_order():
     assert list(islice(Shuffled(10, 4, seed=4), 3)) != batches[:3]
 
 
-def test_a_resumed_training_goes_on_where_it_was():
-    whole = list(islice(Shuffled(10, 4, seed=3), 9))
+def test_a_picture_that_would_be_alone_is_in_the_batch_before():
+    """Batch norm on maps of one pixel needs two."""
+    lengths = {(9, 4): [4, 5], (8, 4): [4, 4], (5, 4): [5], (4, 4): [4], (3, 4): [3], (1, 4): [1], (3, 1): [1, 1, 1]}
+    for (count, batch), expected in lengths.items():
+        assert updates_of(count, batch) == len(expected)
+        batches = list(islice(Shuffled(count, batch, seed=3), len(expected)))
+        assert [len(numbers) for numbers in batches] == expected
+        assert sorted(chain(*batches)) == list(range(count))
+
+
+@pytest.mark.parametrize("count", [9, 10])
+def test_a_resumed_training_goes_on_where_it_was(count):
+    whole = list(islice(Shuffled(count, 4, seed=3), 9))
     for first in range(9):
-        assert list(islice(Shuffled(10, 4, seed=3, first=first), 9 - first)) == whole[first:]
+        assert list(islice(Shuffled(count, 4, seed=3, first=first), 9 - first)) == whole[first:]
 
 
 def test_a_picture_covers_the_input():
@@ -49,6 +61,8 @@ def test_pictures_come_with_their_own_labels(tmp_path):
     assert len(damaged) == 1
     images, labels = pictures[[2]]
     assert (len(images), len(labels)) == (0, 0)
+    assert pictures.labelled.any_decodes()
+    assert not pictures.labelled.subset(torch.tensor([2])).any_decodes()
     found = [label for _, labels in loader(pictures, 2) for label in labels.tolist()]
     assert found == [0, 1, 3, 4]
 

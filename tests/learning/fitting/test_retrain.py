@@ -43,6 +43,7 @@ def rows(tmp_path):
 def test_a_class_before_after_and_at_each_epoch(retrain, tmp_path):
     done = retrain()
     assert done.returncode == 0, done.stderr
+    assert "class:blue, 1 run on 5 pictures, 2 epochs at most\n" in done.stdout
     (row,) = rows(tmp_path)
     assert (float(row["accuracy_after"]), row["updates"]) == (1.0, "4")
     assert float(row["activation_after"]) > float(row["activation_before"])
@@ -73,6 +74,28 @@ def test_runs_are_done_once_and_differ(retrain, tmp_path):
     again = retrain("runs=3", "every=null", "resume=false")
     assert again.returncode == 0
     assert rows(tmp_path) == found  # the same seeds give the same numbers
+
+
+def test_the_same_folder_spelled_otherwise_holds_the_same_pictures(retrain, tmp_path):
+    assert retrain("every=null").returncode == 0
+    done = retrain("every=null", f"pictures={tmp_path}/photos")
+    assert done.returncode == 0, done.stderr
+    Image.new("RGB", (40, 36)).save(tmp_path / "photos/more.png")
+    assert "the pictures was 5, sha256" in retrain("every=null").stderr
+
+
+def test_damaged_pictures(retrain, tmp_path):
+    """A batch of these alone teaches nothing; where there are no others, there is nothing to learn."""
+    files = sorted((tmp_path / "photos").iterdir())
+    for path in files[1:]:
+        path.write_bytes(b"no picture")
+    done = retrain("every=null", "batch=1", "repeat=40", "augmentation.rotation=5")
+    assert done.returncode == 0, done.stderr
+    files[0].write_bytes(b"no picture")
+    done = retrain("every=null", "resume=false")
+    told = "genviz retrain: pictures=photos: none of its 6 pictures to train on can be decoded\n"
+    assert (done.returncode, done.stderr) == (2, told)
+    assert not (tmp_path / "outputs/retrain/fitted-made/class-blue~1").exists()
 
 
 def test_other_settings_are_not_mixed(retrain, tmp_path):

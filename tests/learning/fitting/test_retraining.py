@@ -1,3 +1,6 @@
+import os
+import sys
+
 import pytest
 import torch
 from PIL import Image
@@ -106,6 +109,49 @@ def test_pictures_of_one_class_or_of_several(classifier, tmp_path):
     picture(tmp_path, "several/violet/d.png")
     with pytest.raises(UserError, match="violet is called after no class"):
         retraining.labelled(str(tmp_path / "several"), classifier.outline, 1)
+
+
+def test_a_picture_beside_the_subfolders_is_told(classifier, tmp_path):
+    """It was all pictures of the target's class, then."""
+    for name in ("several/red/a.png", "several/stray.png"):
+        picture(tmp_path, name)
+    with pytest.raises(UserError, match="stray.png lies beside the classes' subfolders; put it into one of them, or"):
+        retraining.labelled(str(tmp_path / "several"), classifier.outline, 1)
+
+
+def test_a_pattern_is_a_folder_of_what_matches(classifier, tmp_path):
+    for name in ("several/red/a.png", "several/red/a.jpg", "several/green/b.png", "several/c.jpg"):
+        picture(tmp_path, name)
+    found = retraining.labelled(f"{tmp_path}/several/*/*.png", classifier.outline, 1)
+    assert [path.name for path in found.pictures] == ["b.png", "a.png"]
+    assert found.labels.tolist() == [2, 0]
+    assert retraining.labelled(f"{tmp_path}/several/*.jpg", classifier.outline, 1).labels.tolist() == [1]
+
+
+def test_each_run_needs_sound_pictures_in_both_parts(tmp_path):
+    for number in range(4):
+        picture(tmp_path, f"{number}.png")
+    whole = retraining.Labelled(sorted(tmp_path.iterdir()), torch.zeros(4, dtype=torch.long))
+    given = {"hold_out": 0.25, "repeat": None}
+    held = [retraining.parts(whole, seed=seed, **given)[1].pictures[0] for seed in range(20)]
+    retraining.check_sound(whole, "photos", seeds=range(20), **given)
+    held[0].write_bytes(b"no picture")
+    other = next(seed for seed, path in enumerate(held) if path != held[0])
+    retraining.check_sound(whole, "photos", seeds=[other], **given)
+    with pytest.raises(UserError, match="pictures=photos: none of its 1 pictures held out can be decoded"):
+        retraining.check_sound(whole, "photos", seeds=[other, 0], **given)
+    for path in whole.pictures:
+        path.write_bytes(b"no picture" if path != held[0] else b"")
+    with pytest.raises(UserError, match="none of its 3 pictures to train on can be decoded"):
+        retraining.check_sound(whole, "photos", seeds=[0], **given)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there")
+def test_a_subfolder_whose_name_is_not_utf8_is_the_class_that_genviz_fit_has_made_of_it(classifier, tmp_path):
+    outline = classifier.outline._replace(labels=("a", "b\\udcff"))
+    for name in ("a", os.fsdecode(b"b\xff")):
+        picture(tmp_path, f"several/{name}/0.png")
+    assert retraining.labelled(str(tmp_path / "several"), outline, 0).labels.tolist() == [0, 1]
 
 
 def test_a_folder_called_by_a_number_is_the_class_of_that_name(classifier, tmp_path):

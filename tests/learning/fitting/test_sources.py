@@ -1,4 +1,6 @@
 import io
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image
 
 from genviz.errors import UserError
 from genviz.learning.fitting import sources
+from genviz.learning.fitting.confusion import Confusion
 
 
 def picture(folder, name, colour=(200, 10, 10)):
@@ -31,6 +34,21 @@ def test_a_folder_with_a_subfolder_for_each_class(tmp_path):
     assert [path.name for path in source.training.pictures] == ["d.png", "c.png", "a.png", "b.png"]
     assert source.training.labels.tolist() == [0, 1, 2, 2]
     assert source.validation is None
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there")
+def test_names_that_are_not_utf8_are_readable(tmp_path):
+    root = tmp_path / os.fsdecode(b"ph\xff")
+    for part in ("train", "val"):
+        for name in ("a", os.fsdecode(b"b\xff")):
+            picture(root, f"{part}/{name}/0.png")
+    source = sources.read(str(root))
+    assert source.classes == ("a", "b\\udcff")
+    assert source.name == "ph\\udcff"
+    assert source.training.labels.tolist() == source.validation.labels.tolist() == [0, 1]
+    assert len(sources.digest(source)) == 16
+    paths = Confusion(torch.eye(2, 3).long(), source.classes).write(tmp_path / "written")
+    assert paths[0].read_text().startswith("true class,a,b\\udcff\n")
 
 
 def test_train_val_and_test(tmp_path):
@@ -120,6 +138,20 @@ def test_folders_that_do_not_fit_are_one_line(tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"PK nothing")
     with pytest.raises(UserError, match="cannot be read"):
         sources.read(str(tmp_path / "bad.npz"))
+
+
+def test_a_damaged_file_of_arrays_is_one_line(tmp_path):
+    """Whichever bytes are wrong: zlib, zipfile and numpy each have errors of their own."""
+    images = np.random.default_rng(0).integers(0, 64, (20, 8, 8, 3), dtype=np.uint8)
+    np.savez_compressed(tmp_path / "a.npz", images=images, labels=np.arange(20) % 2)
+    whole, told = (tmp_path / "a.npz").read_bytes(), set()
+    for place in range(0, len(whole), 7):
+        (tmp_path / "a.npz").write_bytes(whole[:place] + b"\xff" * 5 + whole[place + 5 :])
+        try:
+            sources.read(str(tmp_path / "a.npz"))
+        except UserError as error:
+            told.add(type(error.__cause__).__name__)
+    assert {"error", "BadZipFile"} <= told  # zlib's is called error
 
 
 def test_cifar10_is_torchvisions(tmp_path, monkeypatch):
