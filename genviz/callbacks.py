@@ -64,7 +64,8 @@ class Visualize(pl.Callback):
     Args:
         target: what should fire, as for ``genviz.visualize``: ``class:cat``, ``filter:layer3.0:12``.
         every: epochs between two pictures.
-        folder: for the pictures; a training that is resumed from a checkpoint continues its video.
+        folder: for the pictures, of this callback alone; a training that is resumed from a checkpoint continues its
+            video.
         network: the part of the LightningModule that maps images to class scores: the name of an attribute, or a
             function of the module that returns a network or a `genviz.Classifier`; None: the module itself.
         at: ``epoch``, the end of a training epoch; or ``validation``, the end of a validation, for a training whose
@@ -110,8 +111,8 @@ class Visualize(pl.Callback):
             raise UserError(f"at={at!r} is unknown; it takes epoch, validation")
         if measure is not None and not isinstance(measure, str):
             raise UserError(f"measure={measure!r} must be the name of a logged metric, such as val_acc")
-        self.target, self.every, self.folder, self.network, self.at = target, every, Path(folder), network, at
-        self.measure, self.seed = measure, seed
+        self.target, self.every, self.network, self.at = target, every, network, at
+        self.folder, self.measure, self.seed = Path(folder).expanduser(), measure, seed
         self.own = Metadata(input_size, mean, std, labels)
         self.how: dict[str, Any] = {"experiment": experiment, "updates": updates, "settings": settings}
         self.drawn: list[Drawn] = []
@@ -119,7 +120,17 @@ class Visualize(pl.Callback):
         self._missed = False
         self._video: Video | None = None
 
+    @property
+    def state_key(self) -> str:
+        """Of its state in a checkpoint."""
+        return self._generate_state_key(target=self.target, folder=str(self.folder))
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        others = [one for one in trainer.callbacks if isinstance(one, Visualize) and one is not self]  # type: ignore[attr-defined]
+        if any(one.folder == self.folder for one in others):
+            raise UserError(f"folder={self.folder} is that of two callbacks; give each a folder of its own")
+        if self.at == "epoch":
+            self._epoch = trainer.current_epoch
         if not trainer.is_global_zero:
             return
         prepare_folder(self.folder)
@@ -156,7 +167,8 @@ class Visualize(pl.Callback):
         self._epoch, self.drawn = state_dict["epoch"], [Drawn(*one) for one in state_dict["drawn"]]
 
     def _epoch_ended(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._epoch += 1
+        # Lightning's own count of epochs: a checkpoint after an epoch's last update has this callback's from before
+        self._epoch = trainer.current_epoch + 1 if self.at == "epoch" else self._epoch + 1
         if trainer.is_global_zero and self._epoch % self.every == 0:
             self._try_to_draw(trainer, module)
 

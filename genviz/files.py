@@ -34,6 +34,15 @@ PHOTOGRAPHS = "photographs"
 _UNFINISHED = ".unfinished"
 
 
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+_UMASK = _umask()  # once: it can only be read by setting it, for all threads
+
+
 @contextmanager
 def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a file that replaces ``path`` when the block ends, and leaves no trace if it raises.
@@ -56,7 +65,7 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~_UMASK)
         if path.is_dir() and not path.is_symlink():
             put_aside(path, "is not a file")
         temporary.replace(path)
@@ -67,12 +76,6 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def write_text(path: Path, text: str) -> None:

@@ -153,6 +153,9 @@ class Classifier(nn.Module, ABC):
     independent: bool = False
     """Whether each class's score is the log-odds of that class alone, as a detector's, and not of one among all."""
 
+    built_from: Mapping[str, Any] | None = None
+    """The settings that it was built from, less those of its weights and labels; None if it was built without."""
+
     weights_source: str
     """Where the weights come from: ``VGG16_Weights.IMAGENET1K_V1``, or a file name."""
 

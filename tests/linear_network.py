@@ -54,3 +54,18 @@ class Masked(nn.Module):
 
 def masked():
     return Masked(network())
+
+
+class Scaled(nn.Module):
+    """The same weights, and scores of another sign or size."""
+
+    def __init__(self, inner, factor):
+        super().__init__()
+        self.inner, self.factor = inner, factor
+
+    def forward(self, images):
+        return self.factor * self.inner(images)
+
+
+def scaled(factor=1.0):
+    return Scaled(network(), factor)

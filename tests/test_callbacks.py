@@ -159,3 +159,55 @@ def test_what_fails_at_the_start_ends_it(tmp_path, monkeypatch):
     monkeypatch.setattr("genviz.callbacks.visualize", fails)
     with pytest.raises(RuntimeError, match="odd"):
         trained(Visualize("class:light", folder=tmp_path, **SETTINGS, **DRAWN))
+
+
+def test_two_targets_are_drawn_beside_each_other(tmp_path):
+    make = lambda name: Visualize(f"class:{name}", folder=tmp_path / name, **SETTINGS, **DRAWN)  # noqa: E731
+    _, trainer = trained(make("light"), make("dark"), epochs=1)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    light, dark = make("light"), make("dark")
+    trained(dark, light, epochs=2, resumed=tmp_path / "last.ckpt")
+    for seen, name in ((light, "light"), (dark, "dark")):
+        assert [one.epoch for one in seen.drawn] == [0, 1, 2]
+        assert frames(tmp_path / name / "evolution.mp4") == 15
+
+
+def test_two_callbacks_cannot_share_a_folder(tmp_path):
+    seen = [Visualize(f"class:{name}", folder=tmp_path, **SETTINGS, **DRAWN) for name in ("light", "dark")]
+    with pytest.raises(genviz.UserError, match=r"is that of two callbacks; give each a folder of its own"):
+        trained(*seen)
+    assert not list(tmp_path.iterdir())
+
+
+class Saves(pl.Callback):
+    """A checkpoint after an epoch's last update, and before its end."""
+
+    def __init__(self, path, updates):
+        self.path, self.updates = path, updates
+
+    def on_train_batch_end(self, trainer, *given):
+        if trainer.global_step == self.updates:
+            trainer.save_checkpoint(self.path)
+
+
+@pytest.mark.parametrize(("updates", "epochs"), [(8, [0, 1, 3, 4]), (6, [0, 1, 2, 3, 4])])
+def test_a_checkpoint_within_an_epoch_keeps_the_count(tmp_path, updates, epochs):
+    """At 8 updates the second epoch is over once it is resumed, and is not drawn."""
+    make = lambda: Visualize("class:light", folder=tmp_path / "seen", **SETTINGS, **DRAWN)  # noqa: E731
+    trained(make(), Saves(tmp_path / "step.ckpt", updates), epochs=2)
+    seen = make()
+    trained(seen, epochs=4, resumed=tmp_path / "step.ckpt")
+    assert [one.epoch for one in seen.drawn] == epochs
+
+
+def test_a_training_that_was_begun_without_it_keeps_its_count(tmp_path):
+    _, trainer = trained(epochs=2)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    seen = Visualize("class:light", folder=tmp_path / "seen", **SETTINGS, **DRAWN)
+    trained(seen, epochs=3, resumed=tmp_path / "last.ckpt")
+    assert [one.epoch for one in seen.drawn] == [2, 3]
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Visualize("class:cat", folder="~/seen").folder == tmp_path / "seen"

@@ -104,3 +104,9 @@ def test_what_is_being_written_is_not_cleared(tmp_path):
         file.write(b"whole")
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
     assert (tmp_path / "a.pt").read_bytes() == b"whole"
+
+
+def test_writing_never_changes_what_other_threads_may_write(tmp_path, monkeypatch):
+    """The umask is the process's: set for a moment by one of several writers, it could stay so."""
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask was set"))
+    write_text(tmp_path / "file", "")

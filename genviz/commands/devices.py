@@ -29,5 +29,5 @@ def spread(flags: Sequence[str], words: Sequence[str]) -> tuple[list[str], list[
     if _LAUNCHER in given:
         return [*flags, "-m"], [*words, workers]
     if find_spec("hydra_plugins") is None or find_spec("hydra_plugins.hydra_joblib_launcher") is None:
-        raise UserError(f'{_SETTING}={count} needs joblib\'s launcher: pip install hydra-joblib-launcher')
+        raise UserError(f"{_SETTING}={count} needs joblib's launcher: pip install hydra-joblib-launcher")
     return [*flags, "-m"], [*words, f"{_LAUNCHER}=joblib", f"hydra.launcher.n_jobs={count}", workers]

@@ -22,7 +22,7 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.commands.generated_filters import generate
 from genviz.errors import BAD_INPUT, UserError
 from genviz.files import atomic_write, prepare_folder, write_text
-from genviz.images.given import readable
+from genviz.images.given import folder_for, name_for, readable
 from genviz.images.maps import signed_picture
 from genviz.images.pictures import display, read_upright, resize, write_png
 from genviz.images.sheet import write_sheet
@@ -52,7 +52,7 @@ def filters(config: DictConfig) -> int:
     layers = [find_layer(word, outline.layers) for word in words]
     if config.image is not None:
         layers = [_with_maps(word, outline) for word in words]
-        picture = read_upright(Path(config.image))
+        picture = read_upright(_image(config))
     if config.generate:
         for layer in layers:
             find_filters(layer.name, outline.layers)
@@ -99,7 +99,9 @@ def _by_layer(config: DictConfig, several: Sequence[_Shown], names: Sequence[str
         (f"{name}: {shown.order[0]}", shown.folder / "first.png") for name, shown in zip(names, several, strict=True)
     ]
     across = math.ceil(math.sqrt(1.5 * len(tiles)))
-    path = folder / f"layers-{_as_name(Path(config.image).stem)}.png"
+    image = _image(config)
+    name = name_for(_as_name(image.stem), image, lambda one: folder / f"layers-{one}.txt")
+    path = folder / f"layers-{name}.png"
     write_sheet(path, [tiles[first : first + across] for first in range(0, len(tiles), across)], 224, least=128)
     return path
 
@@ -171,14 +173,15 @@ def _maps(config: DictConfig, classifier: FrozenClassifier, layer: Layer, pictur
     if not maps.isfinite().all():
         raise UserError(f"the activation of {layer.name} is not finite in {config.image}")
     order = ordered(maps, config.order or "loudest")[: config.count]
-    place = folder / _as_name(layer.name) / _as_name(Path(config.image).stem)
+    image = _image(config)
+    place = folder_for(folder / _as_name(layer.name), _as_name(image.stem), image)
     prepare_folder(place)
     loudest, mean = maps.flatten(1).amax(1), maps.flatten(1).mean(1)
 
     def tile(number: int) -> tuple[str, Tensor]:
         return f"{order[number]}: {loudest[order[number]]:.4g}", map_tile(maps[order[number]], _SIDE)
 
-    title = f"{layer.name} of {naming.classifier_name(config)}, {Path(config.image).name}: the maps of {len(order)}"
+    title = f"{layer.name} of {naming.classifier_name(config)}, {readable(image.name)}: the maps of {len(order)}"
     title += f" of {len(maps)} filters, each with its maximum; " + ("0 is black" if maps.min() >= 0 else "grey is 0")
     sheets = write_pages(place, title, len(order), tile)
     write_png(place / "picture.png", display(picture[0]))
@@ -195,13 +198,17 @@ def _maps(config: DictConfig, classifier: FrozenClassifier, layer: Layer, pictur
     _write_array(place / "maps.npy", maps)
     _write_table(place / "maps.csv", ["filter", "maximum", "mean"], ([f, loudest[f], mean[f]] for f in order))
     _say(title, sheets, [place / "maps.csv", place / "maps.npy"])
-    name = f"{layer.name} in {readable(Path(config.image).name)}"
+    name = f"{layer.name} in {readable(image.name)}"
     return _Shown(place, name, order, {sheet.stem: sheet for sheet in sheets})
 
 
 def _projected(classifier: FrozenClassifier, picture: Tensor, layer: str, number: int, method: Projection) -> Tensor:
     """What of the picture a map is made of, as bytes (h, w, 3)."""
     return signed_picture(projected(classifier, picture.to(classifier.device), layer, number, method)[0])
+
+
+def _image(config: DictConfig) -> Path:
+    return Path(config.image).expanduser()
 
 
 def _as_name(text: str) -> str:

@@ -66,13 +66,13 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             with ending():  # in the program itself, the one below
                 code = _call(name, function, settings, config)
         except EndedError as error:
-            code = _ended(called, error.signal)
+            code = _ended(called, error.signal, words)
         except _BAD as error:  # here, as Hydra would add a line of its own
             _say(called, str(error))
             code = BAD_INPUT
         except BrokenPipeError:
             streams.let_go()
-            _say(called, "nobody reads the output any more; the same command continues")
+            _say(called, f"nobody reads the output any more; {_again(words)} continues")
             code = streams.UNREAD
         except OSError as error:
             if (why := streams.why_full(error)) is None:
@@ -96,7 +96,10 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
         plain = plain_words([*flags, *words])[len(flags) :]
         flags, plain = spread(flags, plain) if name == "train" else (flags, plain)
         sys.argv = [typed[0], *flags, *plain]  # Hydra reads it
-        with ending(lambda which: _last_words(called, which)), worker_processes.ending_first(lambda: bool(begun)):
+        with (
+            ending(lambda which: _last_words(called, which, words)),
+            worker_processes.ending_first(lambda: bool(begun)),
+        ):
             hydra.main(config_path=str(configs), config_name=name, version_base="1.3")(guarded)()
     except HydraException as error:
         _say(called, explain(error, name, words))
@@ -114,14 +117,14 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
     except RuntimeError as error:
         if not type(error).__module__.startswith("submitit"):
             raise
-        _say(called, f"{str(error).splitlines()[0]}; its log says why, others go on; the same command continues")
+        _say(called, f"{str(error).splitlines()[0]}; its log says why, others go on; {_again(words)} continues")
         codes.append(1)
     except BrokenPipeError:  # a reader such as head has seen enough
         streams.let_go()
     except EndedError as error:
-        codes.append(_ended(called, error.signal))
+        codes.append(_ended(called, error.signal, words))
     except KeyboardInterrupt:
-        codes.append(_ended(called, signal.SIGINT))
+        codes.append(_ended(called, signal.SIGINT, words))
     sys.exit(max(codes, default=0))
 
 
@@ -200,14 +203,20 @@ def completions(name: str, word: str) -> list[str]:
     return [word for word in found if not word.startswith("command")]
 
 
-def _ended(called: str, which: signal.Signals) -> int:
-    streams.say(_last_words(called, which))
+def _ended(called: str, which: signal.Signals, words: Sequence[str]) -> int:
+    streams.say(_last_words(called, which, words))
     return _SIGNALLED + which
 
 
-def _last_words(called: str, which: signal.Signals) -> str:
+def _last_words(called: str, which: signal.Signals, words: Sequence[str]) -> str:
     how = "interrupted" if which == signal.SIGINT else which.name
-    return one_line(f"{called}: {how}; the same command continues")
+    return one_line(f"{called}: {how}; {_again(words)} continues")
+
+
+def _again(words: Sequence[str]) -> str:
+    """The command that continues the one with these ``words``."""
+    starts_over = any(word.lower() == "resume=false" for word in words)
+    return "the same command without resume=false" if starts_over else "the same command"
 
 
 def _say(called: str, message: str) -> None:

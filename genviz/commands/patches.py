@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from genviz.commands.generated_filters import generate
 from genviz.errors import BAD_INPUT, UserError
 from genviz.files import prepare_folder, write_text
-from genviz.images.folders import apart, find_pictures
+from genviz.images.folders import apart, distinct, find_pictures
 from genviz.interfaces import Layer, Outline
 from genviz.retrieval.filter_settings import words_of
 from genviz.targets.grammar import Target
@@ -43,7 +43,7 @@ def patches(config: DictConfig) -> int:
     for layer in layers:
         _filters(config, layer, outline, lambda entry: [stand_in(entry, outline)])
     root = apart(config.data)[0]
-    paths = find_pictures(config.data, "data").pictures
+    every = find_pictures(config.data, "data").pictures
     if config.generate:  # before the pass, which may take hours
         build.generator_sha256(config)
     from genviz.analysis.class_setup import choosing, looking  # takes seconds
@@ -54,7 +54,8 @@ def patches(config: DictConfig) -> int:
     console.warn(naming.note(config))
     choose = choosing(config)
     chosen = {layer.name: _filters(config, layer, outline, choose) for layer in layers}
-    classifier, folder = looking(config), Folder(root, paths)
+    paths = distinct(every)
+    classifier, folder = looking(config), Folder(root, paths, len(every) - len(paths))
     kept = Path(config.paths.outputs).expanduser() / "seen"
     found = strongest(folder, classifier, layers, identity=identity_of(classifier), kept=kept)
     code, generated = 0, None

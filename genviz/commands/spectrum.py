@@ -20,7 +20,7 @@ def command(folder: str, file: Path, size: int | None) -> None:
     from genviz.images.folders import find_pictures
 
     file = file.expanduser()
-    found = spectrum.measure(find_pictures(folder, "spectrum").pictures, spectrum.SIZE if size is None else size)
+    found = spectrum.measure(find_pictures(folder, "FOLDER").pictures, spectrum.SIZE if size is None else size)
     spectrum.write(file, found, Path(folder).expanduser().resolve().name)
     smaller = f" (left out as too small or damaged: {found.left_out})" if found.left_out else ""
     click.echo(f"{file}: mean of {found.pictures} pictures{smaller}; use: generator=maco generator.weights={file}")

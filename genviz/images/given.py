@@ -56,9 +56,7 @@ def named(files: Sequence[Path]) -> list[str]:
     return list(names)
 
 
-def folder_for(
-    parent: Path, name: str, source: Path | str | Sequence[Path | str], taken: Collection[str] = ()
-) -> Path:
+def folder_for(parent: Path, name: str, source: Path | str | Sequence[Path | str], taken: Collection[str] = ()) -> Path:
     """The folder in ``parent`` for what is made of ``source``: ``name``, or NAME-2, … where that is another's.
 
     Its ``source.txt`` says whose it is. A folder without, of an earlier version, is anybody's.

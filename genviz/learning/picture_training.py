@@ -21,6 +21,7 @@ from genviz.training import build
 from genviz.training.callbacks.checkpoints import Checkpoints
 from genviz.training.callbacks.monitor import Monitor
 from genviz.training.checkpoint import KEY, check_identity, read_checkpoint
+from genviz.training.console import again
 from genviz.training.leftovers import make_folders, make_way
 from genviz.training.loggers import WandbRun
 from genviz.training.run_folders import TakenError, claimed, stamp
@@ -163,7 +164,7 @@ class Training:
         if signal is not None and trainer.global_step < self.to_make:
             if trainer.is_global_zero:
                 print(f"{signal.name} after update {trainer.global_step}, saved: {self.checkpoint}; ", end="")
-                print("the same command continues from there", flush=True)
+                print(f"{again(resume=self.config.resume)} continues from there", flush=True)
             close(trainer.loggers)
             return 128 + signal
         if self.monitor.failure is not None:

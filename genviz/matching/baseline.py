@@ -8,7 +8,8 @@ scores S of images k and pictures m, by T = max_m mean_k S - mean_mk S.
   false already if one picture has more corners than others, and so more matches with anything.
 - *Any image*: an image is exchangeable with noise that has its spectrum, in each colour, but random phases: it has the
   contrast and the correlations of the image, and no shape. `p_noise` compares T with that of such noise, with the
-  same pictures. A picture that has more matches with anything has them with this noise, too, so it holds of such ones.
+  same pictures; the scores of an image with too little to compare are 0, as those of such noise. A picture that has
+  more matches with anything has them with this noise, too, so it holds of such ones.
 
 Only where both are unlikely does the image resemble one picture rather than others. Both p-values are
 (1 + those at least as extreme) / (1 + all), so that under its hypothesis each is at most p with a probability of at

@@ -88,7 +88,7 @@ class ByWords:
     Args:
         pictures: RGB bytes (h, w, 3) each.
         size, seed: as for `ByPoints`.
-        words, standardize, smooth: as for `genviz.matching.words.Words`.
+        count, standardize, smooth: as for `genviz.matching.words.Words`.
 
     Raises:
         UserError: they have fewer descriptors than there are words.
@@ -102,13 +102,13 @@ class ByWords:
         size: int | None = SIZE,
         seed: int = 0,
         *,
-        words: int = 10,
+        count: int = 10,
         standardize: Standardize = False,
         smooth: bool = True,
     ) -> None:
         self.size = size
         own = [some for some in self.look(pictures) if some is not None]
-        self.words = Words(own, words, standardize=standardize, smooth=smooth, seed=seed)
+        self.words = Words(own, count, standardize=standardize, smooth=smooth, seed=seed)
 
     def look(self, pictures: Sequence[np.ndarray]) -> list[Any]:
         """The descriptors of each; None where there is none."""

@@ -104,7 +104,7 @@ def word_scores(
     Raises:
         UserError: there are no pictures, or they have fewer descriptors than there are words.
     """
-    comparer = ByWords(pictures, size, seed, words=words, standardize=standardize, smooth=smooth)
+    comparer = ByWords(pictures, size, seed, count=words, standardize=standardize, smooth=smooth)
     ours, theirs = (_some(comparer.look(some), what) for some, what in ((images, "images"), (pictures, "pictures")))
     nothing = np.empty((0, 128))
     return comparer.scores(*([nothing if one is None else one for one in some] for some in (ours, theirs)))

@@ -11,7 +11,7 @@ import numpy as np
 
 from genviz.errors import UserError
 from genviz.images.decoding import decode
-from genviz.images.folders import apart, find_pictures
+from genviz.images.folders import apart, distinct, find_pictures, tell_copies
 from genviz.images.given import readable
 from genviz.images.pictures import UNREADABLE, read_picture
 from genviz.interfaces import Classifier
@@ -26,7 +26,7 @@ POINTS: dict[str, dict[str, Any]] = {
     "harris": {"residual": 2.0, "tries": 100, "mutual": True},
     "sift": {"residual": 5.0, "tries": 100, "mutual": True},
 }
-WORDS: dict[str, Any] = {"words": 200, "standardize": False, "smooth": True}
+WORDS: dict[str, Any] = {"count": 200, "standardize": False, "smooth": True}
 
 
 class Seeing(NamedTuple):
@@ -54,7 +54,7 @@ class Gathered:
     """A folder of training pictures, and another, read for several methods.
 
     Args:
-        pictures, baseline: the folders.
+        pictures, baseline: the folders; copies of a picture in them are left out.
         plan: how they will be compared.
 
     Raises:
@@ -65,16 +65,18 @@ class Gathered:
         self.plan = plan
         self._paths: list[list[Path]] = []
         self._seen: list[list[Any]] = []
+        copies = 0
         for folder, setting in ((pictures, "pictures"), (baseline, "baseline")):
-            found = [] if folder is None else find_pictures(folder, setting).pictures
+            found, seen = [] if folder is None else find_pictures(folder, setting).pictures, list[Any]()
             if folder is not None and plan.seeing is not None:
                 classifier, kept, cache = plan.seeing
                 features = look(folder, classifier, kept._replace(setting=setting), cache=cache)
-                found = [features.root / name for name in features.names]
-                self._seen.append(ByFeatures.known(features))
-            else:
-                self._seen.append([])
-            self._paths.append(found)
+                found, seen = [features.root / name for name in features.names], ByFeatures.known(features)
+            first = dict.fromkeys(distinct(found))
+            self._seen.append([one for path, one in zip(found, seen, strict=False) if path in first])
+            self._paths.append(list(first))
+            copies += len(found) - len(first)
+        tell_copies(copies)
         self._roots = [None if folder is None else apart(folder)[0] for folder in (pictures, baseline)]
         self._read: dict[tuple[int, int], list[Named]] = {}
         if len(own := self.read((plan.size, plan.size))[0]) < 2:

@@ -19,11 +19,11 @@ from omegaconf import DictConfig
 import genviz
 from genviz.files import prepare_folder, write_text
 from genviz.images.folders import find_pictures
-from genviz.images.given import given_pictures, named
+from genviz.images.given import folder_for, given_pictures, named
 from genviz.matching.comparers import fitting
 from genviz.matching.drawing import write_bars, write_matches
-from genviz.matching.gathered import Gathered, Named, Plan, Seeing, left_out, named_images
-from genviz.matching.settings import methods_of
+from genviz.matching.gathered import WORDS, Gathered, Named, Plan, Seeing, left_out, named_images
+from genviz.matching.settings import METHODS, methods_of
 from genviz.matching.traced import Traced
 from genviz.retrieval.features import Kept, feature_layer
 from genviz.retrieval.neighbours import as_folder, seen_in
@@ -56,14 +56,16 @@ def trace(config: DictConfig) -> int:
     words = given["words"]
     plan = Plan(
         *(config.size, config.noise, config.seed, {name: given[name] for name in ("harris", "sift")}),
-        words={"words": words["count"], "standardize": words["standardize"], "smooth": words["smooth"]},
+        words={name: words[name] for name in WORDS},
         seeing=None if kept is None else Seeing(looking(config), kept, seen_in(config)),
     )
     gathered = Gathered(config.pictures, config.baseline, plan)
-    folder = Path(config.paths.outputs).expanduser() / "trace" / _name(given["image"], list(images))
+    parent = Path(config.paths.outputs).expanduser() / "trace"
+    folder = folder_for(parent, _name(given["image"], list(images)), given["image"])
     prepare_folder(folder)
-    for old in (*folder.glob("bars-*.png"), *folder.glob("matches-*.png")):  # of an earlier call
-        old.unlink()
+    tables = [folder / f"{method}.csv" for method in METHODS]
+    for old in (*folder.glob("bars-*.png"), *folder.glob("matches-*.png"), *tables):  # of an earlier call
+        old.unlink(missing_ok=True)
     found: list[Traced] = []
     drawn: dict[str, Path] = {}
     for method in methods:

@@ -32,7 +32,7 @@ class Traced(NamedTuple):
     levels: dict[str, np.ndarray]
     """Of each baseline's pictures, by its name, the mean over the images, (others,), in the unit of `values`."""
     noise: np.ndarray
-    """With noise in place of the images: `values`, (times, images, pictures)."""
+    """With noise in place of each given image, those left out too: `values`, (times, given, pictures)."""
     p_any: float | None
     """That the highest stands out by chance, if the pictures are exchangeable; None for a single image."""
     p_noise: float | None
@@ -64,7 +64,7 @@ class Traced(NamedTuple):
         """The highest mean, if it stood out of all pictures' as that of noise does: on average, and at most."""
         if not len(self.noise):
             return None
-        far = stands_out(self.noise)
+        far = stands_out(self.noise) * self.noise.shape[1] / len(self.images)  # those left out add 0 to all means
         return float(self.values.mean() + far.mean()), float(self.values.mean() + far.max())
 
     @property
@@ -166,17 +166,19 @@ def traced(
     for time in tqdm(
         range(noise), f"{comparer.name}: noise", unit="noise", delay=_PATIENCE, leave=False, dynamic_ncols=True
     ):
-        drawn = [phase_randomized(images[name], (seed, 1, time, n)) for n, name in enumerate(ours)]
+        drawn = [phase_randomized(image, (seed, 1, time, n)) for n, image in enumerate(images.values())]
         made = comparer.look(drawn)
-        found = np.zeros(scores.shape)
+        found = np.zeros((len(images), len(theirs)))
         rows = [row for row, one in enumerate(made) if one is not None]
         if rows:
             found[rows] = comparer.scores([made[row] for row in rows], list(theirs.values()))
         of_noise.append(in_unit(found, unit))
-    values, instead = in_unit(scores, unit), np.array(of_noise).reshape(noise, *scores.shape)
+    values, instead = in_unit(scores, unit), np.array(of_noise).reshape(noise, len(images), len(theirs))
+    given = np.zeros(instead.shape[1:])  # an image with too little counts as 0, as its noise does
+    given[[row for row, name in enumerate(images) if name in ours]] = values
     return Traced(
         *(comparer.name, unit, list(ours), list(theirs), scores, levels, instead),
-        *(p_any(values, seed), p_noise(values, instead), left_out),
+        *(p_any(values, seed), p_noise(given, instead), left_out),
     )
 
 

@@ -46,10 +46,10 @@ class Words:
         from sklearn.cluster import KMeans  # takes a second
 
         every = np.concatenate(list(descriptors)) if len(descriptors) else np.empty((0, 128))
-        if len(np.unique(every, axis=0)) < count:
+        if (different := len(np.unique(every, axis=0))) < count:
             raise UserError(
-                f"the pictures have {len(every)} SIFT descriptors, fewer than {count} words; "
-                "give more pictures, larger ones, or fewer words"
+                f"words.count={count}: the pictures have {different} different SIFT descriptors, fewer than {count} "
+                "words; give more pictures, larger ones, or a smaller words.count"
             )
         self._mean, self._deviation = every.mean(0), np.maximum(every.std(0), 1e-9)
         self._standardize = standardize

@@ -198,14 +198,14 @@ def _add(
 
 
 def identity_of(classifier: Classifier) -> str:
-    """A digest of what decides a classifier's output: weights, input space and size; 16 hexadecimal digits."""
+    """A digest of what decides a classifier's output: weights, input, settings; 16 hexadecimal digits."""
     space = getattr(classifier, "input_space", None)
     numbers = (
         [] if space is None else [space.channels, *space.factor.flatten().tolist(), *space.offset.flatten().tolist()]
     )
     outline = classifier.outline
     facts = (classifier.weights_sha256, getattr(classifier, "architecture", ""), outline.input_size, outline.resizes)
-    return _digest(json.dumps([*facts, *numbers]))
+    return _digest(json.dumps([*facts, *numbers, classifier.built_from], sort_keys=True, default=str))
 
 
 def _digest(text: str) -> str:

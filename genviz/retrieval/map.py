@@ -13,7 +13,7 @@ from PIL import Image
 from genviz.errors import UserError
 from genviz.files import atomic_write, prepare_folder, write_text
 from genviz.images.folders import find_pictures
-from genviz.images.given import readable
+from genviz.images.given import folder_for, readable
 from genviz.images.pictures import read_upright, resize
 from genviz.images.thumbnails import scattered, thumbnails
 from genviz.interfaces import Outline
@@ -72,9 +72,8 @@ def map(config: DictConfig) -> int:
         dict(enumerate(made, real)),
     )
     told = _told(mapped, together, real, config.seed)
-    folder = (
-        folder_of(config, "map") / f"{as_folder(kept.layer)}-{config.method}" / as_folder(features.root.resolve().name)
-    )
+    parent = folder_of(config, "map") / f"{as_folder(kept.layer)}-{config.method}"
+    folder = folder_for(parent, as_folder(features.root.resolve().name), config.data)
     prepare_folder(folder)
     small = thumbnails(mapped.paths, config.thumbnail)
     _draw(folder, mapped, small, config.side)

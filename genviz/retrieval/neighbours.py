@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.files import prepare_folder, write_text
 from genviz.images.folders import find_pictures
-from genviz.images.given import readable
+from genviz.images.given import folder_for, readable
 from genviz.images.pictures import UNREADABLE, display, read_picture, read_upright, resize, write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Outline
@@ -66,7 +66,7 @@ def neighbours(config: DictConfig) -> int:
     classifier = looking(config)
     features = look(config.data, classifier, kept, cache=seen_in(config))
     numbers, far = nearest(features, _of_query(query.picture, features, classifier, kept), config.count, config.metric)
-    folder = folder_of(config, "neighbours") / as_folder(kept.layer) / query.folder
+    folder = folder_for(folder_of(config, "neighbours") / as_folder(kept.layer), query.folder, query.picture)
     _write(folder, query, features, numbers[0], far[0], outline)
     print(f"the {len(far[0])} nearest of {len(features.names):,} pictures to {query.name} in {kept.layer}\n")
     print(f"{config.metric:>10}  called                    picture")

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 from genviz.errors import UserError
 from genviz.files import atomic_write, clear_leftovers
+from genviz.images.folders import tell_copies
 from genviz.interfaces import Classifier, Layer
 from genviz.retrieval.stream import stream
 from genviz.training.signals import EndedError, noticing
@@ -80,6 +81,8 @@ class Folder(NamedTuple):
 
     root: Path
     paths: list[Path]
+    copies: int = 0
+    """Of these, left out."""
 
     @property
     def listing(self) -> str:
@@ -194,13 +197,14 @@ def _file(kept: Path, identity: str, layer: Layer, listing: str, at_once: int) -
 
 
 def _tell(folder: Folder, damaged: Sequence[int]) -> None:
-    """Name the damaged pictures.
+    """Name the damaged pictures, and say how many copies are left out.
 
     Raises:
         UserError: all are.
     """
     if len(damaged) == len(folder.paths):
-        raise UserError(f"data={folder.root}: none of its {len(damaged)} pictures can be decoded")
+        raise UserError(f"data={folder.root}: none of its {len(damaged) + folder.copies} pictures can be decoded")
     for row in damaged:
         name = str(folder.paths[row]).encode(errors="backslashreplace").decode()
         print(f"left out: {name} cannot be decoded", file=sys.stderr, flush=True)
+    tell_copies(folder.copies)

@@ -106,7 +106,7 @@ class Batch:
         self.trainer.loggers = list(loggers)
         resumed = self.runs[0].folders.checkpoint if self.runs[0].continues else None
         try:
-            with tf32(self.config.tf32):
+            with tf32(self.config.tf32, self._device):
                 fit(self.trainer, self.coupling, self.config.updates, resumed=resumed, stays=True)
             self.writers.wait()
         except BaseException:

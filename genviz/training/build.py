@@ -138,7 +138,15 @@ def check_targets(config: DictConfig, outline: Outline) -> None:
 
 def classifier(settings: Any) -> FrozenClassifier:
     """The classifier of these settings, with its weights loaded."""
-    return make(settings, "classifier")
+    made: FrozenClassifier = make(settings, "classifier")
+    made.built_from = deciding(settings)
+    return made
+
+
+def deciding(settings: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a classifier that decide what it sees, as plain data; of its weights, there is a hash."""
+    own = plain(settings) if isinstance(settings, DictConfig) else settings
+    return {str(name): value for name, value in own.items() if name not in ("weights", "heads", "labels")}
 
 
 def settle(config: DictConfig, target: Target, classifier: Classifier) -> None:

@@ -23,7 +23,11 @@ KEY = "genviz"
 """The key of genviz's data in a Lightning checkpoint: format, config, identity, RNG states, run id, seconds."""
 
 
-_NOT_TOLD = {"target.classes"}
+USUAL = {"median": 1, "lr_end": 1.0, "lr_rise": 0, "images": 1}
+"""Settings of a training that its identity leaves out at these values, as the first ones lacked them."""
+ONLY_WITH = {"snapshot_every": "median", "updates": "lr_end"}
+"""Settings that a picture depends on only where another is not at its usual value: the identity leaves out both."""
+_NOT_TOLD = {"target.classes", "display"}
 """What the identities of earlier checkpoints lack."""
 _KEYS = {"state_dict", "optimizer_states", "loops", "global_step", "identity", "rng", "seconds", "wandb_run_id"}
 _SIDE_BY_SIDE = ("state_dict", "optimizer_states")
@@ -143,7 +147,9 @@ def differing(made: Mapping[str, Any], identity: Mapping[str, Any]) -> list[str]
     """The names of the settings in which two identities differ, but for what the earlier one could not tell."""
     made, identity = comparable(made), comparable(identity)
     told = [name for name in {**made, **identity} if name in made or name not in _NOT_TOLD]
-    return [name for name in told if made.get(name) != identity.get(name)]
+    names = [name for name in told if made.get(name) != identity.get(name)]
+    both = made.keys() & identity.keys()
+    return [name for name in names if name in both or ONLY_WITH.get(name) not in names]
 
 
 def check_identity(
@@ -159,7 +165,8 @@ def check_identity(
         UserError: the checkpoint has another value of one of them.
     """
     made = checkpoint[KEY].get("identity", {})
-    changed = [f"{key} was {made.get(key)} and is {identity.get(key)}" for key in differing(made, identity)]
+    was, now = {**USUAL, **made}, {**USUAL, **identity}
+    changed = [f"{key} was {was.get(key)} and is {now.get(key)}" for key in differing(made, identity)]
     if changed:
         rest = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise UserError(

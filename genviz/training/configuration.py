@@ -127,9 +127,12 @@ def _unquoted(value: str) -> str:
 def plain_words(words: Sequence[str]) -> list[str]:
     """Add the quotes that Hydra needs, and accept any model or detector of torchvision's as a classifier."""
     multirun = any(word in ("-m", "--multirun") for word in words)  # there, a comma separates targets
-    configs, plain = shipped_folder("configs"), []
+    groups, plain = _groups(), []
     for word in words:
         key, equals, value = word.partition("=")
+        group = key.lstrip("+")
+        if equals and not 0 < len(key.encode(errors="surrogateescape")) <= _LONGEST:
+            raise UserError(f"{shown(word)}: there is no such setting; one is written NAME=VALUE, such as updates=100")
         if key == "target" and equals and not multirun:
             plain.append(f'target="{check_spelling(_unquoted(value))}"')
         elif key == "targets" and equals and value != "null":  # in a multirun, too, each job gets the whole list
@@ -144,12 +147,15 @@ def plain_words(words: Sequence[str]) -> list[str]:
         elif key == "name" and _NAME.fullmatch(value):
             plain.append(f"name='{value}'")  # it may look like a number
         elif key in _CLASSIFIERS and equals and value.isidentifier():
-            known = (configs / "classifier" / f"{value}.yaml").exists()
+            known = value in groups["classifier"]
             kind = "detector" if _DETECTOR.fullmatch(value) else "torchvision"
             plain.append(f"{_CLASSIFIERS[key]}={value if known else kind}")
             plain += [] if known else [f"{key}.architecture={value}"]
-        elif (configs / key).is_dir() and not _names_choices(word):
-            raise UserError(f"{word} must be a name, or a list of names, such as {key}={_a_choice(configs / key)}")
+        elif group in groups and value.lower() == "null":
+            choice = "none" if "none" in groups[group] else groups[group][0]
+            raise UserError(f"{word}: name one, such as {group}={choice}")
+        elif group in groups and not _names_choices(word):
+            raise UserError(f"{word} must be a name, or a list of names, such as {group}={groups[group][0]}")
         elif equals and not set(value) & set("[]{}()") and not _is_readable(word):
             plain.append(f"{key}={_quoted(value)}")
         else:
@@ -163,17 +169,19 @@ def _is_several(value: str) -> bool:
 
 
 def _names_choices(word: str) -> bool:
-    """Whether a word that chooses among configurations has names, or what only Hydra can tell; ``null`` is none."""
+    """Whether a word that chooses among configurations has names, or what only Hydra can tell."""
     try:
         value = OverridesParser.create().parse_override(word).value()
     except HydraException:
         return True
     chosen = value if isinstance(value, list) else [value]
-    return not any(isinstance(choice, bool | int | float | list | dict) for choice in chosen)
+    return not any(choice is None or isinstance(choice, bool | int | float | list | dict) for choice in chosen)
 
 
-def _a_choice(group: Path) -> str:
-    return min(path.stem for path in group.glob("*.yaml"))
+def _groups() -> dict[str, list[str]]:
+    """The names that each setting which chooses among configurations takes."""
+    folders = (path for path in shipped_folder("configs").iterdir() if path.is_dir())
+    return {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
 
 
 def _names_a_path(key: str) -> bool:

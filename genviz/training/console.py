@@ -45,8 +45,8 @@ def done(run: Run, updates: int) -> None:
 
 def stopped(run: Run, which: signal.Signals, updates: int) -> None:
     """Print that a signal ended the training, and how to continue."""
-    saved = run.folders.checkpoint
-    print(f"{which.name} after update {updates}, saved: {saved}; {again(run.names)} continues from there")
+    saved, command = run.folders.checkpoint, again(run.names, resume=run.config.resume)
+    print(f"{which.name} after update {updates}, saved: {saved}; {command} continues from there")
 
 
 def ends(run: Run, verdicts: Sequence[tuple[str, Verdict]], where: str) -> None:
@@ -66,6 +66,8 @@ def ends(run: Run, verdicts: Sequence[tuple[str, Verdict]], where: str) -> None:
     print(f"picture     {run.folders.picture}\ncheckpoint  {run.folders.checkpoint}\nrun         {where}", flush=True)
 
 
-def again(names: Names) -> str:
-    """The command that continues."""
-    return "the same command" if names.note is None else f"the same command with classifier={names.classifier}"
+def again(names: Names | None = None, *, resume: bool = True) -> str:
+    """The command that continues what one with this ``resume`` began."""
+    changes = [] if names is None or names.note is None else [f"with classifier={names.classifier}"]
+    changes += [] if resume else ["without resume=false"]
+    return "the same command" + (f" {' and '.join(changes)}" if changes else "")

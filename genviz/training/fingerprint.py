@@ -13,6 +13,7 @@ from genviz.files import PHOTOGRAPHS, SHIPPED, sha256
 from genviz.images.folders import find_pictures
 from genviz.targets.grammar import Target
 from genviz.training.build import plain
+from genviz.training.checkpoint import ONLY_WITH, USUAL
 
 
 def of_training(
@@ -25,12 +26,10 @@ def of_training(
         settings[group].pop("weights", None)
     own = of_target(config, target)
     own |= {"classifier.weights": f"sha256 {classifier_sha256[:16]}", "seed": str(config.seed)}
-    if config.median > 1:
-        own |= {"median": str(config.median), "snapshot_every": str(config.snapshot_every)}
     own |= {} if generator_sha256 is None else {"generator.weights": f"sha256 {generator_sha256[:16]}"}
-    own |= {} if config.lr_end == 1 else {"lr_end": str(config.lr_end), "updates": str(config.updates)}
-    own |= {} if config.lr_rise == 0 else {"lr_rise": str(config.lr_rise)}
-    own |= {} if config.images == 1 else {"images": str(config.images)}
+    told = [name for name, usual in USUAL.items() if config[name] != usual]
+    told += [name for name, other in ONLY_WITH.items() if other in told]
+    own |= {name: str(config[name]) for name in ("display", *told)}
     return {name: _content(name, value) for name, value in _flatten(settings).items()} | own
 
 

@@ -131,6 +131,9 @@ class Settings(BaseModel):
         value = OmegaConf.select(config, ".".join(path), throw_on_missing=False)
         if _is_settings(field.annotation) or field.annotation == dict[str, Any]:
             return f"{name} is a group of settings: {name}.SETTING=VALUE; --help lists them"
+        if first["type"] == "string_unicode":
+            shown = str(value).encode(errors="backslashreplace").decode()
+            return f"{name}={shown}: the name is not UTF-8; rename it, or give a folder or a pattern above it"
         return f"{name}={'null' if value is None else value} must be {kind_of(field)}"
 
     @classmethod

@@ -137,8 +137,8 @@ class TrainSettings(Settings):
             raise UserError(f"images={self.images}: targets= makes one of each target; target= can make several")
         if not self.resume:
             raise UserError(
-                "targets= always resumes; to start over, give tag=NAME or another paths.outputs, "
-                "or target=NAME resume=false for a single target"
+                "targets= always resumes; to start over, give tag=NAME, or another paths.outputs and "
+                "paths.checkpoints, or target=NAME resume=false for a single target"
             )
         return self
 

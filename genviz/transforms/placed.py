@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genviz.errors import UserError
 from genviz.images.decoding import decoded
-from genviz.images.folders import evenly, find_pictures, halves
+from genviz.images.folders import distinct, evenly, find_pictures, halves
 from genviz.images.shapes import SHAPES, Shape, opacity
 from genviz.transforms.transform import Transform, is_pair
 
@@ -27,8 +27,8 @@ class Placed(Transform):
     in a random size, turned and in another light, in that of a lamp of its own. Differentiable by the sticker.
 
     Args:
-        pictures: a folder, of whose pictures the first, third, … by name are used and the others held out; or RGB in
-            [0, 1], (m, 3, h, w), all of which are used.
+        pictures: a folder, of whose pictures the first, third, … by name are used and the others held out, copies left
+            out; or RGB in [0, 1], (m, 3, h, w), all of which are used.
         size: rows and columns of the views; the pictures of a folder are resized to it. None for those of ``pictures``.
         shape: of an image without an alpha channel; what lies outside of it is transparent.
         views: pictures per image and update.
@@ -59,17 +59,19 @@ class Placed(Transform):
         most: int = 2000,
     ) -> None:
         super().__init__()
-        _check(views=views, area=area, sizes=sizes, rotate=rotate, light=light, place=place, shape=shape, most=most)
-        self.views, self.rotate, self.light, self.place = views, math.radians(rotate), float(light), place
-        self.shape, self.area, self.log_sizes = shape, float(area), (math.log(sizes[0]), math.log(sizes[1]))
         if pictures is None:
             raise UserError("say which pictures the sticker is pasted into: pictures=FOLDER")
+        own = {} if isinstance(pictures, Tensor) else {"size": size}
+        check(
+            views=views, area=area, sizes=sizes, rotate=rotate, light=light, place=place, shape=shape, most=most, **own
+        )
+        self.views, self.rotate, self.light, self.place = views, math.radians(rotate), float(light), place
+        self.shape, self.area, self.log_sizes = shape, float(area), (math.log(sizes[0]), math.log(sizes[1]))
         if isinstance(pictures, Tensor):
             self.scenes = (255 * pictures.clamp(0, 1)).round().to(torch.uint8)
         else:
-            if not is_pair(size) or not all(isinstance(side, int) and side > 0 for side in size):
-                raise UserError(f"transform: size={size} must be rows and columns, such as [224,224]")
-            found = halves(find_pictures(pictures, "pictures").pictures).training
+            assert size is not None  # as is checked
+            found = halves(distinct(find_pictures(pictures, "pictures").pictures)).training
             self.scenes = decoded(evenly(found, most), (size[0], size[1])).pixels
         check_area(area * sizes[1] ** 2, shape, rotate, (self.scenes.shape[2], self.scenes.shape[3]))
 
@@ -136,8 +138,12 @@ def check_area(area: float, shape: Shape, rotate: float, size: Sequence[int]) ->
         )
 
 
-def _check(**given: Any) -> None:
-    """Check settings that do not depend on the pictures."""
+def check(**given: Any) -> None:
+    """Check settings that do not depend on the pictures; all of them, ``size`` only if it is given.
+
+    Raises:
+        UserError: one cannot work.
+    """
     for name in ("views", "most"):
         if type(value := given[name]) is not int or value < 1:
             raise UserError(f"transform: {name}={value} must be a whole number, 1 or more")
@@ -153,6 +159,9 @@ def _check(**given: Any) -> None:
     for name in ("rotate", "light"):
         if not _is_number(value := given[name]) or value < 0:
             raise UserError(f"transform: {name}={value} must be a number, 0 or more")
+    size = given.get("size", (1, 1))
+    if not is_pair(size) or not all(type(side) is int and side > 0 for side in size):
+        raise UserError(f"transform: size={size} must be rows and columns, such as [224,224]")
 
 
 def _is_number(value: Any) -> bool:

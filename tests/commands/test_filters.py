@@ -61,6 +61,30 @@ def test_maps_are_those_of_the_picture_with_the_loudest_first(called, picture, t
     assert Image.open(place / "picture.png").size == (64, 64)
 
 
+def test_pictures_of_one_name_have_a_folder_and_a_figure_each(called, picture, tmp_path, monkeypatch):
+    other = tmp_path / "x/a_cat.png"
+    other.parent.mkdir()
+    Image.effect_noise((80, 60), 20).convert("RGB").save(other)
+    place = tmp_path / "outputs/filters/small"
+    words = ["layer=relu1_1,relu2_1", "count=2", *WORDS]
+    assert called("filters", f"image={picture}", *words).returncode == 0
+    before = {path: path.read_bytes() for path in place.rglob("*.*")}
+    assert called("filters", f"image={other}", *words).returncode == 0
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert {path.name for path in place.glob("layers-*.png")} == {"layers-a_cat.png", "layers-a_cat-2.png"}
+    assert (place / "relu2_1/a_cat-2/source.txt").read_text() == f"{other}\n"
+    expected = resize(read_upright(other), (64, 64))[0]
+    shown = np.asarray(Image.open(place / "relu1_1/a_cat-2/picture.png")).transpose(2, 0, 1) / 255
+    assert np.abs(shown - expected.numpy()).max() < 1 / 255
+
+
+def test_a_picture_at_home_is_one(called, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.path.expanduser", lambda path: str(path).replace("~", str(tmp_path)))
+    done = called("filters", "layer=relu1_1", "image=~/a cat.png", *WORDS)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "outputs/filters/small/relu1_1/a_cat/maps.csv").is_file()
+
+
 @pytest.mark.parametrize("order", ["number", "norm", "similarity", "loudest"])
 def test_maps_come_in_every_order(called, picture, tmp_path, order):
     assert called("filters", "layer=conv2_1", f"image={picture}", f"order={order}", *WORDS).returncode == 0
@@ -140,7 +164,7 @@ def test_maps_are_sent_back_layer_by_layer(called, picture, tmp_path):
     place = tmp_path / "outputs/filters/small"
     for layer in ("relu1_1", "relu3_1"):
         assert {path.name for path in (place / layer / "a_cat").iterdir()} == {
-            "sheet.png", "deconvnet.png", "picture.png", "first.png", "maps.npy", "maps.csv",
+            "sheet.png", "deconvnet.png", "picture.png", "first.png", "maps.npy", "maps.csv", "source.txt",
         }  # fmt: skip
     with Image.open(place / "layers-a_cat.png") as figure:
         assert figure.width > 2 * 64

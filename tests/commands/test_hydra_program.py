@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
 from click import Context
@@ -17,6 +18,7 @@ from genviz import __version__
 from genviz.commands.hydra_program import switched
 from genviz.commands.main import genviz
 from genviz.generators.maco import Maco
+from genviz.training.signals import EndedError
 
 SMALL = [word for word in TINY if not word.startswith("classifier")]
 
@@ -289,3 +291,14 @@ def test_a_switch_may_be_written_as_a_flag():
 
     words = ["--sweep", "image=a.png", "--cfg", "job", "--epsilon"]
     assert switched(words, FoolSettings) == ["sweep=true", "image=a.png", "--cfg", "job", "--epsilon"]
+
+
+@pytest.mark.parametrize(("error", "how"), [(KeyboardInterrupt(), "interrupted"), (EndedError(SIGTERM), "SIGTERM")])
+@pytest.mark.parametrize(("word", "without"), [("resume=true", ""), ("resume=false", " without resume=false")])
+def test_the_command_that_continues_does_not_start_over(called, monkeypatch, error, how, word, without):
+    def ends(config):
+        raise error
+
+    monkeypatch.setattr("genviz.training.default_classifier.choose", ends)
+    done = called("train", "target=class:harmonica", *TINY, word)
+    assert done.stderr == f"genviz train: {how}; the same command{without} continues\n"

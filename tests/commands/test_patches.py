@@ -1,5 +1,6 @@
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,17 @@ def test_no_picture_is_there_twice_for_a_filter(run, tmp_path):
     for layer in ("0", "1"):
         found = [(row["filter"], row["picture"]) for row in rows(place(tmp_path, layer))]
         assert len(set(found)) == len(found) > 9
+
+
+def test_nor_is_a_copy_of_it(run, photos, tmp_path):
+    assert run("layer=1", "filters=0", "generate=false").returncode == 0
+    before = rows(place(tmp_path, "1"))
+    for name in ("a/01", "b/10"):
+        shutil.copy(photos / f"{name}.png", photos / f"{name} copy.png")
+    done = run("layer=1", "filters=0", "generate=false")
+    assert "left out: 2 copies of other pictures\n" in done.stderr
+    names = [row["picture"].replace(" copy", "") for row in rows(place(tmp_path, "1"))]
+    assert names == [row["picture"] for row in before]
 
 
 @pytest.mark.parametrize(

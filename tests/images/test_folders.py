@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genviz.errors import UserError
-from genviz.images.folders import SUFFIXES, evenly, find_pictures, halves
+from genviz.images.folders import SUFFIXES, distinct, evenly, find_pictures, halves, tell_copies
 
 
 def touch(folder, *names):
@@ -95,3 +95,23 @@ def test_every_second_picture_by_name_is_held_out():
 def test_at_most_so_many_evenly_spaced():
     assert evenly(range(10), 4) == [0, 2, 5, 7]
     assert evenly(range(3), 4) == [0, 1, 2]
+
+
+def test_a_copy_is_left_out_whatever_its_name(tmp_path, capsys):
+    contents = {"a.png": b"one", "a copy.png": b"one", "b.png": b"two", "c.png": b"three", "d.jpg": b"two"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    paths = [tmp_path / name for name in contents]
+    gone = [tmp_path / "gone.png", tmp_path / "gone too.png"]
+    assert [path.name for path in distinct([*paths, *gone])] == ["a.png", "b.png", "c.png", "gone.png", "gone too.png"]
+    for count in (0, 1, 2000):
+        tell_copies(count)
+    said = "left out: a copy of another picture\nleft out: 2,000 copies of other pictures\n"
+    assert capsys.readouterr().err == said
+
+
+def test_only_files_of_one_size_are_read(tmp_path, monkeypatch):
+    touch(tmp_path, "a.png")
+    (tmp_path / "b.png").write_bytes(b"b")
+    monkeypatch.setattr("genviz.images.folders.sha256", lambda path: pytest.fail("read"))
+    assert len(distinct([tmp_path / "a.png", tmp_path / "b.png"])) == 2

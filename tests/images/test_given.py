@@ -3,7 +3,7 @@ import torch
 from PIL import Image
 
 from genviz.errors import UserError
-from genviz.images.given import decoded, given_pictures, named, readable
+from genviz.images.given import decoded, folder_for, given_pictures, name_for, named, readable
 
 
 @pytest.fixture
@@ -53,3 +53,30 @@ def test_what_cannot_be_decoded_is_told(folder, capsys):
 
 def test_a_name_that_is_not_utf_8_can_be_printed():
     assert readable("a\udcffb").isprintable()
+
+
+def test_a_folder_is_that_of_its_source_and_of_no_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    first = folder_for(tmp_path / "out", "cat", "x/cat.jpg")
+    assert (first, (first / "source.txt").read_text()) == (tmp_path / "out/cat", f"{tmp_path}/x/cat.jpg\n")
+    for again in ("x/cat.jpg", "~/x/cat.jpg", tmp_path / "y/../x/cat.jpg", ["x/cat.jpg"]):
+        assert folder_for(tmp_path / "out", "cat", again) == first
+    assert folder_for(tmp_path / "out", "cat", "y/cat.jpg").name == "cat-2"
+    assert folder_for(tmp_path / "out", "cat", ["x/cat.jpg", "y/cat.jpg"]).name == "cat-3"
+    assert folder_for(tmp_path / "out", "cat", "y/cat.jpg").name == "cat-2"
+    assert folder_for(tmp_path / "out", "cat", "y/cat.jpg", {"cat-2"}).name == "cat-4"
+    assert folder_for(tmp_path / "out", "cat", "x/caf\udce9.png").name == "cat-5"
+    assert folder_for(tmp_path / "out", "cat", "x/caf\udce9.png").name == "cat-5"
+
+
+def test_a_folder_of_an_earlier_version_is_taken_on(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat/sheet.png").write_bytes(b"")
+    assert folder_for(tmp_path, "cat", "/x/cat.jpg").name == "cat"
+    assert folder_for(tmp_path, "cat", "/y/cat.jpg").name == "cat-2"
+
+
+def test_a_file_can_have_a_note_of_whose_it_is_too(tmp_path):
+    names = [name_for("cat", f"/{where}/cat.jpg", lambda one: tmp_path / f"layers-{one}.txt") for where in "xyx"]
+    assert names == ["cat", "cat-2", "cat"]

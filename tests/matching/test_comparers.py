@@ -32,7 +32,7 @@ def test_features_are_compared_by_the_cosine():
 
 
 def test_words_are_compared_by_the_cosine():
-    comparer = ByWords(PICTURES, 64, words=5)
+    comparer = ByWords(PICTURES, 64, count=5)
     seen = comparer.look([*PICTURES, np.full((48, 48, 3), 7, np.uint8)])
     assert seen[3] is None
     scores = comparer.scores(seen[:3], seen[:3])

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import pytest
 from drawn_blocks import blocks, cropped_and_turned
@@ -90,6 +91,38 @@ def test_several_pictures_have_a_mean_and_a_deviation(run, folder, tmp_path, cap
     assert not (tmp_path / "outputs/trace/a+1/matches-harris.png").exists()
 
 
+def test_pictures_of_one_name_have_a_folder_each_and_nothing_of_an_earlier_method_stays(run, folder, tmp_path):
+    (tmp_path / "more").mkdir()
+    Image.fromarray(cropped_and_turned(blocks(2))).save(tmp_path / "more/a.png")
+    words = ["pictures={folder}/cats", "noise=0", "bars=2"]
+    assert run("image={folder}/made/a.png", *words, "method=words,features") == 0
+    assert run("image={folder}/more/a.png", *words, "method=sift") == 0
+    place = tmp_path / "outputs/trace"
+    assert {path.name for path in place.glob("*/*.csv")} == {"contributions.csv", "words.csv", "features.csv"}
+    assert table(place / "a/words.csv")[0]["picture"] == "1.png"
+    assert table(place / "a-2/contributions.csv")[0]["picture"] == "2.png"
+    assert run("image={folder}/made/a.png", *words, "method=sift") == 0
+    assert {path.name for path in (place / "a").iterdir()} == {
+        "source.txt", "contributions.csv", "trace.json", "bars-sift.png", "matches-sift.png",
+    }  # fmt: skip
+    assert run("image=[{folder}/made/a.png,{folder}/made/b.png]", *words) == 0
+    assert (place / "a+1/source.txt").read_text() == f"{folder}/made/a.png\n{folder}/made/b.png\n"
+
+
+@pytest.mark.parametrize("method", ["sift", "features"])
+def test_a_copy_is_not_compared(run, folder, tmp_path, capsys, method):
+    words = ["image={folder}/made/a.png", "pictures={folder}/cats", "noise=0", f"method={method}"]
+    assert run(*words) == 0
+    before = (tmp_path / "outputs/trace/a/contributions.csv").read_bytes()
+    shutil.copy(folder / "cats/0.png", folder / "cats/0 later.png")
+    shutil.copy(folder / "cats/1.png", folder / "cats/below/copy.png")
+    (folder / "cats/0.png").rename(folder / "cats/0 .png")
+    assert run(*words) == 0
+    assert capsys.readouterr().err.count("left out: 2 copies of other pictures") == 1
+    after = (tmp_path / "outputs/trace/a/contributions.csv").read_bytes()
+    assert after.replace(b"0 .png", b"0.png") == before
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -111,7 +144,8 @@ def test_several_pictures_have_a_mean_and_a_deviation(run, folder, tmp_path, cap
         (["image={folder}/made", "pictures={folder}/one"], "1 picture can be decoded; shares need two or more"),
         (["image={folder}/one/white.png", "pictures={folder}/cats"], "method=sift: white has too little to match"),
         (["image={folder}/made", "pictures={folder}/whites"], "0 of the 2 training pictures has something to match"),
-        (["image={folder}/made", "pictures={folder}/cats", "words.count=9999", "method=words"], "fewer than 9999"),
+        (["image={folder}/made", "pictures={folder}/cats", "words.count=9999", "method=words"],
+         r"words.count=9999: the pictures have \d+ different SIFT descriptors, fewer than 9999 words"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_one_line(run, monkeypatch, folder, words, says):
@@ -120,9 +154,9 @@ def test_what_cannot_work_is_one_line(run, monkeypatch, folder, words, says):
         (folder / name).mkdir()
         for file in ("white.png", "other.png")[: 1 if name == "one" else 2]:
             if kind == "bytes":
-                (folder / name / file).write_bytes(b"no picture")
+                (folder / name / file).write_bytes(file.encode())
             elif kind:
-                Image.new("RGB", (40, 40), "white").save(folder / name / file)
+                Image.new("RGB", (40, 40 + (file == "white.png")), "white").save(folder / name / file)
     with pytest.raises(UserError, match=says) as caught:
         run(*words)
     assert "\n" not in str(caught.value)

@@ -4,7 +4,7 @@ from drawn_blocks import blocks, cropped_and_turned
 from scipy.stats import kstest
 
 from genviz.errors import UserError
-from genviz.matching.baseline import phase_randomized
+from genviz.matching.baseline import p_noise, phase_randomized, stands_out
 from genviz.matching.comparers import ByPoints
 from genviz.matching.traced import Traced, traced
 
@@ -74,6 +74,39 @@ def test_what_is_too_plain_is_left_out(comparer):
         traced(comparer, {"a": WHITE}, PICTURES)
     with pytest.raises(UserError, match="1 of the 2 training pictures"):
         traced(comparer, images, {"w": WHITE, "0": PICTURES["0.png"]})
+
+
+class Chance:
+    """Finds enough to compare in some pictures, and scores them by chance."""
+
+    name, unit = "chance", "cosine"
+
+    def __init__(self, share, seed):
+        self.share, self.draw = share, np.random.default_rng(seed)
+
+    def look(self, pictures):
+        return [1 if self.draw.random() < self.share else None for _ in pictures]
+
+    def scores(self, ours, theirs):
+        return self.draw.random((len(ours), len(theirs)))
+
+
+@pytest.mark.parametrize("share", [1.0, 0.8, 0.6])
+def test_images_with_too_little_to_compare_do_not_make_p_small(share):
+    picture = np.zeros((4, 4, 3), np.uint8)
+    images = {str(number): picture for number in range(10)}
+    ps = [traced(Chance(share, seed), images, images, seen=([1] * 10, []), seed=seed).p_noise for seed in range(200)]
+    assert np.mean(np.array(ps) <= 0.05) < 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
+
+
+def test_every_given_image_counts_as_its_noise_does(comparer):
+    images = {"a": WHITE, "b": cropped_and_turned(PICTURES["1.png"])}
+    found, alone = traced(comparer, images, PICTURES, noise=3), traced(comparer, {"b": images["b"]}, PICTURES, noise=3)
+    assert (found.images, found.noise.shape) == (["b"], (3, 2, 4))
+    assert (found.noise[:, 0] == 0).all()  # noise of white is white
+    assert found.mean.tolist() == alone.mean.tolist()
+    assert found.p_noise == p_noise(np.stack([np.zeros(4), found.values[0]]), found.noise)
+    assert found.chance[0] - found.mean.mean() == pytest.approx(stands_out(found.noise[:, 1:]).mean())
 
 
 def made(scores, noise=(), unit="inliers", p_any=None, p_noise=None):

@@ -58,7 +58,10 @@ def test_the_same_seed_the_same_words():
     assert (first == again).all()
 
 
-@pytest.mark.parametrize("descriptors", [[], [picture(0, 1)], [picture(0).repeat(9, 0)]])
-def test_fewer_descriptors_than_words(descriptors):
-    with pytest.raises(UserError, match="fewer than 3 words"):
+@pytest.mark.parametrize(("descriptors", "count"), [([], 0), ([picture(0, 1)], 2), ([picture(0).repeat(9, 0)], 1)])
+def test_fewer_descriptors_than_words(descriptors, count):
+    says = (
+        f"words.count=3: the pictures have {count} different SIFT descriptors, fewer than 3 words; give more pictures"
+    )
+    with pytest.raises(UserError, match=says):
         Words(descriptors, 3)

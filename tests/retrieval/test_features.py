@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from omegaconf import OmegaConf
 from PIL import Image
 from user import environment
 
@@ -17,6 +18,7 @@ from genviz.errors import UserError
 from genviz.images.pictures import read_upright, resize
 from genviz.retrieval import features as module
 from genviz.retrieval.features import CALLED, FEATURES, Kept, feature_layer, identity_of, look, pooled, see
+from genviz.training import build
 
 
 @pytest.fixture
@@ -199,6 +201,24 @@ def test_an_identity_is_the_weights_and_all_that_changes_what_is_seen():
     names = [identity_of(classifier) for classifier in made]
     assert names[0] == names[1]
     assert len(set(names)) == 4
+
+
+def test_the_settings_of_a_network_are_part_of_its_identity():
+    """With the same weights, it may see something else."""
+    words = {"_target_": "genviz.classifiers.built.BuiltClassifier", "builder": "linear_network:scaled"}
+    words |= {"weights": "random", "input_size": 8, "labels": ["first", "second", "third"]}
+
+    def name(**changed):
+        return identity_of(build.classifier(OmegaConf.create(words | changed)))
+
+    assert name() == name() == name(labels=["a", "b", "c"])
+    names = {
+        name(),
+        name(arguments={"factor": 2.0}),
+        name(arguments={"factor": -1.0}),
+        name(builder="linear_network:network"),
+    }
+    assert len(names) == 4
 
 
 SLOW = """

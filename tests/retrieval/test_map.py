@@ -72,6 +72,17 @@ def test_the_current_folder_has_a_name(run, folder, tmp_path, monkeypatch):
     assert (tmp_path / "outputs/map/small/fc8.input-pca/photos/map.html").exists()
 
 
+def test_folders_of_one_name_have_a_map_each(run, folder, tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/photos").symlink_to(folder / "a")
+    place = tmp_path / "outputs/map/small/fc8.input-pca"
+    assert run("method=pca") == run("method=pca", f"data={folder}/a*/*.png") == run("method=pca") == 0
+    assert {path.name for path in place.iterdir()} == {"photos", "photos-2"}
+    assert [len(rows(place / name)) for name in ("photos", "photos-2")] == [12, 6]
+    assert run("method=pca", f"data={tmp_path}/more/photos") == 0
+    assert (place / "a/source.txt").read_text() == f"{folder}/a\n"
+
+
 def test_the_longest_side_is_bounded(run, tmp_path):
     assert run("method=pca", "side=64") == 0
     place = tmp_path / "outputs/map/small/fc8.input-pca/photos"

@@ -96,6 +96,18 @@ def test_fewer_neighbours_leave_no_picture_of_an_earlier_call(run, folder, tmp_p
     assert len(list((tmp_path / "outputs/neighbours/small/fc8.input/0").glob("nearest-*.png"))) == 2
 
 
+def test_pictures_of_one_name_have_a_folder_each(run, folder, tmp_path):
+    place = tmp_path / "outputs/neighbours/small/fc8.input"
+    shutil.copy(folder / "0.png", folder / "below/1.png")
+    for query, number in (("1.png", ""), ("below/1.png", "-2"), ("1.png", "")):
+        run(f"image={folder}/{query}", "count=1")
+        assert (place / f"1{number}/source.txt").read_text() == f"{folder}/{query}\n"
+        (own,) = rows(place / f"1{number}")
+        assert own["distance"] == "0"
+    assert {path.name for path in place.iterdir()} == {"1", "1-2"}
+    assert rows(place / "1")[0]["picture"] == f"{folder}/1.png"
+
+
 def test_the_generated_picture_of_a_class_is_trained_once(compose, folder, tmp_path, capsys):
     config = compose("target=class:zebra", f"data={folder}", *TINY, "logger=none", "updates=2", name="neighbours")
     NeighboursSettings.check(config)

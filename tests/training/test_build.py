@@ -44,3 +44,13 @@ def test_the_photographs_that_ship_are_part_of_what_a_run_is(compose, classifier
     config = compose("target=class:harmonica", "experiment=natural_views")
     own = fingerprint.of_training(config, build.target(config, classifier.outline), "0" * 64, None)
     assert own["objective.natural.pictures"] == f"sha256 {SHIPPED['photographs'][:16]}"
+
+
+def test_a_classifier_knows_the_settings_that_decide_what_it_sees(compose):
+    config = compose(
+        "target=class:harmonica", "classifier=small", "classifier.input_size=32", "classifier.weights=random"
+    )
+    made = build.classifier(config.classifier)
+    assert made.built_from["input_size"] == 32
+    assert "weights" not in made.built_from
+    assert build.deciding({"weights": "a.pth", "boxes": 3}) == {"boxes": 3}

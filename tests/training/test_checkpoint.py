@@ -102,3 +102,37 @@ def test_a_setting_that_is_null_is_as_one_that_an_earlier_version_did_not_have(t
         check_identity(tmp_path, {"objective.inversion.window": "None"}, {KEY: {"identity": made}})
     with pytest.raises(UserError, match="mask was None and is a.png"):
         check_identity(tmp_path, {**made, "objective.inversion.mask": "a.png"}, {KEY: {"identity": made}})
+
+
+def test_a_run_from_before_displays_were_recorded_has_any(tmp_path):
+    stretched = {"seed": "0", "display": "stretch"}
+    check_identity(tmp_path, stretched, ours())
+    with pytest.raises(UserError, match="display was rgb and is stretch"):
+        check_identity(tmp_path, stretched, ours(identity={"seed": "0", "display": "rgb"}))
+
+
+@pytest.mark.parametrize(
+    ("own", "usual"),
+    [
+        ({"lr_end": "0.1", "updates": "4"}, "1.0"),
+        ({"median": "3", "snapshot_every": "5"}, "1"),
+        ({"lr_rise": "5"}, "0"),
+        ({"images": "2"}, "1"),
+    ],
+)
+def test_a_setting_that_was_left_out_had_its_usual_value(tmp_path, own, usual):
+    """And one that only goes with it is not named: the user has not changed it."""
+    plain, more = {"seed": "0"}, {"seed": "0", **own}
+    name, value = next(iter(own.items()))
+    with pytest.raises(UserError, match=rf"settings \({name} was {value} and is {usual}\)"):
+        check_identity(tmp_path, plain, ours(identity=more))
+    with pytest.raises(UserError, match=rf"settings \({name} was {usual} and is {value}\)"):
+        check_identity(tmp_path, more, ours())
+
+
+def test_more_updates_of_a_rate_that_falls_are_named(tmp_path):
+    made = {"seed": "0", "lr_end": "0.1", "updates": "4"}
+    with pytest.raises(UserError, match=r"\(updates was 4 and is 8\)"):
+        check_identity(tmp_path, {**made, "updates": "8"}, ours(identity=made))
+    with pytest.raises(UserError, match=r"\(lr_end was 0.1 and is 0.2, updates was 4 and is 8\)"):
+        check_identity(tmp_path, {**made, "lr_end": "0.2", "updates": "8"}, ours(identity=made))

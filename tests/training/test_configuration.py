@@ -70,8 +70,37 @@ def test_a_path_that_no_file_can_have_is_one_line(word, says):
         compose("train", ["target=class:0", "classifier=vgg16", word])
 
 
-@pytest.mark.parametrize("value", ["[-1,2]", "[1.5]", "{a: 1}", "3", "true", "[blur,[blur]]", "[{a: 1}]"])
+@pytest.mark.parametrize("value", ["[-1,2]", "[1.5]", "{a: 1}", "3", "true", "[blur,[blur]]", "[{a: 1}]", "[null]"])
 @pytest.mark.parametrize("group", ["generator", "regularizer", "experiment", "optimizer", "logger", "transform"])
 def test_a_choice_that_is_no_name_is_one_line(group, value):
     with pytest.raises(UserError, match=f"{group}=.* must be a name, or a list of names, such as {group}="):
         compose("train", ["target=class:0", f"{group}={value}"])
+
+
+def test_a_word_longer_than_a_files_name_is_one_line():
+    """As a target whose ``target=`` was forgotten."""
+    with pytest.raises(UserError, match="aaa: a setting is written NAME=VALUE"):
+        compose("train", ["class:" + "a" * 300])
+    with pytest.raises(UserError, match="=5: there is no such setting"):
+        compose("train", ["a" * 300 + "=5"])
+    config = compose("train", ["target=class:0", "classifier=" + "a" * 300])
+    assert config.classifier.architecture == "a" * 300
+
+
+@pytest.mark.parametrize("word", ["=5", "="])
+def test_a_setting_without_a_name_is_one_line(word):
+    with pytest.raises(UserError, match=f"{word}: there is no such setting; one is written NAME=VALUE"):
+        compose("train", [word])
+
+
+@pytest.mark.parametrize(
+    ("word", "choice"),
+    [("logger=null", "none"), ("regularizer=null", "none"), ("transform=null", "none"), ("trainer=null", "default"),
+     ("+regularizer=Null", "none"), ("optimizer=null", "adadelta")],
+)  # fmt: skip
+def test_no_choice_is_a_choice_by_name(word, choice):
+    group = word.lstrip("+").partition("=")[0]
+    with pytest.raises(UserError) as raised:
+        compose("train", ["target=class:0", word])
+    assert str(raised.value) == f"{word}: name one, such as {group}={choice}"
+    compose("train", ["target=class:0", f"{group}={choice}"])

@@ -43,3 +43,16 @@ def test_the_pictures_of_a_folder_count_and_not_where_it_lies(of, tmp_path):
     assert first == second
     (tmp_path / "b" / "y.png").write_bytes(b"1")
     assert of(*words, f"pictures={tmp_path}/b") != first
+
+
+def test_a_picture_is_of_its_display(of):
+    assert of("display=stretch") == {**of(), "display": "stretch"}
+    assert of()["display"] == "rgb"
+
+
+def test_settings_that_change_nothing_at_their_usual_values_are_left_out(of):
+    of = partial(of, "objective.activation.ramp=0")
+    assert not {"median", "snapshot_every", "lr_end", "updates", "lr_rise", "images"} & set(of())
+    assert of("median=4", "snapshot_every=5") == {**of(), "median": "4", "snapshot_every": "5"}
+    assert of("lr_end=0.1", "updates=7") == {**of(), "lr_end": "0.1", "updates": "7"}
+    assert of("images=2") == {**of(), "images": "2"}

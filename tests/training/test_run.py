@@ -104,6 +104,22 @@ def test_the_same_command_again_says_that_it_is_done(finished, tmp_path, called)
     assert (tmp_path / "outputs" / RUN / "final.png").stat().st_mtime_ns == before
 
 
+def test_with_another_display_it_is_not_done(finished, tmp_path, called):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    done = called("train", *WORDS, "logger=none", "display=stretch")
+    assert done.returncode == 2
+    assert "display was rgb and is stretch" in done.stderr
+
+
+def test_a_run_from_before_displays_were_recorded_is_done(finished, tmp_path, called):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "outputs" / RUN / "result.json"
+    result = json.loads(path.read_text())
+    del result["identity"]["display"], result["checksum"]
+    path.write_text(json.dumps(result))
+    assert "is done, 12 updates" in called("train", *WORDS, "logger=none").stdout
+
+
 def test_a_picture_that_was_deleted_is_made_again(finished, tmp_path, called):
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     (tmp_path / "outputs" / RUN / "final.png").unlink()

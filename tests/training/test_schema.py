@@ -71,6 +71,10 @@ def test_what_is_of_its_kind_passes(changes):
         ({"resume": "maybe"}, "resume=maybe must be true or false"),
         ({"folder": ""}, "folder= must be a folder"),
         ({"folder": 3}, "folder=3 must be a folder"),
+        (
+            {"folder": "caf\udce9"},
+            r"folder=caf\\udce9: the name is not UTF-8; rename it, or give a folder or a pattern",
+        ),
         ({"name": "a/b"}, "name=a/b must be a folder name"),
         ({"every": [1, 0]}, "every=.* must be a number or a list"),
         ({"data": None}, "data is a group of settings: data.SETTING=VALUE"),

@@ -119,6 +119,12 @@ def test_every_second_picture_of_a_folder_is_held_out(folder):
     assert reds == {0, 80, 160}  # without 40, 120, 200
 
 
+def test_a_copy_does_not_count(folder):
+    Image.open(folder / "0.png").save(folder / "0 copy.png")
+    reds = placed(str(folder), size=(8, 8)).scenes[:, 0].amin((1, 2)).tolist()
+    assert sorted(reds) == [0, 80, 160]  # and not 0, 0, 80, 160
+
+
 def test_damaged_pictures_are_named_and_left_out(folder, capsys):
     (folder / "2.png").write_bytes(b"no picture")
     assert len(placed(str(folder), size=(8, 8)).scenes) == 2

@@ -39,6 +39,7 @@ def accuracy(session: Session) -> int:
         raise UserError(f"target={session.target}: accuracy is of classes; leave the target out, or give a class")
     wanted, points, lines = find_method(config.method), dict[float, Success](), list[str]()
     folder = session.folder("sweep")
+    flat: set[str] = set()
     holding: list[str] | None = None
     count = 0
     for name, epsilon in EPSILONS[norm_of(config)].items():
@@ -47,6 +48,7 @@ def accuracy(session: Session) -> int:
             session.plan([epsilon]), folder / name.replace("/", "-over-"), about, holding, f"{wanted.title} {name}"
         )
         outcomes = {key: each for key, each in found.items() if isinstance(each, Outcome)}
+        flat |= {key for key, each in outcomes.items() if each.flat}
         if holding is None:
             if not outcomes:
                 raise UserError(f"image={config.image}: nothing to attack: {next(iter(found.values()), 'no picture')}")
@@ -60,11 +62,13 @@ def accuracy(session: Session) -> int:
             break
     if right.reached > _LEFT * count:
         lines.append(
-            f"{right.reached} of {count} pictures hold at the largest epsilon, where nothing should: gradients may "
-            "be masked (Athalye et al. 2018); try more steps and restarts"
+            f"{right.reached} of {count} still right at the largest epsilon, where none should be: gradients may be "
+            "masked (Athalye et al. 2018); try more steps and restarts"
         )
-    if session.flat:
-        lines.append(f"{session.flat} attacked pictures had a gradient of 0, which hides the way (Athalye et al. 2018)")
+    if flat:
+        lines.append(
+            f"{len(flat)} of {count} attacked pictures had a gradient of 0, which hides the way (Athalye et al. 2018)"
+        )
     _write(folder, points, naming.classifier_name(config), f"{wanted.title}, {_steps(session)}")
     for line in lines:
         print(f"mind: {line}")
@@ -90,8 +94,8 @@ def _single_step(session: Session, folder: Path, iterated: dict[str, Outcome]) -
 
 
 def _steps(session: Session) -> str:
-    steps = session.plan([1.0]).steps(1.0)
-    return f"{steps.number} steps, {session.config.restarts} start{'s' * (session.config.restarts > 1)}"
+    steps, starts = session.plan([1.0]).steps(1.0).number, session.config.restarts
+    return f"{steps} step{'s' * (steps > 1)}, {starts} start{'s' * (starts > 1)}"
 
 
 def _write(folder: Path, points: Mapping[float, Success], name: str, title: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from genviz.adversarial.examples.attack import attack
 from genviz.adversarial.examples.methods import Steps
 from genviz.adversarial.examples.outcomes import Outcome, Said, Seen, outcome, see, succeeds
 from genviz.adversarial.examples.smallest import smallest
-from genviz.files import prepare_folder, write_text
+from genviz.files import prepare_folder, sha256, write_text
 from genviz.generators.perturbation import Norm
 from genviz.images.pictures import display, read_image, write_png
 from genviz.interfaces import Classifier
@@ -70,17 +69,17 @@ class Attacker:
         self, classifier: Classifier, other: Classifier | None, plan: Plan, folder: Path, trainer: dict[str, Any]
     ) -> None:
         self.classifier, self.other, self.plan, self.folder, self.trainer = classifier, other, plan, folder, trainer
-        self.flat = 0
 
     def known(self, picture_name: str, key: str) -> Outcome | str | None:
         """What was found out about a picture before: its outcome, why it was left alone, or nothing."""
+        place = self.folder / picture_name
         try:
-            kept = json.loads((self.folder / picture_name / "outcome.json").read_text())
+            kept = json.loads((place / "outcome.json").read_text())
             if kept["key"] != key:
                 return None
             if "left" in kept:
                 return str(kept["left"])
-            if kept["sha256"] != _sha256(self.folder / picture_name / FILES[2]):
+            if kept["sha256"] != {file: sha256(place / file) for file in FILES}:
                 return None
             return Outcome.of_dict(kept["outcome"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -135,21 +134,22 @@ class Attacker:
 
     def _perturbed(
         self, originals: Tensor, targets: Sequence[Target], seeds: Sequence[int], ended: Callable[[], bool]
-    ) -> tuple[Tensor, list[Seen | None], list[float]]:
-        """The perturbed pictures, what the network sees in each if that is known, and the epsilon of each."""
+    ) -> tuple[Tensor, list[Seen | None], list[float], list[bool]]:
+        """The perturbed pictures; of each what the network sees, if that is known, its epsilon, whether it is flat."""
         if self.plan.is_smallest:
             labels = torch.tensor([target.units[0].index[0] for target in targets])
             number = self.plan.steps(1.0).number
             best, sizes = smallest(self.classifier, originals, labels, norm=self.plan.norm, steps=number)
-            return best, [None] * len(targets), sizes.tolist()
+            return best, [None] * len(targets), sizes.tolist(), [False] * len(targets)
         tried = self.plan.epsilons
         best, known = originals.clone(), list[Seen | None]([None] * len(targets))
         low, high = [0] * len(targets), [len(tried)] * len(targets)  # the smallest that works is in [low, high)
+        flat = [False] * len(targets)
         first = True
         while any(first or a < b for a, b in zip(low, high, strict=True)) and not ended():
             at = [len(tried) - 1 if first else (a + b) // 2 for a, b in zip(low, high, strict=True)]
             left = [n for n in range(len(targets)) if first or low[n] < high[n]]
-            images, seen, works = self._restarted(
+            images, seen, works, without = self._restarted(
                 originals[left],
                 [targets[n] for n in left],
                 [tried[at[n]] for n in left],
@@ -157,6 +157,7 @@ class Attacker:
                 ended,
             )
             for place, n in enumerate(left):
+                flat[n] |= without[place]
                 if works[place] or first:
                     best[n], known[n] = images[place], seen[place]
                 if works[place]:
@@ -166,7 +167,7 @@ class Attacker:
                 else:
                     low[n] = at[n] + 1
             first = False
-        return best, known, [tried[min(n, len(tried) - 1)] for n in high]
+        return best, known, [tried[min(n, len(tried) - 1)] for n in high], flat
 
     def _restarted(
         self,
@@ -175,9 +176,12 @@ class Attacker:
         epsilons: Sequence[float],
         seeds: Sequence[int],
         ended: Callable[[], bool],
-    ) -> tuple[Tensor, list[Seen | None], list[bool]]:
-        """Perturbed pictures, what is seen in each, and whether it fools; others are tried again from other starts."""
-        best, works = originals.clone(), [False] * len(targets)
+    ) -> tuple[Tensor, list[Seen | None], list[bool], list[bool]]:
+        """Perturbed pictures, what is seen in each, and whether it fools; others are tried again from other starts.
+
+        The last is whether it fools from no start, and had a gradient of 0 after one.
+        """
+        best, works, flat = originals.clone(), [False] * len(targets), [False] * len(targets)
         known: list[Seen | None] = [None] * len(targets)
         for restart in range(self.plan.restarts):
             left = [number for number, works_already in enumerate(works) if not works_already]
@@ -200,10 +204,10 @@ class Attacker:
                 now, so_far = seen[place], known[number]
                 won = bool(succeeds(targets[number], now.top[0]))
                 is_silent = targets[number].silences and now.activation == 0
-                self.flat += bool(attacked.flat[place]) and not won and not is_silent
+                flat[number] |= bool(attacked.flat[place]) and not is_silent
                 if won or so_far is None or now.activation > so_far.activation:
                     best[number], known[number], works[number] = attacked.images[place], now, won
-        return best, known, works
+        return best, known, works, [each and not won for each, won in zip(flat, works, strict=True)]
 
     def _written(
         self,
@@ -214,6 +218,7 @@ class Attacker:
         images: Tensor,
         after: Sequence[Seen | None],
         epsilons: Sequence[float],
+        flat: Sequence[bool],
     ) -> Iterator[tuple[Picture, Outcome]]:
         """Write the files, and measure them as read back.
 
@@ -234,8 +239,9 @@ class Attacker:
         labels = self.classifier.outline.labels
         for number, (picture, target, epsilon) in enumerate(zip(pictures, targets, epsilons, strict=True)):
             found = outcome(target, epsilon, (read[0][number], read[1][number]), seen[number], others[number], labels)
-            sha256 = _sha256(self.folder / picture.name / FILES[2])
-            self._keep(picture, {"outcome": found.as_dict(), "sha256": sha256})
+            found = found._replace(flat=flat[number])
+            digests = {file: sha256(self.folder / picture.name / file) for file in FILES}
+            self._keep(picture, {"outcome": found.as_dict(), "sha256": digests})
             yield picture, found
 
     def _files(self, picture: Picture, original: Tensor, image: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
@@ -260,7 +266,3 @@ class Attacker:
         place = self.folder / picture.name
         prepare_folder(place)
         write_text(place / "outcome.json", json.dumps({"key": picture.key, **facts}, indent=2) + "\n")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -18,6 +18,7 @@ from genviz.adversarial.examples.session import Session
 from genviz.adversarial.examples.settings import norm_of, size_of
 from genviz.errors import UserError
 from genviz.files import write_text
+from genviz.images.given import readable
 from genviz.images.sheet import write_sheet
 from genviz.training import naming
 from genviz.training.allocator import keep_freed_memory
@@ -42,12 +43,26 @@ def fool(config: DictConfig) -> int:
         return accuracy(session)
     plan = session.plan(_SEARCHED[norm_of(config)] if epsilon is None else [epsilon])
     folder, about = session.folder(str(config.epsilon).strip()), session.about()
-    found = session.attack(plan, folder, about, title=f"{method.title} on {naming.classifier_name(config)}")
-    return _tell(config, folder, about, found, session.flat)
+    title = f"{method.title} on {naming.classifier_name(config)}"
+    by_name = session.attack(plan, folder, about, title=title)
+    found = {session.places[name]: each for name, each in by_name.items()}
+    both = zip(session.names, session.files, strict=True)
+    files = {session.places[name]: readable(file) for name, file in both if name in by_name}
+    return _tell(config, folder, about, found, files)
 
 
-def _tell(config: DictConfig, folder: Path, about: dict[str, Any], found: dict[str, Outcome | str], flat: int) -> int:
+def _tell(
+    config: DictConfig,
+    folder: Path,
+    about: dict[str, Any],
+    found: dict[str, Outcome | str],
+    files: dict[str, str],
+) -> int:
     """Write the table, the sheets and the summary, and print them.
+
+    Args:
+        found: by the name of the picture's folder.
+        files: the picture itself, likewise.
 
     Raises:
         UserError: no picture was attacked.
@@ -60,13 +75,14 @@ def _tell(config: DictConfig, folder: Path, about: dict[str, Any], found: dict[s
     for name, each in list(outcomes.items())[:_ROWS]:
         print(f"{name}: {each.explanation()}")
     lines = summary(list(outcomes.values()), len(left))
-    if flat:
+    if flat := sum(each.flat for each in outcomes.values()):
         lines.append(
             f"flat        a gradient of 0 in {flat} of the pictures: the network may hide it (Athalye et al. 2018); "
             "what holds against this attack may fall to another"
         )
-    _write_table(folder / "fooled.csv", outcomes)
-    told = {"pictures": {name: each.as_dict() for name, each in outcomes.items()}, "left_alone": left}
+    _write_table(folder / "fooled.csv", outcomes, files)
+    own = {name: {"file": files[name], **each.as_dict()} for name, each in outcomes.items()}
+    told = {"pictures": own, "left_alone": left}
     write_text(folder / "results.json", json.dumps({**about, "summary": lines, **told}, indent=2) + "\n")
     sheets = _sheets(folder, outcomes)
     print("\n" + "\n".join(lines))
@@ -76,17 +92,17 @@ def _tell(config: DictConfig, folder: Path, about: dict[str, Any], found: dict[s
     return 0
 
 
-def _write_table(path: Path, outcomes: dict[str, Outcome]) -> None:
+def _write_table(path: Path, outcomes: dict[str, Outcome], files: dict[str, str]) -> None:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     titles = ["picture", "target", "success", "before", "probability before", "after", "probability after", "rank"]
-    table.writerow([*titles, "levels of 255", "l2", "epsilon", "another before", "another after"])
+    table.writerow([*titles, "levels of 255", "l2", "epsilon", "another before", "another after", "file"])
     for name, each in outcomes.items():
         before, after = each.before[0], each.after[0]
         row: list[Any] = [name, each.target, each.success, before.label, f"{before.probability:.6g}"]
         row += [after.label, f"{after.probability:.6g}", each.rank, each.levels, f"{each.length:.6g}"]
         others = ("", "") if each.other is None else tuple(said.label for said in each.other)
-        table.writerow([*row, f"{each.epsilon:.6g}", *others])
+        table.writerow([*row, f"{each.epsilon:.6g}", *others, files[name]])
     write_text(path, text.getvalue())
 
 
@@ -101,4 +117,6 @@ def _sheets(folder: Path, outcomes: dict[str, Outcome]) -> list[Path]:
     paths = [folder / ("sheet.png" if number == 0 else f"sheet-{number + 1}.png") for number in range(len(pages))]
     for path, shown in zip(paths, pages, strict=True):
         write_sheet(path, shown, _SIDE)
+    for old in set(folder.glob("sheet-*.png")) - set(paths):
+        old.unlink()
     return paths

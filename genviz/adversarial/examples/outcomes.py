@@ -62,6 +62,8 @@ class Outcome(NamedTuple):
     """What a second network says, before and after."""
     transfers: bool | None
     """Whether that is a success, too."""
+    flat: bool = False
+    """Whether the attack failed with a gradient of 0, of several epsilons with one of them."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""

@@ -20,7 +20,7 @@ from genviz.adversarial.examples.outcomes import Outcome
 from genviz.adversarial.examples.settings import RANDOM, norm_of, size_of
 from genviz.errors import UserError
 from genviz.files import prepare_folder
-from genviz.images.given import decoded, given_pictures, named, readable
+from genviz.images.given import decoded, folder_for, given_pictures, named, readable
 from genviz.interfaces import Outline
 from genviz.targets.grammar import Target
 from genviz.targets.labels import class_of_folder
@@ -38,7 +38,7 @@ class Session:
         target: None: each picture has its own.
         random: whether that is a random class; if not, it is away from what the network says.
         names: of the pictures.
-        flat: how many of the attacked pictures had a gradient of 0.
+        places: the folder of each that was decoded in the last attack, by its name.
 
     Raises:
         UserError: a setting cannot work, or there is no picture.
@@ -56,7 +56,7 @@ class Session:
         self.classifier = looking(config)
         asked = config.get("other")
         self.other = None if asked is None else build.classifier(asked).to(self.classifier.device)
-        self.flat = 0
+        self.places: dict[str, str] = {}
 
     def plan(self, epsilons: Sequence[float], method: Method | None = None) -> Plan:
         """The configured attack, or another ``method``, with these epsilons."""
@@ -85,11 +85,13 @@ class Session:
             EndedError: a signal ended it; what was done is kept.
         """
         prepare_folder(folder)
+        self.places = {}
         trainer = one_device(build.plain(self.config)["trainer"], 0)
         attacker = Attacker(self.classifier, self.other, plan, folder, trainer)
         chosen = [n for n, name in enumerate(self.names) if only is None or name in only]
         found: dict[str, Outcome | str] = {}
         waiting: list[Picture] = []
+        name_of: dict[str, str] = {}  # by its folder's
         at_once = self.config.at_once or pictures_at_once(self.outline.input_size)
         with (
             noticing() as noticed,
@@ -98,7 +100,7 @@ class Session:
 
             def attack() -> None:
                 for picture, outcome in attacker.attack(waiting, lambda: bool(noticed)):
-                    found[picture.name] = outcome
+                    found[name_of[picture.name]] = outcome
                     bar.update()
                 waiting.clear()
                 fooled = [o.success for o in found.values() if isinstance(o, Outcome) and o.success is not None]
@@ -108,31 +110,37 @@ class Session:
 
             for place, image in decoded([self.files[n] for n in chosen], self.outline.input_size):
                 number = chosen[place]
-                name, key = self.names[number], _key(about, self.files[number])
-                known = attacker.known(name, key)
+                name, file, seed = self.names[number], self.files[number], (self.config.seed + number) % 2**32
+                own = folder_for(folder, named([file])[0], file, name_of).name
+                self.places[name], name_of[own] = own, name
+                key = _key(about, file, seed)
+                known = attacker.known(own, key)
                 if known is not None:
                     found[name] = known
                     bar.update()
                     continue
-                seed = (self.config.seed + number) % 2**32
-                waiting.append(Picture(name, key, image, seed, self._truths[number]))
+                waiting.append(Picture(own, key, image, seed, self._truths[number]))
                 if len(waiting) == at_once:
                     attack()
             if waiting:
                 attack()
-        self.flat += attacker.flat
         return {name: found[name] for name in self.names if name in found}
 
     def about(self, **more: Any) -> dict[str, Any]:
         """Everything that outcomes depend on, but for the picture."""
         names = ("method", "epsilon", "norm", "steps", "step", "restarts", "seed", "truth")
+        other = self.other
         return {
             "classifier": naming.classifier_name(self.config),
             "weights": self.classifier.weights_source,
             "weights_sha256": self.classifier.weights_sha256,
+            "classifier_settings": build.deciding(self.config.classifier),
+            "labels_sha256": _digest(self.outline.labels),
             "input_size": list(self.outline.input_size),
-            "other": None if self.other is None else self.other.weights_source,
-            "other_sha256": None if self.other is None else self.other.weights_sha256,
+            "other": None if other is None else other.weights_source,
+            "other_sha256": None if other is None else other.weights_sha256,
+            "other_settings": None if other is None else build.deciding(self.config.other),
+            "other_labels_sha256": None if other is None else _digest(other.outline.labels),
             "target": self._name,
             **{name: build.plain(self.config)[name] for name in names},
             "genviz": genviz.__version__,
@@ -182,7 +190,10 @@ def _truths(files: Sequence[Path], said: str | None, outline: Outline) -> list[i
     return found
 
 
-def _key(about: dict[str, Any], path: Path) -> str:
+def _key(about: dict[str, Any], path: Path, seed: int) -> str:
     facts = path.stat()
-    own = [str(path.resolve()), facts.st_size, facts.st_mtime_ns]
-    return hashlib.sha256(json.dumps([about, own], sort_keys=True).encode(errors="surrogateescape")).hexdigest()
+    return _digest([about, str(path.resolve()), facts.st_size, facts.st_mtime_ns, seed])
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode(errors="surrogateescape")).hexdigest()

@@ -42,19 +42,21 @@ def write_examples(
 
 
 def _row(folder: Path, name: str, images: Tensor, judge: Judge) -> list[tuple[str, Path]]:
-    chances, ending = seen(judge, images), ending_of(judge.classifier)
-    row = []
-    for number, (image, scores) in enumerate(zip(images, chances, strict=True), 1):
-        path = folder / f"{number}-{name}.png"
+    labels = judge.classifier.outline.labels
+    paths = [folder / f"{number}-{name}.png" for number in range(1, len(images) + 1)]
+    for path, image in zip(paths, images, strict=True):
         write_png(path, display(image), quick=True)
-        labels = judge.classifier.outline.labels
-        if isinstance(judge.classifier, FrozenDetector):
-            path = folder / f"{number}-{name}-boxes.png"
-            (found,) = judge.classifier.detect(read_image(folder / f"{number}-{name}.png"))
-            write_png(path, drawn_boxes(image, found, labels), quick=True)
-            row.append((name, path))
-            continue
-        best = int(scores.argmax())
-        chance = float(probabilities(scores[None], ending)[0, best])
-        row.append((f"{labels[best]} {chance:.0%}", path))
-    return row
+    if isinstance(judge.classifier, FrozenDetector):
+        row = []
+        for path, image in zip(paths, images, strict=True):
+            (found,) = judge.classifier.detect(read_image(path))
+            boxes = path.with_name(f"{path.stem}-boxes.png")
+            write_png(boxes, drawn_boxes(image, found, labels), quick=True)
+            row.append((name, boxes))
+        return row
+    scores = seen(judge, images)
+    chances = probabilities(scores, ending_of(judge.classifier)).amax(1)
+    said = [
+        f"{labels[best]} {chance:.0%}" for best, chance in zip(scores.argmax(1).tolist(), chances.tolist(), strict=True)
+    ]
+    return list(zip(said, paths, strict=True))

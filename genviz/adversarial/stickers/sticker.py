@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from genviz.adversarial.stickers.sheet import write_examples
 from genviz.errors import UserError
 from genviz.files import write_text
 from genviz.images.decoding import decoded
-from genviz.images.folders import evenly, find_pictures, halves
+from genviz.images.folders import distinct, evenly, find_pictures, halves, tell_copies
 from genviz.images.pictures import read_image
 from genviz.images.shapes import Shape
 from genviz.interfaces import Outline
@@ -32,7 +33,7 @@ from genviz.training.build import AUTO
 from genviz.training.logged_pictures import log_pictures
 from genviz.training.looking import looking
 from genviz.training.run_folders import RunFolders
-from genviz.transforms.placed import check_area
+from genviz.transforms.placed import Placed, check, check_area
 
 STICKER, PHOTO, GREY = "sticker", "photograph", "grey"
 _PLACES = {"random": "at random places", "corner": "in the upper left corner", "centre": "in the centre"}
@@ -121,18 +122,23 @@ def _planned(config: DictConfig) -> _Plan:
     if "shape" not in config.generator:
         raise UserError(f"generator={config.choices.generator} makes no sticker; generator=patch does")
     shape: Shape = config.generator.shape
-    if placed.shape != shape:
-        raise UserError(f"transform.placed.shape={placed.shape} must be that of generator.shape={shape}")
-    size = outline.input_size if placed.size == AUTO else (placed.size[0], placed.size[1])
-    largest = float(placed.sizes[1])
-    for area in (config.area * largest**2, *config.areas):
-        check_area(area, shape, float(placed.rotate), size)
-    found = halves(find_pictures(config.data, "data").pictures)
+    given = _placed(config)
+    size = outline.input_size if given["size"] == AUTO else given["size"]
+    check(**{**given, "size": size})
+    if given["shape"] != shape:
+        raise UserError(f"transform.placed.shape={given['shape']} must be that of generator.shape={shape}")
+    for area in (config.area * given["sizes"][1] ** 2, *config.areas):
+        check_area(area, shape, given["rotate"], size)
+    every = find_pictures(config.data, "data").pictures
+    own = distinct(every)
+    tell_copies(len(every) - len(own))
+    found = halves(own)
     if not found.held_out:
         raise UserError(f"data={config.data}: there is a single picture, and half of them are held out; give more")
     others = None if config.get("other") is None else _number_for(build.sketch(config.other), outline, wanted)
     side = pixels(config.print_size, config.dpi)
     photo = None if config.photo is None else read_photo(config.photo, shape, min(side, max(size)))
+    size = size[0], size[1]
     return _Plan(target, wanted, outline.labels[wanted], away, others, shape, size, side, found.held_out, photo)
 
 
@@ -157,10 +163,15 @@ def _with(config: DictConfig, classifier: DictConfig) -> DictConfig:
     return own
 
 
+def _placed(config: DictConfig) -> dict[str, Any]:
+    """The settings of the transform, also those that are not given."""
+    usual = {name: own.default for name, own in signature(Placed).parameters.items()}
+    return {**usual, **build.plain(config)["transform"]["placed"]}
+
+
 def _placing(config: DictConfig) -> dict[str, Any]:
-    """The settings of the transform, without what it pastes into."""
-    settings = build.plain(config)["transform"]["placed"]
-    return {name: value for name, value in settings.items() if name not in ("_target_", "pictures", "size")}
+    """The same, without what it pastes into."""
+    return {name: value for name, value in _placed(config).items() if name not in ("_target_", "pictures", "size")}
 
 
 def _printed(config: DictConfig, plan: _Plan, folders: RunFolders) -> Path:

@@ -150,7 +150,7 @@ def by_gradient(
         monitor=monitor,
     )
     trainer = make_trainer(build.plain(config)["trainer"], [monitor, checkpoints], updates=config.updates)
-    with tf32(config.tf32):
+    with tf32(config.tf32, trainer.strategy.root_device):
         fit(trainer, coupling, config.updates, resumed=None if found is None else checkpoint)
     if checkpoints.signal is not None and trainer.global_step < config.updates:
         return checkpoints.signal

@@ -16,6 +16,7 @@ from genviz.adversarial.network import named
 from genviz.adversarial.success import Success
 from genviz.adversarial.universal.halves import Half
 from genviz.adversarial.universal.steps import added
+from genviz.images.given import readable
 from genviz.images.pictures import write_png
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Classifier
@@ -86,7 +87,7 @@ def table(half: Half, judged: Mapping[str, Judged], labels: Mapping[str, Sequenc
     several = len(judged) > 1
     writer.writerow(["picture", *(f"{name}: {column}" if several else column for name in judged for column in columns)])
     for row, picture in enumerate(half.names):
-        cells: list[Any] = [picture]
+        cells: list[Any] = [readable(picture)]
         for name, each in judged.items():
             own = labels[name]
             cells += [own[int(each.before[row])], f"{float(each.chance_before[row]):.4f}"]

@@ -46,7 +46,7 @@ class UniversalSettings(LookingSettings):
     )
     at_once: Count = Field(16, description="pictures in one pass, and with method=gradient in one update")
     enough: Number = Field(
-        9.0,
+        20.0,
         description="method=gradient: a picture counts until the probability of its own class is e^-enough",
     )
     fooled: Share = Field(0.8, description="method=deepfool: the share of the pictures after which it ends, 1 - delta")

@@ -81,7 +81,7 @@ def _run(
     known = named(classifier, read.used.images, config.at_once)
     made = _made(config, classifier, read, known, outputs, checkpoint, identity)
     if isinstance(made, Signals):
-        print(f"{made.name}, saved: {checkpoint}; the same command continues from there")
+        print(f"{made.name}, saved: {checkpoint}; {console.again(resume=config.resume)} continues from there")
         return 128 + made
     about = {"Software": f"genviz {genviz.__version__}", "classifier": name, "xi": f"{config.xi:.6g}"}
     write_steps(outputs / "perturbation.png", whole_steps(made, config.xi, config.norm), about | {"zero": "128"})

@@ -62,7 +62,7 @@ def review(folder: str | Path, pictures: str | Path | None = None) -> Review:
     ...     "no finished run in it" in str(error)
     True
     """
-    root = Path(folder)
+    root = Path(folder).expanduser()
     collection = collect(root)
     targets = by_target(collection.runs)
     if pictures is not None:

@@ -30,14 +30,25 @@ def test_a_vanishing_gradient_is_told(called, photos, tmp_path):
     assert done.returncode == 0, done.stderr
     held = [name for name, own in outcomes(tmp_path).items() if not own["success"] and name in "234"]
     assert held
-    assert f"a gradient of 0 in {len(held)} of the pictures: the network may hide it" in done.stdout
+    told = f"a gradient of 0 in {len(held)} of the pictures: the network may hide it"
+    assert told in done.stdout
+    assert all(own["flat"] is (name in held) for name, own in outcomes(tmp_path).items())
+    again = called("fool", "image=photos", "steps=3", "epsilon=8/255", *WORDS)
+    assert again.stdout == done.stdout  # though nothing was attacked
+
+
+def test_pictures_are_counted_and_not_attacks(called, photos, tmp_path):
+    done = called("fool", "image=photos", "steps=3", "epsilon=8/255", "restarts=4", *WORDS)
+    held = [name for name, own in outcomes(tmp_path).items() if not own["success"] and name in "234"]
+    assert f"a gradient of 0 in {len(held)} of the pictures" in done.stdout
 
 
 def test_the_curve_tells_what_holds_where_nothing_should(called, photos):
     done = called("fool", "image=photos", "--sweep", "steps=3", *WORDS)
     assert done.returncode == 0, done.stderr
-    assert "pictures hold at the largest epsilon, where nothing should: gradients may be masked" in done.stdout
-    assert "pictures had a gradient of 0, which hides the way" in done.stdout
+    assert "of 5 still right at the largest epsilon, where none should be: gradients may be masked" in done.stdout
+    assert "3 of 5 attacked pictures had a gradient of 0, which hides the way" in done.stdout
+    assert called("fool", "image=photos", "--sweep", "steps=3", *WORDS).stdout == done.stdout
 
 
 def test_a_silent_filter_has_no_gradient_and_nothing_is_said(called, photos, tmp_path):

@@ -1,5 +1,6 @@
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT
 from PIL import Image
 from safetensors.torch import save_file
@@ -14,7 +16,7 @@ from tiny_detectors import build as build_detector
 from tiny_detectors import loud
 
 from genviz.adversarial.stickers.settings import StickerSettings
-from genviz.adversarial.stickers.sticker import sticker
+from genviz.adversarial.stickers.sticker import _placing, _planned, sticker
 from genviz.errors import UserError
 from genviz.images.decoding import decode
 from genviz.training import build
@@ -118,7 +120,8 @@ def test_away_from_a_class_it_is_measured_beside_a_grey_one(run, folder, tmp_pat
     assert {row["pictures"] for row in rows(table.parent)} == {str(count)}
 
 
-def test_a_patch_for_a_detector(run, folder, tmp_path, capsys):
+def test_a_patch_for_a_detector(run, folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("genviz.adversarial.stickers.sheet.seen", lambda *_: pytest.fail("its boxes are all it takes"))
     network = loud(build_detector("ssd"))
     save_file(network.state_dict(), tmp_path / "ssd.safetensors")
     (tmp_path / "labels.txt").write_text("background\ncircle\nsquare\ntriangle\n")
@@ -140,12 +143,48 @@ def test_a_patch_for_a_detector(run, folder, tmp_path, capsys):
     assert Image.open(place / "sheet.png").width > 100
 
 
+def test_a_copy_of_a_picture_is_in_neither_half(compose, folder, capsys):
+    for number in range(8):
+        shutil.copy(folder / f"{number}.png", folder / f"{number} copy.png")
+    config = compose(f"data={folder}", *WORDS, name="sticker")
+    plan = _planned(config)
+    assert [path.name for path in plan.held_out] == [f"{number} copy.png" for number in (1, 3, 5, 7)]
+    assert capsys.readouterr().err == "left out: 8 copies of other pictures\n"
+    scenes = build.make(config.transform.placed, "transform.placed", size=(32, 32)).scenes
+    assert torch.equal(scenes, decode([folder / f"{number}.png" for number in (0, 2, 4, 6)], (32, 32)).pixels)
+
+
 @pytest.mark.slow
 def test_other_pictures_are_another_sticker(run, folder, tmp_path):
     assert run() == 0
     Image.new("RGB", (10, 10)).save(folder / "9.png")
     with pytest.raises(UserError, match=r"transform.placed.pictures"):
         run()
+
+
+_PLACED = [
+    (["transform.placed.sizes=1.2"], "sizes=1.2 must be two factors above 0"),
+    (["transform.placed.sizes=[1,a]"], r"sizes=\[1, 'a'\] must be two factors"),
+    (["transform.placed.size=32"], "size=32 must be rows and columns"),
+    (["transform.placed.size=[0,8]"], r"size=\[0, 8\] must be rows and columns"),
+    (["transform.placed.size=null"], "size=None must be rows and columns"),
+    (["transform.placed.rotate=far"], "rotate=far must be a number, 0 or more"),
+    (["transform.placed.shape=star"], "shape=star is unknown; it takes circle, square"),
+]
+
+
+@pytest.mark.parametrize(("words", "says"), _PLACED[:1])
+def test_what_cannot_be_placed_is_one_line(run, monkeypatch, words, says):
+    monkeypatch.setattr(build, "classifier", lambda settings: pytest.fail("loaded"))
+    with pytest.raises(UserError, match=says):
+        run(*words)
+
+
+def test_a_setting_that_is_left_out_is_the_usual_one(compose, folder):
+    words = ["~transform.placed.sizes", "~transform.placed.rotate", "~transform.placed.light"]
+    config = compose(f"data={folder}", *WORDS, *words, name="sticker")
+    assert _planned(config).size == (32, 32)
+    assert _placing(config)["sizes"] == (1.0, 1.0)
 
 
 @pytest.mark.slow
@@ -180,6 +219,7 @@ def test_other_pictures_are_another_sticker(run, folder, tmp_path):
         (["generator=fourier"], "generator=fourier makes no sticker; generator=patch does"),
         (["transform.placed.shape=square"], "shape=square must be that of generator.shape=circle"),
         (["transform=flip"], "a sticker is pasted by transform=placed"),
+        *_PLACED[1:],
     ],
 )
 def test_what_cannot_work_is_one_line_before_any_weights_are_loaded(run, monkeypatch, folder, tmp_path, words, says):

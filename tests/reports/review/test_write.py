@@ -114,3 +114,9 @@ def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
     monkeypatch.setattr(genviz.images.sheet.Image.Image, "save", full)
     with pytest.raises(UserError, match="No space left"):
         write_review(tmp_path)
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    make_run(tmp_path / "outputs")
+    assert genviz.review("~/outputs").page == tmp_path / "outputs" / "index.html"
