@@ -134,7 +134,7 @@ class Outline(NamedTuple):
 
 
 class Classifier(nn.Module, ABC):
-    """A frozen network. It alone knows its input space, input size, labels and layer names; a notebook shows its layers.
+    """A frozen network. It alone knows its input space, size, labels and layer names; a notebook shows its layers.
 
     >>> import genviz, torch
     >>> classifier = genviz.load_classifier("small", input_size=64)
