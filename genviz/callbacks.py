@@ -65,7 +65,7 @@ class Visualize(pl.Callback):
         target: what should fire, as for ``genviz.visualize``: ``class:cat``, ``filter:layer3.0:12``.
         every: epochs between two pictures.
         folder: for the pictures, of this callback alone; a training that is resumed from a checkpoint continues its
-            video.
+            video, if ``target`` and ``folder`` are written as before.
         network: the part of the LightningModule that maps images to class scores: the name of an attribute, or a
             function of the module that returns a network or a `genviz.Classifier`; None: the module itself.
         at: ``epoch``, the end of a training epoch; or ``validation``, the end of a validation, for a training whose
@@ -129,6 +129,8 @@ class Visualize(pl.Callback):
         others = [one for one in trainer.callbacks if isinstance(one, Visualize) and one is not self]  # type: ignore[attr-defined]
         if any(one.folder == self.folder for one in others):
             raise UserError(f"folder={self.folder} is that of two callbacks; give each a folder of its own")
+        if not trainer.global_step:  # a training from its beginning, perhaps the callback's second
+            self._epoch, self.drawn = 0, []
         if self.at == "epoch":
             self._epoch = trainer.current_epoch
         if not trainer.is_global_zero:

@@ -29,7 +29,7 @@ from genviz.classifiers.frozen import FrozenClassifier
 from genviz.errors import UserError
 from genviz.files import atomic_write, prepare_folder, write_text
 from genviz.images.folders import find_pictures
-from genviz.images.given import decoded, given_pictures, named, readable
+from genviz.images.given import decoded, folder_for, given_pictures, named, readable
 from genviz.images.maps import with_bar
 from genviz.images.pictures import display, read_sound, write_png
 from genviz.images.sheet import write_sheet
@@ -84,7 +84,7 @@ def explain(config: DictConfig) -> int:
     about = {"classifier": naming.classifier_name(config), "weights": explainer.classifier.weights_source}
     about |= {"weights_sha256": explainer.classifier.weights_sha256}
     known: dict[str, Features] = {}
-    names_of = named(files)
+    taken: list[str] = []
     told: list[dict[str, Any]] = []
     rows: list[list[tuple[str, Path]]] = []
     with (
@@ -92,7 +92,9 @@ def explain(config: DictConfig) -> int:
         tqdm(total=len(files) * len(methods), unit="map", delay=2, dynamic_ncols=True) as bar,
     ):
         for number, picture in decoded(files, outline.input_size):
-            name, image = names_of[number], picture.to(explainer.classifier.device)
+            name = folder_for(folder, named([files[number]])[0], files[number], taken).name
+            taken.append(name)
+            image = picture.to(explainer.classifier.device)
             bar.set_description(name, refresh=False)
             facts, row = _one(explainer, image, text, folder / name, len(told) < config.checked, config.bar, bar)
             bar.update((number + 1) * len(methods) - bar.n)  # those left out, too
@@ -169,7 +171,7 @@ def _one(
 
 
 def _clear_of_others(folder: Path, shown: Tensor) -> None:
-    """Delete what an earlier call has written of another picture of this name; ``shown``: bytes (h, w, 3)."""
+    """Delete what was written of the picture before it changed, or at another size; ``shown``: bytes (h, w, 3)."""
     before = read_sound(folder / "picture.png")
     if before is None or not torch.equal(before, shown):
         shutil.rmtree(folder / "report", ignore_errors=True)

@@ -171,7 +171,7 @@ def find_builder(name: str, package: str | None) -> Callable[..., nn.Module]:
         raise UserError(f"classifier.builder={name} must be of the form package.module:function")
     if not all(part.isidentifier() for part in module.split(".")):
         raise UserError(
-            f"classifier.builder={name} names a module, package.module:function, and not its file; "
+            f"classifier.builder={name} must name a module, package.module:function, not its file; "
             "put the file's folder into PYTHONPATH"
         )
     try:

@@ -136,7 +136,10 @@ def read_facts(path: Path) -> Facts:
         space = (Stretched if settings.pop("stretched") else InputSpace)(**settings)
         size = size_of(_list(metadata["input_size"]))
         return Facts(metadata["architecture"], labels, size, space)
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RecursionError, UserError) as error:
+    except (
+        *(SafetensorError, OSError, ValueError, LookupError),
+        *(TypeError, AttributeError, RecursionError, UserError),
+    ) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         raise UserError(f"{path} is not a network of genviz fit ({why})") from error
 

@@ -35,7 +35,7 @@ def from_module(
     labels: Labels | None = None,
     resize: bool = True,
 ) -> FrozenClassifier:
-    """A frozen copy of ``network``, which itself is not changed. Of hooks, the copy has torch's own alone.
+    """A frozen copy of ``network``, which itself is not changed. The copy keeps only torch's own hooks.
 
     Its layers have the names of its modules, ``layer3.0.conv2``; the classifier's ``outline.layers`` lists them.
 

@@ -69,7 +69,7 @@ def sketch(
         network = without_weights(architecture, len(names_of_classes), size)
         traced = trace(network, torch.empty(1, 3, *size, device="meta")).layers
     except (RuntimeError, AssertionError, ValueError) as error:
-        why = str(error).splitlines()[0][:100]
+        why = _reason(error)
         raise UserError(
             f"{architecture} cannot take {size[0]} x {size[1]} pixels ({why}); "
             "classifier.input_size=null uses its own size"
@@ -94,12 +94,16 @@ def sketch_network(
     try:
         traced = trace(network, torch.empty(1, 3, *size, device="meta")).layers
     except (RuntimeError, AssertionError, ValueError) as error:
-        why = str(error).splitlines()[0][:100]
+        why = _reason(error)
         raise UserError(
             f"the network cannot take {size[0]} x {size[1]} pixels ({why}); "
             "classifier.input_size=null uses its own size"
         ) from error
     return outline_of(network, traced, labels, size, named=named)
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:100]
 
 
 def outline_of(

@@ -135,9 +135,10 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
         for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
         if keys
     ]
-    if any(text.startswith("encoder.pos_embedding") for text in misshapen):
+    if len(misshapen) == 1 and misshapen[0].startswith("encoder.pos_embedding"):
         raise UserError(
-            f"{found.source} takes pictures of another size than classifier.input_size; null uses {architecture}'s own"
+            f"{found.source} is of {architecture} for pictures of another size ({misshapen[0]}); give the side that it "
+            "was trained at: classifier.input_size=N"
         )
     if faults:
         raise UserError(

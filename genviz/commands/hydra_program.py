@@ -75,7 +75,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             _say(called, f"nobody reads the output any more; {_again(words)} continues")
             code = streams.UNREAD
         except OSError as error:
-            if (why := streams.why_full(error)) is None:
+            if (why := streams.why_full(error, _again(words))) is None:
                 raise
             _say(called, why)
             code = BAD_INPUT

@@ -24,12 +24,12 @@ def let_go() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def why_full(error: OSError) -> str | None:
-    """One line about an output that cannot be written; None for other errors."""
+def why_full(error: OSError, command: str = "the same command") -> str | None:
+    """One line about an output that cannot be written, and the ``command`` that continues; None for other errors."""
     if error.errno not in _FULL:
         return None
     what = "the output" if error.filename is None else error.filename
-    return f"cannot write {what}: {error.strerror}; free some space; the same command continues"
+    return f"cannot write {what}: {error.strerror}; free some space; {command} continues"
 
 
 def say(line: str) -> None:

@@ -15,6 +15,7 @@ from genviz.errors import UserError
 from genviz.files import sha256
 
 T = TypeVar("T")
+_FIRST = 1024  # bytes of a file, in which most of those of the same size differ
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
@@ -76,12 +77,18 @@ def apart(root: str | Path) -> tuple[Path, str]:
 
 
 def distinct(pictures: Sequence[Path]) -> list[Path]:
-    """The pictures, less the copies: those with the same bytes as one before."""
-    sizes = {path: _size(path) for path in pictures}
-    several = {size for size, count in Counter(sizes.values()).items() if count > 1}
-    first: dict[str | Path, Path] = {}
+    """The pictures, less the copies: those with the same bytes as one before.
+
+    Only files whose size and first bytes are those of another are read.
+    """
+    alike = list(pictures)
+    for trait in (_size, _beginning):
+        traits = {path: trait(path) for path in alike}
+        counts = Counter(traits.values())
+        alike = [path for path in alike if counts[traits[path]] > 1]
+    first, suspects = dict[str | Path, Path](), set(alike)
     for path in pictures:
-        first.setdefault(_content(path) if sizes[path] in several else path, path)
+        first.setdefault(_content(path) if path in suspects else path, path)
     return list(first.values())
 
 
@@ -97,6 +104,15 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:  # gone meanwhile
         return None
+
+
+def _beginning(path: Path) -> tuple[int | None, bytes]:
+    """Of a file: its size and its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return _size(path), file.read(_FIRST)
+    except OSError:
+        return None, b""
 
 
 def _content(path: Path) -> str | Path:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.files import check_file, write_text
+from genviz.files import check_file, prepare_folder
 from genviz.images.folders import find_pictures
 from genviz.images.pictures import UNREADABLE, read_picture, read_upright, resize
 
@@ -81,17 +82,18 @@ def name_for(
     several = [source] if isinstance(source, Path | str) else source
     own = "".join(f"{readable(Path(one).expanduser().resolve())}\n" for one in several)
     names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    chosen = next(one for one in names if one not in taken and _noted(note(one)) in (None, own))
-    if _noted(note(chosen)) is None:
-        write_text(note(chosen), own)
-    return chosen
+    return next(one for one in names if one not in taken and _says(note(one), own))
 
 
-def _noted(note: Path) -> str | None:
+def _says(note: Path, own: str) -> bool:
+    """Whether a note says ``own``; a missing one is written, by one process alone."""
+    prepare_folder(note.parent)
+    with suppress(FileExistsError), note.open("x", encoding="utf-8") as file:
+        file.write(own)
     try:
-        return check_file(note).read_text(encoding="utf-8")
+        return check_file(note).read_text(encoding="utf-8") == own
     except (OSError, ValueError):
-        return None
+        return False
 
 
 def decoded(files: Sequence[Path], size: tuple[int, int]) -> Iterator[tuple[int, Tensor]]:

@@ -70,8 +70,9 @@ class Training:
         best: str | None = None,
         callbacks: Sequence[pl.Callback] = (),
         apart: str = "name=NAME",
+        starts_over: bool = False,
     ) -> None:
-        self.apart = apart
+        self.apart, self.starts_over = apart, starts_over or not config.resume
         self.config, self.program, self.to_make = config, program, updates
         self.outputs, folder = (folder_of(config, program, root) for root in ("outputs", "checkpoints"))
         self.checkpoint, self.best, self.waited = folder / "last.ckpt", folder / "best.ckpt", 0.0
@@ -164,7 +165,7 @@ class Training:
         if signal is not None and trainer.global_step < self.to_make:
             if trainer.is_global_zero:
                 print(f"{signal.name} after update {trainer.global_step}, saved: {self.checkpoint}; ", end="")
-                print(f"{again(resume=self.config.resume)} continues from there", flush=True)
+                print(f"{again(resume=not self.starts_over)} continues from there", flush=True)
             close(trainer.loggers)
             return 128 + signal
         if self.monitor.failure is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from genviz.files import PHOTOGRAPHS, SHIPPED, sha256
-from genviz.images.folders import find_pictures
+from genviz.images.folders import distinct, find_pictures
 from genviz.targets.grammar import Target
 from genviz.training.build import plain
 from genviz.training.checkpoint import ONLY_WITH, USUAL
@@ -147,7 +147,10 @@ def _content(name: str, value: str) -> str:
     ):
         return f"sha256 {sha256(path)[:16]}"
     if name.rpartition(".")[2] == "pictures" and (folder := Path(value).expanduser()).is_dir():
-        found = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in find_pictures(folder).pictures]
+        pictures = find_pictures(folder).pictures
+        if name == "transform.placed.pictures":
+            pictures = distinct(pictures)  # as the transform does
+        found = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in pictures]
         digest = hashlib.sha256("\n".join(found).encode(errors="surrogateescape")).hexdigest()
         return f"{len(found)}, sha256 {digest[:16]}"
     return value

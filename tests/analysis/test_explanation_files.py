@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 
 import numpy as np
@@ -89,23 +90,24 @@ def test_pictures_of_one_name_are_apart(tmp_path):
     files = [picture(tmp_path / name / "x.png", seed) for seed, name in enumerate("ab")]
     assert run(tmp_path, f"image=[{files[0]},{files[1]}]", "method=saliency", "steps=0", "checked=0") == 0
     folder = tmp_path / "outputs" / "explain" / "small" / "class-zebra"
-    assert (folder / "x" / "picture.png").read_bytes() != (folder / "x-1" / "picture.png").read_bytes()
+    assert (folder / "x" / "picture.png").read_bytes() != (folder / "x-2" / "picture.png").read_bytes()
     told = json.loads((folder / "explanations.json").read_text())["pictures"]
-    assert {one["picture"]: one["file"] for one in told} == {"x": str(files[0]), "x-1": str(files[1])}
+    assert {one["picture"]: one["file"] for one in told} == {"x": str(files[0]), "x-2": str(files[1])}
 
 
 def test_a_folder_holds_maps_of_one_picture(tmp_path):
-    """Those of other methods stay, unless the next picture of that name is another one."""
+    """Those of other methods stay, unless the file has another picture by now."""
     words = ["steps=0", "checked=0", f"data={tmp_path}/a", "neighbours=2", f"paths.checkpoints={tmp_path}/checkpoints"]
     files = [picture(tmp_path / name / "x.png", seed) for seed, name in enumerate("ab")]
     picture(tmp_path / "a" / "y.png", 2)
-    folder = tmp_path / "outputs" / "explain" / "small" / "class-zebra" / "x"
+    folder, shown = tmp_path / "outputs" / "explain" / "small" / "class-zebra" / "shown", tmp_path / "shown.png"
     for file, method, number, maps in (
         (files[0], "saliency", 2, {"saliency"}),
         (files[0], "gradcam", 2, {"saliency", "gradcam"}),
         (files[1], "gradcam", 1, {"gradcam"}),
     ):
-        assert run(tmp_path, f"image={file}", f"method={method}", *words, f"neighbours={number}") == 0
+        shutil.copy(file, shown)
+        assert run(tmp_path, f"image={shown}", f"method={method}", *words, f"neighbours={number}") == 0
         assert {path.stem for path in folder.glob("*.npy")} == maps
         assert {path.stem for path in folder.glob("*.png")} == maps | {"picture"}
         assert len(list((folder / "report").iterdir())) == number

@@ -95,7 +95,7 @@ def test_without_a_size_it_sees_its_own(settings):
     [
         ({"builder": "numbers"}, "must be of the form package.module:function"),
         ({"builder": "no_such_package.at_all:f", "package": "genviz[teachers]"}, r"pip install genviz\[teachers\]"),
-        ({"builder": "./net.py:make"}, "and not its file"),
+        ({"builder": "./net.py:make"}, "must name a module, package.module:function, not its file"),
         ({"builder": "broken_code:make"}, "is not valid Python"),
         ({"builder": f"{__name__}:refuse"}, "does not take {}: Unknown model"),
         ({"arguments": "tiny"}, "classifier.arguments=tiny must be names and values"),

@@ -106,8 +106,12 @@ def test_building_draws_no_weights_on_the_meta_device():
 def test_a_size_that_a_network_refuses_by_an_assertion_is_one_line():
     class Particular(torch.nn.Module):
         def forward(self, images):
-            assert images.shape[-1] == 64, "Wrong image width!"
+            assert images.shape[-1] > 32, "Wrong image width!"
+            if images.shape[-1] < 48:
+                raise AssertionError
             return images.mean((2, 3))
 
     with pytest.raises(UserError, match=r"the network cannot take 32 x 32 pixels \(Wrong image width!\)"):
         sketch_network(Particular(), ("a", "b", "c"), 32)
+    with pytest.raises(UserError, match=r"the network cannot take 40 x 40 pixels \(AssertionError\)"):
+        sketch_network(Particular(), ("a", "b", "c"), 40)

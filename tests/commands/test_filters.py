@@ -1,4 +1,5 @@
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_pictures_of_one_name_have_a_folder_and_a_figure_each(called, picture, t
 
 
 def test_a_picture_at_home_is_one(called, picture, tmp_path, monkeypatch):
-    monkeypatch.setattr("os.path.expanduser", lambda path: str(path).replace("~", str(tmp_path)))
+    monkeypatch.setattr(Path, "expanduser", lambda path: Path(str(path).replace("~", str(tmp_path))))
     done = called("filters", "layer=relu1_1", "image=~/a cat.png", *WORDS)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "outputs/filters/small/relu1_1/a_cat/maps.csv").is_file()

@@ -63,7 +63,7 @@ class Outcome(NamedTuple):
     transfers: bool | None
     """Whether that is a success, too."""
     flat: bool = False
-    """Whether the attack failed with a gradient of 0, of several epsilons with one of them."""
+    """Whether an attack failed and had a gradient of 0; of several epsilons, at any of them."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""

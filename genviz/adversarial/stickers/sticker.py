@@ -204,7 +204,7 @@ def _tell(config: DictConfig, plan: _Plan, rows: Sequence[Row], count: Sequence[
     """Print the success by area."""
     console.warn(naming.note(config))
     networks = list(dict.fromkeys(row.network for row in rows))
-    place = _PLACES[config.transform.placed.place]
+    place = _PLACES[_placed(config)["place"]]
     print(f"\npasted into {pictures:,} held-out pictures, {place}; how often a network {plan.success}:")
     for network, own in zip(networks, count, strict=True):
         sees, of = (own, "these") if plan.away else (pictures - own, f"the other {own}")

@@ -166,7 +166,7 @@ def _without_hooks(network: nn.Module) -> nn.Module:
                     if hooks is module._forward_pre_hooks or hooks is module._forward_hooks:
                         dropped[name or "the network"] = None
     if dropped:
-        said = f"the copy has none of the hooks of {', '.join([*dropped][:3])}: what they change is not seen"
+        said = f"forward hooks are not copied (those of {', '.join([*dropped][:3])}); what they change is not seen"
         warnings.warn(said, stacklevel=2)
     return network
 

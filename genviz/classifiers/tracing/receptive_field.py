@@ -175,4 +175,4 @@ def _takes_channels_apart(name: str, node: fx.Node) -> bool:
 
 
 def _side(value: Any, axis: int) -> int:
-    return int(value[axis] if isinstance(value, tuple) else value)
+    return int(value[axis] if isinstance(value, tuple | list) else value)

@@ -115,7 +115,7 @@ def _run(loop: Loop, run: int) -> tuple[int, dict[str, Any] | None]:
     config, classifier, seed = loop.config, loop.classifier, loop.config.seed + run
     folder = loop.folder / f"run-{run:02}"
     root, _ = apart(config.pictures)
-    names = [str(path.relative_to(root)) for path in map(Path, loop.pictures.pictures)]
+    names = [f"{path.relative_to(root)} {path.stat().st_size}" for path in map(Path, loop.pictures.pictures)]
     identity = fingerprint.of_retraining(config, classifier.weights_sha256, seed, names)
     if (row := _done(folder, identity)) is not None:
         return 0, row
@@ -139,6 +139,7 @@ def _run(loop: Loop, run: int) -> tuple[int, dict[str, Any] | None]:
         shown=_SHOWN,
         callbacks=callbacks,
         apart="tag=NAME",
+        starts_over=not config.resume,
     )
     whole = loader(Pictures(loop.pictures, size, memory=memory, damaged=loop.damaged), _AT_ONCE)
     with training.claimed():

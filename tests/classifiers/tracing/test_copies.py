@@ -66,7 +66,7 @@ def test_a_copy_computes_with_its_own_modules_even_in_functions(how):
 def test_hooks_that_are_left_out_are_told():
     network = plain()
     network[0].register_forward_hook(lambda _module, _given, output: 3 * output)
-    with pytest.warns(UserWarning, match="the copy has none of the hooks of 0: what they change is not seen"):
+    with pytest.warns(UserWarning, match=r"forward hooks are not copied \(those of 0\); what they change is not seen"):
         from_module(network, input_size=8)
     network = plain()
     network[0].register_full_backward_hook(lambda *_: None)

@@ -96,7 +96,7 @@ def test_pooling_by_a_function_is_as_by_a_module():
 
         def forward(self, images):
             maps = torch.tanh(nn.functional.max_pool2d(self.first(images), 3, stride=2, dilation=2))
-            return self.last(nn.functional.avg_pool2d(maps, 2, padding=1))
+            return self.last(nn.functional.avg_pool2d(maps, [2, 2], padding=1))
 
     modules = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(3, 2, dilation=2), nn.AvgPool2d(2, padding=1), nn.ReLU())
     assert receptive_fields(Pooled())["last"] == receptive_fields(modules)["3"]

@@ -82,6 +82,10 @@ def test_the_same_folder_spelled_otherwise_holds_the_same_pictures(retrain, tmp_
     assert done.returncode == 0, done.stderr
     Image.new("RGB", (40, 36)).save(tmp_path / "photos/more.png")
     assert "the pictures was 5, sha256" in retrain("every=null").stderr
+    (tmp_path / "photos/more.png").unlink()
+    assert retrain("every=null").returncode == 0
+    Image.new("RGB", (97, 53), "red").save(next((tmp_path / "photos").iterdir()))  # others of the same names
+    assert "the pictures was 5, sha256" in retrain("every=null").stderr
 
 
 def test_damaged_pictures(retrain, tmp_path):
