@@ -1,0 +1,110 @@
+"""What is kept of a call, and what the next one knows."""
+
+import csv
+
+import linear_network
+import pytest
+from PIL import Image
+from zebras import QUICK, WORDS, levels, results, zebras
+
+from genviz.adversarial.examples import attacker
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return zebras(tmp_path / "photos")
+
+
+@pytest.fixture
+def attacked(monkeypatch):
+    """How many pictures were attacked together, each time."""
+    plain, counts = attacker.attack, []
+    monkeypatch.setattr(
+        attacker, "attack", lambda *given, **more: counts.append(len(given[1])) or plain(*given, **more)
+    )
+    return counts
+
+
+def test_what_is_done_is_kept(called, photos, tmp_path, attacked):
+    done = called("fool", "image=photos", *QUICK, *WORDS)
+    folder = tmp_path / "outputs/fool/small/pgd-linf-8-over-255/away"
+    files = {path: path.stat().st_mtime_ns for path in folder.rglob("fooled.png")}
+    (folder / "2_zebra/fooled.png").write_bytes(b"damaged")
+    (folder / "3_zebra/outcome.json").write_text("{}")
+    attacked.clear()
+    again = called("fool", "image=photos", *QUICK, *WORDS)
+    assert again.stdout == done.stdout
+    assert sum(attacked) == 2
+    kept = [path for path in files if path.parent.name not in ("2_zebra", "3_zebra")]
+    assert all(path.stat().st_mtime_ns == files[path] for path in kept)
+    called("fool", "image=photos", *QUICK, "seed=1", *WORDS)
+    assert sum(attacked) == 7
+
+
+@pytest.mark.parametrize(("file", "made"), [("original.png", None), ("perturbation.png", b"damaged")])
+def test_a_picture_without_one_of_its_files_is_attacked_again(called, photos, tmp_path, attacked, file, made):
+    words = [f"image={photos}/0_zebra.png", *QUICK, *WORDS]
+    done = called("fool", *words)
+    path = tmp_path / "outputs/fool/small/pgd-linf-8-over-255/away/0_zebra" / file
+    before = path.read_bytes()
+    path.unlink() if made is None else path.write_bytes(made)
+    again = called("fool", *words)
+    assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
+    assert path.read_bytes() == before
+    assert sum(attacked) == 2
+
+
+LINEAR = [*(word.replace(":network", ":scaled") for word in linear_network.WORDS), "+classifier.arguments.factor=1"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    ["+classifier.arguments.factor=-1", "classifier.input_space.mean=[0,0,0]", "classifier.labels=[a,b,c]"],
+)
+def test_what_another_network_of_the_same_weights_does_is_not_known(called, tmp_path, attacked, changed):
+    linear_network.folder(tmp_path / "photos", 3)
+    changed_words = [word for word in LINEAR if word.partition("=")[0] != changed.partition("=")[0]]
+    assert called("fool", "image=photos", *QUICK, *LINEAR).returncode == 0
+    assert sum(attacked) == 3
+    assert called("fool", "image=photos", *QUICK, *changed_words, changed).returncode == 0
+    assert sum(attacked) == 6
+    own, other = results(next(tmp_path.rglob("results.json")).parent)["classifier_settings"], LINEAR[-1]
+    assert (own["arguments"] == {"factor": 1}) is (changed.partition("=")[0] != other.partition("=")[0])
+
+
+def test_nor_is_what_another_of_the_second_network_says(called, photos, tmp_path, attacked):
+    words = [f"image={photos}/0_zebra.png", "other=small", *QUICK, *WORDS]
+    called("fool", *words, "other.input_size=32")
+    called("fool", *words, "other.input_size=40")
+    assert sum(attacked) == 2
+
+
+def test_a_pictures_own_seed_is_that_of_its_place(called, photos, tmp_path, attacked):
+    words = ["steps=1", "step=0.001", *WORDS]
+    assert called("fool", f"image=[{photos}/0_zebra.png,{photos}/1_zebra.png]", *words).returncode == 0
+    assert called("fool", f"image={photos}/1_zebra.png", *words).returncode == 0
+    assert sum(attacked) == 3
+    called("fool", f"image={photos}/1_zebra.png", "paths.outputs=o", *words)
+    first, fresh = (tmp_path / root / "fool/small/pgd-linf-8-over-255/away/1_zebra" for root in ("outputs", "o"))
+    assert (levels(first / "fooled.png") == levels(fresh / "fooled.png")).all()
+
+
+def test_pictures_of_one_name_have_a_folder_each(called, photos, tmp_path, attacked):
+    (tmp_path / "more").mkdir()
+    Image.open(photos / "1_zebra.png").save(tmp_path / "more/0_zebra.png")
+    folder = tmp_path / "outputs/fool/small/pgd-linf-8-over-255/away"
+    assert called("fool", "image=photos/0_zebra.png", *QUICK, *WORDS).returncode == 0
+    assert called("fool", "image=more/0_zebra.png", *QUICK, *WORDS).returncode == 0
+    originals = [levels(folder / name / "original.png") for name in ("0_zebra", "0_zebra-2")]
+    assert (originals[0] != originals[1]).any()
+    assert results(folder)["pictures"]["0_zebra-2"]["file"] == "more/0_zebra.png"
+    both = ["image=[photos/0_zebra.png,more/0_zebra.png,photos/0_zebra.png]", *QUICK, *WORDS]
+    assert called("fool", *both).returncode == 0
+    assert list(results(folder)["pictures"]) == ["0_zebra", "0_zebra-2", "0_zebra-3"]
+    with (folder / "fooled.csv").open() as file:
+        told = [(row["picture"], row["file"]) for row in csv.DictReader(file)]
+    assert told == [("0_zebra", "photos/0_zebra.png"), ("0_zebra-2", "more/0_zebra.png"),
+                    ("0_zebra-3", "photos/0_zebra.png")]  # fmt: skip
+    count = sum(attacked)
+    assert called("fool", *both).returncode == 0
+    assert sum(attacked) == count
