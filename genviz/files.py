@@ -10,7 +10,7 @@ import pickle
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,7 @@ PHOTOGRAPHS = "photographs"
 """Pictures that anyone may use, for what natural pictures have in common."""
 
 _UNFINISHED = ".unfinished"
+_KEY = "genviz"  # of metadata
 
 
 def _umask() -> int:
@@ -82,6 +83,21 @@ def write_text(path: Path, text: str) -> None:
     """Write ``text`` atomically, as UTF-8."""
     with atomic_write(path) as file:
         file.write(text.encode())
+
+
+def metadata_of(facts: Mapping[str, Any]) -> dict[str, str]:
+    """``facts`` as the metadata of a ``.safetensors`` file: JSON under one key, as several are in a random order."""
+    return {_KEY: json.dumps(facts)}
+
+
+def facts_in(metadata: Mapping[str, str] | None) -> Any:
+    """What `metadata_of` stored, or the ``metadata`` itself if each of its facts has a key of its own.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    given = metadata or {}
+    return json.loads(given[_KEY]) if _KEY in given else dict(given)
 
 
 def check_file(path: Path) -> Path:

@@ -8,7 +8,9 @@ from genviz.errors import UserError
 from genviz.files import (
     atomic_write,
     clear_leftovers,
+    facts_in,
     load_torch_file,
+    metadata_of,
     prepare_folder,
     read_json,
     set_aside,
@@ -110,3 +112,14 @@ def test_writing_never_changes_what_other_threads_may_write(tmp_path, monkeypatc
     """The umask is the process's: set for a moment by one of several writers, it could stay so."""
     monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask was set"))
     write_text(tmp_path / "file", "")
+
+
+def test_facts_are_kept_under_one_key_and_those_of_earlier_files_are_read():
+    facts = {"format": "genviz.made.1", "widths": [[4]], "more": {"a": None}}
+    assert len(metadata_of(facts)) == 1
+    assert facts_in(metadata_of(facts)) == facts
+    assert facts_in({"format": "genviz.made.1", "widths": "[[4]]"}) == {
+        "format": "genviz.made.1",
+        "widths": "[[4]]",
+    }
+    assert facts_in(None) == {}

@@ -21,12 +21,10 @@ from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.stretched import Stretched
 from genviz.classifiers.weight_files.weights import not_finite
 from genviz.errors import UserError
-from genviz.files import atomic_write, sha256
+from genviz.files import atomic_write, facts_in, metadata_of, sha256
 from genviz.interfaces import Outline
 
 FORMAT = "genviz.fitted.1"
-KEY = "genviz"
-"""The only metadata key, since safetensors writes several in random order."""
 
 
 class Facts(NamedTuple):
@@ -113,7 +111,7 @@ def export(network: nn.Module, path: Path, facts: Facts, *, told: Mapping[str, A
     }
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     with atomic_write(path) as file:
-        file.write(save(state, {KEY: json.dumps(metadata)}))
+        file.write(save(state, metadata_of(metadata)))
 
 
 def read_facts(path: Path) -> Facts:
@@ -126,8 +124,7 @@ def read_facts(path: Path) -> Facts:
         raise UserError(f"there is no weights file {path}; classifier.weights takes a .safetensors file of genviz fit")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        metadata = json.loads(metadata[KEY]) if KEY in metadata else metadata  # files of before have each by itself
+            metadata = facts_in(file.metadata())
         if metadata.get("format") != FORMAT:
             raise ValueError(f"its format is {metadata.get('format')}, not {FORMAT}")
         labels = tuple(str(label) for label in _list(metadata["labels"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, cat, nn
 
 from genviz.errors import UserError
-from genviz.files import atomic_write
+from genviz.files import atomic_write, facts_in, metadata_of
 
 FORMAT = "genviz.heads.1"
 
@@ -131,7 +130,7 @@ class HeadsFile(NamedTuple):
         state = {name: value.half().contiguous() for name, value in heads.state_dict().items()}
         known = {**self._asdict(), "shapes": [shape._asdict() for shape in self.shapes], "format": FORMAT}
         with atomic_write(path) as file:
-            file.write(save(state, {"genviz": json.dumps(known)}))
+            file.write(save(state, metadata_of(known)))
 
     @classmethod
     def read(cls, path: Path) -> HeadsFile:
@@ -144,7 +143,7 @@ class HeadsFile(NamedTuple):
             raise UserError(f"there is no file {path}; classifier.heads takes a .safetensors file from genviz distill")
         try:
             with safe_open(path, framework="pt") as file:
-                known = json.loads((file.metadata() or {})["genviz"])
+                known = facts_in(file.metadata())
             if known.pop("format") != FORMAT:
                 raise ValueError(f"its format is not {FORMAT}")
             shapes = tuple(Shape(**shape) for shape in known.pop("shapes"))

@@ -20,14 +20,12 @@ from genviz.classifiers.plain import WIDTHS, PlainNetwork
 from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.weight_files.weights import DEFAULT, RANDOM, fingerprint, not_finite
 from genviz.errors import UserError
-from genviz.files import atomic_write, intact, sha256
+from genviz.files import atomic_write, facts_in, intact, metadata_of, sha256
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 from genviz.interfaces import Outline
 
 FILE = "small.safetensors"
 FORMAT = "genviz.plain.1"
-KEY = "genviz"
-"""The only metadata key, since safetensors writes several in random order."""
 INPUT_SIZE = 128
 _RANDOM_SEED = 0  # weights=random is the same network for every run
 
@@ -118,7 +116,7 @@ def export(network: PlainNetwork, path: Path, *, input_size: int, facts: Mapping
         "facts": facts,
     }
     with atomic_write(path) as file:
-        file.write(save(state, {KEY: json.dumps(metadata)}))
+        file.write(save(state, metadata_of(metadata)))
 
 
 def read_facts(path: Path) -> Facts:
@@ -133,9 +131,7 @@ def read_facts(path: Path) -> Facts:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            metadata: dict[str, Any] = file.metadata() or {}
-        if KEY in metadata:
-            metadata = json.loads(metadata[KEY])
+            metadata = facts_in(file.metadata())
         if metadata.get("format") != FORMAT:
             raise ValueError(f"its format is {metadata.get('format')}, not {FORMAT}")
         given = metadata["widths"]

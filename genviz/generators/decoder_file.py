@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +13,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from genviz.errors import UserError
-from genviz.files import atomic_write
+from genviz.files import atomic_write, facts_in, metadata_of
 from genviz.generators.decoder import Decoder
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
 
-KEY = "genviz"
-"""The only metadata key, since safetensors writes several in random order."""
 _FORMAT = "genviz.decoder.1"
 
 
@@ -67,7 +64,7 @@ def write(
         "facts": facts,
     }
     with atomic_write(path) as file:
-        file.write(save(tensors, {KEY: json.dumps(metadata)}))
+        file.write(save(tensors, metadata_of(metadata)))
     return sha256
 
 
@@ -126,7 +123,7 @@ def _metadata(path: Path) -> dict[str, Any]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get(KEY, "{}"))
+            metadata = facts_in(file.metadata())
         if metadata.get("format") != _FORMAT:
             raise ValueError(f"its format is {metadata.get('format')}, not {_FORMAT}")
     except (SafetensorError, OSError, ValueError, AttributeError) as error:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +16,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from genviz.errors import UserError
-from genviz.files import atomic_write
+from genviz.files import atomic_write, facts_in, metadata_of
 from genviz.images.pictures import COLOUR_CORRELATION, UNREADABLE, read_picture
 
-KEY = "genviz"
-"""The only metadata key, since safetensors writes several in random order."""
 SIZE = 256
 """Rows and columns of the measured crops, in pixels."""
 _FORMAT, _TENSOR = "genviz.spectrum.1", "magnitude"
@@ -130,7 +127,7 @@ def write(path: Path, measured: Measured, of: str) -> None:
         "C": colours().tolist(),
     }
     with atomic_write(path) as file:
-        file.write(save({_TENSOR: magnitude}, {KEY: json.dumps(metadata)}))
+        file.write(save({_TENSOR: magnitude}, metadata_of(metadata)))
 
 
 def read(path: Path) -> tuple[Tensor, str]:
@@ -161,7 +158,7 @@ def read_digest(path: Path) -> str:
         raise UserError(f"there is no spectrum {path}; generator.weights takes default, or a file from {_COMMAND}")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata: Any = json.loads((file.metadata() or {}).get(KEY, "{}"))
+            metadata = facts_in(file.metadata())
         if metadata.get("format") != _FORMAT:
             raise ValueError(f"its format is {metadata.get('format')}, not {_FORMAT}")
         return str(metadata["sha256"])

@@ -15,13 +15,10 @@ from genviz.classifiers.classic_networks import Norm
 from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.mean_picture import MeanPicture
 from genviz.errors import UserError
-from genviz.files import atomic_write
+from genviz.files import atomic_write, facts_in, metadata_of
 
 SUFFIX = ".safetensors"
 FORMAT = "genviz.converted.1"
-KEY = "genviz"
-"""The only metadata key, since safetensors writes several in random order."""
-
 PICTURE = "mean_picture"
 """The tensor of a mean picture, (3, h, w), beside the network's."""
 
@@ -55,7 +52,7 @@ def write(path: Path, state: Mapping[str, Tensor], facts: Facts, *, source: Mapp
     if isinstance(space, MeanPicture):
         tensors[PICTURE] = space.picture.contiguous()
     with atomic_write(path) as file:
-        file.write(save(tensors, {KEY: json.dumps(metadata)}))
+        file.write(save(tensors, metadata_of(metadata)))
 
 
 def read_facts(path: Path) -> Facts | None:
@@ -66,8 +63,7 @@ def read_facts(path: Path) -> Facts | None:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            metadata = json.loads(metadata[KEY]) if KEY in metadata else metadata  # files of before have each by itself
+            metadata = facts_in(file.metadata())
             if metadata.get("format") != FORMAT:
                 return None
             picture = file.get_tensor(PICTURE) if PICTURE in file.keys() else None  # noqa: SIM118 - no dict
