@@ -69,12 +69,13 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         for name in arguments.methods:
             steps, other = METHODS[name], theirs[name]
-            plan = Plan(None, (EPSILON,), lambda _, steps=steps: steps, "linf", 1)
+            plan = Plan(None, (EPSILON,), {EPSILON: steps}.__getitem__, "linf", 1)
             attacker = Attacker(classifier, None, plan, Path(folder), {"accelerator": "cpu", "devices": 1})
 
             def ours(some: Tensor, labels: Tensor, steps: Steps = steps) -> None:
                 targets = [parse_target(f"class:{own}@-1", outline.labels, outline.layers) for own in labels.tolist()]
-                attack(classifier, some, targets, torch.full((len(some),), EPSILON), steps, seeds=range(len(some)))
+                reach, every = torch.full((len(some),), EPSILON), [steps] * len(some)
+                attack(classifier, some, targets, reach, every, seeds=range(len(some)))
 
             def ours_whole(some: Tensor, attacker: Attacker = attacker) -> None:
                 pictures = [Picture(str(n), "", image[None], n, None) for n, image in enumerate(some)]

@@ -69,3 +69,7 @@ class Scaled(nn.Module):
 
 def scaled(factor=1.0):
     return Scaled(network(), factor)
+
+
+def alone():
+    return network(classes=1)

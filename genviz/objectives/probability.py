@@ -38,7 +38,7 @@ class Probability(Objective):
         self.weight = float(weight)
         self.targets = Targets(target)
         for each in self.targets.each:
-            if any(unit.kind != "class" for unit in each.units):
+            if not each.is_of_classes:
                 raise UserError(f"objective={self.name} takes classes, such as class:harmonica, not {each}")
         self.ending: Ending = ""
 

@@ -95,6 +95,11 @@ class Target:
         return all(unit.weight < 0 for unit in self.units)
 
     @property
+    def is_of_classes(self) -> bool:
+        """Whether every unit is a class."""
+        return all(unit.kind == "class" for unit in self.units)
+
+    @property
     def decisive(self) -> tuple[bool, ...]:
         """For each unit, whether the target is reached only with it: those that should fire, or if none should, all."""
         return tuple(unit.weight > 0 or self.silences for unit in self.units)

@@ -35,7 +35,7 @@ def accuracy(session: Session) -> int:
         UserError: the target has no class, or there is nothing to attack.
     """
     config = session.config
-    if session.target is not None and any(unit.kind != "class" for unit in session.target.units):
+    if session.target is not None and not session.target.is_of_classes:
         raise UserError(f"target={session.target}: accuracy is of classes; leave the target out, or give a class")
     wanted, points, lines = find_method(config.method), dict[float, Success](), list[str]()
     folder = session.folder("sweep")
@@ -55,7 +55,7 @@ def accuracy(session: Session) -> int:
             count = len(outcomes)
             points[0.0] = Success(count, count)
             lines += _single_step(session, folder, outcomes)
-        holding = [key for key, each in outcomes.items() if not each.success]
+        holding = [key for key, each in outcomes.items() if _holds(each)]
         points[epsilon] = right = Success(len(holding), count)
         print(f"epsilon {name:>7}: right in {right} of {count}", flush=True)
         if not holding:
@@ -75,6 +75,11 @@ def accuracy(session: Session) -> int:
     print(f"\ncurve       {folder / 'curve.png'}\ntable       {folder / 'curve.csv'}")
     print(f"run         {log_pictures(config, folder, f'{config.method} curve', {'curve': folder / 'curve.png'})}")
     return 0
+
+
+def _holds(outcome: Outcome) -> bool:
+    """Whether the network still says what it said, whatever it was to say instead."""
+    return not outcome.success and outcome.after[0].number == outcome.before[0].number
 
 
 def _single_step(session: Session, folder: Path, iterated: dict[str, Outcome]) -> list[str]:

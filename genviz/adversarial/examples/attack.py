@@ -42,7 +42,7 @@ def attack(
     originals: Tensor,
     targets: Sequence[Target],
     epsilon: Tensor,
-    steps: Steps,
+    steps: Sequence[Steps],
     *,
     norm: Norm = "linf",
     seeds: Sequence[int],
@@ -56,7 +56,7 @@ def attack(
         originals: RGB in [0, 1], (n, 3, h, w).
         targets: one for each.
         epsilon: the largest norm of each picture's perturbation, in units of [0, 1], (n,).
-        steps: of which the size goes with the largest epsilon, and is less in proportion for others.
+        steps: one for each; only their sizes may differ.
         norm: of perturbations and steps.
         seeds: of the random starts, one for each.
         trainer: Lightning's settings; None: on the CPU.
@@ -65,27 +65,27 @@ def attack(
     Raises:
         UserError: the target cannot be attacked.
     """
-    streams = Streams(list(seeds))
+    streams, (number, _, random_start, momentum) = Streams(list(seeds)), steps[0]
     generator = Perturbation(
         image=originals.cpu(),
         epsilon=epsilon,
         norm=norm,
-        start="random" if steps.random_start else "zero",
+        start="random" if random_start else "zero",
         streams=streams,
     )
-    sizes = steps.size * epsilon / epsilon.max().clamp_min(1e-12)
+    sizes = torch.tensor([own.size for own in steps], dtype=epsilon.dtype)
     coupling = Coupling(
         generator=generator,
         classifier=classifier,
         objective=objective_of(targets, classifier.outline, generator.original),
         target=targets,
-        optimizer=lambda parameters: Steepest(parameters, lr=sizes, norm=norm, momentum=steps.momentum),
+        optimizer=lambda parameters: Steepest(parameters, lr=sizes, norm=norm, momentum=momentum),
         streams=streams,
         together=True if originals[0, 0].numel() <= _SMALL else None,
         may_vanish=True,  # which is then what the attack has found out
     )
     settings = {"accelerator": "cpu", "devices": 1} if trainer is None else trainer
-    fit(make_trainer(settings, [_Watch(ended)], updates=steps.number), coupling, steps.number, stays=True)
+    fit(make_trainer(settings, [_Watch(ended)], updates=number), coupling, number, stays=True)
     gradient = generator.values.grad
     flat = torch.zeros(len(originals), dtype=torch.bool)
     if gradient is not None:

@@ -45,8 +45,8 @@ class Plan(NamedTuple):
     """None: away from what the network says, or ``random``."""
     epsilons: tuple[float, ...]
     """To try; the smallest that works is searched for among several, in ascending order."""
-    steps: Any
-    """Maps epsilon to its `Steps`."""
+    steps: Callable[[float], Steps]
+    """Those for an epsilon."""
     norm: Norm
     restarts: int
     is_smallest: bool = False
@@ -103,7 +103,7 @@ class Attacker:
         before = see(self.classifier, originals, every or own)
         chosen: list[int] = []
         for number, (picture, target, seen) in enumerate(zip(pictures, every, before, strict=True)):
-            if (why := self._left(picture, target, seen.top[0])) is not None:
+            if (why := self._left(picture, target, seen)) is not None:
                 self._keep(picture, {"left": why})
                 yield picture, why
             else:
@@ -125,12 +125,16 @@ class Attacker:
             text = f"class:{other + (other >= now)}"
         return parse_target(text, outline.labels, outline.layers)
 
-    def _left(self, picture: Picture, target: Target, now: Said) -> str | None:
-        if picture.truth is not None and picture.truth != now.number:
-            return f"the network says {now.label}, not {self.classifier.outline.labels[picture.truth]}"
-        if succeeds(target, now):
-            return f"the network says {now.label} already"
-        return None
+    def _left(self, picture: Picture, target: Target, seen: Seen) -> str | None:
+        labels, now = self.classifier.outline.labels, seen.top[0]
+        if picture.truth is not None and not seen.shows(picture.truth):
+            return f"the network says {now.label}, not {labels[picture.truth]}"
+        if not succeeds(target, seen):
+            return None
+        wanted = [unit.index[0] for unit in target.units if unit.weight > 0 and seen.shows(unit.index[0])]
+        if seen.independent and not wanted:
+            return f"the network sees no {labels[target.units[0].index[0]]}"
+        return f"the network says {labels[wanted[0]] if wanted else now.label} already"
 
     def _perturbed(
         self, originals: Tensor, targets: Sequence[Target], seeds: Sequence[int], ended: Callable[[], bool]
@@ -187,27 +191,34 @@ class Attacker:
             left = [number for number, works_already in enumerate(works) if not works_already]
             if not left or ended():
                 break
-            steps: Steps = self.plan.steps(max(epsilons))
-            attacked = attack(
-                self.classifier,
-                originals[left],
-                [targets[number] for number in left],
-                torch.tensor([epsilons[number] for number in left]),
-                steps,
-                norm=self.plan.norm,
-                seeds=[(seeds[number] + 2**16 * restart) % 2**32 for number in left],
-                trainer=self.trainer,
-                ended=ended,
-            )
-            seen = see(self.classifier, attacked.images, [targets[number] for number in left])
-            for place, number in enumerate(left):
-                now, so_far = seen[place], known[number]
-                won = bool(succeeds(targets[number], now.top[0]))
-                is_silent = targets[number].silences and now.activation == 0
-                flat[number] |= bool(attacked.flat[place]) and not is_silent
-                if won or so_far is None or now.activation > so_far.activation:
-                    best[number], known[number], works[number] = attacked.images[place], now, won
+            for together in self._alike(left, epsilons):
+                attacked = attack(
+                    self.classifier,
+                    originals[together],
+                    [targets[number] for number in together],
+                    torch.tensor([epsilons[number] for number in together]),
+                    [self.plan.steps(epsilons[number]) for number in together],
+                    norm=self.plan.norm,
+                    seeds=[(seeds[number] + 2**16 * restart) % 2**32 for number in together],
+                    trainer=self.trainer,
+                    ended=ended,
+                )
+                seen = see(self.classifier, attacked.images, [targets[number] for number in together])
+                for place, number in enumerate(together):
+                    now, so_far = seen[place], known[number]
+                    won = bool(succeeds(targets[number], now))
+                    is_silent = targets[number].silences and now.activation == 0
+                    flat[number] |= bool(attacked.flat[place]) and not is_silent
+                    if won or so_far is None or now.activation > so_far.activation:
+                        best[number], known[number], works[number] = attacked.images[place], now, won
         return best, known, works, [each and not won for each, won in zip(flat, works, strict=True)]
+
+    def _alike(self, numbers: Sequence[int], epsilons: Sequence[float]) -> list[list[int]]:
+        """The pictures that are attacked in equally many steps, and so can be attacked together."""
+        groups: dict[int, list[int]] = {}
+        for number in numbers:
+            groups.setdefault(self.plan.steps(epsilons[number]).number, []).append(number)
+        return list(groups.values())
 
     def _written(
         self,

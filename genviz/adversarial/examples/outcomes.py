@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genviz.adversarial.network import check_classes
+from genviz.adversarial.answers import check_classes
 from genviz.adversarial.success import Success
 from genviz.interfaces import SCORES, Classifier
 from genviz.targets.grammar import Target
@@ -17,6 +17,7 @@ from genviz.targets.units import Targets
 
 _TOP = 5
 _LEVELS = 255
+_LIKELY = 0.5
 
 
 class Said(NamedTuple):
@@ -36,6 +37,12 @@ class Seen(NamedTuple):
     """Of all classes, (classes,)."""
     activation: float
     """Of the target."""
+    independent: bool = False
+    """Whether classes do not compete, as those of a detector."""
+
+    def shows(self, number: int) -> bool:
+        """Whether the network sees this class: the one that it names; of independent ones, any likelier than not."""
+        return float(self.chances[number]) > _LIKELY if self.independent else self.top[0].number == number
 
 
 class Outcome(NamedTuple):
@@ -107,10 +114,9 @@ def see(
         targets: one for each image; or a function that makes one, of classes, of the image's place and what is said.
 
     Raises:
-        UserError: the network has no classes.
+        UserError: the network has no classes, or a single one.
     """
-    if not classifier.outline.labels:
-        check_classes(classifier.outline)
+    check_classes(classifier.outline)
     layers = (SCORES,) if targets is None or callable(targets) else (*Targets(targets).layers, SCORES)
     seen = classifier.in_turn(images.to(classifier.device), tuple(dict.fromkeys(layers)), len(images))
     chances = probabilities(seen[SCORES], ending_of(classifier)).float().cpu()
@@ -125,7 +131,8 @@ def see(
     activations = [0.0] * len(images)
     if targets is not None:
         activations = Targets(targets).to(classifier.device).activation(seen).tolist()
-    return [Seen(*each) for each in zip(top, chances, activations, strict=True)]
+    own = classifier.independent
+    return [Seen(*each, independent=own) for each in zip(top, chances, activations, strict=True)]
 
 
 def outcome(
@@ -154,7 +161,7 @@ def outcome(
     return Outcome(
         str(target),
         epsilon,
-        succeeds(target, after.top[0]),
+        succeeds(target, after),
         round(float(change.abs().max()) * _LEVELS),
         float(change.double().norm()),
         before.top,
@@ -167,17 +174,19 @@ def outcome(
     )
 
 
-def succeeds(target: Target, said: Said) -> bool | None:
-    """Whether what a network says is what the attack is for; None for targets that are not of classes alone."""
-    if any(unit.kind != "class" for unit in target.units):
+def succeeds(target: Target, seen: Seen) -> bool | None:
+    """Whether what a network sees is what the attack is for; None for targets that are not of classes alone."""
+    if not target.is_of_classes:
         return None
     wanted = [unit.index[0] for unit in target.units if unit.weight > 0]
-    return said.number in wanted if wanted else all(said.number != unit.index[0] for unit in target.units)
+    if wanted:
+        return any(seen.shows(number) for number in wanted)
+    return not any(seen.shows(unit.index[0]) for unit in target.units)
 
 
 def _transfers(target: Target, before: Said, after: Said, labels: Sequence[str]) -> bool | None:
     """Whether a second network, whose numbers of classes may be others, is fooled: by the label, or by a change."""
-    if any(unit.kind != "class" for unit in target.units):
+    if not target.is_of_classes:
         return None
     wanted = [labels[unit.index[0]] for unit in target.units if unit.weight > 0]
     return after.label in wanted if wanted else after.label != before.label

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ class Session:
         self.target = None if self.random else _target(config, self.outline)
         if find_method(config.method).is_smallest and (self.target is not None or self.random or config.sweep):
             raise UserError("method=deepfool finds its own way from what the network says: no target, no sweep")
+        if size_of(config, "epsilon") is None and self.target is not None and not self.target.is_of_classes:
+            raise UserError(f"epsilon=min is the least that changes a class; for target={config.target}, give a number")
         self.files = given_pictures(build.plain(config)["image"])
         self.names, self._truths = named(self.files), _truths(self.files, config.truth, self.outline)
         console.warn(naming.note(config))
@@ -143,6 +146,7 @@ class Session:
             "other_labels_sha256": None if other is None else _digest(other.outline.labels),
             "target": self._name,
             **{name: build.plain(self.config)[name] for name in names},
+            "precision": str(self.config.trainer.get("precision")),
             "genviz": genviz.__version__,
             **more,
         }
@@ -182,7 +186,8 @@ def _truths(files: Sequence[Path], said: str | None, outline: Outline) -> list[i
     """
     found: list[int | None] = []
     for path in files:
-        word = path.parent.name if said == "folder" else path.stem.partition("_")[2] or path.stem
+        folder = Path(os.path.abspath(path)).parent.name  # noqa: PTH100 - where it is called so, not where a link leads
+        word = folder if said == "folder" else path.stem.partition("_")[2] or path.stem
         try:
             found.append(None if said is None else class_of_folder(word.replace("_", " "), outline.labels))
         except UserError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genviz.adversarial.answers import margins_of, named
 from genviz.adversarial.deepfool import deepfool
-from genviz.adversarial.network import margins_of, named
 from genviz.generators.perturbation import Norm
 from genviz.interfaces import Classifier
 

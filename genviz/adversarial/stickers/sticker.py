@@ -26,8 +26,8 @@ from genviz.images.folders import distinct, evenly, find_pictures, halves, tell_
 from genviz.images.pictures import read_image
 from genviz.images.shapes import Shape
 from genviz.interfaces import Outline
-from genviz.targets.grammar import Target, parse_target
-from genviz.targets.labels import slug
+from genviz.targets.grammar import Target
+from genviz.targets.labels import class_of_folder
 from genviz.training import build, console, naming
 from genviz.training.build import AUTO
 from genviz.training.logged_pictures import log_pictures
@@ -151,7 +151,7 @@ def _number_for(other: Outline, outline: Outline, wanted: int) -> int:
     if other.labels == outline.labels:
         return wanted
     try:
-        return parse_target(f"class:{slug(outline.labels[wanted])}", other.labels, other.layers).units[0].index[0]
+        return class_of_folder(outline.labels[wanted], other.labels)
     except UserError as error:
         raise UserError(f"other: {error}") from None
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genviz.adversarial.network import named
+from genviz.adversarial.answers import named
 from genviz.adversarial.success import Success
 from genviz.adversarial.universal.halves import Half
 from genviz.adversarial.universal.steps import added

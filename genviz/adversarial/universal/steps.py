@@ -29,7 +29,8 @@ def whole_steps(values: Tensor, xi: float, norm: str) -> Tensor:
     if norm == "linf":
         most = math.floor(255 * xi + _ROUNDING)
         return (255 * values).round().clamp(-most, most).to(torch.int16)
-    return (255 * values).trunc().to(torch.int16)
+    most = round(255 * LARGEST)  # that a byte can hold: a single value may be larger than the norm
+    return (255 * values).trunc().clamp(-most, most).to(torch.int16)
 
 
 def added(images: Tensor, steps: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 import genviz
-from genviz.adversarial.network import check_classes, margins_of, named
+from genviz.adversarial.answers import check_classes, margins_of, named
 from genviz.adversarial.success import Success
 from genviz.adversarial.universal.by_deepfool import Way, by_deepfool
 from genviz.adversarial.universal.by_gradient import by_gradient

@@ -61,6 +61,7 @@ def unrounded(monkeypatch):
 def ours(classifier, pictures, wanted, steps, norm="linf", epsilon=EPSILON):
     targets = [target(classifier, text) for text in wanted]
     reach = torch.full((len(pictures),), epsilon, dtype=torch.double)
+    steps = [steps] * len(pictures)
     return attack(classifier, pictures, targets, reach, steps, norm=norm, seeds=range(len(pictures))).images
 
 
@@ -139,19 +140,19 @@ def test_a_picture_of_a_batch_is_the_one_alone(classifier, pictures):
     together = ours(classifier, pictures, wanted, steps)
     reach = torch.tensor([EPSILON], dtype=torch.double)
     alone = attack(
-        classifier, pictures[3:4], [target(classifier, wanted[3])], reach, steps, norm="linf", seeds=[3]
+        classifier, pictures[3:4], [target(classifier, wanted[3])], reach, [steps], norm="linf", seeds=[3]
     ).images
     assert torch.equal(together[3:4], alone)
 
 
-def test_steps_go_with_each_pictures_epsilon(classifier, pictures, unrounded):
+def test_each_picture_has_its_steps(classifier, pictures, unrounded):
     targets = [target(classifier, "class:1@-1")] * 2
     made = attack(
         classifier,
         pictures[:1].repeat(2, 1, 1, 1),
         targets,
         torch.tensor([EPSILON, EPSILON / 4], dtype=torch.double),
-        Steps(1, EPSILON / 2),
+        [Steps(1, EPSILON / 2), Steps(1, EPSILON / 8)],
         seeds=[0, 0],
     ).images
     away = (made - pictures[:1]).abs().flatten(1).amax(1)
@@ -164,12 +165,12 @@ def test_a_filter_is_silenced_and_a_layer_pushed_away(classifier, pictures):
     steps = METHODS["pgd"].steps(EPSILON, 5, None)
     reach = torch.full((6,), EPSILON, dtype=torch.double)
     only = target(classifier, "filter:3:0@-1")
-    after = classifier(attack(classifier, pictures, [only] * 6, reach, steps, seeds=range(6)).images, ["3"])["3"]
+    after = classifier(attack(classifier, pictures, [only] * 6, reach, [steps] * 6, seeds=range(6)).images, ["3"])["3"]
     assert (after[:, 0].mean((1, 2)) < before).all()
     assert isinstance(objective_of([silenced], classifier.outline, pictures[:1]), Activation)
     far = target(classifier, "layer:1@-1")
     assert isinstance(objective_of([far], classifier.outline, pictures[:1]), Content)
-    pushed = attack(classifier, pictures, [far] * 6, reach, steps, seeds=range(6)).images
+    pushed = attack(classifier, pictures, [far] * 6, reach, [steps] * 6, seeds=range(6)).images
     noise = pictures + EPSILON * torch.randn_like(pictures).sign()
     own, pushed, noise = (classifier(some, ["1"])["1"].flatten(1) for some in (pictures, pushed, noise))
     assert ((pushed - own).norm(dim=1) > (noise - own).norm(dim=1)).all()
@@ -189,5 +190,5 @@ def test_a_flat_gradient_is_noticed(pictures):
     flat = from_module(network, input_size=16, mean=[0, 0, 0], std=[1, 1, 1]).double()
     some = torch.cat([torch.zeros_like(pictures[:1]), pictures[:1]])  # of the first, every unit is dead
     away = [target(flat, "class:0@-1")] * 2
-    made = attack(flat, some, away, torch.tensor([EPSILON] * 2), Steps(2, 0.01), seeds=[0, 1])
+    made = attack(flat, some, away, torch.tensor([EPSILON] * 2), [Steps(2, 0.01)] * 2, seeds=[0, 1])
     assert made.flat.tolist() == [True, False]

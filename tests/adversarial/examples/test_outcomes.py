@@ -2,9 +2,11 @@ import json
 
 import pytest
 import torch
+from torch import nn
 
 import genviz
 from genviz.adversarial.examples.outcomes import Outcome, Said, Seen, outcome, see, succeeds, summary
+from genviz.errors import UserError
 from genviz.targets.grammar import parse_target
 
 
@@ -36,7 +38,23 @@ def test_what_a_network_sees(small):
      ("class:340@0.5+class:7@0.5", 7, True), ("class:340+class:7@-1", 7, False), ("filter:relu3_1:2@-1", 5, None)],
 )  # fmt: skip
 def test_success_is_what_the_attack_is_for(small, text, says, result):
-    assert succeeds(target(small, text), Said("x", says, 0.5)) is result
+    assert succeeds(target(small, text), seen("x", says)) is result
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [("class:340", True), ("class:5", False), ("class:7", True), ("class:7@-1", False), ("class:5@-1", True)],
+)
+def test_classes_that_do_not_compete_are_each_seen_or_not(small, text, result):
+    both = seen("zebra", 340)._replace(independent=True)
+    both.chances[7] = 0.6
+    assert succeeds(target(small, text), both) is result
+
+
+def test_a_network_with_one_score_has_nothing_to_change_to():
+    alone = genviz.from_module(nn.Sequential(nn.Flatten(), nn.Linear(48, 1)), input_size=4)
+    with pytest.raises(UserError, match="the network has a single class, and no picture has another to change to"):
+        see(alone, torch.rand(1, 3, 4, 4), None)
 
 
 def said(label, number=0):

@@ -1,6 +1,7 @@
 """What is kept of a call, and what the next one knows."""
 
 import csv
+from pathlib import Path
 
 import linear_network
 import pytest
@@ -8,6 +9,8 @@ from PIL import Image
 from zebras import QUICK, WORDS, levels, results, zebras
 
 from genviz.adversarial.examples import attacker
+from genviz.adversarial.examples.session import _truths
+from genviz.interfaces import Outline
 
 
 @pytest.fixture
@@ -108,3 +111,37 @@ def test_pictures_of_one_name_have_a_folder_each(called, photos, tmp_path, attac
     count = sum(attacked)
     assert called("fool", *both).returncode == 0
     assert sum(attacked) == count
+
+
+def test_the_class_is_the_folders_name_from_inside_it_too(tmp_path, monkeypatch):
+    (tmp_path / "second").mkdir()
+    monkeypatch.chdir(tmp_path / "second")
+    outline = Outline(linear_network.LABELS, (), {}, (8, 8))
+    for path in (Path("a.png"), Path("./a.png"), Path("../second/a.png"), tmp_path / "second/a.png"):
+        assert _truths([path], "folder", outline) == [1]
+
+
+def test_the_smallest_of_what_has_no_class_is_refused(called, photos):
+    done = called("fool", "image=photos", "target=filter:relu3_1:2@-1", "epsilon=min", *WORDS)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "epsilon=min is the least that changes a class; for target=filter:relu3_1:2@-1, give a number" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["method=bim"], ["method=pgd", "step=1/255", "steps=6"]])
+def test_the_smallest_does_not_depend_on_what_is_attacked_beside(called, tmp_path, words):
+    linear_network.folder(tmp_path / "photos", 6)
+    found = []
+    for at_once in (1, 6):
+        own = ["image=photos", "epsilon=min", f"at_once={at_once}", f"paths.outputs=o{at_once}"]
+        assert called("fool", *own, *words, *linear_network.WORDS).returncode == 0
+        (place,) = (tmp_path / f"o{at_once}").rglob("results.json")
+        found.append({name: one["epsilon"] for name, one in results(place.parent)["pictures"].items()})
+        assert len(set(found[-1].values())) > 1
+    assert found[0] == found[1]
+
+
+def test_what_was_found_in_another_precision_is_not_known(called, photos, attacked):
+    words = [f"image={photos}/0_zebra.png", *QUICK, *WORDS]
+    called("fool", *words)
+    called("fool", *words, "trainer.precision=bf16-mixed")
+    assert sum(attacked) == 2

@@ -45,3 +45,10 @@ def test_it_is_shown_around_grey_as_strong_as_fits():
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="cannot read the perturbation"):
         read_steps(tmp_path / "v.png")
+
+
+def test_a_value_past_what_a_byte_holds_keeps_its_sign(tmp_path):
+    """The root mean square bounds all values together, and one may be larger."""
+    steps = whole_steps(torch.tensor([0.6, -0.6, 0.1]).view(3, 1, 1), 0.45, "l2")
+    write_steps(tmp_path / "v.png", steps, {})
+    assert read_steps(tmp_path / "v.png").flatten().tolist() == [127, -127, 25]
