@@ -10,6 +10,11 @@ LONGEST = 300
 _ROOM = 278  # without the longest name, "genviz contributions: "
 _WORD = 60
 """Characters of a word, such as a path, that a message keeps in any case."""
+_FULL = (
+    *("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED"),
+    *("Storage size calculation overflowed", "Stride calculation overflowed", "invalid shape dimension"),
+)
+"""What torch says, which has no kind of error for it on a CPU."""
 
 
 class UserError(Exception):
@@ -29,6 +34,17 @@ class UserError(Exception):
 
 class CannotWriteError(UserError):
     """The disk is full or a folder is not writable, so later writes would fail too."""
+
+
+class DamagedInstallationError(UserError):
+    """A file that comes with genviz is missing or damaged."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether it says that there is not enough memory, the host's or a card's."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error) for word in _FULL)
+    )
 
 
 def one_line(message: str, room: int = LONGEST) -> str:

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from genviz.errors import CannotWriteError, UserError, shown
+from genviz.errors import CannotWriteError, DamagedInstallationError, UserError, shown
 
 SHIPPED = {
     "vgg16.safetensors": "4519bf03b9db12067d6d07d6a2260ae90b80fbb203c5edc2bb833fadc83efddf",
@@ -273,15 +273,14 @@ def intact(name: str) -> Path:
     """The file or folder ``name`` that ships with genviz, its hash verified.
 
     Raises:
-        UserError: it is missing or damaged.
+        DamagedInstallationError: it is missing or damaged.
     """
     path, wanted = shipped(name), SHIPPED[name]
     files = sorted(path.glob("[!.]*.jpg")) if path.is_dir() else [path] if path.is_file() else []
     if files and sha256(*files) == wanted:
         return path
     is_ = "damaged" if files else "missing"
-    raise UserError(
+    raise DamagedInstallationError(
         f"checkpoints/{name}, which comes with genviz, is {is_}; expected sha256 {wanted}. "
-        "Restore it: pip install --force-reinstall --no-deps genviz, or, in a checkout, "
-        f"git checkout -- checkpoints/{name}"
+        f"Install genviz again with pip's --force-reinstall, or, in a checkout, git checkout -- checkpoints/{name}"
     )

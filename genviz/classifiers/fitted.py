@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from genviz.classifiers import fitted_networks
@@ -19,7 +19,7 @@ from genviz.classifiers.names import paper_names
 from genviz.classifiers.outline import check_resize, sketch_network
 from genviz.classifiers.sizes import Size, size_of
 from genviz.classifiers.stretched import Stretched
-from genviz.classifiers.weight_files.weights import not_finite
+from genviz.classifiers.weight_files.weights import load_own, not_finite
 from genviz.errors import UserError
 from genviz.files import atomic_write, facts_in, metadata_of, sha256
 from genviz.interfaces import Outline
@@ -70,10 +70,7 @@ class FittedClassifier(FrozenClassifier):
         path = _path(weights)
         facts = read_facts(path)
         network = fitted_networks.empty(facts.architecture, len(facts.labels), facts.input_size)
-        try:
-            network.load_state_dict(load_file(path), assign=True)
-        except (SafetensorError, RuntimeError) as error:
-            raise UserError(f"{path} is damaged ({str(error).splitlines()[0][:120]}); train it again") from error
+        load_own(network, path, "train it again")
         if names := not_finite(network):
             raise UserError(f"{path} holds weights that are not finite, which cannot classify: {names[0]}")
         space = facts.input_space if input_space == AUTO else input_space_of(input_space, AUTO)

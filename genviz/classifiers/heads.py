@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple
 
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, cat, nn
 
+from genviz.classifiers.weight_files.weights import load_own
 from genviz.errors import UserError
 from genviz.files import atomic_write, facts_in, metadata_of
 
@@ -159,10 +160,7 @@ class HeadsFile(NamedTuple):
             UserError: the file is damaged.
         """
         heads = Heads(self.shapes)
-        try:
-            heads.load_state_dict(load_file(path))
-        except (SafetensorError, RuntimeError) as error:
-            raise UserError(f"{path} is damaged ({str(error).splitlines()[0][:120]}); get it again") from error
+        load_own(heads, path, "get it again")
         if not all(parameter.sum().isfinite() for parameter in heads.parameters()):
             raise UserError(f"{path} holds weights that are not finite; these heads cannot classify")
         return heads.eval()

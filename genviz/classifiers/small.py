@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from genviz.classifiers.frozen import FrozenClassifier
@@ -18,7 +18,7 @@ from genviz.classifiers.labels import Labels, labels_of
 from genviz.classifiers.outline import check_resize, sketch_network
 from genviz.classifiers.plain import WIDTHS, PlainNetwork
 from genviz.classifiers.sizes import Size, size_of
-from genviz.classifiers.weight_files.weights import DEFAULT, RANDOM, fingerprint, not_finite
+from genviz.classifiers.weight_files.weights import DEFAULT, RANDOM, fingerprint, load_own, not_finite
 from genviz.errors import UserError
 from genviz.files import atomic_write, facts_in, intact, metadata_of, sha256
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
@@ -146,10 +146,7 @@ def read_facts(path: Path) -> Facts:
 def _load(path: Path) -> nn.Module:
     facts = read_facts(path)
     network = PlainNetwork(facts.widths, facts.classes)
-    try:
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged ({str(error).splitlines()[0][:120]}); get it again") from error
+    load_own(network, path, "get it again")
     if names := not_finite(network):
         raise UserError(f"{path} holds weights that are not finite, which cannot classify: {names[0]}")
     return network

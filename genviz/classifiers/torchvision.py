@@ -23,7 +23,9 @@ from genviz.classifiers.weight_files.weights import (
     find,
     fingerprint,
     has_entries,
+    misfits,
     not_finite,
+    told,
 )
 from genviz.errors import UserError
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
@@ -125,24 +127,15 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
     unexpected = [
         key for key in given if key not in wanted and not without and (missing or key.partition(".")[0] in parts)
     ]
-    misshapen = [
-        f"{key} is {tuple(given[key].shape)}, not {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in given and given[key].shape != wanted[key].shape
-    ]
-    faults = [
-        f"{what} {len(keys)}: {', '.join(keys[:2])}"
-        for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
-        if keys
-    ]
+    misshapen = misfits(wanted, given)
     if len(misshapen) == 1 and misshapen[0].startswith("encoder.pos_embedding"):
         raise UserError(
             f"{found.source} is of {architecture} for pictures of another size ({misshapen[0]}); give the side that it "
             "was trained at: classifier.input_size=N"
         )
-    if faults:
+    if missing or unexpected or misshapen:
         raise UserError(
-            f"{found.source} does not fit {architecture} ({'; '.join(faults)}); "
+            f"{found.source} does not fit {architecture} ({told(misshapen, missing, unexpected)}); "
             "name the network that the weights belong to, and its labels if its classes differ: classifier.labels=FILE"
         )
     counts = {

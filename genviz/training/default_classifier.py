@@ -6,7 +6,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from genviz.classifiers import input_space
 from genviz.classifiers.weight_files.weights import DEFAULT, CannotFetchError, entry, fetch
-from genviz.errors import UserError
+from genviz.errors import DamagedInstallationError, UserError
 from genviz.training import build
 
 FIRST, OTHER = "vgg16", "embedded"
@@ -49,6 +49,8 @@ def choose(config: DictConfig) -> None:
             because = f"{error.why}. To get it: {error.remedy}"
         else:
             return
+    if isinstance(against_other, DamagedInstallationError):
+        raise against_other
     if against_other is not None:
         raise UserError(f"{against_other}. That is the embedded network's answer; {because}")
     config.classifier = otherwise

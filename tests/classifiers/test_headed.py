@@ -17,7 +17,7 @@ from genviz.classifiers.heads import Heads, HeadsFile, Join, Shape
 from genviz.classifiers.outline import build
 from genviz.classifiers.torchvision import TorchvisionClassifier, drawn
 from genviz.classifiers.tracing.taps import look
-from genviz.errors import UserError
+from genviz.errors import DamagedInstallationError, UserError
 from genviz.files import SHIPPED, intact, shipped
 from genviz.images.pictures import read_image
 from genviz.training.naming import classifier_name as build_classifier_name
@@ -214,6 +214,21 @@ def test_a_damaged_installation_says_which_hash_is_expected(name, missing, tmp_p
     with pytest.raises(UserError, match=f"{name}, which comes with genviz, is (missing|damaged).*{SHIPPED[name]}"):
         HeadedClassifier()
     intact.cache_clear()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("missing", [True, False])
+def test_the_hash_and_the_way_back_are_said_in_full(name, missing, tmp_path, monkeypatch):
+    if not missing and "." in name:
+        (tmp_path / name).write_bytes(b"damaged")
+    monkeypatch.setattr(files, "shipped_folder", lambda _: tmp_path)
+    intact.cache_clear()
+    with pytest.raises(DamagedInstallationError) as error:
+        intact(name)
+    intact.cache_clear()
+    assert SHIPPED[name] in str(error.value)
+    assert str(error.value).endswith(f"git checkout -- checkpoints/{name}")
+    assert "…" not in str(error.value)
 
 
 @pytest.mark.slow

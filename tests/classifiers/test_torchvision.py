@@ -286,3 +286,16 @@ def test_weights_for_another_size_say_so(tmp_path):
     found = Weights(Embedded(5).state_dict(), "vit.pth", "0" * 64)
     with pytest.raises(UserError, match="for pictures of another size .*classifier.input_size=N"):
         fill(Embedded(3), found, "vit_b_16")
+
+
+def test_another_networks_layer_is_named_with_both_shapes(tmp_path):
+    """Of VGG19's weights, most have names and shapes of VGG16's."""
+    with torch.device("meta"):
+        state = torchvision.models.vgg19(weights=None).state_dict()
+    saved = {key: torch.zeros(1).expand(value.shape) for key, value in state.items()}  # of no size on the disk
+    torch.save(saved, tmp_path / "vgg19-dcbb9e9d.pth")
+    with pytest.raises(UserError) as error:
+        TorchvisionClassifier(architecture="vgg16", weights=str(tmp_path / "vgg19-dcbb9e9d.pth"))
+    told = str(error.value)
+    assert "features.19.weight is (512, 256, 3, 3), not (512, 512, 3, 3)" in told
+    assert told.endswith("classifier.labels=FILE")

@@ -1,9 +1,11 @@
 """Which classifier it is where none is named."""
 
 import pytest
+from conftest import CONFIGS
 
+from genviz import files
 from genviz.classifiers.weight_files.weights import CannotFetchError
-from genviz.errors import UserError
+from genviz.errors import DamagedInstallationError, UserError
 from genviz.training import build, default_classifier, naming
 
 
@@ -105,3 +107,15 @@ def test_the_two_never_share_a_folder(compose, unreachable, monkeypatch):
     vgg16 = place(chosen(compose))
     assert embedded.checkpoint != vgg16.checkpoint
     assert embedded.outputs != vgg16.outputs
+
+
+def test_a_damaged_installation_is_not_blamed_on_the_network(compose, unreachable, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "shipped_folder", lambda name: tmp_path if name == "checkpoints" else CONFIGS)
+    files.intact.cache_clear()
+    with pytest.raises(DamagedInstallationError) as error:
+        chosen(compose)
+    files.intact.cache_clear()
+    told = str(error.value)
+    assert "there is no network" not in told
+    assert "heads.safetensors" in told
+    assert files.SHIPPED["heads.safetensors"] in told

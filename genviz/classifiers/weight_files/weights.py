@@ -7,7 +7,7 @@ import pickle
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -16,6 +16,8 @@ from urllib.parse import urlparse
 
 import torch
 import torchvision
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from genviz.classifiers.input_space import InputSpace
@@ -193,6 +195,45 @@ def not_finite(network: nn.Module) -> list[str]:
             if not (total.isfinite() or (total.isinf() and name in buffers and not value.isnan().any())):
                 found.append(name)
     return found
+
+
+def misfits(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    """The tensors of ``given`` that have another shape in ``wanted``, each with both shapes."""
+    return [
+        f"{key} is {tuple(given[key].shape)}, not {tuple(value.shape)}"
+        for key, value in wanted.items()
+        if key in given and given[key].shape != value.shape
+    ]
+
+
+def told(misshapen: Sequence[str], missing: Sequence[str], unexpected: Sequence[str]) -> str:
+    """What makes weights unfit for a network, in a few words: the shapes first, as they tell most."""
+    names = [f"{len(misshapen)} of another shape: {misshapen[0]}"] if misshapen else []
+    for what, keys in (("missing", missing), ("unexpected", unexpected)):
+        if keys:
+            names.append(f"{what} {len(keys)}" if misshapen else f"{what} {len(keys)}: {', '.join(keys[:2])}")
+    return "; ".join(names)
+
+
+def load_own(network: nn.Module, path: Path, again: str) -> None:
+    """Load the .safetensors file ``path``, which states what network it holds, into that network.
+
+    Args:
+        again: what would work.
+
+    Raises:
+        UserError: the file is damaged, or holds another network than it states.
+    """
+    try:
+        given = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged ({str(error).strip().splitlines()[0][:120]}); {again}") from error
+    wanted = network.state_dict()
+    missing, unexpected = ([key for key in a if key not in b] for a, b in ((wanted, given), (given, wanted)))
+    misshapen = misfits(wanted, given)
+    if missing or unexpected or misshapen:
+        raise UserError(f"{path} is damaged ({told(misshapen, missing, unexpected)}); {again}")
+    network.load_state_dict({key: value.to(wanted[key].dtype) for key, value in given.items()}, assign=True)
 
 
 def fingerprint(state: Mapping[str, Any]) -> str:

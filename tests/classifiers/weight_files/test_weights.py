@@ -7,9 +7,12 @@ import time
 import pytest
 import torch
 import torchvision
+from safetensors.torch import save_file
+from torch import nn
 from torchvision.models import SqueezeNet1_1_Weights
 
 from genviz.classifiers.weight_files import weights
+from genviz.classifiers.weight_files.weights import load_own
 from genviz.errors import UserError
 
 
@@ -209,3 +212,29 @@ def test_a_cache_that_cannot_be_read_is_a_reason_like_another(cache, monkeypatch
     monkeypatch.setattr(weights, "_clear_abandoned", refuse)
     with pytest.raises(weights.CannotFetchError, match="Permission denied"):
         weights.fetch(SqueezeNet1_1_Weights.DEFAULT, "squeezenet1_1")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"0.weight": torch.ones(3, 4)}, r"1 of another shape: 0.weight is \(3, 4\), not \(2, 3\)"),
+        ({"1.weight": torch.ones(1)}, "unexpected 1: 1.weight"),
+        ({"0.bias": None}, "missing 1: 0.bias"),
+    ],
+)
+def test_a_file_of_ones_own_names_the_layer_that_does_not_fit(tmp_path, change, says):
+    network = nn.Sequential(nn.Linear(3, 2))
+    state = {key: value for key, value in (network.state_dict() | change).items() if value is not None}
+    save_file(state, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match=rf"is damaged \({says}\); get it again"):
+        load_own(network, tmp_path / "w.safetensors", "get it again")
+    (tmp_path / "w.safetensors").write_bytes(b"junk")
+    with pytest.raises(UserError, match=r"is damaged \(.+\); get it again"):
+        load_own(network, tmp_path / "w.safetensors", "get it again")
+
+
+def test_a_file_in_half_precision_is_loaded_in_the_networks_own(tmp_path):
+    network = nn.Sequential(nn.Linear(3, 2))
+    save_file({key: value.half() for key, value in network.state_dict().items()}, tmp_path / "w.safetensors")
+    load_own(network, tmp_path / "w.safetensors", "get it again")
+    assert network[0].weight.dtype == torch.float32
