@@ -58,10 +58,12 @@ class Octaves(Generator):
         sizes = _sizes(self.size, octaves, scale)
         with torch.no_grad():
             picture = largest().images
-        self.pictures = [resize(picture, each) for each in sizes]
+        pictures = [resize(picture, each) for each in sizes]
+        for number, own in enumerate(pictures):
+            self.register_buffer(f"picture_{number}", own, persistent=False)
         self.octaves = nn.ModuleList(
             Pixels(size=each, start=first, noise=0.0, range=range)  # type: ignore[arg-type]
-            for each, first in zip(sizes, self.pictures, strict=True)
+            for each, first in zip(sizes, pictures, strict=True)
         )
 
     @property
@@ -87,8 +89,8 @@ class Octaves(Generator):
     def _hand_on(self, place: int) -> None:
         """Start an octave from its picture plus the gain of the one before."""
         octave, before = self._octave(place), self._octave(place - 1)
-        gained = before().images - self.pictures[place - 1].to(before.values)
-        first = self.pictures[place].to(octave.values) + resize(gained, octave.size)
+        gained = before().images - self._picture(place - 1).to(before.values)
+        first = self._picture(place).to(octave.values) + resize(gained, octave.size)
         octave.values.copy_(255 * first - octave.mean)
 
     def _whole(self, place: int) -> Tensor:
@@ -97,8 +99,12 @@ class Octaves(Generator):
         images = octave().images
         if octave.size == self.size:
             return images
-        gained = images - self.pictures[place].to(images)
-        return (self.pictures[-1].to(images) + resize(gained, self.size)).clamp(0, 1)
+        gained = images - self._picture(place).to(images)
+        return (self._picture(len(self.octaves) - 1).to(images) + resize(gained, self.size)).clamp(0, 1)
+
+    def _picture(self, place: int) -> Tensor:
+        """What an octave starts from."""
+        return self.get_buffer(f"picture_{place}")
 
     def _octave(self, place: int) -> Pixels:
         octave = self.octaves[place]
@@ -107,6 +113,10 @@ class Octaves(Generator):
 
 
 def _sizes(largest: tuple[int, int], octaves: int, scale: float) -> list[tuple[int, int]]:
-    shrunk = [scale**down for down in range(octaves - 1, -1, -1)]
-    sizes = [(round(largest[0] / by), round(largest[1] / by)) for by in shrunk]
-    return [size for size in sizes if min(size) >= _SMALLEST] or [largest]
+    sizes: list[tuple[int, int]] = []
+    for down in range(octaves):
+        size = round(largest[0] / scale**down), round(largest[1] / scale**down)
+        if min(size) < _SMALLEST:
+            break
+        sizes.insert(0, size)
+    return sizes or [largest]

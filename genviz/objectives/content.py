@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from genviz.interfaces import Outline
@@ -49,7 +50,8 @@ class Content(Reference):
     def _distance(self, units: Units, activation: Tensor) -> Tensor:
         wanted = self.wanted_of(units, activation)
         distance = (units.select(activation) - wanted).square().sum(2)
-        return distance / (wanted.square().sum(2) if self.relative else 2)
+        tiny = torch.finfo(wanted.dtype).tiny  # of a unit that is not the target's, which may be 0
+        return distance / (wanted.square().sum(2).clamp_min(tiny) if self.relative else 2)
 
     def measure(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"content loss": -self(seen)}

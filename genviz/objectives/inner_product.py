@@ -64,6 +64,7 @@ class InnerProduct(Objective):
         if largest is not None and not largest > 0:
             raise UserError(f"objective.inner_product.largest={largest} must be above 0")
         self._measures = largest is None and pictures is not None
+        self._unknown = largest is None and pictures is None and direction is None
         self.largest = Kept({units: torch.full_like(units.weights, largest or 1.0) for units in self.targets})
         self.sides = {units: float(max(outline.input_size)) for units in self.targets}
 
@@ -73,6 +74,9 @@ class InnerProduct(Objective):
 
     def remember(self, classifier: Classifier, size: tuple[int, int]) -> None:
         self.sides = {units: float(classifier.receptive_side(units.layer) or max(size)) for units in self.targets}
+        if self._unknown:
+            told = "M, the largest response to real pictures, is unknown and taken to be 1"
+            warnings.warn(f"objective.inner_product: {told}; give pictures=FOLDER", stacklevel=2)
         if self._measures:
             self.largest = Kept(_largest(self.pictures, classifier, self))
 
@@ -100,7 +104,7 @@ class InnerProduct(Objective):
 
     def _scaled(self, units: Units, seen: Mapping[str, Tensor]) -> Tensor:
         got = self.responses(units, seen)
-        size = self.largest[units] * self.sides[units] ** 2
+        size = (self.largest[units] * self.sides[units] ** 2).where(units.full, 1)  # or a gap's gradient may be 0 / 0
         return got / units.spread(size, len(got)).to(got)
 
 

@@ -57,7 +57,8 @@ class Inversion(Reference):
             raise UserError(
                 f"objective.inversion.channels={channels} must be the first channel and the one past the last, or null"
             )
-        self.mask = picture_of("objective.inversion.mask=FILE", mask)
+        self.mask: Tensor | None
+        self.register_buffer("mask", picture_of("objective.inversion.mask=FILE", mask), persistent=False)
         self.targets, self.weight, self.window, self.channels = Targets(target), float(weight), window, channels
         if channels is not None and outline is not None:
             for unit in (unit for each in self.targets.each for unit in each.units):

@@ -37,6 +37,8 @@ class Steepest(Optimizer):
         norm: Literal["linf", "l2"] = "linf",
         momentum: float = 0.0,
     ) -> None:
+        if not isinstance(lr, int | float | Tensor) or isinstance(lr, bool):
+            raise UserError(f"optimizer.lr={'null' if lr is None else lr} must be a number")
         if not bool((torch.as_tensor(lr) >= 0).all()):
             raise UserError(f"optimizer.lr={lr} must be 0 or more")
         if str(norm) not in ("linf", "l2"):

@@ -32,9 +32,10 @@ class Waiting:
         self.results: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, str] = {}
         self.by_themselves: set[str] = set()
-        self._identities: dict[int, dict[str, str]] = {}
-        self._runs: dict[int, Run] = {}
+        self._identities: dict[object, dict[str, str]] = {}
+        self._runs: dict[object, Run] = {}
         self._left = list(targets)
+        self._through = build.feature_transform(config)
 
     @property
     def over(self) -> int:
@@ -44,7 +45,7 @@ class Waiting:
     def look(self) -> list[Target]:
         """The waiting targets, after adding what has been finished in the meantime, by any process, to the results."""
         for target in self._left:
-            self._find(target)
+            self.is_done(target)
         self._left = [target for target in self._left if not self._is_over(target)]
         return self._left
 
@@ -70,7 +71,7 @@ class Waiting:
             try:
                 with ExitStack() as held:
                     held.enter_context(self.folders(target).claimed())
-                    if self._find(target):  # finished by another process
+                    if self.is_done(target):  # finished by another process
                         continue
                     run = self.run(target)
                     updates = run.updates
@@ -101,7 +102,7 @@ class Waiting:
     def _is_over(self, target: Target) -> bool:
         return str(target) in self.results or str(target) in self.failures
 
-    def _find(self, target: Target) -> bool:
+    def is_done(self, target: Target) -> bool:
         """Look for the target's result and keep it; return whether there is one."""
         result = self.folders(target).read_result(self._identity(target), self.config.updates)
         if result is not None:
@@ -125,6 +126,7 @@ class Waiting:
         shared = {name: value for name, value in self._identities[follows].items() if name != "target.classes"}
         return shared | fingerprint.of_target(self.config, target)
 
-    def _follows(self, target: Target) -> int:
-        """What the settings that follow from a target's layers depend on."""
-        return self.classifier.stride(target.layers) if self.config.generator.get("margin") == build.AUTO else 0
+    def _follows(self, target: Target) -> object:
+        """What follows from a target's layers: its settings, and whether its features are changed at random."""
+        stride = self.classifier.stride(target.layers) if self.config.generator.get("margin") == build.AUTO else 0
+        return stride, self._through is not None and self._through.changes(self.classifier, target.layers)

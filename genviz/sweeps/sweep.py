@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from genviz.errors import CannotWriteError, UserError
+from genviz.errors import CannotWriteError, UserError, out_of_memory
 from genviz.files import write_text
 from genviz.interfaces import Classifier
 from genviz.reports.review.write import review, write_review
@@ -34,7 +34,6 @@ _AT_ONCE = 64  # on a GPU, or as many as its memory holds
 _BATCHES = 2  # for more than that, compiling pays on a card
 _SECONDS = 60.0  # at least, between two updates of the page
 _ALIKE = 3  # targets: if the first ones all fail for the same reason, the settings are at fault
-_FULL = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
 
 
 def sweep(config: DictConfig, targets: Sequence[Target]) -> int:
@@ -67,7 +66,7 @@ class Sweep:
         self._shown, self._showing = time.monotonic(), 0.0
         self._reasons: list[str] = []
         self._told: set[str] = set()
-        self._writing: list[tuple[Writers, ExitStack]] = []
+        self._writing: list[tuple[Writers, ExitStack, Sequence[Run]]] = []
 
     def make(self) -> int:
         """Train the targets that are left; return the program's exit code."""
@@ -151,7 +150,7 @@ class Sweep:
             counts = Counter(str(made["verdict"]) for made in waiting.results.values())
             shares = {verdict: count / len(waiting.results) for verdict, count in counts.items()}
             log.add(result, run.folders.picture, len(waiting.results), shares)
-        self._writing = [(batch.writers, claims.pop_all())]
+        self._writing = [(batch.writers, claims.pop_all(), runs)]
         if not batch.writers.run_beside:
             self._complete()
         return [] if batch.noticed is None else [batch.noticed]
@@ -163,9 +162,21 @@ class Sweep:
             CannotWriteError: one could not be written.
         """
         while self._writing:
-            writers, claims = self._writing.pop()
+            writers, claims, runs = self._writing.pop()
             with claims:
-                writers.close()
+                try:
+                    writers.close()
+                except CannotWriteError:
+                    raise
+                except Exception as error:
+                    self._lost(runs, error)
+
+    def _lost(self, runs: Sequence[Run], error: Exception) -> None:
+        """Report those of a batch whose results could not be written, for a reason of their own."""
+        waiting = self.waiting
+        for run in runs:
+            if waiting.results.pop(str(run.target), None) is not None and not waiting.is_done(run.target):
+                self._report(run, error)
 
     def _failed(self, runs: Sequence[Run], error: Exception) -> None:
         """Have the runs of a failed batch retried in smaller batches or alone; report one that failed alone.
@@ -175,22 +186,28 @@ class Sweep:
         """
         waiting = self.waiting
         if len(runs) > 1:
-            if isinstance(error, RuntimeError) and any(word in str(error) for word in _FULL):
+            if out_of_memory(error):
                 self.at_once = len(runs) // 2
                 console.halved(self.at_once)
             else:  # alone, they will show whose error it is
                 waiting.by_themselves |= {str(run.target) for run in runs}
             return
         (run,) = runs
-        name, why = str(run.target), str(error)
+        why = self._report(run, error)
+        own = f"{type(error).__name__} {error}"
+        self._reasons.append(own.replace(str(run.target), "").replace(run.target.folder, ""))
+        if not waiting.results and len(self._reasons) == _ALIKE and len(set(self._reasons)) == 1:
+            raise UserError(f"the first {_ALIKE} targets failed for the same reason: {why}") from error
+
+    def _report(self, run: Run, error: Exception) -> str:
+        """Note and print that a target failed; return why."""
+        waiting, name, why = self.waiting, str(run.target), str(error)
         if not isinstance(error, UserError):
             write_text(run.folders.error, "".join(traceback.format_exception(error)))
             why = f"{type(error).__name__}: {why.splitlines()[0] if why else ''} ({run.folders.error})"
         waiting.failures[name] = why
         console.target_failed(waiting.over, len(waiting.targets), name, why)
-        self._reasons.append(f"{type(error).__name__} {error}".replace(name, "").replace(run.target.folder, ""))
-        if not waiting.results and len(self._reasons) == _ALIKE and len(set(self._reasons)) == 1:
-            raise UserError(f"the first {_ALIKE} targets failed for the same reason: {why}") from error
+        return why
 
     @property
     def _outputs(self) -> Path:

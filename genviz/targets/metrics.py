@@ -35,7 +35,7 @@ class Metrics:
         parts = [value.sum(1) if name == "loss" else value.mean(1) for name, value in own.items()]
         parts.append(reading.activation.view(count, -1).mean(1))
         parts.append(reading.rank.view(count, -1).amax(1).float())
-        if self._tells_units:
+        if self.tells_units:
             parts += [each.view(count, -1, each.shape[1]).mean(1).flatten() for each in reading.activations]
         return torch.cat(parts)
 
@@ -43,7 +43,7 @@ class Metrics:
         """The numbers of each target by name, of a `row`."""
         count = len(self.targets.each)
         found = [{name: row[n * count + target] for n, name in enumerate(self._names)} for target in range(count)]
-        if not self._tells_units:
+        if not self.tells_units:
             return found
         places: dict[tuple[int, str], float] = {}
         begin = len(self._names) * count
@@ -58,5 +58,6 @@ class Metrics:
         return found
 
     @property
-    def _tells_units(self) -> bool:
+    def tells_units(self) -> bool:
+        """Whether a `row` has the numbers of each unit, too: some target has several."""
         return any(len(target.units) > 1 for target in self.targets.each)

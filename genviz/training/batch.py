@@ -231,7 +231,7 @@ class Batch:
 
     def _checkpoint_io(self) -> AtomicCheckpointIO:
         if len(self.runs) == 1:
-            return AtomicCheckpointIO()
+            return AtomicCheckpointIO(self.writers)
         targets = [Apart(run.folders.checkpoint, record) for run, record in zip(self.runs, self.records, strict=True)]
         return BatchCheckpointIO(
             targets, lambda: [failure is not None for failure in self.monitor.failures], self.writers

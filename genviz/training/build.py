@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from hydra.errors import HydraException
 from hydra.utils import get_class, instantiate
@@ -21,6 +21,7 @@ from genviz.targets.grammar import Target, parse_target
 from genviz.targets.layers import NoSuchLayerError
 from genviz.targets.lists import Choose, parse_targets
 from genviz.targets.selections import stand_in
+from genviz.transforms.transform import FeatureTransform
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger  # takes seconds
@@ -63,7 +64,7 @@ def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **k
         return partial(*arguments, **keywords)
     except UserError:
         raise
-    except (HydraException, TypeError, ValueError) as error:
+    except (HydraException, TypeError, ValueError, LookupError, ArithmeticError) as error:
         cause = error.__cause__ or error
         if isinstance(cause, UserError):
             raise cause from None
@@ -78,12 +79,27 @@ def make(config: DictConfig | Mapping[str, Any], what: str, *arguments: Any, **k
         raise UserError(f"{what}: {why}; the settings were {settings}") from error
 
 
+def _kinds(config: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
+    """What the constructor says of its arguments."""
+    try:
+        return get_type_hints(vars(class_of(config))["__init__"])
+    except (HydraException, ImportError, NameError, TypeError, LookupError):  # annotations for type checkers alone
+        return {}
+
+
+def _of_other_length(config: DictConfig, what: str) -> str | None:
+    """What is wrong with the first setting that should be a list of so many, as its constructor says."""
+    kinds = _kinds(config)
+    for name, value in plain(config).items():
+        count = len(get_args(kinds.get(name)))
+        if get_origin(kinds.get(name)) is tuple and not (isinstance(value, list) and len(value) == count):
+            return f"{what}.{name}={'null' if value is None else value} must be a list of {count}"
+    return None
+
+
 def _odd(config: DictConfig | Mapping[str, Any], what: str) -> str | None:
     """What is wrong with the first setting that is of another kind than its constructor says."""
-    try:
-        kinds = get_type_hints(vars(class_of(config))["__init__"])
-    except (HydraException, ImportError, NameError, TypeError, LookupError):  # annotations for type checkers alone
-        return None
+    kinds = _kinds(config)
     for name, value in ((str(name), value) for name, value in config.items()):
         wanted = set(get_args(kinds.get(name)) or (kinds.get(name),))
         words = [word for kind, word in _KINDS.items() if kind in wanted]
@@ -232,8 +248,21 @@ def transforms(config: DictConfig) -> list[Any]:
     return [make(part, f"transform.{name}") for name, part in parts_of(config, "transform").items()]
 
 
+def feature_transform(config: DictConfig) -> FeatureTransform | None:
+    """The configured transform of the classifier's features, if there is one."""
+    parts = parts_of(config, "transform").items()
+    own = [(name, part) for name, part in parts if issubclass(class_of(part), FeatureTransform)]
+    return make(own[0][1], f"transform.{own[0][0]}") if own else None
+
+
 def optimizer(config: DictConfig) -> Any:
-    """A function that builds the configured optimizer for given parameters."""
+    """A function that builds the configured optimizer for given parameters.
+
+    Raises:
+        UserError: a setting is a list of another length than it has.
+    """
+    if (odd := _of_other_length(config.optimizer, "optimizer")) is not None:
+        raise UserError(odd)
     return lambda parameters: make(config.optimizer, "optimizer", parameters)
 
 

@@ -38,14 +38,18 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning's checkpoint files, written atomically and loaded with ``weights_only``.
 
     A state with a value that is not finite is not written; the last sound one stays.
+
+    Args:
+        writers: of the pictures that a checkpoint goes with, which must be there before it is; None: no threads.
     """
 
+    def __init__(self, writers: Writers | None = None) -> None:
+        super().__init__()
+        self.writers = writers or Writers()
+
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        if all(bool(value.isfinite().all()) for value in checkpoint["state_dict"].values()):
-            buffer = io.BytesIO()  # written in one piece: torch hides a full disk in a RuntimeError
-            torch.save(checkpoint, buffer)
-            with atomic_write(Path(path)) as file:
-                file.write(buffer.getbuffer())
+        self.writers.wait()
+        _write(checkpoint, Path(path))
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
         return read_checkpoint(Path(path))
@@ -71,8 +75,8 @@ class BatchCheckpointIO(AtomicCheckpointIO):
     def __init__(
         self, targets: Sequence[Apart], failed: Callable[[], Sequence[bool]], writers: Writers | None = None
     ) -> None:
-        super().__init__()
-        self.targets, self.failed, self.writers = targets, failed, writers or Writers()
+        super().__init__(writers)
+        self.targets, self.failed = targets, failed
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         count = len(self.targets)
@@ -86,7 +90,7 @@ class BatchCheckpointIO(AtomicCheckpointIO):
                 rng = {**ours["rng"], "torch": stream}  # alone, its stream is torch's own
                 own = {**ours, **target.record, "rng": rng, "seconds": ours["seconds"] / count}
                 whole = {**rest, **state, "streams": [], KEY: own}
-                self.writers.write(number, partial(super().save_checkpoint, whole, target.path))
+                self.writers.write(number, partial(_write, whole, target.path))
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
         """Join the targets' checkpoints, all of the same update."""
@@ -98,6 +102,14 @@ class BatchCheckpointIO(AtomicCheckpointIO):
             "streams": [own["rng"]["torch"] for own in ours],
             KEY: {**ours[0], "seconds": sum(own["seconds"] for own in ours)},
         }
+
+
+def _write(checkpoint: Mapping[str, Any], path: Path) -> None:
+    if all(bool(value.isfinite().all()) for value in checkpoint["state_dict"].values()):
+        buffer = io.BytesIO()  # written in one piece: torch hides a full disk in a RuntimeError
+        torch.save(checkpoint, buffer)
+        with atomic_write(path) as file:
+            file.write(buffer.getbuffer())
 
 
 def _here(value: Any) -> Any:

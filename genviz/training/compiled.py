@@ -118,7 +118,8 @@ class _Pass:
             if isinstance(part, Units | Others)
         ]
         precision = torch.is_autocast_enabled(self.coupling.device.type)
-        return *tensors, *parts, *self._changing, len(self._draws), id(self.coupling.classifier), precision
+        told = self.coupling.metrics.tells_units  # how long a row is
+        return *tensors, *parts, *self._changing, len(self._draws), id(self.coupling.classifier), precision, told
 
     def draw(self) -> list[Tensor]:
         """New random numbers."""

@@ -8,6 +8,8 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.transforms.transform import Transform
 
+_MOST = 100_000  # pixels
+
 
 class Pad(Transform):
     """Adds a border to each image, for later transforms to move into (Olah et al. 2017, lucid).
@@ -19,9 +21,9 @@ class Pad(Transform):
 
     def __init__(self, *, pixels: int, mode: str = "reflect") -> None:
         super().__init__()
-        if not isinstance(pixels, int) or pixels < 0 or mode not in ("reflect", "replicate", "constant"):
+        if not isinstance(pixels, int) or not 0 <= pixels <= _MOST or mode not in ("reflect", "replicate", "constant"):
             raise UserError(
-                f"transform: pixels={pixels} must be a whole number of pixels, 0 or more, "
+                f"transform: pixels={pixels} must be a whole number of pixels, 0 to {_MOST}, "
                 f"and mode={mode} reflect, replicate or constant"
             )
         self.pixels, self.mode = pixels, mode

@@ -18,6 +18,7 @@ from genviz.transforms.transform import Transform, is_pair
 
 Place = Literal["random", "corner", "centre"]
 _GREY = 0.45  # about the mean of natural images
+_LEAST = 0.001  # of a sticker's side
 
 
 class Placed(Transform):
@@ -74,6 +75,7 @@ class Placed(Transform):
             found = halves(distinct(find_pictures(pictures, "pictures").pictures)).training
             self.scenes = decoded(evenly(found, most), (size[0], size[1])).pixels
         check_area(area * sizes[1] ** 2, shape, rotate, (self.scenes.shape[2], self.scenes.shape[3]))
+        self._known: Tensor | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         """Paste ``images`` (n, 3 or 4, s, s) into (n * views, 3, h, w), the views of an image next to each other."""
@@ -96,7 +98,7 @@ class Placed(Transform):
             raise UserError(f"transform=placed pastes squares, not {rows} x {columns} pixels; try generator=patch")
         views = len(scenes) // len(self.streams)
         images = images.repeat_interleave(len(scenes) // len(images), 0)
-        alpha = images[:, 3:] if images.shape[1] == 4 else opacity(self.shape, images.shape[3]).to(images)[None]
+        alpha = images[:, 3:] if images.shape[1] == 4 else self._opacity(images)
         drawn = self.streams.normal(views, 2, 1, 1).flatten(0, 1).to(images)
         factor, brightness = (self.light * drawn[:, :1]).exp(), self.light / 2 * drawn[:, 1:]
         lit = ((images[:, :3] - _GREY) * factor + _GREY + brightness).clamp(0, 1)
@@ -106,19 +108,26 @@ class Placed(Transform):
         moved = F.grid_sample(layer, grid, align_corners=False)  # nothing outside
         return moved[:, :3] + (1 - moved[:, 3:]) * scenes
 
+    def _opacity(self, images: Tensor) -> Tensor:
+        """That of square images, (1, 1, s, s); it goes to their device once."""
+        if self._known is None or self._known.device != images.device or self._known.shape[3] != images.shape[3]:
+            self._known = opacity(self.shape, images.shape[3]).to(images.device)[None]
+        return self._known.to(images.dtype)
+
     def _motion(self, alpha: Tensor, views: int, scenes: Tensor) -> Tensor:
         """Where in the sticker each point of a picture is, both from -1 to 1, (n * views, 2, 3)."""
-        sides = scenes.new_tensor([scenes.shape[3], scenes.shape[2]])  # columns, rows
+        rows, columns = scenes.shape[2], scenes.shape[3]
         angle = self.streams.uniform(-self.rotate, self.rotate, views).flatten().to(scenes)
         factor = self.streams.uniform(*self.log_sizes, views).flatten().to(scenes).exp()
         spot = self.streams.uniform(-1, 1, views, 2).flatten(0, 1).to(scenes)
-        side = factor * (self.area * sides.prod() / alpha.mean((1, 2, 3))).sqrt()  # of the sticker, in pixels
+        side = factor * (self.area * rows * columns / alpha.mean((1, 2, 3))).sqrt()  # of the sticker, in pixels
         cos, sin = angle.cos(), angle.sin()
         reach = side * (cos.abs() + sin.abs() if self.shape == "square" else torch.ones_like(cos))
-        room = ((sides - reach[:, None]) / 2).clamp(min=0)  # of its centre, either way
+        room = (torch.stack([columns - reach, rows - reach], 1) / 2).clamp(min=0)  # of its centre, either way
         centre = room * {"random": spot, "corner": -torch.ones_like(spot), "centre": torch.zeros_like(spot)}[self.place]
         turn = torch.stack([cos, sin, -sin, cos], 1).view(-1, 2, 2) * (2 / side)[:, None, None]  # pixels to sticker
-        return torch.cat([turn * (sides / 2), -turn @ centre[:, :, None]], 2)
+        across, down = turn.unbind(2)
+        return torch.stack([across * (columns / 2), down * (rows / 2), -(turn @ centre[:, :, None])[..., 0]], 2)
 
 
 def check_area(area: float, shape: Shape, rotate: float, size: Sequence[int]) -> None:
@@ -154,8 +163,9 @@ def check(**given: Any) -> None:
         raise UserError(f"transform: area={area} must be a share of the picture, above 0 and at most 1")
     sizes = given["sizes"]
     are_two = isinstance(sizes, Sequence) and len(sizes) == 2 and all(map(_is_number, sizes))
-    if not are_two or not 0 < sizes[0] <= sizes[1]:
-        raise UserError(f"transform: sizes={sizes} must be two factors above 0, the smaller first, such as [0.8,1.2]")
+    if not are_two or not _LEAST <= sizes[0] <= sizes[1]:
+        why = f"two factors from {_LEAST} up, the smaller first, such as [0.8,1.2]"
+        raise UserError(f"transform: sizes={sizes} must be {why}")
     for name in ("rotate", "light"):
         if not _is_number(value := given[name]) or value < 0:
             raise UserError(f"transform: {name}={value} must be a number, 0 or more")

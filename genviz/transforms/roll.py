@@ -7,14 +7,16 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.transforms.transform import Transform
 
+_MOST = 100_000  # pixels
+
 
 class RandomRoll(Transform):
     """Shifts circularly by up to ``pixels`` either way: DeepDream's jitter."""
 
     def __init__(self, *, pixels: int) -> None:
         super().__init__()
-        if not isinstance(pixels, int) or pixels < 0:
-            raise UserError("transform: pixels must be a whole number, 0 or more")
+        if not isinstance(pixels, int) or not 0 <= pixels <= _MOST:
+            raise UserError(f"transform: pixels={pixels} must be a whole number from 0 to {_MOST}")
         self.pixels = pixels
 
     def forward(self, images: Tensor) -> Tensor:

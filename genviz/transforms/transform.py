@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from genviz.errors import UserError
 from genviz.images.randomness import Streams
-from genviz.interfaces import Classifier, Outline
+from genviz.interfaces import Classifier
 from genviz.targets.layers import find_filters
 from genviz.targets.selections import last_features
 
@@ -75,6 +75,12 @@ class FeatureTransform(Transform):
         can = type(classifier).seen_through is not Classifier.seen_through
         return found.name if can and found is not None else None
 
+    def changes(self, classifier: Classifier, layers: Sequence[str]) -> bool:
+        """Whether any of ``layers`` comes after the one that is changed."""
+        place, names = self.place(classifier), classifier.outline.layers
+        order = {layer.name: number for number, layer in enumerate(names)}
+        return place is not None and any(order.get(n.removesuffix(".input"), len(order)) > order[place] for n in layers)
+
     def look(self, classifier: Classifier, images: Tensor, layers: Sequence[str], at_once: int) -> dict[str, Tensor]:
         """The activations of ``layers``, as `genviz.interfaces.Classifier.in_turn`, with the change.
 
@@ -82,7 +88,7 @@ class FeatureTransform(Transform):
             images: (n * views, 3, h, w).
         """
         place = self.place(classifier)
-        if place is None or not _any_after(place, layers, classifier.outline):
+        if place is None or not self.changes(classifier, layers):
             return classifier.in_turn(images, layers, at_once)
         views, some = len(images) // len(self.streams), images.split(min(at_once, classifier.at_once or at_once))
         numbers: list[Tensor] = []
@@ -109,9 +115,3 @@ def apart(transforms: Sequence[nn.Module]) -> tuple[nn.Sequential, FeatureTransf
         raise UserError(f"transforms: {kinds}: only one of them can change the classifier's features")
     of_images = nn.Sequential(*(part for part in transforms if part not in of_features))
     return of_images, of_features[0] if of_features else None
-
-
-def _any_after(place: str, layers: Sequence[str], outline: Outline) -> bool:
-    """Whether any of ``layers`` is computed after the one at ``place``."""
-    order = {layer.name: number for number, layer in enumerate(outline.layers)}
-    return any(order.get(layer.removesuffix(".input"), len(order)) > order[place] for layer in layers)

@@ -11,6 +11,9 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.transforms.transform import Transform, is_pair
 
+_MOST, _TURN = 1000.0, 360.0
+"""Of a scale or a shift, and in degrees: beyond, what torch makes of the coordinates is no picture."""
+
 
 class RandomViews(Transform):
     """Several views of each image, each rotated, scaled and shifted at random; reflection fills the borders.
@@ -26,12 +29,14 @@ class RandomViews(Transform):
         self, *, views: int = 1, rotate: float = 0.0, scale: tuple[float, float] = (1.0, 1.0), shift: float = 0.0
     ) -> None:
         super().__init__()
-        if not (isinstance(views, int) and views > 0 and is_pair(scale) and 0 < scale[0] <= scale[1]):
+        pair = is_pair(scale) and 1 / _MOST <= scale[0] <= scale[1] <= _MOST
+        if not (isinstance(views, int) and views > 0 and pair):
             raise UserError(
-                "transform: views must be a whole number, 1 or more, and scale two sizes above 0, the smaller one first"
+                "transform: views must be a whole number, 1 or more, and scale two sizes from 0.001 to 1000, the "
+                "smaller one first"
             )
-        if rotate < 0 or shift < 0:
-            raise UserError("transform: rotate and shift are the largest either way and must not be below 0")
+        if not 0 <= rotate <= _TURN or not 0 <= shift <= _MOST:
+            raise UserError("transform: rotate and shift are the largest either way: 0 to 360 degrees, and 0 to 1000")
         self.views, self.rotate, self.shift = views, math.radians(rotate), float(shift)
         self.log_scale = (math.log(scale[0]), math.log(scale[1]))
 

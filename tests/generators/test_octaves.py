@@ -23,6 +23,7 @@ def sizes(generator):
      ((112, 80), {}, [(57, 41), (80, 57), (112, 80)]),  # 80 / 1.4^3 is 29
      ((100, 64), {"octaves": 3, "scale": 2}, [(50, 32), (100, 64)]),
      ((100, 63), {"octaves": 3, "scale": 2}, [(50, 32), (100, 63)]),  # 31.5 is 32
+     ((64, 64), {"octaves": 5000}, [(46, 46), (64, 64)]), ((64, 64), {"scale": 1e200}, [(64, 64)]),
      ((20, 30), {}, [(20, 30)]), ((64, 64), {"octaves": 1}, [(64, 64)])],
 )  # fmt: skip
 def test_each_octave_is_a_scale_larger_and_none_is_under_32_pixels(size, settings, wanted):

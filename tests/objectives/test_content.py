@@ -72,3 +72,16 @@ def test_the_picture_itself_loses_nothing():
 def test_settings_that_mean_nothing_are_one_line(settings, says):
     with pytest.raises(UserError, match=says):
         Content(target("layer:a"), OUTLINE, **settings)
+
+
+def test_a_gap_in_a_batch_has_no_say():
+    """A target without a unit in a layer is given its first filter, which may be 0."""
+    objective = Content([target("filter:a:1"), target("filter:b:1")], OUTLINE, image=PICTURE, relative=True)
+    seen = {name: value.requires_grad_() for name, value in activations(2).items()}
+    with torch.no_grad():
+        for layer in seen.values():
+            layer[:, :1] = 0
+    kept = objective.keep({name: value.detach()[:1] for name, value in seen.items()})
+    objective.wanted = kept
+    objective(seen).sum().backward()
+    assert all(layer.grad.isfinite().all() for layer in seen.values() if layer.grad is not None)

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from genviz.errors import UserError
 from genviz.images.pictures import read_upright
 from genviz.interfaces import Layer, Outline
 from genviz.objectives.inner_product import InnerProduct
+from genviz.objectives.kept import Kept
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import parse_target
 
@@ -196,3 +199,29 @@ def test_a_direction_in_channels_that_are_unknown_has_to_state_them():
     with pytest.raises(UserError, match=r"say it: a/1 or a/2 or a/3"):
         direction("layer:a", 6)
     assert direction("layer:a/2", 4).layers == ("a/2",)
+
+
+def test_an_unknown_m_is_told(network):
+    with pytest.warns(UserWarning, match="the largest response to real pictures, is unknown and taken to be 1"):
+        made(network, "class:1").remember(network, (32, 32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made(network, "class:1", largest=2.0).remember(network, (32, 32))
+        made(network, "class:1", direction=torch.ones(1000)).remember(network, (32, 32))
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_a_units_gap_in_a_batch_has_no_say(network, order):
+    """A target without a unit in a layer is given its first filter, which may be 0 in all pictures."""
+    texts = ["filter:relu1_1:3", "filter:relu2_1:5"][order]
+    targets = [parse_target(text, network.outline.labels, network.outline.layers) for text in texts]
+    objective = InnerProduct(targets, network.outline)
+    objective.largest = Kept(
+        {units: torch.zeros_like(units.weights).where(~units.full, 2.0) for units in objective.targets}
+    )
+    images = torch.rand(2, 3, 32, 32, requires_grad=True)
+    seen = network(images, objective.layers)
+    for layer in seen.values():
+        layer.data[:, 0] = 0
+    objective(seen).sum().backward()
+    assert images.grad.isfinite().all()

@@ -56,7 +56,14 @@ def test_without_a_gradient_nothing_moves():
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"), [({"lr": -1}, "lr=-1"), ({"norm": "1"}, "linf or l2"), ({"momentum": -1}, "momentum=-1")]
+    ("settings", "says"),
+    [
+        ({"lr": -1}, "lr=-1"),
+        ({"lr": None}, "lr=null must be a number"),
+        ({"lr": [0.1, 0.2]}, r"lr=\[0.1, 0.2\] must be"),
+        ({"norm": "1"}, "linf or l2"),
+        ({"momentum": -1}, "momentum=-1"),
+    ],
 )
 def test_a_wrong_setting_is_one_line(settings, says):
     with pytest.raises(UserError, match=says):

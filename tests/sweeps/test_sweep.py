@@ -1,5 +1,7 @@
 """Many targets: each comes out as if alone, whatever happens to the others."""
 
+from contextlib import ExitStack
+
 import pytest
 from user_sweeps import FOLDERS, begun, checkpoint, results, swept
 
@@ -150,3 +152,17 @@ def test_the_run_of_another_target_is_as_if_worked_out_for_it(tmp_path):
     written = (other.folders.outputs / "config.yaml").read_text()
     own.prepare()
     assert (own.folders.outputs / "config.yaml").read_text() == written
+
+
+def test_targets_before_and_after_dropout_share_no_batch(tmp_path):
+    """For its random numbers are drawn where a target's layer comes after it, and later ones depend on those."""
+    words = "targets=filter:fire2:3,class:tench,filter:relu1:5,class:harmonica"
+    plain, changed = ["transform=views"], ["transform=[views,dropout]"]
+    batches = {}
+    for name, more in (("plain", plain), ("changed", changed)):
+        config, targets = begun(tmp_path / name, words, *more)
+        waiting = Waiting(config, targets, build.classifier(config.classifier))
+        with ExitStack() as claims:
+            batches[name] = [str(run.target) for run in waiting.claim(4, claims)]
+    assert batches["plain"] == [str(target) for target in targets]
+    assert batches["changed"] == ["filter:fire2:3", "filter:relu1:5"]

@@ -244,3 +244,18 @@ def test_a_full_disk_beside_the_training_ends_the_sweep(make, monkeypatch):
     monkeypatch.setattr(RunFolders, "write_result", full)
     with pytest.raises(CannotWriteError, match="full"):
         make("batch=3", "together=true")
+
+
+def test_a_result_that_cannot_be_written_beside_the_training_is_that_targets_failure(make, monkeypatch, capsys):
+    written = RunFolders.write_result
+
+    def lost(self, result):
+        if "harmonica" in str(self.outputs):
+            raise FileNotFoundError("final.png")
+        written(self, result)
+
+    monkeypatch.setattr(RunFolders, "write_result", lost)
+    code, folder = make("batch=2", "together=true")
+    assert code == 2
+    assert "class:harmonica failed" in capsys.readouterr().err
+    assert [(folder / name / "result.json").exists() for name in FOLDERS] == [True, True, False]

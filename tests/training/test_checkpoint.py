@@ -1,4 +1,5 @@
 import random
+import threading
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from genviz.training.checkpoint import (
     restore_rng_states,
     rng_states,
 )
+from genviz.training.writers import Writers
 
 
 def ours(**more):
@@ -136,3 +138,14 @@ def test_more_updates_of_a_rate_that_falls_are_named(tmp_path):
         check_identity(tmp_path, {**made, "updates": "8"}, ours(identity=made))
     with pytest.raises(UserError, match=r"\(lr_end was 0.1 and is 0.2, updates was 4 and is 8\)"):
         check_identity(tmp_path, {**made, "lr_end": "0.2", "updates": "8"}, ours(identity=made))
+
+
+def test_a_checkpoint_is_there_after_the_pictures_that_it_goes_with(tmp_path):
+    writers, gate, written = Writers(), threading.Event(), []
+    writers.start()
+    writers.write(0, lambda: gate.wait(10) and written.append((tmp_path / "last.ckpt").exists()))
+    threading.Timer(0.1, gate.set).start()
+    AtomicCheckpointIO(writers).save_checkpoint(ours(), tmp_path / "last.ckpt")
+    assert written == [False]
+    assert (tmp_path / "last.ckpt").exists()
+    writers.close()

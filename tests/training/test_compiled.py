@@ -124,3 +124,16 @@ def test_inductor_compiles_them(tmp_path, capfd):
     ]
     assert "compiled in" in capfd.readouterr().err
     torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_batch_whose_rows_are_of_another_length_is_compiled_for_itself(tmp_path):
+    """Of both, the layers, kinds and numbers of units are the same; only a target of several units tells each."""
+    keys = []
+    for targets in (
+        ["class:1", "class:2", "filter:relu2_1:3"],
+        ["class:5+filter:relu2_1:4", "class:6", "filter:relu2_1:7"],
+    ):
+        step = compiled._Pass(coupled(tmp_path, targets, "generator=pixels"))
+        step.recorded()
+        keys.append(step.key)
+    assert keys[0] != keys[1]

@@ -6,6 +6,7 @@ from genviz.errors import UserError
 from genviz.transforms.boxes import RandomBoxes
 from genviz.transforms.jitter import RandomCrop
 from genviz.transforms.noise import RandomNoise
+from genviz.transforms.pad import Pad
 from genviz.transforms.roll import RandomRoll
 from genviz.transforms.views import RandomViews
 
@@ -30,6 +31,7 @@ def test_an_image_of_a_batch_is_changed_as_if_alone(make):
     [(RandomCrop, {"margin": -1}, "whole number"), (RandomCrop, {"margin": 1.5}, "whole number"),
      (RandomCrop, {"margin": 2, "until": -1}, "until must be a whole number"),
      (RandomCrop, {"margin": 2, "until": 2.5}, "until must be a whole number"),
+     (RandomRoll, {"pixels": 10**20}, "from 0 to 100000"), (Pad, {"pixels": 10**20}, "0 to 100000"),
      (RandomRoll, {"pixels": 0.5}, "whole number"), (RandomRoll, {"pixels": -2}, "whole number")],
 )  # fmt: skip
 def test_margins_and_shifts_are_whole_numbers(kind, settings, says):

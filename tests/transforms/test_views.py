@@ -79,10 +79,14 @@ def test_the_angles_stay_in_their_range():
         {"scale": (1,)},
         {"rotate": -1},
         {"shift": -1},
+        {"scale": (1e-40, 1)},  # of which torch makes coordinates that are no numbers, and dies of them
+        {"scale": (1, float("inf"))},
+        {"rotate": 1e300},
+        {"shift": float("inf")},
     ],
 )
 def test_what_is_no_view_is_refused(settings):
-    with pytest.raises(UserError, match="views must be a whole number|not be below 0"):
+    with pytest.raises(UserError, match="views must be a whole number|the largest either way: 0 to 360 degrees"):
         RandomViews(**settings)
 
 
