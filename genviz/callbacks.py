@@ -31,6 +31,7 @@ from genviz.images.pictures import UNREADABLE, read_image
 from genviz.images.video import Video
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import parse_target
+from genviz.targets.selections import stand_in
 from genviz.training.loggers import WandbRun, log_image
 
 _SIDE = 256  # least height of a picture in the video, in pixels
@@ -138,7 +139,8 @@ class Visualize(pl.Callback):
         prepare_folder(self.folder)
         with isolated():
             classifier = self._classifier(pl_module)
-            parse_target(self.target, classifier.outline.labels, classifier.outline.layers)
+            outline = classifier.outline
+            parse_target(stand_in(self.target, outline), outline.labels, outline.layers)
         self.drawn = [one for one in self.drawn if (self.folder / one.picture).is_file()]
         self._video = None
         for one in self.drawn:

@@ -211,3 +211,11 @@ def test_a_training_that_was_begun_without_it_keeps_its_count(tmp_path):
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Visualize("class:cat", folder="~/seen").folder == tmp_path / "seen"
+
+
+def test_it_draws_filters_by_their_contribution(tmp_path):
+    seen = Visualize("filter:body.0:top1:light", folder=tmp_path, **SETTINGS, **DRAWN)
+    trained(seen, epochs=1)
+    assert [one.epoch for one in seen.drawn] == [0, 1]
+    with pytest.raises(genviz.UserError, match="dusk"):
+        trained(Visualize("filter:body.0:top1:dusk", folder=tmp_path / "b", **SETTINGS))

@@ -1,6 +1,6 @@
 import pytest
 
-from genviz.errors import LONGEST, CannotWriteError, UserError, one_line, shown
+from genviz.errors import LONGEST, CannotWriteError, UserError, one_line, out_of_memory, shown
 
 
 def test_a_message_is_one_line():
@@ -32,3 +32,13 @@ def test_no_message_is_longer_than_that(text):
 def test_what_is_shown_has_its_beginning_and_its_end():
     assert shown("abcdefghij", 10) == "abcdefghij"
     assert shown("abcdefghijk", 9) == "abcde…ijk"
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [(MemoryError(), True), (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
+     (RuntimeError("CUDA out of memory. Tried to allocate"), True), (RuntimeError("shape mismatch"), False),
+     (ValueError("out of memory"), False)],
+)  # fmt: skip
+def test_an_error_that_says_that_the_memory_is_full(error, full):
+    assert out_of_memory(error) is full

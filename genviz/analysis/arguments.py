@@ -42,7 +42,7 @@ def seeds_of(images: int, seeds: int | Sequence[int]) -> list[int]:
         raise UserError(f"seeds={seeds!r} must be whole numbers from 0 to {LARGEST}")
     if not _is_count(images):
         raise UserError(f"images={images!r} must be a whole number from 1 up")
-    if not found or (images != 1 and len(found) != 1):
+    if not found or (images != 1 and len(found) not in (1, images)):
         raise UserError(f"images={images} and seeds={seeds}: give a first seed, or one for each image")
     return found
 

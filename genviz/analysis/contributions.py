@@ -18,8 +18,10 @@ from tqdm.auto import tqdm
 
 from genviz.analysis.examples import Examples
 from genviz.errors import UserError
+from genviz.images.given import as_pictures
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import parse_target
+from genviz.targets.layers import find_layer
 from genviz.targets.selections import check_selections, find_selections, replace_selections
 
 Method = Literal["gradient", "integrated_gradients", "conductance"]
@@ -98,6 +100,10 @@ def contributions(
     from captum.attr import LayerConductance, LayerGradientXActivation, LayerIntegratedGradients  # takes seconds
 
     check_method(method)
+    _check(classifier, number, layer)
+    if not isinstance(images, Tensor) or images.ndim != 4:
+        raise UserError("images must be a tensor, RGB in [0, 1], (n, 3, h, w)")
+    as_pictures(images, (images.shape[2], images.shape[3]))  # checks them
     place = nn.Identity()
 
     def scores(images: Tensor) -> Tensor:
@@ -130,6 +136,20 @@ def contributions(
             "give others with pictures=FOLDER"
         )
     return Contributions(layer, number, total / len(images))
+
+
+def _check(classifier: object, number: object, layer: str) -> None:
+    """Check what `contributions` is asked for.
+
+    Raises:
+        UserError: it is not a classifier, or has no such class or layer.
+    """
+    if not isinstance(classifier, Classifier):
+        raise UserError("contributions takes a classifier, such as genviz.load_classifier('vgg16')")
+    outline = classifier.outline
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(outline.labels):
+        raise UserError(f"number={number!r} is no class; the network has {len(outline.labels)}, counted from 0")
+    find_layer(layer, outline.layers)
 
 
 def resolve(classifier: Classifier, text: str, examples: Callable[[int], Examples]) -> Resolved:

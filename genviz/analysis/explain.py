@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from genviz.analysis.arguments import check_arguments, classifier_of
+from genviz.analysis.contributions import resolve
+from genviz.analysis.examples import drawn
 from genviz.analysis.explanation import Explained, Explainer, map_layer, pooled_layer
 from genviz.analysis.explanation_settings import TOP1, CallSettings, ExplainSettings
 from genviz.analysis.isolation import isolated
@@ -25,9 +28,10 @@ from genviz.images.given import as_pictures
 from genviz.images.maps import with_bar
 from genviz.images.notebook import pictures_html
 from genviz.images.pictures import display, write_png
-from genviz.images.sheet import write_sheet
+from genviz.images.sheet import check_suffix, write_sheet
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import parse_target
+from genviz.targets.selections import find_selections
 from genviz.training.loading import load_classifier
 
 
@@ -79,8 +83,7 @@ class Explanation:
             UserError: another suffix, a full disk, or a folder that cannot be written to.
         """
         path = Path(path).expanduser()
-        if path.suffix not in (".png", ".jpg"):
-            raise UserError(f"{path}: the name must end in .png or .jpg")
+        check_suffix(path)
         with TemporaryDirectory(prefix="genviz-") as folder:
             rows = []
             for number, row in enumerate(self._shown()):
@@ -135,7 +138,8 @@ def explain(
     Args:
         network: as for `genviz.visualize`.
         images: a file, several, or RGB in [0, 1], (n, 3, h, w).
-        target: as on the command line; ``top1``: the class that the network itself names in each picture.
+        target: as on the command line, where ``filter:relu5_1:top3:zebra`` is found on pictures that are generated;
+            ``top1``: the class that the network itself names in each picture.
         method: one or several, such as ``["gradcam", "occlusion"]``; ``all``: those that the network allows.
         layer: of Grad-CAM; None: the last convolution, ReLU or fire module with positions.
         measure: what of a class is explained: ``score``, ``probability`` or ``log_probability``; None: its score, but
@@ -172,6 +176,8 @@ def explain(
     with isolated():
         classifier = load_classifier(network) if isinstance(network, str) else classifier_of(network, own)
         outline = classifier.outline
+        if find_selections(target):
+            target = resolve(classifier, target, partial(drawn, classifier)).text
         known = None if target.strip().casefold() == TOP1 else parse_target(target, outline.labels, outline.layers)
         given = Settings(map_layer(outline, known, layer), pooled_layer(outline, known), at_once=at_once, **settings)
         tolerant = ALL in [name.strip() for name in names]

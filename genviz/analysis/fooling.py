@@ -25,7 +25,7 @@ from genviz.errors import UserError
 from genviz.images.given import as_pictures
 from genviz.images.notebook import pictures_html
 from genviz.images.pictures import display, read_image
-from genviz.images.sheet import write_sheet
+from genviz.images.sheet import check_suffix, write_sheet
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import parse_target
 from genviz.training.loading import load_classifier
@@ -67,8 +67,7 @@ class Fooled:
             UserError: another suffix, nothing to show, a full disk, or a folder that cannot be written to.
         """
         path = Path(path).expanduser()
-        if path.suffix not in (".png", ".jpg"):
-            raise UserError(f"{path}: the name must end in .png or .jpg")
+        check_suffix(path)
         rows = [
             [(word, Path(self._folder.name) / str(number) / file) for word, file in zip(words, FILES, strict=True)]
             for number, words in self._words()

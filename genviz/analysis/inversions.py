@@ -11,7 +11,7 @@ from statistics import mean
 
 import torch
 from omegaconf import DictConfig, ListConfig, open_dict
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from genviz.analysis.inversion_table import Cell, ErrorsTable
 from genviz.coupling import Coupling

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from genviz.analysis.arguments import check_arguments, classifier_of
 from genviz.analysis.isolation import isolated
+from genviz.classifiers.labels import Labels
 from genviz.classifiers.metadata import Metadata
+from genviz.classifiers.sizes import Size
 from genviz.errors import UserError
 from genviz.images.given import as_pictures, given_pictures, named
 from genviz.images.notebook import pictures_html, table_html
@@ -91,6 +93,10 @@ def trace(
     size: int = 200,
     noise: int = 19,
     seed: int = 0,
+    input_size: Size | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    labels: Labels | None = None,
     **settings: Any,
 ) -> Trace:
     """Which training ``pictures`` the ``images`` resemble, and whether more than chance, as ``genviz trace`` tells.
@@ -104,6 +110,7 @@ def trace(
         size: side to which all are resized for key points and words, in pixels.
         noise: how often the images are replaced by noise, to compare with.
         seed: of all that is random.
+        input_size, mean, std, labels: of a module that does not declare them, as for `genviz.visualize`.
         settings: ``harris``, ``sift`` and ``words``, each as a dict of what `genviz.matching.harris.match`,
             `genviz.matching.sift.match` and `genviz.matching.words.Words` take.
 
@@ -129,7 +136,7 @@ def trace(
     with isolated():
         seeing = None
         if network is not None and "features" in methods:
-            own = Metadata(None, None, None, None)
+            own = Metadata(input_size, mean, std, labels)
             classifier = load_classifier(network) if isinstance(network, str) else classifier_of(network, own)
             seeing = Seeing(classifier, Kept(feature_layer(classifier.outline, layer)))
         plan = Plan(

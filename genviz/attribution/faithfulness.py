@@ -44,7 +44,8 @@ def faithfulness(
     gone = place.view(1, 1, *importance.shape) < torch.arange(steps + 1, device=order.device).view(-1, 1, 1, 1) * (
         pixels / steps
     )  # (steps + 1, 1, h, w)
-    blurred = gaussian_blur(image, [_KERNEL, _KERNEL], [_SIGMA, _SIGMA])
+    sides = [min(_KERNEL, 2 * side - 1) for side in (image.shape[3], image.shape[2])]  # of the kernel
+    blurred = gaussian_blur(image, sides, [_SIGMA, _SIGMA])
     grey = colour(MEAN_COLOUR, image) / 255
     return Faithfulness(
         *(

@@ -15,7 +15,7 @@ from genviz.classifiers.input_space import InputSpace
 from genviz.classifiers.tracing.calling import Calling, by_position, to_channels_last
 from genviz.classifiers.tracing.class_scores import take_scores
 from genviz.classifiers.tracing.copies import freeze
-from genviz.classifiers.tracing.places import Place, input_place, place_of
+from genviz.classifiers.tracing.place import Place, input_place, place_of
 from genviz.classifiers.tracing.receptive_field import Area, ReceptiveField, receptive_areas
 from genviz.classifiers.tracing.taps import INPUT, OUTPUT, look, module_of
 from genviz.classifiers.winograd import quicken

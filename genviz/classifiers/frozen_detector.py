@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +13,7 @@ from genviz.classifiers.box_operators import stand_in
 from genviz.classifiers.box_scores import BoxScores, Detector, TwoStage, box_scores
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.labels import Labels, read_labels
 from genviz.classifiers.outline import outline_of
 from genviz.classifiers.tracing.trace import trace
 from genviz.classifiers.weight_files.weights import fingerprint
@@ -77,13 +78,11 @@ def own_size(detector: Detector) -> tuple[int, int]:
     return rows, columns
 
 
-def outline_of_detector(
-    detector: Detector, name: str, labels: Sequence[str] | None, size: tuple[int, int] | None
-) -> Outline:
+def outline_of_detector(detector: Detector, name: str, labels: Labels | None, size: tuple[int, int] | None) -> Outline:
     """The outline of the detector ``name``, on the meta device, without arithmetic.
 
     Args:
-        labels: one for each class, the background's first; None: their numbers.
+        labels: as for `read_labels`, one for each class, the background's first; None: their numbers.
         size: rows and columns of its input; None: its own.
 
     Raises:
@@ -98,23 +97,21 @@ def outline_of_detector(
             f"{name} cannot take {size[0]} x {size[1]} pixels ({why}); classifier.input_size=null uses its own size"
         ) from error
     classes = found.output.shape[1]
-    if labels is not None and classes != len(labels):
+    named = tuple(map(str, range(classes))) if labels is None else read_labels(labels, classes)
+    if classes != len(named):
         raise UserError(
-            f"the detector has {classes} classes with the background, but there are {len(labels)} labels; "
+            f"the detector has {classes} classes with the background, but there are {len(named)} labels; "
             "name them with classifier.labels=FILE, one label per line, the background's first"
         )
-    named = tuple(map(str, range(classes) if labels is None else labels))
     outline = outline_of(network, found.layers, named, size)
     hidden = _HIDDEN if isinstance(network, TwoStage) else outline.hidden
     return outline._replace(head="", hidden=hidden)  # no module maps features to the scores of the whole picture
 
 
 def from_detector(
-    detector: Detector, *, input_size: tuple[int, int], labels: Mapping[Any, Any] | Sequence[str] | None, resize: bool
+    detector: Detector, *, input_size: tuple[int, int], labels: Labels | None, resize: bool
 ) -> FrozenDetector:
     """A frozen ``detector``, which is a copy of a user's, in eval mode."""
-    if isinstance(labels, Mapping):
-        raise UserError("the labels of a detector must be a list, the background's first")
     name, device = type(detector).__name__, next(detector.parameters()).device
     outline = outline_of_detector(copy.deepcopy(detector).to("meta"), name, labels, input_size)
     made = FrozenDetector(

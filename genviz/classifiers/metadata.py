@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torchvision
-from torch import nn
+from torch import Tensor, nn
 
 from genviz.classifiers.box_scores import Detector
 from genviz.classifiers.frozen_detector import own_size
@@ -91,7 +91,7 @@ def _size(rows: int, columns: int) -> Size:
 
 def _of_torchvision(network: nn.Module) -> Metadata:
     """From the entries of all architectures whose weights have these names and shapes; empty unless they agree."""
-    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    shapes = _shapes(network)
     classes = next((shape[0] for shape in reversed(shapes.values()) if len(shape)), 0)
     found: set[tuple[int, tuple[float, ...], tuple[float, ...], tuple[str, ...]]] = set()
     for name in architectures():
@@ -101,11 +101,16 @@ def _of_torchvision(network: nn.Module) -> Metadata:
         for entry in torchvision.models.get_model_weights(name):
             presets = entry.transforms()
             size = int(presets.crop_size[0])
-            likely = without_weights(name, classes, size).state_dict()
+            likely = _shapes(without_weights(name, classes, size))
             own = {key: shape for key, shape in shapes.items() if key in likely or not key.lower().startswith("aux")}
-            if {key: tuple(value.shape) for key, value in likely.items()} == own:
+            if likely == own:
                 found.add((size, tuple(presets.mean), tuple(presets.std), tuple(entry.meta["categories"])))
     if len({metadata[1:] for metadata in found}) != 1:
         return Metadata()
     size, mean, std, labels = min(found)
     return Metadata(size, mean, std, labels if len(labels) == classes else None)
+
+
+def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Those of the tensors in a state dict; a quantized network's holds other things, too."""
+    return {name: tuple(value.shape) for name, value in network.state_dict().items() if isinstance(value, Tensor)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 OWN = {
-    "embedded": "ships with genviz: VGG16's convolutions (Oxford's, not torchvision's) with genviz's class scores",
+    "embedded": "ships with genviz: VGG16's convolutions (Simonyan & Zisserman, Oxford, CC BY 4.0) and genviz's heads",
     "small": "ships with genviz: a plain network of eight convolutions, for speed",
     "hog": "histograms of oriented gradients, as a network without classes",
     "hogb": "the same with bilinear orientations",
@@ -18,8 +18,9 @@ CLASSIC = {
     "vgg_m": "Chatfield et al. 2014, medium",
     "vgg_s": "Chatfield et al. 2014, slow",
 }
+BUILT = {"efficientnet_lite0": "Tan & Le 2019; needs genviz[teachers] and a file of weights"}
 FITTED = {"fitted": "a network that genviz fit has trained; needs its file of weights"}
-_WIDTH = max(len(name) for name in (*OWN, *CLASSIC, *FITTED))
+_WIDTH = max(len(name) for name in (*OWN, *CLASSIC, *BUILT, *FITTED))
 
 
 @click.command("classifiers")
@@ -28,7 +29,7 @@ def command() -> None:
     from genviz.classifiers.detector import detectors
     from genviz.classifiers.outline import architectures
 
-    for name, what in (*OWN.items(), *CLASSIC.items(), *FITTED.items()):
+    for name, what in (*OWN.items(), *CLASSIC.items(), *BUILT.items(), *FITTED.items()):
         click.echo(f"{name:{_WIDTH}}  {what}")
     for name in (*architectures(), *detectors()):
         click.echo(name)

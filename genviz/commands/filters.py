@@ -177,12 +177,13 @@ def _maps(config: DictConfig, classifier: FrozenClassifier, layer: Layer, pictur
     place = folder_for(folder / _as_name(layer.name), _as_name(image.stem), image)
     prepare_folder(place)
     loudest, mean = maps.flatten(1).amax(1), maps.flatten(1).mean(1)
+    signed = bool(maps.min() < 0)
 
     def tile(number: int) -> tuple[str, Tensor]:
-        return f"{order[number]}: {loudest[order[number]]:.4g}", map_tile(maps[order[number]], _SIDE)
+        return f"{order[number]}: {loudest[order[number]]:.4g}", map_tile(maps[order[number]], _SIDE, signed=signed)
 
     title = f"{layer.name} of {naming.classifier_name(config)}, {readable(image.name)}: the maps of {len(order)}"
-    title += f" of {len(maps)} filters, each with its maximum; " + ("0 is black" if maps.min() >= 0 else "grey is 0")
+    title += f" of {len(maps)} filters, each with its maximum; " + ("grey is 0" if signed else "0 is black")
     sheets = write_pages(place, title, len(order), tile)
     write_png(place / "picture.png", display(picture[0]))
     first = tile(0)[1]

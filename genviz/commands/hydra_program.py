@@ -24,7 +24,7 @@ from genviz.commands import streams, worker_processes
 from genviz.commands.devices import spread
 from genviz.commands.settings_help import help_of
 from genviz.commands.spared import spare
-from genviz.errors import BAD_INPUT, UserError, one_line
+from genviz.errors import BAD_INPUT, UserError, one_line, out_of_memory
 from genviz.files import shipped_folder
 from genviz.training.configuration import explain, plain_words
 from genviz.training.signals import EndedError, ending
@@ -78,6 +78,12 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
             if (why := streams.why_full(error, _again(words))) is None:
                 raise
             _say(called, why)
+            code = BAD_INPUT
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            less = "smaller pictures, fewer of them at once (images, views, batch), or a smaller network"
+            _say(called, f"there is not enough memory for this; try {less}")
             code = BAD_INPUT
         if os.getpid() != program:
             worker_processes.end(code)

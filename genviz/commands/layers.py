@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from genviz.commands.classifiers import OWN
+from genviz.commands.classifiers import BUILT, OWN
 from genviz.errors import UserError
+
+if TYPE_CHECKING:
+    from genviz.interfaces import Outline
 
 
 @click.command("layers")
@@ -46,6 +50,8 @@ def command(classifier: str, input_size: str | None) -> None:
         outline = ClassicClassifier.sketch(architecture=classifier, input_size=size)
     elif classifier in detectors():
         outline = DetectorClassifier.sketch(architecture=classifier, input_size=size)
+    elif classifier in BUILT:
+        outline = _of_settings(classifier, size)
     else:
         outline = sketch(classifier, input_size=size)
     layers = outline.layers
@@ -54,6 +60,16 @@ def command(classifier: str, input_size: str | None) -> None:
     for layer in layers:
         unknown = "" if layer.axis is not None else f"  (say which counts the channels: {layer.name}/1, ...)"
         click.echo(f"{layer.name:{width}}  {layer.module:{modules}}  {' x '.join(map(str, layer.shape))}{unknown}")
+
+
+def _of_settings(classifier: str, size: tuple[int, int] | None) -> Outline:
+    """The outline of a classifier that its settings alone describe."""
+    from genviz.training import build
+    from genviz.training.configuration import compose
+
+    own = compose("train", ["target=class:0", f"classifier={classifier}", "classifier.weights=random"]).classifier
+    own.input_size = size and list(size)
+    return build.sketch(own)
 
 
 def _size(given: str) -> tuple[int, int]:

@@ -37,6 +37,8 @@ def find_pictures(root: str | Path, setting: str = "data.root") -> Found:
     Raises:
         UserError: there is no such folder, or no picture in it.
     """
+    if not isinstance(root, str | Path):
+        raise UserError(f"{setting}={root} must be one folder with pictures in it")
     folder, pattern = apart(root)
     if not os.path.isdir(folder):  # noqa: PTH112 - nor one that cannot be looked into
         raise UserError(f"{setting}={root}: there is no such folder; give one with pictures in it")

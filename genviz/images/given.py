@@ -113,8 +113,11 @@ def as_pictures(images: Any, size: tuple[int, int]) -> Tensor:
     """
     if isinstance(images, Tensor):
         images = images[None] if images.ndim == 3 else images
-        if images.ndim != 4 or images.shape[1] != 3 or not len(images) or not images.is_floating_point():
+        if images.ndim != 4 or images.shape[1] != 3 or not len(images):
             raise UserError(f"images of shape {tuple(images.shape)} must be RGB in [0, 1], (n, 3, h, w)")
+        if not images.is_floating_point():
+            kind = str(images.dtype).removeprefix("torch.")
+            raise UserError(f"images of type {kind} must be floats in [0, 1]; of bytes, that is images / 255")
         images = images.detach().float()
         if not bool((images >= -_TOLERANCE).all() and (images <= 1 + _TOLERANCE).all()):
             low, high = float(images.min()), float(images.max())

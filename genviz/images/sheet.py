@@ -11,10 +11,12 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from tqdm.auto import tqdm
 
 import genviz
+from genviz.errors import UserError
 from genviz.files import atomic_write, check_file
 from genviz.images.pictures import UNREADABLE
 
 _MARGIN, _LINE = 8, 17
+_JPEG = (".jpg", ".jpeg")
 _ACROSS = 10
 """Pictures per row of a contact sheet, and rows."""
 _STATE = "genviz contact sheet"
@@ -25,7 +27,7 @@ def write_sheet(path: Path, rows: Sequence[Sequence[tuple[str, Path]]], side: in
     """Write the pictures of each row side by side, at most ``side`` pixels high, each under its name; atomically.
 
     Those less than half of ``least`` pixels high are enlarged by a whole factor. The file's suffix sets its format,
-    ``.png`` or ``.jpg``.
+    ``.png``, ``.jpg`` or ``.jpeg``.
 
     Raises:
         UserError: the disk is full, or the folder is not writable.
@@ -46,10 +48,20 @@ def write_sheet(path: Path, rows: Sequence[Sequence[tuple[str, Path]]], side: in
             left += size[0] + _MARGIN
         top += height
     with atomic_write(path) as file:
-        if path.suffix == ".jpg":
+        if path.suffix.lower() in _JPEG:
             sheet.save(file, format="JPEG", quality=85, optimize=True)
         else:
             sheet.save(file, format="PNG")
+
+
+def check_suffix(path: Path) -> None:
+    """Check that a sheet can be written under this name.
+
+    Raises:
+        UserError: it ends in another suffix.
+    """
+    if path.suffix.lower() not in (".png", *_JPEG):
+        raise UserError(f"{path}: the name must end in .png, .jpg or .jpeg")
 
 
 class Cell(NamedTuple):
@@ -143,7 +155,7 @@ def _scaled(picture: Path, side: int, least: int = 1) -> tuple[int, int]:
     """Columns and rows of a picture scaled to at most ``side`` rows, whatever its width (a strip of several)."""
     with Image.open(picture) as opened:
         scale = min(max(1, least // opened.height), side / opened.height)
-        return round(scale * opened.width), round(scale * opened.height)
+        return max(1, round(scale * opened.width)), max(1, round(scale * opened.height))
 
 
 def _fitting(name: str, length: Callable[[str], float], width: int) -> str:

@@ -6,15 +6,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import av
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from genviz.files import check_file
 
+av: Any
+try:
+    import av
+except ImportError:  # no video is better than no picture
+    av = None
+
 _FRAMES_PER_SECOND = 10
 _LARGEST = 16384  # pixels a side that x264 takes
-_FAILURES = (av.error.FFmpegError, OSError, ValueError, MemoryError)
+_FAILURES = (OSError, ValueError, MemoryError, *(() if av is None else (av.error.FFmpegError,)))
 
 
 class Video:
@@ -63,6 +68,8 @@ class Video:
 
     def _open(self) -> tuple[Any, Any]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if av is None:
+            raise ValueError("PyAV is not installed: pip install av")
         if min(self._size) < 2:
             raise ValueError(f"a frame of {self.width} x {self.height} pixels is too small")
         options = {"movflags": "frag_every_frame+empty_moov+default_base_moof", "flush_packets": "1"}
@@ -81,6 +88,8 @@ class Video:
 
 def frames(path: Path) -> int | None:
     """How many frames the video has, in whole or in part; None if it cannot be read."""
+    if av is None:
+        return None
     try:
         with av.open(str(check_file(path))) as container:
             return sum(packet.size > 0 for packet in container.demux(video=0))

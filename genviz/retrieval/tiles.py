@@ -21,8 +21,8 @@ def signed_grey(values: Tensor) -> Tensor:
 
 
 def grey(values: Tensor) -> Tensor:
-    """Values as bytes: 0 is black and the largest white; grey around 0 if some are negative."""
-    return signed_grey(values) if values.min() < 0 else (255 * values / _largest(values)).round().to(torch.uint8)
+    """Values from 0 up as bytes: 0 is black and the largest white."""
+    return (255 * values / _largest(values)).round().to(torch.uint8)
 
 
 def _largest(values: Tensor) -> Tensor:
@@ -56,9 +56,10 @@ def kernel_tile(weights: Tensor, side: int, *, colours: bool) -> Tensor:
     return tile[..., None].expand(-1, -1, 3)
 
 
-def map_tile(values: Tensor, side: int) -> Tensor:
-    """A map (rows, columns) as bytes (h, w, 3), roughly of this ``side`` in pixels."""
-    return _enlarged(grey(values)[..., None].expand(-1, -1, 3), max(1, round(side / max(values.shape))))
+def map_tile(values: Tensor, side: int, *, signed: bool) -> Tensor:
+    """A map (rows, columns) as bytes (h, w, 3), roughly of this ``side`` in pixels; 0 is black; ``signed``, grey."""
+    shown = signed_grey(values) if signed else grey(values)
+    return _enlarged(shown[..., None].expand(-1, -1, 3), max(1, round(side / max(values.shape))))
 
 
 def _enlarged(pixels: Tensor, scale: int) -> Tensor:

@@ -36,6 +36,7 @@ _PATHS = {
         "baseline",
         "start",
         "direction",
+        "mask",
         "weights",
         "heads",
         "labels",

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from genviz.files import PHOTOGRAPHS, SHIPPED, sha256
-from genviz.images.folders import distinct, find_pictures
+from genviz.images.folders import apart, distinct, find_pictures
 from genviz.targets.grammar import Target
 from genviz.training.build import plain
 from genviz.training.checkpoint import ONLY_WITH, USUAL
@@ -146,8 +146,8 @@ def _content(name: str, value: str) -> str:
         and (path := Path(value).expanduser()).is_file()
     ):
         return f"sha256 {sha256(path)[:16]}"
-    if name.rpartition(".")[2] == "pictures" and (folder := Path(value).expanduser()).is_dir():
-        pictures = find_pictures(folder).pictures
+    if name.rpartition(".")[2] == "pictures" and (folder := apart(value)[0]).is_dir():
+        pictures = find_pictures(value).pictures
         if name == "transform.placed.pictures":
             pictures = distinct(pictures)  # as the transform does
         found = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in pictures]

@@ -17,12 +17,14 @@ from genviz.regularizers.total_variation import TotalVariation
 )
 def test_seeds_are_whole_numbers_of_any_kind(seeds, found):
     assert seeds_of(1, seeds) == found
+    assert seeds_of(len(found), seeds) == found
 
 
 @pytest.mark.parametrize(
     ("images", "seeds", "says"),
     [(1, 1.5, "must be a whole number"), (1, "a", "must be a whole number"), (1, [0, -3], "from 0 to"), (1, [], "give"),
-     (1, [2**32], "from 0 to"), (2, [1, 2], "give a first seed"), (0, 1, "images=0 must be"), (1.5, 1, "images=1.5")],
+     (1, [2**32], "from 0 to"), (2, [1, 2, 3], "give a first seed"), (0, 1, "images=0 must be"),
+     (1.5, 1, "images=1.5")],
 )  # fmt: skip
 def test_what_is_no_seed_is_one_line(images, seeds, says):
     with pytest.raises(UserError, match=says):

@@ -172,3 +172,27 @@ def test_a_target_gets_the_filters_and_a_line_on_them(classifier, images):
     )
     assert "% of the evidence for harmonica in five pictures" in resolved.told[0]
     assert asked == [HARMONICA]  # once, though two pieces ask
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"classifier": "small"}, "takes a classifier, such as genviz.load_classifier"),
+        ({"number": 9}, "number=9 is no class; the network has 3, counted from 0"),
+        ({"number": "cat"}, "number='cat' is no class"),
+        ({"layer": "relu77"}, "relu77"),
+        ({"images": "cat.jpg"}, "must be a tensor, RGB"),
+        ({"images": torch.full((1, 3, 12, 12), 255.0)}, r"images from 255 to 255 must be RGB in \[0, 1\]"),
+        ({"images": torch.zeros(1, 3, 12, 12, dtype=torch.uint8)}, "images of type uint8 must be floats"),
+    ],
+)
+def test_what_cannot_work_is_said(change, says):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    given = {
+        "classifier": from_module(network, input_size=12),
+        "number": 0,
+        "layer": "0",
+        "images": torch.rand(1, 3, 12, 12),
+    }
+    with pytest.raises(UserError, match=says):
+        contributions(**(given | change))

@@ -68,6 +68,7 @@ def test_the_process_and_the_network_are_left_as_they_were():
         ({"images": 3}, "a list of files"),
         ({"images": torch.rand(1, 3, 8, 8) * 255}, r"must be RGB in \[0, 1\]"),
         ({"images": torch.full((1, 3, 8, 8), torch.nan)}, r"must be RGB in \[0, 1\]"),
+        ({"images": torch.zeros(1, 3, 8, 8, dtype=torch.uint8)}, r"images of type uint8 must be floats in \[0, 1\]"),
         ({"method": []}, "must be a method"),
         ({"method": 3}, "must be a method"),
         ({"target": 5}, "must be one target"),
@@ -117,3 +118,19 @@ def test_occlusion_of_a_picture_smaller_than_the_stride():
     classifier = genviz.load_classifier("hog", input_size=12)
     made = genviz.explain(classifier, image, "layer:hog", method="occlusion", steps=0)
     assert made.maps["occlusion"].isfinite().all()
+
+
+def test_filters_are_found_by_their_contribution_to_a_class():
+    images = torch.rand(1, 3, 64, 64)
+    found = genviz.explain("small", images, "filter:relu5_1:top2:zebra", method="saliency", **QUICK)
+    (target,) = found.targets
+    assert target.startswith("filter:relu5_1:")
+    assert target.count("+") == 1
+
+
+@pytest.mark.parametrize("name", ["A.PNG", "a.jpeg", "a.JPG"])
+def test_a_sheet_takes_the_suffixes_of_a_picture(tmp_path, name):
+    explained = genviz.explain("small", torch.rand(1, 3, 64, 64), "class:zebra", method="saliency", **QUICK)
+    assert Image.open(explained.save(tmp_path / name)).format == ("PNG" if name == "A.PNG" else "JPEG")
+    with pytest.raises(genviz.UserError, match=r"must end in .png, .jpg or .jpeg"):
+        explained.save(tmp_path / "a.gif")

@@ -3,6 +3,7 @@ import pytest
 import torch
 from drawn_blocks import blocks, cropped_and_turned
 from PIL import Image
+from torch import nn
 
 import genviz
 from genviz.errors import UserError
@@ -66,3 +67,12 @@ def test_it_finds_what_the_command_finds(folder, compose, tmp_path):
 def test_what_cannot_work_is_said(folder, given, says):
     with pytest.raises(UserError, match=says):
         genviz.trace(**({"images": folder / "1.png", "pictures": folder} | given))
+
+
+def test_a_module_is_told_what_it_was_trained_with(folder):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    own = {"method": "features", "network": network, "noise": 0}
+    with pytest.raises(UserError, match="the network does not say its input_size, mean, std; give input_size=224"):
+        genviz.trace(folder / "1.png", folder, **own)
+    traced = genviz.trace(folder / "1.png", folder, **own, input_size=32, mean=[0.5] * 3, std=[0.2] * 3)
+    assert traced.found["features"].pictures[traced.found["features"].ranked()[0]] == "1.png"

@@ -36,3 +36,10 @@ def test_it_does_not_depend_on_the_batch_and_ties_have_no_direction():
     assert mirrored.deletion == pytest.approx(
         faithfulness(value, image, torch.zeros(16, 16), steps=16).deletion, abs=0.1
     )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 5), (3, 16)])
+def test_pictures_smaller_than_the_blur(size):
+    image = torch.rand(1, 3, *size)
+    found = faithfulness(lambda some: some.mean((1, 2, 3)), image, torch.rand(size), steps=2)
+    assert 0 <= found.insertion <= 1

@@ -61,8 +61,10 @@ def test_each_score_stands_for_a_probability_of_its_own(detector):
 def test_as_many_labels_as_classes(detector):
     with pytest.raises(UserError, match="4 classes with the background, but there are 2 labels"):
         genviz.from_module(detector, input_size=SIZE, labels=LABELS[:2])
-    with pytest.raises(UserError, match="must be a list"):
-        genviz.from_module(detector, input_size=SIZE, labels={1: "circle"})
+    some = genviz.from_module(detector, input_size=SIZE, labels={1: "circle"})
+    assert some.outline.labels == ("0", "circle", "2", "3")
+    with pytest.raises(UserError, match="labels name class 4, but the network has 4 classes, 0 to 3"):
+        genviz.from_module(detector, input_size=SIZE, labels={4: "circle"})
 
 
 @pytest.mark.slow

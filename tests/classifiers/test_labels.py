@@ -65,7 +65,7 @@ def test_numbers_of_which_either_may_be_the_class_are_one_line(tmp_path):
 @pytest.mark.parametrize(
     "given",
     [5, [], {}, [1, 2], ["a", None], {0: 1}, {0: None}, {"a": "b"}, {-1: "a"}, {0.5: "a"}, {True: "a"},
-     {"a": 0, "b": 0}, {0: "a", "0": "b"}, b"ab", {0: ["a", "b", "c"]}],
+     {"a": 0, "b": 0}, {0: "a", "0": "b"}, b"ab", {0: ["a", "b", "c"]}, {"a", "b"}],
 )  # fmt: skip
 def test_what_is_no_label_is_one_line(given):
     with pytest.raises(UserError, match="labels must be a list of words"):

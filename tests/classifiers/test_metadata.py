@@ -82,3 +82,10 @@ def test_what_is_not_said_is_asked_for_in_one_line():
         required(Metadata(input_size=224))
     whole = Metadata(224, (0, 0, 0), (1, 1, 1))
     assert required(whole) is whole
+
+
+def test_a_quantized_network_says_nothing_of_itself():
+    """Its state dict holds other things than tensors, and its pictures are made as those of any other network."""
+    network = torch.ao.quantization.quantize_dynamic(torchvision.models.mnasnet0_5(weights=None), {nn.Linear})
+    assert not all(isinstance(value, torch.Tensor) for value in network.state_dict().values())
+    assert metadata_of(network) == Metadata()

@@ -43,3 +43,22 @@ def test_an_odd_target_is_one_line(called, count):
     for text in odd.targets(count, count):
         if "\x00" not in text:  # which no word of a command line has
             check(called, f"target={text}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["generator=pixels", "generator.size=[200000,200000]"], ["transform=views", "transform.views.views=100000000"],
+     ["transform=pad", "transform.pad.pixels=100000", "transform.pad.mode=replicate"]],
+)  # fmt: skip
+def test_what_no_memory_holds_is_one_line(called, words):
+    done = called("train", *WORDS, *words)
+    assert done.returncode == 2
+    assert "there is not enough memory for this; try smaller pictures" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("betas", ["[0.9]", "[0.9,0.999,0.9]", "null", "0.9"])
+def test_a_pair_is_of_two(called, betas):
+    done = called("train", *WORDS, "optimizer=adam", f"optimizer.betas={betas}")
+    assert done.returncode == 2
+    assert "must be a list of 2" in done.stderr

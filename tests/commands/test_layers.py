@@ -1,3 +1,5 @@
+import pytest
+
 from genviz.classifiers.fitted import Facts, export
 from genviz.classifiers.fitted_networks import build
 from genviz.classifiers.input_space import InputSpace
@@ -35,3 +37,16 @@ def test_a_fitted_network_goes_by_its_file(called, tmp_path):
         ended = called("layers", name)
         assert ended.returncode == 2
         assert told in ended.stderr
+
+
+def test_a_network_that_is_known_by_its_settings(called):
+    pytest.importorskip("efficientnet_lite_pytorch")
+    assert "efficientnet_lite0 " in called("classifiers").stdout
+    listed = called("layers", "efficientnet_lite0", "--input-size", "64")
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout.splitlines()[-1].split() == ["scores", "scores", "1000"]
+
+
+def test_whose_convolutions_they_are_is_said(called):
+    (line,) = [line for line in called("classifiers").stdout.splitlines() if line.startswith("embedded")]
+    assert "Simonyan & Zisserman, Oxford, CC BY 4.0" in line

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 from PIL import Image
 
-from genviz.images.sheet import Cell, write_contact_sheets, write_sheet
+from genviz.errors import UserError
+from genviz.images.sheet import Cell, check_suffix, write_contact_sheets, write_sheet
 
 
 def test_rows_of_pictures_side_by_side(tmp_path):
@@ -78,3 +80,20 @@ def test_tiny_pictures_are_enlarged_by_a_whole_factor(tmp_path):
     shown = np.asarray(Image.open(tmp_path / "sheet.png"))
     assert np.array_equal(shown[25 : 25 + 120 : 4, 8 : 8 + 80 : 4], pixels)
     assert shown.shape[1] == 8 + 80 + 8 + 60 + 8  # the other is too large for twice its size
+
+
+@pytest.mark.parametrize("size", [(4, 1600), (1600, 1), (1, 3000)])
+def test_a_sheet_takes_pictures_of_every_shape(tmp_path, size):
+    Image.new("RGB", size, (255, 0, 0)).save(tmp_path / "strip.png")
+    write_sheet(tmp_path / "sheet.png", [[("strip", tmp_path / "strip.png")]], 160)
+    assert Image.open(tmp_path / "sheet.png").height > 1
+
+
+def test_a_suffix_may_be_in_capitals(tmp_path):
+    Image.new("RGB", (30, 30)).save(tmp_path / "a.png")
+    for name, format_ in (("A.PNG", "PNG"), ("A.JPG", "JPEG"), ("a.jpeg", "JPEG")):
+        check_suffix(tmp_path / name)
+        write_sheet(tmp_path / name, [[("a", tmp_path / "a.png")]])
+        assert Image.open(tmp_path / name).format == format_
+    with pytest.raises(UserError, match=r"must end in .png, .jpg or .jpeg"):
+        check_suffix(tmp_path / "a.gif")

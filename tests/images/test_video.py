@@ -46,9 +46,11 @@ def test_what_x264_does_not_take_is_shrunk(tmp_path, capsys, height, width, size
     assert "is shrunk" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("place", ["too small", "a folder"])
-def test_one_that_cannot_be_written_is_given_up(tmp_path, capsys, place):
+@pytest.mark.parametrize("place", ["too small", "a folder", "no PyAV"])
+def test_one_that_cannot_be_written_is_given_up(tmp_path, capsys, monkeypatch, place):
     path = tmp_path / "a.mp4"
+    if place == "no PyAV":
+        monkeypatch.setattr("genviz.images.video.av", None)
     if place == "a folder":
         path.mkdir()
     video = Video(path, 1 if place == "too small" else 16, 16)

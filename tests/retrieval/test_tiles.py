@@ -22,9 +22,9 @@ def test_deeper_kernels_are_a_grid_by_input_channel():
 
 
 def test_maps_are_black_at_0_or_grey_where_some_are_negative():
-    assert map_tile(torch.tensor([[0.0, 2.0]]), 2).tolist() == [[[0] * 3, [255] * 3]]
-    assert map_tile(torch.tensor([[-1.0, 0.0]]), 2).tolist() == [[[0] * 3, [128] * 3]]
-    assert map_tile(torch.zeros(1, 1), 3).unique().tolist() == [0]
+    assert map_tile(torch.tensor([[0.0, 2.0]]), 2, signed=False).tolist() == [[[0] * 3, [255] * 3]]
+    assert map_tile(torch.tensor([[-1.0, 0.0]]), 2, signed=True).tolist() == [[[0] * 3, [128] * 3]]
+    assert map_tile(torch.zeros(1, 1), 3, signed=False).unique().tolist() == [0]
     assert signed_grey(torch.zeros(2)).tolist() == [128, 128]
 
 
@@ -37,3 +37,9 @@ def test_many_tiles_take_several_pages_and_old_ones_go(tmp_path):
     assert all(max(Image.open(page).size) <= 2000 for page in pages)
     assert len(write_pages(tmp_path, "a title that is longer than what is below it", 2, tile)) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
+
+
+def test_all_maps_of_a_layer_have_one_zero():
+    values = torch.tensor([[0.0, 2.0]])
+    assert map_tile(values, 2, signed=False)[0, :, 0].tolist() == [0, 255]
+    assert map_tile(values, 2, signed=True)[0, :, 0].tolist() == [128, 255]

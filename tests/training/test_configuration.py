@@ -16,6 +16,7 @@ NAMES = [
     "setting",
     ["classifier.weights", "classifier.labels", "classifier.heads", "paths.outputs", "paths.checkpoints", "image",
      "style", "pictures", "generator.start", "generator.weights", "objective.inner_product.direction",
+     "objective.inversion.mask",
      "baseline", "data.root", "data.bank", "teacher.weights", "student.trunk.weights", "eye.labels",
      "+classifier.weights", "++objective.style.image"],
 )  # fmt: skip

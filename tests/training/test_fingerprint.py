@@ -56,3 +56,14 @@ def test_settings_that_change_nothing_at_their_usual_values_are_left_out(of):
     assert of("median=4", "snapshot_every=5") == {**of(), "median": "4", "snapshot_every": "5"}
     assert of("lr_end=0.1", "updates=7") == {**of(), "lr_end": "0.1", "updates": "7"}
     assert of("images=2") == {**of(), "images": "2"}
+
+
+def test_the_pictures_of_a_pattern_count_as_well(of, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/x.png").write_bytes(b"123")
+    word = f"+objective.activation.pictures={tmp_path}/**/*.png"
+    before = of(word)
+    (tmp_path / "a/y.png").write_bytes(b"1234")
+    assert of(word) != before
+    (tmp_path / "a/y.png").unlink()
+    assert of(word) == before

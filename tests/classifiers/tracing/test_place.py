@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from genviz.classifiers.tracing.places import Place, input_place, place_of
+from genviz.classifiers.tracing.place import Place, input_place, place_of
 from genviz.interfaces import Layer
 
 
