@@ -25,6 +25,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout's, where genviz is not installed
+
 import genviz  # noqa: F401  # isort: skip - before what imports torchvision
 import pytorch_lightning as pl
 from overhead import by_hand
@@ -254,13 +256,21 @@ def main() -> None:
         "card and CPU differ by": lambda: differs(tiny=tiny),
     }
     for name, check in checks.items():
-        result[name] = check()
+        try:
+            result[name] = check()
+        except Exception as error:
+            result[name] = f"{type(error).__name__}: {error}"
         print(f"{name}: {result[name]}", flush=True)
         keep()
     for name, case in cases.items():
-        row = measured(name, case, tiny=tiny, compiles=not (arguments.no_compile or tiny))
+        try:
+            row = measured(name, case, tiny=tiny, compiles=not (arguments.no_compile or tiny))
+        except Exception as error:  # the other cases need not suffer
+            row = {"case": name, "error": " ".join(f"{type(error).__name__}: {error}".split())[:200]}
+            torch.cuda.empty_cache()
         result["rows"].append(row)
-        print(", ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "case") + f": {name}", flush=True)
+        numbers = [f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float)]
+        print(", ".join(numbers or [row.get("error", "")]) + f": {name}", flush=True)
         keep()
     print(f"\n{told(result['rows'])}\n")
     row = next((row for row in result["rows"] if row["case"] == "pretrained, 128"), {})

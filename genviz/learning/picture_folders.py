@@ -70,9 +70,9 @@ def folders(config: DictConfig) -> list[Folder]:
 
 
 def names(folders: Sequence[Folder]) -> list[str]:
-    """The pictures' names, as a checkpoint records them."""
+    """The pictures' names and sizes, as a checkpoint records them."""
     return [
-        f"{folder.name}/{path.relative_to(folder.root)}"
+        f"{folder.name}/{path.relative_to(folder.root)} {path.stat().st_size}"
         for folder in folders
         for path in (*folder.training, *folder.held_out)
     ]

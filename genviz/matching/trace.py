@@ -17,6 +17,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 import genviz
+from genviz.errors import UserError
 from genviz.files import prepare_folder, write_text
 from genviz.images.folders import find_pictures
 from genviz.images.given import folder_for, given_pictures, named
@@ -34,13 +35,14 @@ from genviz.training.looking import looking
 
 _DRAWN = 4  # pairs of pictures with their matches
 _LISTED = 5  # pictures of the table
+_TABLE, _NUMBERS = "contributions.csv", "trace.json"
 
 
 def trace(config: DictConfig) -> int:
     """Compare pictures with training pictures, and both with chance; return the program's exit code.
 
     Raises:
-        UserError: a setting cannot work, or there is too little to compare.
+        UserError: a setting cannot work, or there is too little to compare; what other methods have found is kept.
     """
     keep_freed_memory()
     given = build.plain(config)
@@ -63,23 +65,32 @@ def trace(config: DictConfig) -> int:
     parent = Path(config.paths.outputs).expanduser() / "trace"
     folder = folder_for(parent, _name(given["image"], list(images)), given["image"])
     prepare_folder(folder)
-    tables = [folder / f"{method}.csv" for method in METHODS]
+    tables = [folder / name for name in (*(f"{method}.csv" for method in METHODS), _TABLE, _NUMBERS)]
     for old in (*folder.glob("bars-*.png"), *folder.glob("matches-*.png"), *tables):  # of an earlier call
         old.unlink(missing_ok=True)
     found: list[Traced] = []
     drawn: dict[str, Path] = {}
+    failed: list[UserError] = []
     for method in methods:
-        found.append(gathered.trace(method, images))
+        try:
+            found.append(gathered.trace(method, images))
+        except UserError as error:
+            failed.append(error)  # the other methods need not suffer
+            continue
         if (told := left_out(found[-1])) is not None:
             print(told, file=sys.stderr, flush=True)
         print(_table(found[-1]), flush=True)
         drawn |= _draw(folder, found[-1], gathered, images, config.bars)
-    _write(folder, found)
+        _write(folder, found)
+    if not found:
+        raise failed[0]
     where = log_pictures(config, folder, f"trace of {folder.name}", drawn)
-    print(f"\nbars        {folder}/bars-*.png\ntables      {folder / 'contributions.csv'}, trace.json")
+    print(f"\nbars        {folder}/bars-*.png\ntables      {folder / _TABLE}, {_NUMBERS}")
     if any((folder / f"matches-{method}.png").exists() for method in methods):
         print(f"matches     {folder}/matches-*.png")
     print(f"run         {where}", flush=True)
+    if failed:
+        raise failed[0]
     return 0
 
 
@@ -151,9 +162,9 @@ def _write(folder: Path, found: Sequence[Traced]) -> None:
                 for row, (image, at) in enumerate(zip(each.images, best.tolist(), strict=True))
             ]
             _write_table(folder / f"{each.method}.csv", [["image", "picture", "max_cosine"], *highest])
-    _write_table(folder / "contributions.csv", rows)
+    _write_table(folder / _TABLE, rows)
     facts = {"genviz": genviz.__version__, "methods": {each.method: facts_of(each) for each in found}}
-    write_text(folder / "trace.json", json.dumps(facts, indent=2) + "\n")
+    write_text(folder / _NUMBERS, json.dumps(facts, indent=2) + "\n")
 
 
 def facts_of(found: Traced) -> Mapping[str, Any]:

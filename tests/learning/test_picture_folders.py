@@ -20,4 +20,10 @@ def test_a_name_that_is_not_utf8_can_be_printed(compose, tmp_path):
     (folder,) = picture_folders.folders(config)
     assert folder.name == "ph\\udcff"
     assert str(folder).encode().endswith(b"(n\\udcff.txt)")
-    assert picture_folders.names([folder])[0] == "ph\\udcff/1.png"
+    assert picture_folders.names([folder])[0] == f"ph\\udcff/1.png {(root / '1.png').stat().st_size}"
+
+
+def test_a_checkpoint_knows_pictures_by_name_and_size(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"123")
+    folder = picture_folders.Folder(tmp_path, "photos", [tmp_path / "a.png"], [], [])
+    assert picture_folders.names([folder]) == ["photos/a.png 3"]

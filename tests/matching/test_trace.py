@@ -160,3 +160,17 @@ def test_what_cannot_work_is_one_line(run, monkeypatch, folder, words, says):
     with pytest.raises(UserError, match=says) as caught:
         run(*words)
     assert "\n" not in str(caught.value)
+
+
+def test_a_method_that_fails_costs_no_other_its_tables(run, folder, tmp_path, capsys):
+    words = ("image={folder}/made/a.png", "pictures={folder}/cats")
+    with pytest.raises(UserError, match="words.count=100000"):
+        run(*words, "method=words,sift", "words.count=100000")
+    place = tmp_path / "outputs/trace/a"
+    assert {row["method"] for row in table(place / "contributions.csv")} == {"sift"}
+    assert list(json.loads((place / "trace.json").read_text())["methods"]) == ["sift"]
+    assert "sift: 1 of 4 pictures" in capsys.readouterr().out
+    with pytest.raises(UserError, match="words.count=100000"):
+        run(*words, "method=words", "words.count=100000")
+    assert not list(place.glob("*.csv"))  # those of the earlier call
+    assert not (place / "trace.json").exists()

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from genviz.classifiers.frozen import FrozenClassifier
 from genviz.classifiers.headed import HeadedClassifier, cut, read_heads

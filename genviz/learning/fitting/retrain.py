@@ -86,6 +86,8 @@ def retrain(config: DictConfig) -> int:
     keep_freed_memory()
     outline = build.sketch(config.classifier)
     target = build.target(config, outline)
+    if len(outline.labels) == 1:
+        raise genviz.UserError("the network has a single class; genviz retrain takes one that tells several apart")
     pictures = retraining.labelled(config.pictures, outline, retraining.class_of(target))
     seeds = range(config.seed, config.seed + config.runs)
     retraining.check_sound(pictures, config.pictures, hold_out=config.hold_out, repeat=config.repeat, seeds=seeds)

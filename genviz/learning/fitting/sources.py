@@ -192,12 +192,13 @@ def _decoded(path: Path, blob: np.ndarray, offsets: Sequence[int] | np.ndarray) 
 
 
 def digest(source: Source) -> str:
-    """A digest of all pictures, or of their files' names, and of their labels; 16 hexadecimal digits."""
+    """A digest of all pictures, or of their files' names and sizes, and of their labels; 16 hexadecimal digits."""
     found = hashlib.sha256()
     for part in (source.training, source.validation):
         if part is not None:
             whole = isinstance(part.pictures, np.ndarray)
-            names = "" if whole else "\n".join(f"{path.parent.name}/{path.name}" for path in part.pictures)
-            found.update(part.pictures.data if whole else names.encode(errors="surrogateescape"))  # type: ignore[union-attr]
+            files = [] if whole else [f"{p.parent.name}/{p.name} {p.stat().st_size}" for p in map(Path, part.pictures)]
+            names = "\n".join(files).encode(errors="surrogateescape")
+            found.update(part.pictures.data if whole else names)  # type: ignore[union-attr]
             found.update(part.labels.numpy().data)
     return found.hexdigest()[:16]

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from genviz.errors import UserError
 from genviz.reports.review.run import NoRunError, Run, one_line, read_run

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from genviz.files import atomic_write, check_file
 from genviz.images.folders import find_pictures

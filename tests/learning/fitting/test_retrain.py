@@ -186,3 +186,14 @@ def test_a_run_that_was_killed_while_it_drew_is_not_trained_further(retrain, tmp
     assert retrain(*again).returncode == 0
     with (tmp_path / FOLDER.replace("made/", "made-again/") / "runs.csv").open() as file:
         assert list(csv.DictReader(file)) == [row]
+
+
+def test_a_network_with_one_score_is_refused(called, tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "photos/a.png")
+    words = ["target=class:0", "pictures=photos", "classifier=module", "classifier.builder=linear_network:alone",
+             "classifier.weights=random", "classifier.input_size=8", "classifier.labels=[cat]",
+             "logger=none"]  # fmt: skip
+    done = called("retrain", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the network has a single class; genviz retrain takes one that tells several apart" in done.stderr

@@ -175,3 +175,14 @@ def test_a_digest_tells_other_pictures_and_labels(tmp_path):
     other = sources.read(made(tmp_path / "b.npz", images=IMAGES + 1, labels=LABELS))
     relabelled = sources.read(made(tmp_path / "c.npz", images=IMAGES, labels=LABELS[::-1]))
     assert len({sources.digest(source) for source in (one, other, relabelled)}) == 3
+
+
+def test_a_digest_tells_pictures_that_were_replaced(tmp_path):
+    found = []
+    for side in (40, 60):
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            for number in range(3):
+                Image.new("RGB", (side, side)).save(tmp_path / name / f"{number}.png")
+        found.append(sources.digest(sources.read(str(tmp_path))))
+    assert found[0] != found[1]
