@@ -172,7 +172,7 @@ def test_words_are_completed_as_hydra_completes_them():
         ("train gener", {"generator.", "generator="}),
         ("train generator =", {*GENERATORS}),
         ("train generator = untr", {"untrained", "untrained_small"}),
-        ("train updates = 3 experiment = kocur", {"kocur2021_deepdream", "kocur2021_texture"}),
+        ("train updates = 3 experiment = kocur", {"kocur2021_deepdream", "kocur2021_style", "kocur2021_texture"}),
         ("lab", {"labels"}),
     ],
 )

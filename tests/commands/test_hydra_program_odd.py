@@ -51,14 +51,16 @@ def test_an_odd_target_is_one_line(called, count):
      ["transform=pad", "transform.pad.pixels=100000", "transform.pad.mode=replicate"]],
 )  # fmt: skip
 def test_what_no_memory_holds_is_one_line(called, words):
-    done = called("train", *WORDS, *words)
+    plain = [word for word in WORDS if not word.startswith("generator.")]
+    done = called("train", *plain, *words)
     assert done.returncode == 2
-    assert "there is not enough memory for this; try smaller pictures" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("genviz train: there is not enough memory for this; try smaller pictures")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("betas", ["[0.9]", "[0.9,0.999,0.9]", "null", "0.9"])
 def test_a_pair_is_of_two(called, betas):
-    done = called("train", *WORDS, "optimizer=adam", f"optimizer.betas={betas}")
+    done = called("train", *WORDS, f"optimizer.betas={betas}")
     assert done.returncode == 2
     assert "must be a list of 2" in done.stderr

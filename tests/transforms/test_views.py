@@ -116,5 +116,5 @@ def test_views_of_views_are_those_that_each_image_has_alone(first):
 
 @pytest.mark.parametrize("scale", [1.5, "ab", [1.0]])
 def test_a_scale_that_is_no_pair_is_one_line(scale):
-    with pytest.raises(UserError, match="scale two sizes above 0"):
+    with pytest.raises(UserError, match="scale two sizes from 0.001 to 1000"):
         RandomViews(scale=scale)

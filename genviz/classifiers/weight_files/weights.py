@@ -211,7 +211,7 @@ def told(misshapen: Sequence[str], missing: Sequence[str], unexpected: Sequence[
     names = [f"{len(misshapen)} of another shape: {misshapen[0]}"] if misshapen else []
     for what, keys in (("missing", missing), ("unexpected", unexpected)):
         if keys:
-            names.append(f"{what} {len(keys)}" if misshapen else f"{what} {len(keys)}: {', '.join(keys[:2])}")
+            names.append(f"{what} {len(keys)}: {', '.join(keys[:2])}")
     return "; ".join(names)
 
 
