@@ -268,6 +268,8 @@ def main() -> None:
         except Exception as error:  # the other cases need not suffer
             row = {"case": name, "error": " ".join(f"{type(error).__name__}: {error}".split())[:200]}
             torch.cuda.empty_cache()
+            if torch.cuda.is_available():
+                torch.cuda.reset_peak_memory_stats()
         result["rows"].append(row)
         numbers = [f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float)]
         print(", ".join(numbers or [row.get("error", "")]) + f": {name}", flush=True)
@@ -283,6 +285,7 @@ def main() -> None:
                 print(f"a thousand classes, {UPDATES} updates each, {kind}: {seconds / 60:.1f} minutes")
     keep()
     print(f"{card}: {result['seconds']:.0f} s; {arguments.out}", file=sys.stderr)
+    sys.exit(any("error" in row for row in result["rows"]))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ _WORD = 60
 """Characters of a word, such as a path, that a message keeps in any case."""
 _FULL = (
     *("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED"),
-    *("Storage size calculation overflowed", "Stride calculation overflowed", "invalid shape dimension"),
+    *("Storage size calculation overflowed", "Stride calculation overflowed"),
 )
 """What torch says, which has no kind of error for it on a CPU."""
 

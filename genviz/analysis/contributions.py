@@ -9,6 +9,7 @@ activation, summed over positions and averaged over pictures: to first order, wh
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -101,6 +102,7 @@ def contributions(
 
     check_method(method)
     _check(classifier, number, layer)
+    number = operator.index(number)
     if not isinstance(images, Tensor) or images.ndim != 4:
         raise UserError("images must be a tensor, RGB in [0, 1], (n, 3, h, w)")
     as_pictures(images, (images.shape[2], images.shape[3]))  # checks them
@@ -147,7 +149,11 @@ def _check(classifier: object, number: object, layer: str) -> None:
     if not isinstance(classifier, Classifier):
         raise UserError("contributions takes a classifier, such as genviz.load_classifier('vgg16')")
     outline = classifier.outline
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(outline.labels):
+    try:
+        known = not isinstance(number, bool) and 0 <= operator.index(number) < len(outline.labels)  # type: ignore[arg-type]
+    except TypeError:
+        known = False
+    if not known:
         raise UserError(f"number={number!r} is no class; the network has {len(outline.labels)}, counted from 0")
     find_layer(layer, outline.layers)
 

@@ -112,8 +112,10 @@ class Visualization:
         Raises:
             UserError: another suffix, a full disk, or a folder that cannot be written to.
         """
-        path = _checked(path, (".mp4",))
-        with atomic_write(path) as file, (self._outputs / "evolution.mp4").open("rb") as made:
+        path, own = _checked(path, (".mp4",)), self._outputs / "evolution.mp4"
+        if not own.exists():
+            raise UserError(f"{path}: there is no video; PyAV writes it: pip install av")
+        with atomic_write(path) as file, own.open("rb") as made:
             shutil.copyfileobj(made, file)
         return path
 

@@ -21,7 +21,7 @@ from genviz.classifiers.weight_files.contents import WEIGHT, Contents, fitted
 from genviz.classifiers.weight_files.weights import RANDOM, Weights, fingerprint
 from genviz.errors import UserError
 from genviz.files import sha256
-from genviz.interfaces import Outline
+from genviz.interfaces import SCORES, Outline
 
 PUBLISHED = (*matconvnet_file.SUFFIXES, *caffe_file.SUFFIXES)
 """The endings of MatConvNet's and Caffe's files."""
@@ -77,6 +77,12 @@ class ClassicClassifier(FrozenClassifier):
             weights_source=found.source,
             weights_sha256=found.sha256,
         )
+
+    def receptive_side(self, layer: str) -> int | None:
+        """That of the scores is fc8's, where this has one position, as in the papers."""
+        shapes = {known.name: known.shape for known in self.outline.layers}
+        is_one = layer == SCORES and shapes["fc8"][1:] == (1, 1)
+        return super().receptive_side("fc8" if is_one else layer)
 
     @classmethod
     def sketch(cls, **settings: Any) -> Outline:

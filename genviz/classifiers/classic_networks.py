@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genviz.interfaces import SCORES
-from genviz.representations.window import Window
 
 
 class Norm(NamedTuple):
@@ -187,9 +186,7 @@ class WholeConvolution(nn.Conv2d):
 
 
 class _Mean(nn.Module):
-    """The mean over positions: (n, c, h, w) -> (n, c). At the network's own size, there is one."""
-
-    window = Window(1, 1, 0.0)
+    """The mean over positions: (n, c, h, w) -> (n, c)."""
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps.mean((2, 3))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -52,7 +52,7 @@ def read_labels(given: Labels, classes: int | None = None) -> tuple[str, ...]:
 
 
 def _of_list(given: Any) -> tuple[str, ...]:
-    ordered = isinstance(given, Iterable) and not isinstance(given, bytes | Set)
+    ordered = isinstance(given, Iterable) and not isinstance(given, bytes | set | frozenset)
     labels = tuple(given) if ordered else ()
     if not labels or not all(isinstance(label, str) for label in labels):
         raise UserError(_SUCH)

@@ -86,6 +86,11 @@ class Video:
         self._container = None
 
 
+def can_read() -> bool:
+    """Whether videos can be read and written here."""
+    return av is not None
+
+
 def frames(path: Path) -> int | None:
     """How many frames the video has, in whole or in part; None if it cannot be read."""
     if av is None:

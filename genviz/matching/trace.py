@@ -76,6 +76,7 @@ def trace(config: DictConfig) -> int:
             found.append(gathered.trace(method, images))
         except UserError as error:
             failed.append(error)  # the other methods need not suffer
+            print(f"left out: {method}: {error}", file=sys.stderr, flush=True)
             continue
         if (told := left_out(found[-1])) is not None:
             print(told, file=sys.stderr, flush=True)

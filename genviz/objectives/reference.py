@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genviz.errors import UserError
+from genviz.errors import UserError, out_of_memory
 from genviz.images.pictures import read_upright, resize
 from genviz.interfaces import Classifier, Objective
 from genviz.objectives.kept import Kept
@@ -123,6 +123,8 @@ def see(classifier: Classifier, picture: Tensor, layers: tuple[str, ...]) -> dic
     try:
         return classifier(picture, layers)
     except RuntimeError as error:
+        if out_of_memory(error):
+            raise
         rows, columns = picture.shape[2:]
         raise UserError(
             f"the classifier cannot take the picture at {rows} x {columns} pixels ({str(error)[:80]}); "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from numbers import Real
 from typing import Any, Literal
 
 import torch
@@ -37,7 +38,7 @@ class Steepest(Optimizer):
         norm: Literal["linf", "l2"] = "linf",
         momentum: float = 0.0,
     ) -> None:
-        if not isinstance(lr, int | float | Tensor) or isinstance(lr, bool):
+        if isinstance(lr, bool) or not isinstance(lr, Real | Tensor):
             raise UserError(f"optimizer.lr={'null' if lr is None else lr} must be a number")
         if not bool((torch.as_tensor(lr) >= 0).all()):
             raise UserError(f"optimizer.lr={lr} must be 0 or more")

@@ -13,7 +13,7 @@ from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from genviz.coupling import Coupling
-from genviz.errors import UserError
+from genviz.errors import UserError, out_of_memory
 from genviz.images.pictures import display, read_image, side_by_side
 from genviz.interfaces import SCORES
 from genviz.optimizers.schedules import falling
@@ -265,6 +265,8 @@ def _check_sizes(coupling: Coupling) -> None:
         try:
             classifier(torch.zeros(1, 3, *size, device=classifier.device), tuple(dict.fromkeys(layers)))
         except (RuntimeError, AssertionError, ValueError) as error:
+            if out_of_memory(error):
+                raise
             raise UserError(
                 f"the classifier cannot process {size[0]} x {size[1]} pixels ({str(error)[:80]}); "
                 "use larger pictures, such as generator.size=320, or classifier.resize=true"

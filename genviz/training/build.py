@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
@@ -83,7 +84,14 @@ def _kinds(config: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
     """What the constructor says of its arguments."""
     try:
         return get_type_hints(vars(class_of(config))["__init__"])
-    except (HydraException, ImportError, NameError, TypeError, LookupError):  # annotations for type checkers alone
+    except (
+        HydraException,
+        ImportError,
+        NameError,
+        TypeError,
+        ValueError,
+        LookupError,
+    ):  # annotations for type checkers alone
         return {}
 
 
@@ -251,8 +259,11 @@ def transforms(config: DictConfig) -> list[Any]:
 def feature_transform(config: DictConfig) -> FeatureTransform | None:
     """The configured transform of the classifier's features, if there is one."""
     parts = parts_of(config, "transform").items()
-    own = [(name, part) for name, part in parts if issubclass(class_of(part), FeatureTransform)]
-    return make(own[0][1], f"transform.{own[0][0]}") if own else None
+    for name, part in parts:
+        with suppress(HydraException, ImportError, ValueError, TypeError):  # no class: `transforms` will tell
+            if issubclass(class_of(part), FeatureTransform):
+                return make(part, f"transform.{name}")
+    return None
 
 
 def optimizer(config: DictConfig) -> Any:

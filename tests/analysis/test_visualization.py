@@ -180,7 +180,7 @@ def test_what_came_out_is_shown_and_saved(classifier, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [({"updates": 0}, "updates=0"), ({"seeds": ()}, "a first seed"), ({"images": 2, "seeds": (1, 2)}, "a first seed"),
+    [({"updates": 0}, "updates=0"), ({"seeds": ()}, "a first seed"), ({"images": 3, "seeds": (1, 2)}, "a first seed"),
      ({"experiment": "nope"}, "nope"), ({"generator": "nope"}, "nope"), ({"settings": ["nope=1"]}, "nope"),
      ({"input_size": 3}, "a classifier has its own")],
 )  # fmt: skip

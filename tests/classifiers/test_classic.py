@@ -53,6 +53,7 @@ def test_a_caffemodel_is_the_network_that_it_holds(tmp_path, settings, name, old
     expected = _seen(network, images, (104.0, 117.0, 123.0), "BGR")
     torch.testing.assert_close(classifier(images, ["scores"])["scores"], expected)
     assert classifier.receptive_field("conv5").size == 163
+    assert classifier.receptive_side("scores") == 355  # fc8's, of which it is the mean over a single position
 
 
 def test_without_settings_in_the_file_the_normalizations_are_those_of_the_paper(tmp_path, settings):

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from genviz.adversarial.answers import check_classes
 from genviz.adversarial.examples.attack import attack
 from genviz.adversarial.examples.methods import Steps
 from genviz.adversarial.examples.outcomes import Outcome, Said, Seen, outcome, see, succeeds
 from genviz.adversarial.examples.smallest import smallest
+from genviz.errors import UserError
 from genviz.files import prepare_folder, sha256, write_text
 from genviz.generators.perturbation import Norm
 from genviz.images.pictures import display, read_image, write_png
@@ -63,12 +65,23 @@ class Attacker:
         other: a second one, which is only asked.
         folder: with a folder for each picture.
         trainer: Lightning's settings.
+
+    Raises:
+        UserError: a network has a single class, and classes are to change, or the method cannot attack it.
     """
 
     def __init__(
         self, classifier: Classifier, other: Classifier | None, plan: Plan, folder: Path, trainer: dict[str, Any]
     ) -> None:
         self.classifier, self.other, self.plan, self.folder, self.trainer = classifier, other, plan, folder, trainer
+        if plan.target is None or plan.target.is_of_classes:
+            check_classes(classifier.outline)
+            if other is not None:
+                check_classes(other.outline, "other")
+        if plan.is_smallest and classifier.independent:
+            raise UserError(
+                "method=deepfool goes to where another class is likelier; a detector's do not compete: use pgd"
+            )
 
     def known(self, picture_name: str, key: str) -> Outcome | str | None:
         """What was found out about a picture before: its outcome, why it was left alone, or nothing."""
@@ -128,6 +141,8 @@ class Attacker:
     def _left(self, picture: Picture, target: Target, seen: Seen) -> str | None:
         labels, now = self.classifier.outline.labels, seen.top[0]
         if picture.truth is not None and not seen.shows(picture.truth):
+            if seen.independent:
+                return f"the network sees no {labels[picture.truth]}"
             return f"the network says {now.label}, not {labels[picture.truth]}"
         if not succeeds(target, seen):
             return None

@@ -114,9 +114,10 @@ def see(
         targets: one for each image; or a function that makes one, of classes, of the image's place and what is said.
 
     Raises:
-        UserError: the network has no classes, or a single one.
+        UserError: the network has no classes.
     """
-    check_classes(classifier.outline)
+    if not classifier.outline.labels:
+        check_classes(classifier.outline)
     layers = (SCORES,) if targets is None or callable(targets) else (*Targets(targets).layers, SCORES)
     seen = classifier.in_turn(images.to(classifier.device), tuple(dict.fromkeys(layers)), len(images))
     chances = probabilities(seen[SCORES], ending_of(classifier)).float().cpu()

@@ -7,6 +7,7 @@ import pickle
 import socket
 import sys
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException
@@ -233,7 +234,9 @@ def load_own(network: nn.Module, path: Path, again: str) -> None:
     misshapen = misfits(wanted, given)
     if missing or unexpected or misshapen:
         raise UserError(f"{path} is damaged ({told(misshapen, missing, unexpected)}); {again}")
-    network.load_state_dict({key: value.to(wanted[key].dtype) for key, value in given.items()}, assign=True)
+    state = OrderedDict((key, value.to(wanted[key].dtype)) for key, value in given.items())
+    state._metadata = wanted._metadata  # type: ignore[attr-defined]  # MNASNet asks for its version
+    network.load_state_dict(state, assign=True)
 
 
 def fingerprint(state: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from genviz.errors import UserError
 from genviz.files import put_aside
 from genviz.images.displays import Display
 from genviz.images.pictures import display, read_sound, side_by_side, write_png
-from genviz.images.video import Video, frames
+from genviz.images.video import Video, can_read, frames
 from genviz.training.leftovers import make_way
 from genviz.training.loggers import log_image
 from genviz.training.transfer import Transfer
@@ -92,7 +92,12 @@ class Snapshots(pl.Callback):
         """Begin a target's video with its pictures so far."""
         sound = self._sound(which, size)
         path = self.folders[which] / "evolution.mp4"
-        if path.exists() and path.stat().st_size and ((count := frames(path)) is None or count > len(sound)):
+        if (
+            can_read()
+            and path.exists()
+            and path.stat().st_size
+            and ((count := frames(path)) is None or count > len(sound))
+        ):
             put_aside(path, "is damaged" if count is None else "has more frames than there are snapshots")
         self._videos[which] = video = Video(path, *size[:2])
         for path in sound:

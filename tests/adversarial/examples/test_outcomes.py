@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 import genviz
+from genviz.adversarial.examples.attacker import Attacker, Plan
+from genviz.adversarial.examples.methods import Steps
 from genviz.adversarial.examples.outcomes import Outcome, Said, Seen, outcome, see, succeeds, summary
 from genviz.errors import UserError
 from genviz.targets.grammar import parse_target
@@ -51,10 +53,19 @@ def test_classes_that_do_not_compete_are_each_seen_or_not(small, text, result):
     assert succeeds(target(small, text), both) is result
 
 
-def test_a_network_with_one_score_has_nothing_to_change_to():
-    alone = genviz.from_module(nn.Sequential(nn.Flatten(), nn.Linear(48, 1)), input_size=4)
-    with pytest.raises(UserError, match="the network has a single class, and no picture has another to change to"):
-        see(alone, torch.rand(1, 3, 4, 4), None)
+def test_what_has_nothing_to_change_to_is_refused_before_it_is_attacked(small, tmp_path, monkeypatch):
+    alone = genviz.from_module(nn.Sequential(nn.Conv2d(3, 2, 1), nn.Flatten(), nn.Linear(32, 1)), input_size=4)
+    away, steps = Plan(None, (0.1,), lambda _: Steps(1, 0.1), "linf", 1), {"accelerator": "cpu", "devices": 1}
+    with pytest.raises(UserError, match="classifier: the network has a single class, and no picture has another"):
+        Attacker(alone, None, away, tmp_path, steps)
+    with pytest.raises(UserError, match="other: the network has a single class"):
+        Attacker(small, alone, away, tmp_path, steps)
+    silent = away._replace(target=parse_target("filter:0:1@-1", alone.outline.labels, alone.outline.layers))
+    Attacker(alone, None, silent, tmp_path, steps)
+    assert see(alone, torch.rand(1, 3, 4, 4), None)[0].top[0].number == 0
+    monkeypatch.setattr(type(small), "independent", True)
+    with pytest.raises(UserError, match="method=deepfool goes to where another class is likelier"):
+        Attacker(small, None, away._replace(is_smallest=True), tmp_path, steps)
 
 
 def said(label, number=0):

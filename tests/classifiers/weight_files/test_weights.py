@@ -238,3 +238,12 @@ def test_a_file_in_half_precision_is_loaded_in_the_networks_own(tmp_path):
     save_file({key: value.half() for key, value in network.state_dict().items()}, tmp_path / "w.safetensors")
     load_own(network, tmp_path / "w.safetensors", "get it again")
     assert network[0].weight.dtype == torch.float32
+
+
+def test_a_network_that_asks_for_its_weights_version_has_it(tmp_path):
+    with torch.device("meta"):
+        network = torchvision.models.mnasnet0_5(weights=None)
+    state = {key: torch.zeros(value.shape, dtype=value.dtype) for key, value in network.state_dict().items()}
+    save_file(state, tmp_path / "w.safetensors")
+    load_own(network, tmp_path / "w.safetensors", "get it again")
+    assert not network.classifier[1].weight.is_meta
