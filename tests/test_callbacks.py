@@ -213,6 +213,7 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     assert Visualize("class:cat", folder="~/seen").folder == tmp_path / "seen"
 
 
+@pytest.mark.slow
 def test_it_draws_filters_by_their_contribution(tmp_path):
     seen = Visualize("filter:body.0:top1:light", folder=tmp_path, **SETTINGS, **DRAWN)
     trained(seen, epochs=1)

@@ -127,7 +127,7 @@ def test_filters_are_found_by_their_contribution_to_a_class():
     assert target.count("+") == 1
 
 
-@pytest.mark.parametrize("name", ["A.PNG", "a.jpeg", "a.JPG"])
+@pytest.mark.parametrize("name", ["A.PNG", "a.jpeg"])
 def test_a_sheet_takes_the_suffixes_of_a_picture(tmp_path, name):
     explained = genviz.explain("small", torch.rand(1, 3, 64, 64), "class:zebra", method="saliency", **QUICK)
     assert Image.open(explained.save(tmp_path / name)).format == ("PNG" if name == "A.PNG" else "JPEG")

@@ -60,7 +60,7 @@ def test_what_no_memory_holds_is_one_line(called, monkeypatch, error):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("betas", ["[0.9]", "[0.9,0.999,0.9]", "null", "0.9"])
+@pytest.mark.parametrize("betas", ["[0.9,0.999,0.9]", "null"])
 def test_a_pair_is_of_two(called, betas):
     done = called("train", *WORDS, f"optimizer.betas={betas}")
     assert done.returncode == 2

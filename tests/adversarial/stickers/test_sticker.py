@@ -163,7 +163,7 @@ def test_other_pictures_are_another_sticker(run, folder, tmp_path):
 
 
 _PLACED = [
-    (["transform.placed.sizes=1.2"], "sizes=1.2 must be two factors above 0"),
+    (["transform.placed.sizes=1.2"], "sizes=1.2 must be two factors from 0.001 up"),
     (["transform.placed.sizes=[1,a]"], r"sizes=\[1, 'a'\] must be two factors"),
     (["transform.placed.size=32"], "size=32 must be rows and columns"),
     (["transform.placed.size=[0,8]"], r"size=\[0, 8\] must be rows and columns"),
