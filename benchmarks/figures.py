@@ -39,6 +39,7 @@ FIGURES: dict[str, list[dict[str, str]]] = {
     "gerretsen_figure5": [{"image": CAT, "style": style} for style in STYLES],
     "kocur2021_deepdream": [{"image": COFFEE}],
     "kocur2021_texture": [{"style": STARRY_NIGHT}],
+    "kocur2021_style": [{"image": CAT, "style": STARRY_NIGHT}],
     "despraz2017_figure8": [{}],
     "despraz2017_figure8_pretrained": [{}],
 }
