@@ -63,8 +63,7 @@ def from_module(
         device = next(chain(frozen.parameters(), frozen.buffers()), torch.zeros(())).device
         space = InputSpace(scale=scale, mean=mean, std=std).to(device)
         if isinstance(frozen, Detector):
-            named = labels if labels is None or isinstance(labels, Mapping) else read_labels(labels)
-            return from_detector(frozen, input_size=size, labels=named, resize=resize)
+            return from_detector(frozen, input_size=size, labels=labels, resize=resize)
         given = labels if labels is None or isinstance(labels, Mapping) else read_labels(labels)
         known = len(given) if isinstance(given, tuple) else None
         found = probe(frozen, space(likely_picture(size).to(device)), known)

@@ -19,13 +19,13 @@ from genviz.classifiers.weight_files.weights import (
     DEFAULT,
     RANDOM,
     Weights,
+    differences,
     entry,
     find,
     fingerprint,
     has_entries,
     misfits,
     not_finite,
-    told,
 )
 from genviz.errors import UserError
 from genviz.images.pictures import IMAGENET_MEAN, IMAGENET_STD
@@ -135,7 +135,7 @@ def fill(network: nn.Module, found: Weights, architecture: str, without: str | N
         )
     if missing or unexpected or misshapen:
         raise UserError(
-            f"{found.source} does not fit {architecture} ({told(misshapen, missing, unexpected)}); "
+            f"{found.source} does not fit {architecture} ({differences(misshapen, missing, unexpected)}); "
             "name the network that the weights belong to, and its labels if its classes differ: classifier.labels=FILE"
         )
     counts = {

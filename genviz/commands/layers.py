@@ -44,7 +44,7 @@ def command(classifier: str, input_size: str | None) -> None:
         outline = kind.sketch(input_size=size)
     elif classifier == "fitted":
         raise UserError("say which network: genviz layers FILE.safetensors, as genviz fit has written it")
-    elif Path(classifier).suffix == ".safetensors":
+    elif Path(classifier).suffix.lower() == ".safetensors":
         outline = FittedClassifier.sketch(weights=classifier, input_size=size)
     elif classifier in RECIPES:
         outline = ClassicClassifier.sketch(architecture=classifier, input_size=size)

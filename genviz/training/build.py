@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger  # takes seconds
 
 AUTO = "auto"
+_WITHOUT_HINTS = (ImportError, NameError, TypeError, ValueError, LookupError)
+"""What reading a constructor's annotations may raise: some are for type checkers alone, and a function has none."""
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
@@ -84,14 +86,7 @@ def _kinds(config: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
     """What the constructor says of its arguments."""
     try:
         return get_type_hints(vars(class_of(config))["__init__"])
-    except (
-        HydraException,
-        ImportError,
-        NameError,
-        TypeError,
-        ValueError,
-        LookupError,
-    ):  # annotations for type checkers alone
+    except (HydraException, *_WITHOUT_HINTS):
         return {}
 
 

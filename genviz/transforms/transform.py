@@ -77,9 +77,11 @@ class FeatureTransform(Transform):
 
     def changes(self, classifier: Classifier, layers: Sequence[str]) -> bool:
         """Whether any of ``layers`` comes after the one that is changed."""
-        place, names = self.place(classifier), classifier.outline.layers
-        order = {layer.name: number for number, layer in enumerate(names)}
-        return place is not None and any(order.get(n.removesuffix(".input"), len(order)) > order[place] for n in layers)
+        place = self.place(classifier)
+        if place is None:
+            return False
+        order = {layer.name: number for number, layer in enumerate(classifier.outline.layers)}
+        return any(order.get(layer.removesuffix(".input"), len(order)) > order[place] for layer in layers)
 
     def look(self, classifier: Classifier, images: Tensor, layers: Sequence[str], at_once: int) -> dict[str, Tensor]:
         """The activations of ``layers``, as `genviz.interfaces.Classifier.in_turn`, with the change.

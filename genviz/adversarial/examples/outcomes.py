@@ -44,6 +44,11 @@ class Seen(NamedTuple):
         """Whether the network sees this class: the one that it names; of independent ones, any likelier than not."""
         return float(self.chances[number]) > _LIKELY if self.independent else self.top[0].number == number
 
+    @property
+    def labels(self) -> set[str]:
+        """Of the classes among the five that it `shows`."""
+        return {said.label for said in self.top if self.shows(said.number)}
+
 
 class Outcome(NamedTuple):
     """One picture, before and after."""
@@ -171,7 +176,7 @@ def outcome(
         chances,
         (before.activation, after.activation),
         said,
-        None if said is None else _transfers(target, *said, labels),
+        None if other is None else _transfers(target, *other, labels),
     )
 
 
@@ -185,12 +190,12 @@ def succeeds(target: Target, seen: Seen) -> bool | None:
     return not any(seen.shows(unit.index[0]) for unit in target.units)
 
 
-def _transfers(target: Target, before: Said, after: Said, labels: Sequence[str]) -> bool | None:
+def _transfers(target: Target, before: Seen, after: Seen, labels: Sequence[str]) -> bool | None:
     """Whether a second network, whose numbers of classes may be others, is fooled: by the label, or by a change."""
     if not target.is_of_classes:
         return None
-    wanted = [labels[unit.index[0]] for unit in target.units if unit.weight > 0]
-    return after.label in wanted if wanted else after.label != before.label
+    wanted = {labels[unit.index[0]] for unit in target.units if unit.weight > 0}
+    return bool(wanted & after.labels) if wanted else before.top[0].label not in after.labels
 
 
 def summary(outcomes: list[Outcome], left: int) -> list[str]:

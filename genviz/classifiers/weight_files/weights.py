@@ -207,7 +207,7 @@ def misfits(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[s
     ]
 
 
-def told(misshapen: Sequence[str], missing: Sequence[str], unexpected: Sequence[str]) -> str:
+def differences(misshapen: Sequence[str], missing: Sequence[str], unexpected: Sequence[str]) -> str:
     """What makes weights unfit for a network, in a few words: the shapes first, as they tell most."""
     names = [f"{len(misshapen)} of another shape: {misshapen[0]}"] if misshapen else []
     for what, keys in (("missing", missing), ("unexpected", unexpected)):
@@ -233,7 +233,7 @@ def load_own(network: nn.Module, path: Path, again: str) -> None:
     missing, unexpected = ([key for key in a if key not in b] for a, b in ((wanted, given), (given, wanted)))
     misshapen = misfits(wanted, given)
     if missing or unexpected or misshapen:
-        raise UserError(f"{path} is damaged ({told(misshapen, missing, unexpected)}); {again}")
+        raise UserError(f"{path} is damaged ({differences(misshapen, missing, unexpected)}); {again}")
     state = OrderedDict((key, value.to(wanted[key].dtype)) for key, value in given.items())
     state._metadata = wanted._metadata  # type: ignore[attr-defined]  # MNASNet asks for its version
     network.load_state_dict(state, assign=True)

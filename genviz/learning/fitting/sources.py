@@ -69,7 +69,7 @@ def read(root: str) -> Source:
     path = Path(root).expanduser()
     if root == CIFAR10 or (path / "cifar-10-batches-py").is_dir():
         source = _cifar10(None if root == CIFAR10 else path)
-    elif path.suffix == ".npz" and path.is_file():
+    elif path.suffix.lower() == ".npz" and path.is_file():
         source = _npz(path)
     elif path.is_dir():
         source = _folder(path)

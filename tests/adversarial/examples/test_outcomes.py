@@ -95,6 +95,12 @@ def test_it_is_measured_on_both_pictures(small):
         target(small, "class:5@-1"), 0.04, (before, after), own, (seen("a"), seen("a")), small.outline.labels
     )
     assert (away.success, away.transfers) == (True, False)
+    both = seen("zebra", 7)._replace(independent=True, top=(Said("zebra", 7, 0.9), Said("cat", 1, 0.8)))
+    both.chances[1] = 0.8  # a detector that sees the cat as before, though a zebra more clearly
+    still = (seen("cat", 1)._replace(independent=True), both)
+    away = target(small, "class:5@-1")
+    assert outcome(away, 0.04, (before, after), own, still, small.outline.labels).transfers is False
+    assert outcome(target(small, "class:zebra"), 0.04, (before, after), own, still, small.outline.labels).transfers
     layer = outcome(target(small, "layer:relu3_1@-1"), 0.04, (before, after), own, None, small.outline.labels)
     assert (layer.success, layer.rank, layer.chances, layer.other) == (None, None, None, None)
     assert "activation 2 -> 2" in layer.explanation()
