@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
@@ -101,8 +102,7 @@ def contributions(
     from captum.attr import LayerConductance, LayerGradientXActivation, LayerIntegratedGradients  # takes seconds
 
     check_method(method)
-    _check(classifier, number, layer)
-    number = operator.index(number)
+    number = _checked(classifier, number, layer)
     if not isinstance(images, Tensor) or images.ndim != 4:
         raise UserError("images must be a tensor, RGB in [0, 1], (n, 3, h, w)")
     as_pictures(images, (images.shape[2], images.shape[3]))  # checks them
@@ -140,8 +140,8 @@ def contributions(
     return Contributions(layer, number, total / len(images))
 
 
-def _check(classifier: object, number: object, layer: str) -> None:
-    """Check what `contributions` is asked for.
+def _checked(classifier: object, number: Any, layer: str) -> int:
+    """The number of the class that `contributions` is asked for, if the classifier has it, and the layer.
 
     Raises:
         UserError: it is not a classifier, or has no such class or layer.
@@ -149,13 +149,12 @@ def _check(classifier: object, number: object, layer: str) -> None:
     if not isinstance(classifier, Classifier):
         raise UserError("contributions takes a classifier, such as genviz.load_classifier('vgg16')")
     outline = classifier.outline
-    try:
-        known = not isinstance(number, bool) and 0 <= operator.index(number) < len(outline.labels)  # type: ignore[arg-type]
-    except TypeError:
-        known = False
-    if not known:
-        raise UserError(f"number={number!r} is no class; the network has {len(outline.labels)}, counted from 0")
     find_layer(layer, outline.layers)
+    with suppress(TypeError):
+        found = operator.index(number)
+        if not isinstance(number, bool) and 0 <= found < len(outline.labels):
+            return found
+    raise UserError(f"number={number!r} is no class; the network has {len(outline.labels)}, counted from 0")
 
 
 def resolve(classifier: Classifier, text: str, examples: Callable[[int], Examples]) -> Resolved:

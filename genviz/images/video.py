@@ -14,7 +14,7 @@ from genviz.files import check_file
 av: Any
 try:
     import av
-except ImportError:  # no video is better than no picture
+except ImportError:  # pictures do without a video
     av = None
 
 _FRAMES_PER_SECOND = 10
