@@ -119,6 +119,7 @@ def test_occlusion_of_a_picture_smaller_than_the_stride():
     assert made.maps["occlusion"].isfinite().all()
 
 
+@pytest.mark.slow
 def test_filters_are_found_by_their_contribution_to_a_class():
     images = torch.rand(1, 3, 64, 64)
     found = genviz.explain("small", images, "filter:relu5_1:top2:zebra", method="saliency", **QUICK)

@@ -27,7 +27,8 @@ def test_one_is_not_several(called, tmp_path, monkeypatch):
     assert titles == ["FGSM, 1 step, 1 start", "PGD, 2 steps, 2 starts"]
 
 
-@pytest.mark.parametrize("target", ["target=class:third", pytest.param("target=random", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["target=class:third", "target=random"])
 def test_a_picture_that_another_class_is_seen_in_is_wrong_whatever_was_wanted(called, tmp_path, target):
     """Of three classes, some pictures are taken for the one that was not asked for."""
     folder(tmp_path / "photos", 12)

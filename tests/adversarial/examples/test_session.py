@@ -127,9 +127,8 @@ def test_the_smallest_of_what_has_no_class_is_refused(called, photos):
     assert "epsilon=min is the least that changes a class; for target=filter:relu3_1:2@-1, give a number" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "words", [["method=bim"], pytest.param(["method=pgd", "step=1/255", "steps=6"], marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["method=bim"], ["method=pgd", "step=1/255", "steps=6"]])
 def test_the_smallest_does_not_depend_on_what_is_attacked_beside(called, tmp_path, words):
     linear_network.folder(tmp_path / "photos", 6)
     found = []
