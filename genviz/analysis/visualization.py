@@ -30,7 +30,7 @@ from genviz.images.pictures import read_image
 from genviz.images.sheet import write_sheet
 from genviz.interfaces import Classifier, Regularizer
 from genviz.targets.selections import find_selections
-from genviz.training import build
+from genviz.training import build, precision
 from genviz.training.batch import Batch
 from genviz.training.compiled import CompiledSteps
 from genviz.training.configuration import compose
@@ -219,6 +219,7 @@ def _visualize(
     config: DictConfig, classifier: Classifier | None, parts: Parts, folder: TemporaryDirectory[str]
 ) -> Visualization:
     TrainSettings.check(config)
+    precision.choose(config)
     if classifier is None:
         choose(config)
         build.check_targets(config, build.sketch(config.classifier))

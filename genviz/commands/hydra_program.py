@@ -174,15 +174,16 @@ def _searched(flags: Sequence[str]) -> list[str]:
 
 
 def _call(name: str, function: str, settings: str, config: DictConfig) -> int:
-    """Check the settings, choose the classifier where none is named, and call the function."""
+    """Check the settings, choose the classifier and the precision where those are automatic, and call the function."""
     with open_dict(config):
         del config["command"]
     schema: type[Settings] = _named(name, "settings", settings)
     schema.check(config)
 
     spare()
-    from genviz.training import default_classifier  # takes seconds, which a wrong setting need not wait
+    from genviz.training import default_classifier, precision  # takes seconds, which a wrong setting need not wait
 
+    precision.choose(config)
     default_classifier.choose(config)
     return int(_named(name, "run", function)(config) or 0)
 

@@ -75,7 +75,7 @@ class SeveralDevices(Settings):
     devices: Annotated[Any, Kind("a number of devices")] = Field(1, description="number of devices, one process each")
     num_nodes: Count = Field(1, description="number of machines")
     strategy: Annotated[Any, Kind("auto or ddp")] = Field("auto", description="use ddp for several devices")
-    precision: Precision = Field("32-true", description="number format; bf16-mixed is faster on recent hardware")
+    precision: Precision = Field("32-true", description="number format; auto: bf16-mixed where the hardware has it")
     accumulate_grad_batches: Annotated[Any, Kind("1")] = Field(1, description="batches per update; always one")
 
     @model_validator(mode="after")

@@ -1,11 +1,38 @@
-"""How exactly a card computes products of float32."""
+"""In which numbers a machine computes: bfloat16 where it has it, TF32 where it may."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
+from omegaconf import DictConfig, OmegaConf
+
+AUTO = "auto"
+_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
+"""A CPU's instructions for it, as `torch.cpu.get_capabilities` calls them; an ARM's is the last."""
+
+
+def choose(config: DictConfig) -> None:
+    """Replace ``trainer.precision=auto`` by the quickest one of this machine."""
+    if OmegaConf.select(config, "trainer.precision") == AUTO:
+        config.trainer.precision = quickest(config.trainer.accelerator)
+
+
+def quickest(accelerator: str) -> str:
+    """``bf16-mixed`` if the hardware computes in bfloat16, ``32-true`` if it only emulates that, which takes longer.
+
+    Args:
+        accelerator: Lightning's: auto, cpu, gpu, cuda or mps.
+    """
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    if accelerator != "cpu" and torch.backends.mps.is_available():
+        return "32-true"
+    abilities: Mapping[str, object] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )()  # absent from some versions of torch
+    return "bf16-mixed" if any(abilities.get(name) for name in _BFLOAT16) else "32-true"
 
 
 @contextmanager

@@ -72,8 +72,8 @@ LayerName = Annotated[Text, Kind("a layer; genviz layers CLASSIFIER lists them")
 RunName = Annotated[
     str, StringConstraints(pattern=r"^\w[\w.+-]*$"), Kind("a folder name of letters, digits, and . _ + -")
 ]
-Precision = Annotated[str, StringConstraints(pattern="^(32-true|bf16-mixed|16-mixed|64-true)$"), Kind(
-    "32-true, bf16-mixed, 16-mixed or 64-true"
+Precision = Annotated[str, StringConstraints(pattern="^(auto|32-true|bf16-mixed|16-mixed|64-true)$"), Kind(
+    "auto, 32-true, bf16-mixed, 16-mixed or 64-true"
 )]  # fmt: skip
 
 

@@ -44,7 +44,7 @@ class TrainerSettings(Settings):
 
     accelerator: Annotated[Text, Kind("auto, cpu or gpu")] = Field(description="hardware to train on")
     devices: Annotated[Any, Kind("1")] = Field(1, description="number of devices; always one")
-    precision: Precision = Field("32-true", description="number format; bf16-mixed is faster on recent hardware")
+    precision: Precision = Field("32-true", description="number format; auto: bf16-mixed where the hardware has it")
 
     @model_validator(mode="after")
     def _one_device(self) -> TrainerSettings:
@@ -58,7 +58,7 @@ class SharingTrainerSettings(Settings):
 
     accelerator: Annotated[Text, Kind("auto, cpu or gpu")] = Field(description="hardware to train on")
     devices: Count = Field(1, description="number of devices that share the targets, a process for each")
-    precision: Precision = Field("32-true", description="number format; bf16-mixed is faster on recent hardware")
+    precision: Precision = Field("32-true", description="number format; auto: bf16-mixed where the hardware has it")
 
 
 class TrainSettings(Settings):

@@ -4,7 +4,8 @@ import sys
 import pytest
 import torch
 
-from genviz.training.precision import tf32
+from genviz.training.configuration import compose
+from genviz.training.precision import choose, quickest, tf32
 
 CARD, CPU = torch.device("cuda"), torch.device("cpu")
 
@@ -53,3 +54,50 @@ print(torch.get_float32_matmul_precision())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert (done.returncode, done.stdout.split()[-1:]) == (0, [own]), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("abilities", "expected"),
+    [
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, "32-true"),
+        ({"avx512_bf16": True}, "bf16-mixed"),
+        ({"amx_bf16": True}, "bf16-mixed"),
+        ({"architecture": "arm64", "bf16": True}, "bf16-mixed"),
+        ({"architecture": "arm64", "bf16": False}, "32-true"),
+        ({}, "32-true"),
+    ],
+)
+def test_a_cpu_computes_in_bfloat16_only_if_it_has_it(monkeypatch, abilities, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities, raising=False)
+    assert quickest("cpu") == expected
+
+
+def test_a_torch_that_cannot_tell_computes_in_float32(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert quickest("cpu") == "32-true"
+
+
+@pytest.mark.parametrize("accelerator", ["auto", "gpu", "cuda"])
+@pytest.mark.parametrize(("has_it", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_card_that_emulates_bfloat16_computes_in_float32(monkeypatch, accelerator, has_it, expected):
+    def supported(including_emulation=True):
+        return has_it or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert quickest(accelerator) == expected
+
+
+@pytest.mark.parametrize("name", ["pretrain", "distill"])
+def test_trainings_on_pictures_choose_their_precision(monkeypatch, name):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    config = compose(name, ["data.root=photos", "trainer.accelerator=cpu"])
+    choose(config)
+    assert config.trainer.precision == "bf16-mixed"
+
+
+@pytest.mark.parametrize("precision", ["32-true", "64-true"])
+def test_a_precision_that_is_named_stays(precision):
+    config = compose("pretrain", ["data.root=photos", f"trainer.precision={precision}"])
+    choose(config)
+    assert config.trainer.precision == precision
