@@ -229,10 +229,12 @@ def test_optimizers(compose, name):
 
 @pytest.mark.parametrize("name", choices("trainer"))
 def test_trainers(compose, name):
+    from genviz.training import precision
     from genviz.training.trainer import make_trainer
 
-    settings = build.plain(compose("target=class:1", f"trainer={name}", "trainer.accelerator=cpu"))["trainer"]
-    assert make_trainer(settings, [], updates=3).max_steps == 3
+    config = compose("target=class:1", f"trainer={name}", "trainer.accelerator=cpu")
+    precision.choose(config)
+    assert make_trainer(build.plain(config)["trainer"], [], updates=3).max_steps == 3
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_on_a_cpu_nothing_is_set(chosen, allowed, device):
     assert before[0] == chosen
 
 
-@pytest.mark.parametrize("own", ["highest", "high", "medium"])
+@pytest.mark.parametrize("own", [*(pytest.param(way, marks=pytest.mark.slow) for way in ("highest", "high")), "medium"])
 def test_a_picture_leaves_the_users_precision_as_it_is(own, tmp_path):
     """In a process of its own: what an older interface has set stays in torch."""
     code = f"""
