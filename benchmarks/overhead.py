@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from genviz.commands.spared import spare
 from genviz.interfaces import Classifier, Generator, Objective
-from genviz.training import build, configuration
+from genviz.training import build, configuration, precision
 from genviz.transforms.transform import FeatureTransform, apart
 
 Look = Callable[[Tensor, Sequence[str]], dict[str, Tensor]]
@@ -163,10 +163,10 @@ def time_autoencoder(folder: str, rounds: int) -> None:
             ours = time.perf_counter() - self.begin
             model = copy.deepcopy((pl_module.encoder, pl_module.decoder))
             optimizer = pl_module.optimizer([parameter for part in model for parameter in part.parameters()])
-            images, precision = batch.float() / 255, trainer.precision == "bf16-mixed"
+            images, mixed = batch.float() / 255, trainer.precision == "bf16-mixed"
             begin = time.perf_counter()
             for _ in range(BLOCK):
-                with torch.autocast(images.device.type, torch.bfloat16, enabled=precision):
+                with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed):
                     noisy = images + pl_module.sigma * torch.randn_like(images)
                     noisy = ((noisy - pl_module.mean) / pl_module.std).contiguous(memory_format=torch.channels_last)
                     code = model[0](noisy).unflatten(1, model[1].code_shape)
@@ -186,7 +186,9 @@ def time_autoencoder(folder: str, rounds: int) -> None:
         places = [f"paths.outputs={scratch}/outputs", f"paths.checkpoints={scratch}/checkpoints"]
         updates = BLOCK * (rounds + 1)
         words = [f"data.root={folder}", f"updates={updates}", f"validate_every={updates}"]
-        pretrain(configuration.compose("pretrain", [*words, *places]), callbacks=[in_turn])
+        config = configuration.compose("pretrain", [*words, *places])
+        precision.choose(config)
+        pretrain(config, callbacks=[in_turn])
     print(f"\nautoencoder: median ratio {statistics.median(in_turn.ratios):.3f} of {rounds} rounds of {BLOCK} updates")
     print(f"autoencoder: peak memory {_peak_megabytes():.0f} MB, with the bare loop's networks")
 

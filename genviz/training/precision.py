@@ -23,15 +23,14 @@ def quickest(accelerator: str) -> str:
     """``bf16-mixed`` if the hardware computes in bfloat16, ``32-true`` if it only emulates that, which takes longer.
 
     Args:
-        accelerator: Lightning's: auto, cpu, gpu, cuda or mps.
+        accelerator: Lightning's: auto, cpu, gpu, cuda or mps. On mps, it is ``32-true``; bfloat16 was not tried there.
     """
     if accelerator != "cpu" and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     if accelerator != "cpu" and torch.backends.mps.is_available():
         return "32-true"
-    abilities: Mapping[str, object] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # absent from some versions of torch
+    known = getattr(torch.cpu, "get_capabilities", None)  # absent from some versions of torch
+    abilities: Mapping[str, object] = {} if known is None else known()
     return "bf16-mixed" if any(abilities.get(name) for name in _BFLOAT16) else "32-true"
 
 
