@@ -1,28 +1,22 @@
 """What the command line takes, and what it says of what it cannot take."""
 
 import json
-import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 from signal import SIGTERM
 
 import pytest
-from click import Context
 from conftest import ROOT, TINY
 from PIL import Image
 from user import SECONDS, WORDS, command, environment, train
 
 from genviz import __version__
 from genviz.commands.hydra_program import switched
-from genviz.commands.main import genviz
 from genviz.generators.maco import Maco
 from genviz.training.signals import EndedError
 
 SMALL = [word for word in TINY if not word.startswith("classifier")]
-
-GENERATORS = sorted(path.stem for path in (ROOT / "configs/generator").glob("*.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -156,37 +150,6 @@ def test_no_spectrum_is_one_line_and_exit_code_2(called, tmp_path, words, says):
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
     assert not list((tmp_path / "empty").iterdir())
-
-
-def test_words_are_completed_as_hydra_completes_them():
-    completed = [
-        item.value for item in genviz.commands["train"].params[0].shell_complete(Context(genviz), "generator=untr")
-    ]
-    assert completed == ["generator=untrained", "generator=untrained_small"]
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash")
-@pytest.mark.parametrize(
-    ("words", "completed"),
-    [
-        ("train gener", {"generator.", "generator="}),
-        ("train generator =", {*GENERATORS}),
-        ("train generator = untr", {"untrained", "untrained_small"}),
-        ("train updates = 3 experiment = kocur", {"kocur2021_deepdream", "kocur2021_style", "kocur2021_texture"}),
-        ("lab", {"labels"}),
-    ],
-)
-def test_bash_completes_the_words_as_it_splits_them(words, completed):
-    program = Path(sys.executable).with_name("genviz")
-    asked = f"""
-genviz() {{ {program} "$@"; }}
-eval "$(_GENVIZ_COMPLETE=bash_source {program})"
-COMP_WORDS=(genviz {words}); COMP_CWORD=$(({len(words.split())})); COMPREPLY=()
-_genviz_completion {program}
-echo "${{COMPREPLY[@]}}"
-"""
-    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=SECONDS)
-    assert set(done.stdout.split()) == completed, done.stderr
 
 
 @pytest.mark.slow

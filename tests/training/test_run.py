@@ -211,20 +211,6 @@ def test_a_damaged_checkpoint_is_one_line_and_stays(finished, tmp_path, called):
     assert path.stat().st_size == 1000
 
 
-def test_a_diverged_run_keeps_the_last_sound_picture(tmp_path, called):
-    words = [*WORDS, "logger=none", "optimizer=sgd", "optimizer.lr=1e30", "regularizer=none", "transform=none"]
-    done = called("train", *words, "generator.output=standardized")
-    assert done.returncode == 0
-    result = json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())
-    assert result["verdict"] == "diverged"
-    assert "diverged" in done.stdout
-    assert "try a smaller optimizer.lr" in done.stdout
-    checkpoint = tmp_path / "checkpoints" / RUN / "last.ckpt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)["state_dict"]
-        assert all(value.isfinite().all() for value in state.values())
-
-
 @pytest.mark.parametrize(
     ("target", "folder"),
     [
@@ -303,10 +289,3 @@ def test_resume_false_with_a_setting_that_cannot_work_moves_nothing(finished, tm
     for word in ("generator.sigma=-1", "optimizer.lr=fast", "trainer.accelerator=abacus"):
         assert called("train", *WORDS, "logger=none", "resume=false", word).returncode == 2
     assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
-
-
-def test_a_picture_that_is_no_number_after_the_last_update_is_no_dead_target(tmp_path, called):
-    words = [*WORDS, "logger=none", "updates=1", "optimizer=sgd", "optimizer.lr=1e38", "generator.output=standardized"]
-    assert called("train", *words).returncode == 0
-    result = json.loads((tmp_path / "outputs" / RUN / "result.json").read_text())
-    assert result["verdict"] == "diverged"

@@ -4,17 +4,13 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
-from conftest import ROOT
-from PIL import Image
 from safetensors.torch import load_file
 from user import SECONDS, environment, slow_after
+from user_heads import FILE, OUTPUTS, command, distill, make_photos
 
 from genviz.classifiers.fitted import Facts, export
 from genviz.classifiers.fitted_networks import build
@@ -22,38 +18,10 @@ from genviz.classifiers.headed import HeadedClassifier
 from genviz.classifiers.heads import HeadsFile
 from genviz.classifiers.input_space import InputSpace
 
-WORDS = [
-    "student=heads", "teacher=squeezenet1_1", "teacher.weights=random", "teacher.input_size=48",
-    "student.trunk=squeezenet1_1", "student.trunk.weights=random", "student.layers=[fire9]", "student.input_size=48",
-    "student.heads=[{hidden: 5},{hidden: 4, kernel: 3},{hidden: 6, pooling: features},{share: 0.5}]",
-    "distillation.sizes=[40,48]", "data.crops=250", "data.chunk=32", "updates=6", "batch=16", "validate_every=3",
-    "checkpoint_every=2", "data.workers=0", "data.hold_out=4", "trainer.accelerator=cpu", "logger=none",
-]  # fmt: skip
-OUTPUTS = "outputs/distill/heads"
-FILE = f"{OUTPUTS}/heads.safetensors"
-
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    draw = np.random.default_rng(0)
-    for number in range(12):
-        Image.fromarray(draw.integers(0, 255, (50, 60, 3), dtype=np.uint8)).save(folder / f"{number}.png")
-    for name in ("1x.jpg", "broken.jpg"):  # one held out, one to train on
-        (folder / name).write_bytes(b"no picture")
-    return folder
-
-
-def command(photos, *words):
-    return [sys.executable, str(ROOT / "distill.py"), f"data.root={photos}", *WORDS, *words]
-
-
-def distill(folder, photos, *words):
-    done = subprocess.run(
-        command(photos, *words), cwd=folder, env=environment(), capture_output=True, text=True, timeout=SECONDS
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+    return make_photos(tmp_path_factory.mktemp("photos"))
 
 
 def start(folder, given):
@@ -229,53 +197,6 @@ def test_without_a_bank_each_update_has_crops_of_its_own(photos, tmp_path):
     assert same(tmp_path / FILE, tmp_path / "outputs/distill/whole/whole.safetensors")
     classifier = HeadedClassifier(heads=str(tmp_path / FILE), weights="random")
     assert classifier.outline.layers[-1].shape == (1000,)
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["student.heads=[]"], "student.heads is empty"),
-        (["student.heads=nowhere.safetensors"], "there is no file nowhere.safetensors"),
-        (["student.heads=[4]"], "student.heads is a list of heads"),
-        (["student.heads=[{width: 4}]"], "student.heads[0] has no setting width; a head has hidden, kernel"),
-        (["student.heads=[{hidden: many}]"], "whole numbers above 0"),
-        (["student.heads=[{share: 3}]"], "heads[0].share=3 must be a share"),
-        (["student.heads=[{share: a}]"], "student.heads[0].share=a must be a share from 0 to 1"),
-        (["student.heads=[{},{seed: 1.5}]"], "student.heads[1].seed=1.5 must be a whole number, or null"),
-        (["student.heads=[{feature_noise: a}]"], "student.heads[0].feature_noise=a must be a number from 0 up"),
-        (["student.layers=[fire99]"], "the trunk has no maps fire99"),
-        (["student.layers=fire9"], "student.layers is a list"),
-        (["student.heads=default"], "stand on pool5 of vgg16 (sha256 4519bf03), not on fire9 of squeezenet1_1"),
-        (["student.trunk=small"], "heads need one of torchvision's networks"),
-        (["student.trunk=auto"], "student.trunk=auto depends on the machine"),
-        (["second_teacher=auto"], "second_teacher=auto depends on the machine"),
-        (["distillation.sizes=[4]"], "4 x 4 pixels are too small"),
-        (["distillation.sizes=224"], "distillation.sizes=224 must be a list of pixels, such as [112,128,160]"),
-        (["distillation.swap=a"], "distillation.swap=a must be a number"),
-        (["distillation.swap=2"], "swap=2 must be a share"),
-        (["distillation.hints={relu3_2: fire4}"], "hints"),
-        (["data.crops=0"], "crops=0 must be null or a whole number from 1"),
-        (["data.chunk=none"], "chunk=none must be a whole number"),
-        (["data.bank=[3]"], "data.bank=[3] must be a folder"),
-        (["teacher=efficientnet_lite0", "teacher.weights=null"], "comes without weights"),
-        (["teacher=module", "teacher.builder=nowhere:f", "teacher.weights=random"], "pip install nowhere"),
-    ],
-)
-def test_bad_input_is_one_line_and_exit_code_2(called, tmp_path, photos, words, says):
-    group = words[0].partition("=")[0]
-    kept = [word for word in WORDS if not word.startswith((f"{group}.", f"{group}="))]  # another has other settings
-    done = called("distill", f"data.root={photos}", *kept, *words)
-    lines = done.stderr.strip().splitlines()
-    assert (done.returncode, len(lines)) == (2, 1), done.stderr
-    assert says in lines[0]
-    assert not list(tmp_path.glob("outputs"))
-
-
-def test_a_bank_that_there_is_no_room_for_is_one_line(called, photos, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
-    done = called("distill", *command(photos)[2:])
-    assert done.returncode == 2
-    assert "GB left; give another place, data.bank=FOLDER" in done.stderr
 
 
 @pytest.mark.slow
