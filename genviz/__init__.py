@@ -1,7 +1,7 @@
 """genviz: what does this network see?
 
 A generator makes images, a frozen classifier looks at them, an objective scores what it saw,
-regularizers charge for unnatural images, and an optimizer changes the generator.
+regularizers penalize unnatural images, and an optimizer changes the generator.
 
     import genviz
     genviz.visualize("embedded", "class:harmonica")

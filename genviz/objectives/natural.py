@@ -25,12 +25,12 @@ _MOST = 100  # photographs; a few dozen are enough
 class Natural(Remembering):
     """-a(X) sum_l w_l max(0, d_l(X) / mean_r d_l(R_r) - within), beside an objective that makes the target fire.
 
-    What a network responds to most is far from any photograph. This charges for it, as DeepInversion does (Yin et al.
+    What a network responds to most is far from any photograph. This penalizes it, as DeepInversion does (Yin et al.
     2020), by VITAL's distance (Görgün et al. 2025): d_l(X) = mean_cp (sort_p X_cp - mean_r sort_p R_rcp)^2, where X and
     R_r are the activations of layer l, in channels c at positions p, for the picture and for photographs r of anything.
     Here it is a bound: at ``within`` 1, a picture may be as far from the photographs' mean as those are on average.
     What exceeds it is weighed by the target's own activation a(X), a constant to the gradient, so that one weight suits
-    networks of any scale; nothing is charged while a(X) is negative, or positive where the target shall not fire.
+    networks of any scale; nothing is penalized while a(X) is negative, or positive where the target shall not fire.
 
     Args:
         target: one, or several, one for each image.
@@ -39,8 +39,8 @@ class Natural(Remembering):
             by name. ``default`` for those that ship with genviz, of 201 to 256 pixels, enlarged for larger inputs.
         layers: the layers l with their weights w_l, ``layer:conv1+layer1+layer4@10``; None for the last layer of each
             block but the first, or of each map size if the blocks are unknown; for a filter, its own layer and those
-            after it are charged, too, unless others are named. Where photographs do not differ at all,
-            or no layer has positions, nothing is charged.
+            after it count, too, unless others are named. Where photographs do not differ at all,
+            or no layer has positions, nothing is penalized.
         within: 0 or more.
         positions: at most so many of a layer's positions are sorted, those of a regular grid; None for all.
         weight: of the score in a sum of objectives.

@@ -67,7 +67,7 @@ def test_the_settled_picture_uses_moving_averages_or_the_image_itself():
         assert changed is moves
 
 
-def test_gamma_and_the_gains_are_what_a_regularizer_may_charge_for():
+def test_gamma_and_the_gains_are_what_a_regularizer_may_penalize():
     generator = Untrained(**SMALL, contrast=2.0)
     parameters = generator().parameters
     assert parameters["gamma"].tolist() == [[2.0, 2.0, 2.0]]

@@ -209,7 +209,7 @@ def test_hidden_files_beside_the_photographs_are_no_damage(tmp_path, monkeypatch
     assert intact(PHOTOGRAPHS) == tmp_path / PHOTOGRAPHS
 
 
-def test_where_photographs_do_not_differ_nothing_is_charged(few):
+def test_where_photographs_do_not_differ_nothing_is_penalized(few):
     """A layer that is dead in all of them says nothing; nor do layers without positions."""
     classifier = TinyClassifier()
     classifier.conv.bias.fill_(-100)
