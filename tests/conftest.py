@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -37,6 +38,11 @@ TINY = [
     "trainer.accelerator=cpu",
 ]
 """A run of a second or two."""
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: without going through them again and again, the tests take 6 % less time."""
+    gc.freeze()
 
 
 class TinyClassifier(Classifier):
