@@ -92,6 +92,8 @@ def test_the_embedded_size_is_what_vgg16_sees_in_their_figures(compose):
         return build.sketch(compose("experiment=mahendran2016_figure7", *words).classifier).input_size
 
     assert sees("classifier=embedded") == (224, 224)
+    for published in ("mahendran2016_figure12", "fel2023", "gorgun2025"):
+        assert sees("classifier=embedded", f"experiment={published}") == (224, 224)
     assert sees("classifier=embedded", "classifier.input_size=96") == (96, 96)
     assert build.sketch(compose("classifier=embedded").classifier).input_size == (160, 160)
     assert sees("classifier=embedded", "experiment=despraz2017") == (128, 128)
