@@ -30,15 +30,6 @@ def test_an_installed_genviz_lists_and_says_what_it_does_not_know():
         assert ("vgg16" in listed.stderr) is (code == 2)
 
 
-def test_where_no_script_is_on_the_path_the_package_is_the_command(tmp_path):
-    for what, code in (("vgg16", 0), ("vgg61", 2)):
-        words = [sys.executable, "-m", "genviz", "layers", what]
-        listed = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, timeout=SECONDS)
-        assert listed.returncode == code
-        assert (LISTED["layers"] in listed.stdout) is (code == 0)
-        assert listed.stderr.startswith("python -m genviz: ") is (code == 2)
-
-
 def test_the_commands_are_listed_in_their_order_and_a_misspelt_one_is_recognised(called):
     listed = subprocess.run([Path(sys.executable).with_name("genviz"), "--help"], capture_output=True, text=True)
     assert listed.returncode == 0
