@@ -123,7 +123,7 @@ class Visualize(pl.Callback):
 
     @property
     def state_key(self) -> str:
-        """Of its state in a checkpoint."""
+        """The key of its state in a checkpoint."""
         return self._generate_state_key(target=self.target, folder=str(self.folder))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

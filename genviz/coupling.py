@@ -42,7 +42,7 @@ class Coupling(pl.LightningModule):
 
     Attributes:
         metrics: tells what the numbers of a row are.
-        compiled: `forward`, compiled, for all updates but the first; None, or it returns None: not compiled.
+        compiled: computes `forward` for all updates but the first; None, or where it returns None: `forward` itself.
     """
 
     def __init__(

@@ -85,6 +85,14 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def short_name(name: str, most: int = 120) -> str:
+    """``name``, or if it has more than ``most`` bytes, its beginning and a hash: a file system may stop at 255."""
+    whole = name.encode()
+    if len(whole) <= most:
+        return name
+    return f"{whole[: most - 11].decode(errors='ignore')}-{hashlib.sha256(whole).hexdigest()[:10]}"
+
+
 def metadata_of(facts: Mapping[str, Any]) -> dict[str, str]:
     """``facts`` as the metadata of a ``.safetensors`` file: JSON under one key, as several are in a random order."""
     return {_KEY: json.dumps(facts)}

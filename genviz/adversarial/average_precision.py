@@ -29,7 +29,7 @@ def average_precision(found: Sequence[Detections], truth: Sequence[Truth], *, ov
 
     As COCO computes it for one overlap and objects of any size: detections in decreasing order of their scores, each
     taken for the object of its class that it overlaps most and that none before it was taken for; the precision, made
-    to fall, averaged over 101 recalls.
+    non-increasing in the recall, averaged over 101 recalls.
 
     Args:
         found, truth: of the same pictures.

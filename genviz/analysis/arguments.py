@@ -17,6 +17,7 @@ from genviz.classifiers.metadata import Metadata, metadata_of, required
 from genviz.classifiers.tracing.copies import unwrapped
 from genviz.errors import UserError
 from genviz.interfaces import Classifier, Generator, Objective, Regularizer
+from genviz.training.loading import load_classifier
 from genviz.training.schema import LARGEST, Settings
 
 _SEVERAL = ("objective", "regularizer", "transform")
@@ -149,11 +150,18 @@ def as_setting(value: Any) -> Any:
 
 
 def classifier_of(network: Any, own: Metadata) -> Classifier:
-    """The classifier that a ``network`` is, or that a module becomes, with its ``own`` metadata.
+    """The classifier that a ``network`` names or is, or that a module becomes, with its ``own`` metadata.
 
     Raises:
-        UserError: it is neither, or the module does not declare its input.
+        UserError: it is none of them, it is not a module and has metadata, or the module does not declare its input.
     """
+    if isinstance(network, str):
+        if any(value is not None for value in own):
+            raise UserError(
+                "input_size, mean, std and labels are for modules; for a network that goes by its name, "
+                f"load_classifier({network!r}, input_size=…) takes settings"
+            )
+        return load_classifier(network)
     if isinstance(network, Classifier):
         if any(value is not None for value in own):
             raise UserError("a classifier has its own input_size, mean, std and labels; leave them out")

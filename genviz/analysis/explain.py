@@ -32,7 +32,6 @@ from genviz.images.sheet import check_suffix, write_sheet
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import parse_target
 from genviz.targets.selections import find_selections
-from genviz.training.loading import load_classifier
 
 
 class Explanation:
@@ -174,7 +173,7 @@ def explain(
         raise UserError(f"measure={measure} must be {', '.join(get_args(Measure))} or None")
     own = Metadata(input_size, mean, std, labels)
     with isolated():
-        classifier = load_classifier(network) if isinstance(network, str) else classifier_of(network, own)
+        classifier = classifier_of(network, own)
         outline = classifier.outline
         if find_selections(target):
             target = resolve(classifier, target, partial(drawn, classifier)).text

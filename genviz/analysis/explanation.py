@@ -18,7 +18,7 @@ from genviz.attribution.methods import Method, Settings, importance
 from genviz.attribution.randomization import likeness, randomized
 from genviz.attribution.rectified import Scores
 from genviz.attribution.score import Measure, Score, class_of
-from genviz.errors import UserError
+from genviz.errors import UserError, out_of_memory
 from genviz.images.maps import Scaled, alone, over, scaled, signed_picture
 from genviz.images.pictures import display
 from genviz.interfaces import SCORES, Classifier, Layer, Outline
@@ -99,7 +99,7 @@ class Explainer:
     Args:
         classifier: looks at the pictures.
         methods: in order.
-        settings: given an outline and a target, those of the methods.
+        settings: of the methods, with the layers that suit the network and the target.
         steps: of deletion and insertion; 0: neither.
         measure: what of a class is explained; None: what each method's authors do.
         tolerant: leave out the methods that a network or target does not allow, and tell.
@@ -194,7 +194,9 @@ class Explainer:
             for seed in range(_DRAWS):
                 try:
                     network = randomized(self.classifier, share, below=target.layers, seed=seed)
-                except (UserError, RuntimeError):  # scripted, or frozen in a file
+                except (UserError, RuntimeError) as error:  # scripted, or frozen in a file
+                    if out_of_memory(error):
+                        raise
                     return {}
                 if not _reacts(Score(network, target), image):
                     continue

@@ -108,7 +108,7 @@ class ExplainSettings(LookingSettings):
     integrated_gradients: IntegratedGradientsSettings
     smoothgrad: SmoothgradSettings
     steps: Index = Field(description="steps of deletion and insertion, each a look at the picture; 0: neither")
-    checked: Index = Field(description="pictures whose maps are compared with those of random weights, the first")
+    checked: Index = Field(description="how many pictures, from the first on, are compared with random weights")
     at_once: Count = Field(description="pictures in one pass")
     bar: Flag = Field(description="a colour bar with numbers beside each map")
     filters: Index = Field(
@@ -118,7 +118,7 @@ class ExplainSettings(LookingSettings):
     data: Annotated[Folder | None, Kind("a folder")] = Field(
         None, description="a folder of pictures, of which the nearest in the network's features are shown"
     )
-    neighbours: Count = Field(description="how many of them")
+    neighbours: Count = Field(description="how many of these nearest pictures to show")
 
     @model_validator(mode="after")
     def _one_target_or_many(self) -> ExplainSettings:

@@ -28,7 +28,6 @@ from genviz.images.pictures import display, read_image
 from genviz.images.sheet import check_suffix, write_sheet
 from genviz.interfaces import Classifier
 from genviz.targets.grammar import parse_target
-from genviz.training.loading import load_classifier
 from genviz.training.schema import Count, Index, Kind, Settings
 
 _COUNT = Kind("a whole number from 1 up, or None")
@@ -159,7 +158,7 @@ def fool(
     own = Metadata(input_size, mean, std, labels)
     folder = TemporaryDirectory(prefix="genviz-")
     with isolated():
-        classifier = load_classifier(network) if isinstance(network, str) else classifier_of(network, own)
+        classifier = classifier_of(network, own)
         outline = classifier.outline
         parsed = None if target is None else parse_target(target, outline.labels, outline.layers)
         if parsed is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
-from genviz.files import put_aside, write_text
+from genviz.files import put_aside, short_name, write_text
 from genviz.training.leftovers import make_way
 
 _FIELDS = ("layer", "C", "picture", "sha256", "error", "seconds")
@@ -29,7 +29,7 @@ class Cell(NamedTuple):
     @property
     def file(self) -> str:
         """The file name of its picture."""
-        layer, picture = (re.sub(r"[^\w.+-]", "-", name) for name in (self.layer, Path(self.picture).stem))
+        layer, picture = (short_name(re.sub(r"[^\w.+-]", "-", n), 100) for n in (self.layer, Path(self.picture).stem))
         return f"{layer}-C{self.strength:g}-{picture}-{self.sha256[:6]}.png"
 
 

@@ -26,6 +26,7 @@ from genviz.interfaces import SCORES, Classifier, Outline
 from genviz.objectives.inversion import Inversion
 from genviz.objectives.sum import Sum
 from genviz.targets.grammar import Target, parse_target
+from genviz.targets.layers import find_layer
 from genviz.training import build, fingerprint
 from genviz.training.allocator import keep_freed_memory
 from genviz.training.leftovers import make_folders, make_way
@@ -201,7 +202,7 @@ def _layers(config: DictConfig, outline: Outline) -> list[str]:
         return found or [outline.layers[-1].name]
     if not isinstance(names, ListConfig) or not names or not all(isinstance(name, str) for name in names):
         raise UserError(f"layers={names} must be a list of layers, such as layers=[relu1,relu2]")
-    return [parse_target(f"layer:{name}", outline.labels, outline.layers).units[0].layer for name in names]
+    return [find_layer(name, outline.layers).name for name in names]
 
 
 def _pictures(config: DictConfig) -> dict[str, Path]:

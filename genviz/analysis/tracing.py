@@ -26,7 +26,6 @@ from genviz.matching.gathered import Gathered, Named, Plan, Seeing, named_images
 from genviz.matching.settings import HarrisSettings, SiftSettings, WordsSettings, methods_of
 from genviz.matching.traced import Traced, first_name
 from genviz.retrieval.features import Kept, feature_layer
-from genviz.training.loading import load_classifier
 from genviz.training.schema import Index, Kind, Settings
 
 _SHOWN = 5
@@ -137,7 +136,7 @@ def trace(
         seeing = None
         if network is not None and "features" in methods:
             own = Metadata(input_size, mean, std, labels)
-            classifier = load_classifier(network) if isinstance(network, str) else classifier_of(network, own)
+            classifier = classifier_of(network, own)
             seeing = Seeing(classifier, Kept(feature_layer(classifier.outline, layer)))
         plan = Plan(
             size=size,

@@ -90,7 +90,9 @@ class Visualization:
         self.images: Tensor = torch.cat([read_image(file) for file in self._files])
         self.verdicts = [verdict for _, verdict in verdicts]
         metrics = run.folders.outputs / "metrics.csv"
-        rows = csv.DictReader(metrics.read_text().splitlines() if metrics.exists() else [])  # none was finite
+        rows = csv.DictReader(
+            metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
+        )  # none was finite
         self.metrics = [{name: float(value) for name, value in row.items()} for row in rows]
 
     def save(self, path: str | Path, which: int = 0) -> Path:
@@ -102,7 +104,7 @@ class Visualization:
             UserError: there is no such picture, another suffix, a full disk, or a folder that cannot be written to.
         """
         if not -len(self._files) <= which < len(self._files):
-            raise UserError(f"which={which}: there are {len(self._files)} pictures, from 0 to {len(self._files) - 1}")
+            raise UserError(f"which={which}: the pictures are numbered 0 to {len(self._files) - 1}")
         with Image.open(self._files[which]) as image:
             return _save(image, path, as_it_is=self._files[which])
 

@@ -117,8 +117,8 @@ def find_methods(names: Sequence[str]) -> list[Method]:
             found[plain] = METHODS[plain]
         else:
             near = get_close_matches(plain, METHODS, n=1)
-            meant = f"did you mean {near[0]}? " if near else ""
-            raise UserError(f"method={shown(name)}: there is no such method; {meant}There are {', '.join(METHODS)}")
+            meant = f"did you mean {near[0]}? There are " if near else "there are "
+            raise UserError(f"method={shown(name)}: there is no such method; {meant}{', '.join(METHODS)}")
     return list(found.values())
 
 

@@ -126,7 +126,7 @@ def _plan(**settings: Any) -> tuple[Outline, Calling]:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"classifier.builder={builder} does not take {dict(arguments)}: {why}") from error
     if isinstance(network, Detector):
-        raise UserError(f"classifier.builder={builder} makes a detector, which classifier=detector takes")
+        raise UserError(f"classifier.builder={builder} makes a detector; use classifier=detector for it")
     found = _probe(network, build, arguments, builder, size, len(labels))
     if found.classes != len(labels):
         raise UserError(

@@ -148,22 +148,22 @@ def differs(contents: Contents, architecture: str) -> str | None:
     told = [name for name in dict.fromkeys(contents.order) if name in own]
     for here, there in zip(told, [name for name in own if name in told], strict=True):
         if here != there:
-            return f"it has {here} where that has {there}"
+            return f"it has {here} where {architecture} has {there}"
     norms = [name for name, module in own.items() if isinstance(module, nn.LocalResponseNorm)]
     if unknown := [name for name in contents.norms if name not in norms]:
-        return f"it has {unknown[0]}, which that has not"
+        return f"it has {unknown[0]}, which {architecture} does not have"
     if contents.norms and (missing := [name for name in norms if name not in contents.norms]):
-        return f"it has no {missing[0]}, which that has"
+        return f"it has no {missing[0]}, which {architecture} has"
     count = sum(isinstance(module, nn.Conv2d) for module in own.values())
     if len(contents.weighted) != count:
         return f"it has {len(contents.weighted)} layers with weights, not {count}"
     found, wanted = placed(contents, network), network.state_dict()
     for name, value in wanted.items():
         if name not in found:
-            return f"it has no {name}, which that has"
+            return f"it has no {name}, which {architecture} has"
         if found[name].shape != value.shape:
             return f"{name} is {tuple(found[name].shape)}, not {tuple(value.shape)}"
-    return next((f"it has {name}, which that has not" for name in found if name not in wanted), None)
+    return next((f"it has {name}, which {architecture} does not have" for name in found if name not in wanted), None)
 
 
 def published(path: Path) -> Contents:

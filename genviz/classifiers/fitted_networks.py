@@ -127,7 +127,7 @@ def empty(architecture: str, classes: int, input_size: Sequence[int]) -> nn.Modu
     """The same on the meta device.
 
     Raises:
-        UserError: as of `build`.
+        UserError: as for `build`.
     """
     check_architecture(architecture)
     size = size_of(tuple(input_size), "input_size")

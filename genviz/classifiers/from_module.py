@@ -90,12 +90,15 @@ def likely_picture(size: tuple[int, int]) -> Tensor:
 def _check(network: object, size: Any, mean: object, std: object) -> tuple[int, int]:
     """The size; a `UserError` for what cannot be a network, or its input."""
     if not isinstance(network, nn.Module):
-        raise UserError(f"the network must be a module, not {network!r:.80}")
+        raise UserError(f"the network must be a torch.nn.Module, not {network!r:.80}")
     tensors = (*network.parameters(), *network.buffers())
     if any(is_lazy(value) for value in tensors):
         raise UserError("the network has lazy modules without weights yet; call it once with pictures of their size")
     if any(value.is_meta for value in tensors):
-        raise UserError("the network is on the meta device, without weights; load some: network.to_empty(device='cpu')")
+        raise UserError(
+            "the network is on the meta device and has no weights; call network.to_empty(device='cpu'), then load its "
+            "state dict"
+        )
     rows_and_columns = size_of(size, "input_size")
     for name, values in {"mean": mean, "std": std}.items():
         numbers = list(values) if isinstance(values, Iterable) else []

@@ -61,7 +61,7 @@ def sketch(
         raise UserError(
             f"torchvision has no classification model or detector called '{architecture}'"
             + (f"; nearest: {', '.join(likely)}" if likely else "")
-            + "; all of them: genviz classifiers"
+            + "; genviz classifiers lists them all"
         )
     names_of_classes = labels_of(architecture, labels)
     size = size_of(_size_of(architecture, weights) if input_size is None else input_size)

@@ -13,7 +13,7 @@ class Stretched(InputSpace):
     A picture of a single colour becomes one of the differences between the means, or black.
 
     Args:
-        as of `InputSpace`.
+        channels, scale, mean, std: as for `InputSpace`.
     """
 
     mean_kind = "mean, and then stretched to [0, 1],"

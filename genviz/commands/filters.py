@@ -87,7 +87,7 @@ def _with_maps(name: str, outline: Outline) -> Layer:
     if len(layer.shape) != 3:
         raise UserError(
             f"{layer.name}, {' x '.join(map(str, layer.shape))}, has no rows and columns, and so no maps; "
-            "name a convolution, a ReLU or a pooling"
+            "name a convolution, a ReLU or a pooling layer"
         )
     return layer
 

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 @click.command("review")
 @click.argument("folder", default="outputs", type=click.Path(path_type=Path))
-@click.option("--pictures", metavar="FOLDER", type=click.Path(path_type=Path), help="Real pictures, named by class.")
+@click.option(
+    "--pictures",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Real pictures, named by class, to show beside the generated ones.",
+)
 def command(folder: Path, pictures: Path | None) -> None:
     """Show the results of runs as a page, sheets and a table.
 

@@ -65,7 +65,7 @@ class Perturbation(Generator):
             raise UserError(f"generator.norm={norm} is unknown; it takes {' or '.join(NORMS)}")
         if start not in ("zero", "random"):
             raise UserError(f"generator.start={start} is unknown; it takes zero or random")
-        picture = picture_of(image)
+        picture = picture_of(image) if isinstance(image, str | Tensor) else None
         if picture is None:
             raise UserError(f"generator.image={image} must be a picture's file: image=FILE")
         picture = resize(picture, size_of(size, picture))

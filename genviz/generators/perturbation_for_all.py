@@ -46,9 +46,10 @@ class PerturbationForAll(Generator):
             raise UserError(f"generator.xi={xi} must be a number above 0 and at most 1")
         if str(norm) not in ("linf", "l2"):
             raise UserError(f"generator.norm={norm} must be linf or l2")
-        if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        sides = list(size) if isinstance(size, Sequence) else []
+        if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
             raise UserError(f"generator.size={size} must be rows and columns, such as [224,224]")
-        self.size, self.xi, self.norm = (size[0], size[1]), float(xi), str(norm)
+        self.size, self.xi, self.norm = (sides[0], sides[1]), float(xi), str(norm)
         self.values = nn.Parameter(torch.zeros(len(streams or Streams()), 3, *self.size))
 
     @property

@@ -50,7 +50,7 @@ def decode(paths: Sequence[Path], size: tuple[int, int]) -> Decoded:
     sound = [(path, pixels) for path, pixels in found if pixels is not None]
     if not sound:
         raise UserError(
-            f"none of the {len(paths)} pictures can be decoded, such as {readable(paths[0])}; give sound ones"
+            f"none of the {len(paths)} pictures can be decoded, such as {readable(paths[0])}; give intact ones"
         )
     return Decoded(torch.stack([pixels for _, pixels in sound]), tuple(path for path, _ in sound))
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -71,9 +72,16 @@ def _tell_closed(folder: Path) -> None:
     print(f"left out: the folder {name} cannot be read", file=sys.stderr, flush=True)
 
 
+def expanded(path: str | Path) -> Path:
+    """``path`` with its ``~`` replaced; one whose home folder is unknown stays, and there is no such file."""
+    with suppress(RuntimeError):
+        return Path(path).expanduser()
+    return Path(path)
+
+
 def apart(root: str | Path) -> tuple[Path, str]:
     """The folder in ``root``, and the pattern for its files, which starts at the first part with a ``*``."""
-    path = Path(root).expanduser()
+    path = expanded(root)
     first = next((number for number, part in enumerate(path.parts) if "*" in part), len(path.parts))
     return Path(*path.parts[:first]), "/".join(path.parts[first:])
 

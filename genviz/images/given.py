@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from torch import Tensor
 
 from genviz.errors import UserError
-from genviz.files import check_file, prepare_folder
-from genviz.images.folders import find_pictures
+from genviz.files import check_file, prepare_folder, short_name, write_text
+from genviz.images.folders import expanded, find_pictures
 from genviz.images.pictures import UNREADABLE, read_picture, read_upright, resize
 
 _TOLERANCE = 0.01  # of a value outside [0, 1], as antialiasing leaves it
@@ -38,7 +40,7 @@ def given_pictures(given: Any, setting: str = "image") -> list[Path]:
     for one in given if isinstance(given, list) else [given]:
         if not isinstance(one, str) or not one:
             raise UserError(f"{setting}={one} must be a picture, a folder of pictures, or a list of them")
-        path = Path(one).expanduser()
+        path = expanded(one)
         found += find_pictures(one, setting).pictures if os.path.isdir(path) or "*" in one else [path]  # noqa: PTH112
     if not found:
         raise UserError(f"{setting}=[] names no picture; give a picture, a folder of pictures, or a list of them")
@@ -50,9 +52,11 @@ def given_pictures(given: Any, setting: str = "image") -> list[Path]:
 def named(files: Sequence[Path]) -> list[str]:
     """A name for each file, unlike the others, that a folder can have."""
     names: dict[str, None] = {}
+    seen: Counter[str] = Counter()  # how often each stem came, or a number after it was taken
     for path in files:
-        stem = re.sub(r"[^\w+@.-]", "-", readable(path.stem))[:_LONGEST] or "picture"
-        name = next(n for k in range(len(files) + 1) if (n := stem if k == 0 else f"{stem}-{k}") not in names)
+        stem = short_name(re.sub(r"[^\w+@.-]", "-", readable(path.stem))[:_LONGEST] or "picture")
+        while (name := f"{stem}-{seen[stem]}" if seen[stem] else stem) in names:
+            seen[stem] += 1
         names[name] = None
     return list(names)
 
@@ -80,20 +84,43 @@ def name_for(
     It is written, with the resolved paths.
     """
     several = [source] if isinstance(source, Path | str) else source
-    own = "".join(f"{readable(Path(one).expanduser().resolve())}\n" for one in several)
+    own = "".join(f"{readable(expanded(one).resolve())}\n" for one in several)
     names = (name if number == 1 else f"{name}-{number}" for number in count(1))
     return next(one for one in names if one not in taken and _says(note(one), own))
 
 
 def _says(note: Path, own: str) -> bool:
-    """Whether a note says ``own``; a missing one is written, by one process alone."""
+    """Whether a note says ``own``; a missing or empty one is written, by one process alone."""
     prepare_folder(note.parent)
-    with suppress(FileExistsError), note.open("x", encoding="utf-8") as file:
-        file.write(own)
+    if not _text(note):
+        _leave(note, own)
+    return _text(note) == own
+
+
+def _text(note: Path) -> str | None:
+    """What a note says; None if it cannot be read, or is missing."""
     try:
-        return check_file(note).read_text(encoding="utf-8") == own
+        return check_file(note).read_text(encoding="utf-8")
     except (OSError, ValueError):
-        return False
+        return None
+
+
+def _leave(note: Path, own: str) -> None:
+    """Write a note, whole from the start, unless another process has."""
+    whole = note.with_name(f".{note.name}.{uuid4().hex}")
+    write_text(whole, own)
+    try:
+        with suppress(OSError):
+            if note.stat().st_size == 0:  # left by a full disk
+                note.unlink()
+        os.link(whole, note)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        if not note.exists():
+            whole.replace(note)
+    finally:
+        whole.unlink(missing_ok=True)
 
 
 def decoded(files: Sequence[Path], size: tuple[int, int]) -> Iterator[tuple[int, Tensor]]:
@@ -117,7 +144,7 @@ def as_pictures(images: Any, size: tuple[int, int]) -> Tensor:
             raise UserError(f"images of shape {tuple(images.shape)} must be RGB in [0, 1], (n, 3, h, w)")
         if not images.is_floating_point():
             kind = str(images.dtype).removeprefix("torch.")
-            raise UserError(f"images of type {kind} must be floats in [0, 1]; of bytes, that is images / 255")
+            raise UserError(f"images of type {kind} must be floats in [0, 1]; for bytes, give images / 255")
         images = images.detach().float()
         if not bool((images >= -_TOLERANCE).all() and (images <= 1 + _TOLERANCE).all()):
             low, high = float(images.min()), float(images.max())
@@ -126,4 +153,4 @@ def as_pictures(images: Any, size: tuple[int, int]) -> Tensor:
     files = [images] if isinstance(images, str | Path) else list(images) if isinstance(images, Sequence) else []
     if not files or not all(isinstance(file, str | Path) for file in files):
         raise UserError("images must be a file, a list of files, or a tensor (n, 3, h, w)")
-    return torch.cat([resize(read_upright(Path(file).expanduser()), size) for file in files])
+    return torch.cat([resize(read_upright(expanded(file)), size) for file in files])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 _SIGNED, _POSITIVE = "RdBu_r", "inferno"  # matplotlib's
 _PERCENTILE = 99.5
 _OPACITY = 0.6
-_GAP, _BAR, _TEXT = 4, 10, 34  # pixels
+_GAP, _BAR = 4, 10  # pixels
 
 
 class Scaled(NamedTuple):
@@ -63,17 +64,20 @@ def with_bar(picture: Tensor, shown: Scaled) -> Tensor:
     import matplotlib as mpl
 
     height, width = picture.shape[:2]
-    sheet = Image.new("RGB", (width + 2 * _GAP + _BAR + _TEXT, height), "white")
+    font = ImageFont.load_default(size=11)
+    marks = [(shown.high, 0, "la"), (shown.low, height - 1, "ld")]
+    marks += [(0.0, height // 2, "lm")] if shown.low < 0 else []
+    labels = [f"{value:.2g}" for value, _, _ in marks]
+    room = math.ceil(max(font.getlength(label) for label in labels))
+    sheet = Image.new("RGB", (width + 3 * _GAP + _BAR + room, height), "white")
     sheet.paste(Image.fromarray(picture.contiguous().numpy()), (0, 0))
     ramp = mpl.colormaps[shown.name](np.linspace(1, 0, height))[:, None, :3]
     strip = np.repeat((ramp * 255).round().astype(np.uint8), _BAR, 1)
     left = width + _GAP
     sheet.paste(Image.fromarray(strip), (left, 0))
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=11)
-    marks = [(shown.high, 0, "la"), (shown.low, height - 1, "ld")]
-    marks += [(0.0, height // 2, "lm")] if shown.low < 0 else []
-    for value, row, anchor in marks:
-        pen.text((left + _BAR + _GAP, row), f"{value:.2g}", "black", font, anchor=anchor)
+    pen = ImageDraw.Draw(sheet)
+    for label, (_, row, anchor) in zip(labels, marks, strict=True):
+        pen.text((left + _BAR + _GAP, row), label, "black", font, anchor=anchor)
     return torch.from_numpy(np.array(sheet))
 
 

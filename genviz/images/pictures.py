@@ -17,6 +17,7 @@ from torch import Tensor
 from genviz.errors import UserError
 from genviz.files import atomic_write, check_file
 from genviz.images.displays import Display
+from genviz.images.folders import expanded
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -101,7 +102,7 @@ def read_image(path: Path) -> Tensor:
         UserError: the file is missing or not a picture.
     """
     try:
-        with Image.open(Path(path).expanduser()) as image:
+        with Image.open(expanded(path)) as image:
             pixels = np.array(image.convert("RGB"))
     except UNREADABLE as error:
         raise UserError(f"cannot read the picture {path} ({error})") from error

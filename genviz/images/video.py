@@ -82,7 +82,7 @@ class Video:
 
     def _give_up(self, error: Exception) -> None:
         why = (str(error).splitlines() or [type(error).__name__])[0]
-        tqdm.write(f"{self.path} is not written ({why}); the run goes on without", file=sys.stderr)
+        tqdm.write(f"{self.path} is not written ({why}); the run goes on without it", file=sys.stderr)
         self._container = None
 
 

@@ -34,7 +34,7 @@ class Folder:
         told = f"{self.name}: {len(self.training):,} pictures to train on, {len(self.held_out):,} held out"
         if self.others:
             named = ", ".join(path.name for path in self.others[:3]) + (", …" if len(self.others) > 3 else "")
-            told += f"; left out, not pictures by their names: {len(self.others):,} ({readable(named)})"
+            told += f"; left out, as their names are not a picture's: {len(self.others):,} ({readable(named)})"
         return told
 
 

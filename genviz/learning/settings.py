@@ -53,7 +53,7 @@ class BankSettings(DataSettings):
     """The pictures, and the bank of their crops."""
 
     crops: Annotated[Count | None, Kind("null or a whole number from 1 up")] = Field(
-        None, description="crops in the bank; null: as many as the updates need"
+        None, description="crops in the bank, for many epochs; null: no bank, but new crops for each update"
     )
     chunk: Count = Field(description="crops in a file of the bank")
     bank: Folder = Field(description="folder for features and scores of crops")

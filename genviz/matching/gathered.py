@@ -80,7 +80,7 @@ class Gathered:
         self._roots = [None if folder is None else apart(folder)[0] for folder in (pictures, baseline)]
         self._read: dict[tuple[int, int], list[Named]] = {}
         if len(own := self.read((plan.size, plan.size))[0]) < 2:
-            raise UserError(f"pictures={pictures}: {len(own)} picture can be decoded; shares need two or more")
+            raise UserError(f"pictures={pictures}: only {len(own)} picture can be decoded; give two or more")
 
     def read(self, size: tuple[int, int]) -> list[Named]:
         """The training pictures and the others, resized."""
@@ -145,5 +145,5 @@ def named_images(files: Sequence[Path], names: Sequence[str]) -> Named:
             print(f"left out: {readable(path)} cannot be decoded", file=sys.stderr, flush=True)
     if not found:
         given = f"none of the {len(files)} images can be decoded"
-        raise UserError(f"{given}, such as {readable(files[0])}; give sound ones")
+        raise UserError(f"{given}, such as {readable(files[0])}; give intact ones")
     return found

@@ -145,8 +145,8 @@ def traced(
         )
     if len(theirs) < 2:
         raise UserError(
-            f"method={comparer.name}: {len(theirs)} of the {len(pictures)} training pictures has something to match; "
-            "shares need two or more"
+            f"method={comparer.name}: only {len(theirs)} of the {len(pictures)} training pictures can be matched; "
+            "give two or more with detail"
         )
     scores, unit = comparer.scores(list(ours.values()), list(theirs.values())), comparer.unit
     levels: dict[str, np.ndarray] = {}

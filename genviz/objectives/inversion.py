@@ -107,7 +107,10 @@ class Inversion(Reference):
                 places[first + self.window :] = 0
         if self.mask is not None:
             if activation.ndim != 4:
-                raise UserError("objective.inversion.mask is of rows and columns, which the target's layer has not")
+                raise UserError(
+                    "objective.inversion.mask needs a layer with rows and columns, which the target's does not have; "
+                    "name such a layer, or leave the mask out"
+                )
             light = resize(self.mask.to(mask), (activation.shape[2], activation.shape[3]))
             mask = mask * (light.mean(1, keepdim=True) >= _LIGHT)
         return activation * mask

@@ -107,7 +107,9 @@ class Reference(Remembering, ABC):
         """
         for unit, values in self.units_of(seen):
             if not values.any(1).all():
-                raise UserError(f"{unit.name} is all 0 for the picture, nothing to compare with; name more of it")
+                raise UserError(
+                    f"{unit.name} is all 0 for the picture, nothing to compare with; name more units, or another layer"
+                )
 
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What to store of the picture's activations."""

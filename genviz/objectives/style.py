@@ -58,6 +58,8 @@ class Style(Reference):
         return max(1, round(scale * rows)), max(1, round(scale * columns))
 
     def keep(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if self.relative:
+            self.check_fires(seen)
         return {layer: gram(activation) for layer, activation in seen.items()}
 
     def forward(self, seen: Mapping[str, Tensor]) -> Tensor:

@@ -28,7 +28,7 @@ class NormalizedAscent(Optimizer):
 
     def __init__(self, params: Iterable[nn.Parameter], lr: float = 1.5, by: Literal["mean", "rms"] = "mean") -> None:
         if not lr > 0:
-            raise UserError(f"lr={lr} must be above 0")
+            raise UserError(f"optimizer.lr={lr} must be above 0")
         if by not in ("mean", "rms"):
             raise UserError(f"optimizer.by={by} is unknown; it takes mean, rms")
         self.by = by

@@ -40,9 +40,9 @@ class PreImage(Optimizer):
         until: int | None = None,
     ) -> None:
         if not lr > 0 or not 0 <= rho < 1 or not (bound is None or bound > 0):
-            raise UserError(f"lr={lr} and bound={bound} must be above 0, and rho={rho} at least 0 and below 1")
+            raise UserError(f"optimizer: lr={lr} and bound={bound} must be above 0, and rho={rho} from 0 to below 1")
         if until is not None and (not isinstance(until, int) or isinstance(until, bool) or until < 0):
-            raise UserError(f"until={until} must be a whole number of steps, or null for never")
+            raise UserError(f"optimizer.until={until} must be a whole number of steps, or null for never")
         super().__init__(params, {"lr": float(lr), "rho": float(rho), "bound": bound, "until": until})
 
     @torch.no_grad()

@@ -22,7 +22,7 @@ def glyphs(undirected: Tensor, side: int = 16) -> Tensor:
         side: of a cell in the drawing, in pixels.
 
     Returns:
-        Grey in [0, 1], (n, 1, ``side`` rows, ``side`` columns).
+        Grey in [0, 1], (n, 1, ``side`` * rows, ``side`` * columns).
     """
     count = undirected.shape[1]
     angles = torch.arange(count, dtype=undirected.dtype, device=undirected.device).view(-1, 1, 1) * (math.pi / count)

@@ -66,7 +66,7 @@ def _said(each: Patches) -> str:
     name = f"{each.layer.name}, filter {each.filter}"
     if not each.patches:
         return f"{name}: fires in none of the pictures"
-    return f"{name}: fires by {_short(each.patches[0].value)} to {_short(each.patches[-1].value)}"
+    return f"{name}: activations from {_short(each.patches[0].value)} down to {_short(each.patches[-1].value)}"
 
 
 def _short(value: float) -> str:

@@ -21,7 +21,7 @@ class Kernels(NamedTuple):
     layer: str
     """The convolution's name."""
     weights: Tensor
-    """(filters, channels, rows, columns); of the first layer, the channels are R, G, B in [0, 1]."""
+    """(filters, channels, rows, columns); of the first layer, for a picture in R, G, B from 0 to 1."""
     colours: bool
     """Whether they are those of the first layer."""
 

@@ -36,7 +36,7 @@ def perplexity_of(count: int, perplexity: float | str = "auto") -> float:
         UserError: there are too few pictures for it, or for any.
     """
     if count < FEWEST:
-        raise UserError(f"a map takes at least {FEWEST} pictures, and here are {count}")
+        raise UserError(f"a map takes at least {FEWEST} pictures, but there are only {count}")
     if isinstance(perplexity, str):
         return min(_PERPLEXITY, (count - 1) / 3)
     if perplexity >= count:

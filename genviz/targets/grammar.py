@@ -19,7 +19,6 @@ group or mixture is the weighted sum of its units' (Despraz et al. 2017, section
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from genviz.errors import UserError, shown
+from genviz.files import short_name
 from genviz.interfaces import SCORES, Layer
 from genviz.targets.labels import find_class, slug, spelt
 from genviz.targets.layers import find_filters, find_layer
@@ -44,7 +44,6 @@ _AXES = {
     3: ("channel", "row", "column"),
     4: ("channel", "frame", "row", "column"),
 }
-_LONGEST_FOLDER = 120  # bytes; file systems stop at 255
 
 
 @dataclass(frozen=True)
@@ -116,12 +115,7 @@ class Target:
     @property
     def folder(self) -> str:
         """The target as a folder name, the same for every spelling of it: ``class-harmonica``."""
-        name = re.sub(r"[^\w+@.]", "-", str(self))
-        whole = name.encode()
-        if len(whole) <= _LONGEST_FOLDER:
-            return name
-        beginning = whole[: _LONGEST_FOLDER - 11].decode(errors="ignore")
-        return f"{beginning}-{hashlib.sha256(whole).hexdigest()[:10]}"
+        return short_name(re.sub(r"[^\w+@.]", "-", str(self)))
 
 
 def parse_target(text: str, labels: Sequence[str], layers: Sequence[Layer]) -> Target:

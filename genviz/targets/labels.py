@@ -76,8 +76,8 @@ def find_class(name: str, labels: Sequence[str]) -> int:
         raise UserError(f"'{name}' is the name of {len(found)} classes; choose one by number: {candidates}")
     if list(labels) == [str(number) for number in range(len(labels))]:
         raise UserError(
-            f"'{shown(name)}': the network does not name its classes; "
-            f"give a number, such as class:{min(1, len(labels) - 1)}, or its labels"
+            f"'{shown(name)}': the network's classes have no names; give a number, such as "
+            f"class:{min(1, len(labels) - 1)}, or name them with classifier.labels=FILE (from Python, labels=)"
         )
     likely = nearest(name, [*labels, *(word for word, classes in words.items() if len(classes) == 1)])
     told = ", ".join(f"{shown(word)} (class:{(_labelled(word, labels) or words[word])[0]})" for word in likely)
@@ -92,7 +92,7 @@ def class_of_folder(name: str, labels: Sequence[str]) -> int:
     """As `find_class`, of the name of a folder of pictures: a label goes before a number, so that 10 may be one.
 
     Raises:
-        UserError: as of `find_class`.
+        UserError: as for `find_class`.
     """
     return labels.index(name) if labels.count(name) == 1 else find_class(name, labels)
 

@@ -46,8 +46,8 @@ def find_filters(name: str, layers: Sequence[Layer]) -> Layer:
     if layer.axis is None:
         several = " or ".join(f"{layer.name}/{axis}" for axis in range(1, len(layer.shape) + 1))
         raise UserError(
-            f"which of the dimensions of {layer.name}, {' x '.join(map(str, layer.shape))}, counts its channels cannot "
-            f"be told; say it: {several}"
+            f"{layer.name} is {' x '.join(map(str, layer.shape))}, and which of these dimensions counts its channels "
+            f"is unknown; say which: {several}"
         )
     return layer
 
@@ -74,7 +74,8 @@ def _named(name: str, layers: Sequence[Layer]) -> Layer | None:
             return found[0]
         if found:
             raise UserError(
-                f"'{shown(name)}' may be any of {len(found)} layers: {', '.join(layer.name for layer in found[:6])}"
+                f"'{shown(name)}' may be any of {len(found)} layers: {', '.join(layer.name for layer in found[:6])}; "
+                "use one of these names"
             )
     return None
 
@@ -83,7 +84,7 @@ def _counted(layer: Layer, axis: int) -> Layer:
     """``layer`` with its channels counted by dimension ``axis`` of its output, whose pictures are dimension 0."""
     if not 1 <= axis <= len(layer.shape):
         raise UserError(
-            f"{layer.name}/{axis}: {layer.name} has the dimensions 1 to {len(layer.shape)} besides that of the pictures"
+            f"{layer.name}/{axis}: apart from the batch, {layer.name} has dimensions 1 to {len(layer.shape)}"
         )
     own = list(layer.shape)
     if layer.axis is not None:

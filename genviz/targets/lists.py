@@ -97,6 +97,8 @@ def _singles(entry: str, labels: Sequence[str], layers: Sequence[Layer]) -> list
     layer_name, _, selection = rest.rpartition(":")
     kind, selection = kind.strip().casefold(), selection.strip().casefold()
     if kind == "class" and not layer_name:
+        if selection != "all" and selection in (label.casefold() for label in labels):
+            return [entry]  # a class called 4-6
         return [f"class:{number}" for number in _numbers(entry, selection, len(labels), "classes")] or [entry]
     if kind == "layer" and selection == "all" and not layer_name:
         return [f"layer:{layer.name}" for layer in layers]
@@ -118,6 +120,6 @@ def _numbers(entry: str, selection: str, count: int, what: str) -> Sequence[int]
     if not first <= last < count:
         raise UserError(
             f"targets={shown(entry)}: there are {count} {what}, numbered 0 to {count - 1}; "
-            "write the smaller number first"
+            "give a range within these, the smaller number first"
         )
     return range(first, last + 1)

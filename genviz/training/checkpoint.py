@@ -193,7 +193,7 @@ def rng_states() -> dict[str, Any]:
     return {
         "python": [version, list(numbers), gauss],
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
     }
 
 
@@ -202,8 +202,9 @@ def restore_rng_states(states: Mapping[str, Any]) -> None:
     version, numbers, gauss = states["python"]
     random.setstate((version, tuple(numbers), gauss))
     torch.set_rng_state(states["torch"])
-    if states["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(states["cuda"])
+    cards = range(torch.cuda.device_count())  # another number than where the states were saved, perhaps
+    for card, state in zip(cards, states["cuda"], strict=False):
+        torch.cuda.set_rng_state(state, card)
 
 
 _START_OVER = "use resume=false to start over (the old file is renamed)"

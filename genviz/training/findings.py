@@ -120,7 +120,8 @@ def fault(found: Found, failure: str | None, *, ranked: bool) -> tuple[str, str]
     if ranked and (dead := found.dead):
         wake = "objective.activation.warm_up=200, " if found.own else ""
         since = {None: "", 0: ", and never did"}.get(found.fired, f", and has not since update {found.fired}")
-        return "dead", f"{', '.join(dead)} does not fire at all{since}; try {wake}more updates, or seed=1"
+        do = "does" if len(dead) == 1 else "do"
+        return "dead", f"{', '.join(dead)} {do} not fire at all{since}; try {wake}more updates, or seed=1"
     if found.contrast < _FLAT:
         ways = "try a smaller weight of the regularizers, or seed=1"
         return "flat", f"the picture shows nothing ({found.place}); {ways}"
@@ -135,7 +136,7 @@ def _why_not_finite(classifier: Classifier, failure: str | None, *, answers: boo
     if names := not_finite(classifier):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         weights = f"{names[0].removeprefix('network.')}{more}"
-        return f"{told}the network has weights that are not finite ({weights}); give it sound ones"
+        return f"{told}the network has weights that are not finite ({weights}); load finite ones"
     if not answers:
         ways = "it may divide by 0, or overflow in half precision"
         return f"{told}the network answers a sound picture with numbers that are not finite: {ways}"

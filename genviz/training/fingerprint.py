@@ -147,7 +147,7 @@ def _content(name: str, value: str) -> str:
     ):
         return f"sha256 {sha256(path)[:16]}"
     if name.rpartition(".")[2] == "pictures" and (folder := apart(value)[0]).is_dir():
-        pictures = find_pictures(value).pictures
+        pictures = find_pictures(value, name).pictures
         if name == "transform.placed.pictures":
             pictures = distinct(pictures)  # as the transform does
         found = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in pictures]

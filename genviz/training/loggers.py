@@ -122,7 +122,7 @@ class WandbRun(WandbLogger):
             if self._lost is None:
                 self._lost = str(error) or type(error).__name__
                 why = self._lost.splitlines()[0][:_LONGEST]
-                _say(f"W&B failed ({why}); the run goes on without, to upload what it has: {self._upload}")
+                _say(f"W&B failed ({why}); the run goes on without it; to upload what there is: {self._upload}")
 
     @property
     def run_id(self) -> str:

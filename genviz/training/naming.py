@@ -10,7 +10,10 @@ from typing import NamedTuple
 from omegaconf import DictConfig
 
 from genviz.classifiers.weight_files.weights import DEFAULT
+from genviz.files import short_name
 from genviz.training import build
+
+_LONGEST = 200  # bytes of a folder's name
 
 
 class Names(NamedTuple):
@@ -52,7 +55,7 @@ def classifier_name(config: DictConfig, group: str = "classifier") -> str:
 
 
 def _as_folder(name: str) -> str:
-    return re.sub(r"[^\w.+-]", "_", name)
+    return short_name(re.sub(r"[^\w.+-]", "_", name), _LONGEST)
 
 
 def note(config: DictConfig) -> str | None:

@@ -100,7 +100,7 @@ def made_generator(given: MakesGenerator, streams: Streams) -> Generator:
     """
     if isinstance(given, Generator):
         if (held := len(given().images)) != len(streams):
-            raise UserError(f"the generator holds {held} images and there are {len(streams)} seeds")
+            raise UserError(f"the generator holds {held} images, but there are {len(streams)} seeds; give one for each")
         return given
     if isinstance(given, type) and not getattr(given, "holds_many", False):
         raise UserError(f"{given.__name__} takes no seeds; pass an instance, {given.__name__}(), and a single seed")

@@ -126,7 +126,8 @@ class TrainSettings(Settings):
         if self.targets is None:
             if self.trainer.devices > 1:
                 raise UserError(
-                    f"trainer.devices={self.trainer.devices}: one target is made on 1 device; targets= shares"
+                    f"trainer.devices={self.trainer.devices}: a single target is made on 1 device; "
+                    "several share the targets of targets="
                 )
             if self.target is None:
                 raise UserError(f"say what should fire, such as target=class:harmonica ({EXAMPLES}); {ALL_CLASSES}")
@@ -134,7 +135,7 @@ class TrainSettings(Settings):
         if self.target is not None:
             raise UserError(f"target={self.target} and targets={self.targets}: give only one of them")
         if self.images != 1:
-            raise UserError(f"images={self.images}: targets= makes one of each target; target= can make several")
+            raise UserError(f"images={self.images}: targets= makes one image of each target; target= can make several")
         if not self.resume:
             raise UserError(
                 "targets= always resumes; to start over, give tag=NAME, or another paths.outputs and "

@@ -150,7 +150,7 @@ def validate(trainer: pl.Trainer, module: pl.LightningModule, batches: Any) -> N
     """Run Lightning's ``validate``.
 
     Raises:
-        KeyboardInterrupt: as of `fit`.
+        KeyboardInterrupt: as for `fit`.
     """
     with _unswallowed(trainer):
         trainer.validate(module, batches, verbose=False)

@@ -13,6 +13,6 @@ def logged_in(hosts: Collection[str] | None = None) -> bool:
         return True
     try:
         known = netrc.netrc(os.environ.get("NETRC")).hosts
-    except (OSError, netrc.NetrcParseError):
+    except (OSError, UnicodeDecodeError, netrc.NetrcParseError):
         return False
     return bool(known) if hosts is None else any(host in known or "default" in known for host in hosts)

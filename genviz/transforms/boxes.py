@@ -33,7 +33,8 @@ class RandomBoxes(Transform):
             )
         if not is_pair(shares) or not all(0 < share <= 1 for share in shares):
             raise UserError(
-                "transform: shares must be a box's side at the first and at the last update, above 0, at most 1"
+                f"transform: shares={shares} must be a box's side at the first and at the last update, each above 0 "
+                "and at most 1"
             )
         self.boxes, self.size, self.shares, self.updates = boxes, size and tuple(size), tuple(shares), updates
 

@@ -21,7 +21,7 @@ class RandomColours(Transform):
     def __init__(self, *, contrast: float = 0.0, tint: float = 0.0) -> None:
         super().__init__()
         if contrast < 0 or tint < 0:
-            raise UserError("transform: contrast and tint must be standard deviations, 0 or more")
+            raise UserError(f"transform: contrast={contrast} and tint={tint} must be standard deviations, 0 or more")
         self.contrast, self.tint = float(contrast), float(tint)
 
     def forward(self, images: Tensor) -> Tensor:

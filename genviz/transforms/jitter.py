@@ -23,9 +23,9 @@ class RandomCrop(Transform):
                 "transform=jitter needs a canvas (generator=pixels with a margin); other generators take transform=roll"
             )
         if not isinstance(margin, int) or margin < 0:
-            raise UserError("transform: margin must be a whole number of pixels, 0 or more")
+            raise UserError(f"transform: margin must be a whole number of pixels, 0 or more, not {margin}")
         if until is not None and (not isinstance(until, int) or until < 0):
-            raise UserError("transform: until must be a whole number of updates, or null")
+            raise UserError(f"transform: until must be a whole number of updates, or null, not {until}")
         self.margin, self.until = margin, until
 
     def forward(self, images: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ class Pad(Transform):
         """Pad ``images`` (n, 3, h, w) to (n, 3, h + 2 pixels, w + 2 pixels)."""
         if self.mode == "reflect" and self.pixels >= min(images.shape[2:]):
             raise UserError(
-                f"transform: a border of {self.pixels} pixels cannot mirror {tuple(images.shape[2:])} pixels"
+                f"transform: a border of {self.pixels} pixels cannot mirror {tuple(images.shape[2:])} pixels; "
+                "give fewer pixels, or mode=replicate"
             )
         return F.pad(images, (self.pixels,) * 4, self.mode, 0.5 if self.mode == "constant" else None)

@@ -143,7 +143,7 @@ def check_area(area: float, shape: Shape, rotate: float, size: Sequence[int]) ->
         room = math.floor(1000 * largest) / 1000
         raise UserError(
             f"a {shape} of {area:.3g} of the area is larger than a picture of {size[0]} x {size[1]} pixels; "
-            f"at most {room:.3g}, its largest size included"
+            f"at its largest size, it may cover at most {room:.3g} of it"
         )
 
 

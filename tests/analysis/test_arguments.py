@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from genviz.analysis.arguments import object_of, seeds_of, settings_of, word_of
+from genviz.analysis.arguments import classifier_of, object_of, seeds_of, settings_of, word_of
+from genviz.classifiers.metadata import Metadata
 from genviz.errors import UserError
 from genviz.generators.pixels import Pixels
 from genviz.regularizers.blur import Blur
@@ -89,3 +90,9 @@ def test_what_builds_a_part_is_taken():
 def test_a_seed_and_a_count_may_be_numpys_or_torchs(seeds):
     assert seeds_of(np.int64(2), seeds) == [3]
     assert [type(seed) for seed in seeds_of(1, np.array([1, 2]))] == [int, int]
+
+
+@pytest.mark.parametrize("own", [{"input_size": 64}, {"mean": (0, 0, 0)}, {"labels": ["a", "b"]}])
+def test_nothing_is_said_about_a_network_that_goes_by_its_name(own):
+    with pytest.raises(UserError, match=r"are for modules; .*load_classifier\('small', input_size="):
+        classifier_of("small", Metadata(**{"input_size": None, "mean": None, "std": None, "labels": None, **own}))

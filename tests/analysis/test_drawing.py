@@ -91,5 +91,5 @@ def test_a_wrong_target_is_one_line(network, words, says):
 
 def test_a_generator_holds_an_image_for_each_seed(network):
     classifier = from_module(network, input_size=20)
-    with pytest.raises(UserError, match="holds 1 images and there are 2 seeds"):
+    with pytest.raises(UserError, match="holds 1 images, but there are 2 seeds"):
         visualize(classifier, "class:1", generator=Pixels(size=(20, 20)), seeds=(0, 1))

@@ -96,6 +96,17 @@ def test_one_odd_network_with_random_weights_does_not_decide(small, monkeypatch)
     assert told == [f"random weights: {number} of 4" for number in range(4)]
 
 
+def test_a_full_card_is_told_and_not_taken_for_weights_that_cannot_be_changed(small, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    monkeypatch.setattr(explanation, "randomized", full)
+    image = torch.rand(1, 3, 64, 64)
+    made = explainer(small, "saliency", steps=0)
+    with pytest.raises(torch.OutOfMemoryError):
+        list(made.explain(image, made.target("top1", image), checked=True))
+
+
 def test_methods_that_do_not_fit_are_left_out_or_told(small):
     image = torch.rand(1, 3, 64, 64)
     outline = small.outline

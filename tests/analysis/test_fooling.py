@@ -80,7 +80,7 @@ def test_it_is_what_the_command_makes(called, tmp_path):
         ({"seed": -1}, "seed=-1 must be a whole number from 0"),
         ({"target": 3}, "target=3 must be one target, such as 'class:tabby', or None"),
         ({"norm": "l1"}, "norm=l1 must be linf or l2"),
-        ({"target": "layer:relu1_1"}, "a layer is pushed away"),
+        ({"target": "layer:relu1_1"}, "a layer can only be pushed away"),
         ({"target": "class:zebrra"}, "zebra"),
         ({"images": "nowhere.png"}, "no such file"),
         ({"images": torch.zeros(1, 1, 8, 8)}, "must be RGB"),

@@ -12,6 +12,7 @@ from PIL import Image
 
 from genviz.analysis import inversions as program
 from genviz.analysis import settings
+from genviz.analysis.inversion_table import Cell
 from genviz.analysis.inversions import invert
 from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
@@ -179,7 +180,7 @@ def test_layers_have_to_be_named_where_none_is_called_as_in_the_papers(compose, 
     ("words", "says"),
     [(["strengths=3"], "must be a list of numbers"), (["strengths=[]"], "must be a list of numbers"),
      (["batch=0"], "batch=0"), (["layers=relu1_1"], "must be a list of layers"),
-     (["layers=[relu9]"], "no layer is called 'relu9'"),
+     (["layers=[relu9]"], "no layer is called 'relu9'"), (["layers=[relu1_1+relu2_1]"], "no layer is called"),
      (["pictures=/nowhere"], "pictures=/nowhere: there is no such folder"), (["name=../x"], "must be a folder name")],
 )  # fmt: skip
 def test_what_cannot_work_is_one_line(run, tmp_path, words, says):
@@ -221,3 +222,9 @@ def test_table_4_is_an_experiment(compose, pictures, tmp_path, capsys):
     assert 0 < found[layer, "20.0", "a.png"] < 0.8
     (picture,) = (tmp_path / "outputs/invert/dsift/pictures").glob("*.png")
     assert np.ptp(np.array(Image.open(picture)), axis=2).max() == 0
+
+
+def test_the_name_of_a_picture_is_one_that_a_file_system_takes():
+    cells = [Cell("relu1", 100.0, f"{'山' * 70}{end}.jpg", "abcdef") for end in "ab"]
+    assert len({cell.file for cell in cells}) == 2
+    assert max(len(cell.file.encode()) for cell in cells) < 230

@@ -106,7 +106,7 @@ def _with(path, name, **added):
         (
             "vgg_m",
             lambda path: write_v5(path, simplenn(made("vgg_s"))),
-            "it has no norm2, which that has; it fits classifier=vgg_s",
+            "it has no norm2, which vgg_m has; it fits classifier=vgg_s",
         ),
         (
             "vgg_f",
@@ -116,12 +116,12 @@ def _with(path, name, **added):
         (
             "vgg_s",
             lambda path: _with(path, "vgg_s", norm2=nn.LocalResponseNorm(5)),
-            "does not fit vgg_s: it has norm2, which that has not",
+            "does not fit vgg_s: it has norm2, which vgg_s does not have",
         ),
         (
             "alexnet_caffe",
             lambda path: write_v5(path, simplenn(made("caffenet"))),
-            "it has pool1 where that has norm1; it fits classifier=caffenet",
+            "it has pool1 where alexnet_caffe has norm1; it fits classifier=caffenet",
         ),
         ("vgg_m", lambda path: _with(path, "vgg_m", fc9=nn.Conv2d(10, 3, 1)), "it has 9 layers with weights, not 8"),
         ("vgg_m", lambda path: None, "there is no weights file .*takes a .mat, .caffemodel"),

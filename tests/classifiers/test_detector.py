@@ -129,5 +129,5 @@ def test_weights_of_another_detector_do_not_fit(tmp_path):
 
 
 def test_classifier_module_names_the_setting_for_a_detector():
-    with pytest.raises(UserError, match="makes a detector, which classifier=detector takes"):
+    with pytest.raises(UserError, match="makes a detector; use classifier=detector"):
         load_classifier("module", weights="random", **BUILDER)

@@ -47,10 +47,12 @@ def test_an_offline_run_begins_no_telemetry(tmp_path):
         ({"WANDB_MODE": "disabled"}, "disabled"),
         ({"WANDB_API_KEY": "0" * 40}, "None"),
         ({"NETRC": "netrc"}, "None"),
+        ({"NETRC": "odd"}, "offline"),
     ],
     ids=str,
 )
 def test_who_is_logged_in_is_not_kept_offline(tmp_path, variables, mode):
     (tmp_path / "netrc").write_text("machine api.wandb.ai login user password 0123456789\n")
+    (tmp_path / "odd").write_bytes("# Schlüssel\n".encode("latin-1"))
     script = "import os; from genviz.commands.spared import spare; spare(); print(os.environ.get('WANDB_MODE'))"
     assert run(tmp_path, script, **variables) == [mode]

@@ -106,7 +106,8 @@ def test_a_file_is_resized_and_rounded(tmp_path):
 
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [({"image": None}, "say which picture"), ({"image": "grey"}, "must be a picture's file"),
+    [({"image": None}, "must be a picture's file: image=FILE"), ({"image": 5}, "generator.image=5 must be a picture's"),
+     ({"image": "grey"}, "must be a picture's file"),
      ({"norm": "1"}, "it takes linf or l2"), ({"start": "far"}, "it takes zero or random"),
      ({"epsilon": -1.0}, "must be 0 or more")],
 )  # fmt: skip

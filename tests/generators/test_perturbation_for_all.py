@@ -34,7 +34,8 @@ def test_constrain_is_the_projection_onto_the_ball(norm):
     ("settings", "says"),
     [({"xi": 0}, "xi=0 must be a number above 0"), ({"xi": 2.0}, "xi=2.0"), ({"xi": "8/255"}, "xi=8/255"),
      ({"norm": "1"}, "norm=1 must be linf or l2"), ({"size": [4]}, r"size=\[4\] must be rows and columns"),
-     ({"size": [0, 4]}, "size")],
+     ({"size": [0, 4]}, "size"), ({"size": 64}, "size=64 must be rows and columns"),
+     ({"size": "ab"}, "rows and columns")],
 )  # fmt: skip
 def test_settings_that_cannot_work(settings, says):
     with pytest.raises(UserError, match=says):

@@ -40,6 +40,14 @@ def test_pictures_under_a_map_and_a_bar():
     assert barred[0, 36].float() / 255 == pytest.approx(scaled(values).colours[values >= values.max()][0], abs=0.05)
 
 
+@pytest.mark.parametrize("end", [1.0, 120.0, 0.00012, 1.2e-5])
+def test_the_numbers_at_the_bar_are_whole(end):
+    shown = scaled(torch.linspace(-1, 1, 900).view(30, 30) * end)
+    numbers = with_bar(torch.zeros(30, 30, 3, dtype=torch.uint8), shown)[:, 30 + 4 + 10 :]
+    assert (numbers[:, -4:] == 255).all()  # the margin
+    assert (numbers[:, :-4] < 255).any()
+
+
 def test_a_signed_map_is_grey_at_0_and_the_same_for_every_scale():
     values = torch.randn(3, 9, 11)
     shown = signed_picture(values)

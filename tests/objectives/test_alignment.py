@@ -219,7 +219,7 @@ def test_layers_whose_channels_are_unknown_have_to_state_them(folder):
     layers = (Layer("a", "0", (3, 4, 5), axis=None), Layer("scores", "scores", (2,)))
     outline = Outline(("u", "v"), layers, {}, (8, 8))
     target = parse_target("class:u", outline.labels, layers)
-    with pytest.raises(UserError, match=r"say it: a/1 or a/2 or a/3"):
+    with pytest.raises(UserError, match=r"say which: a/1 or a/2 or a/3"):
         Alignment(target, outline, pictures=str(folder), layers="layer:a")
     assert Alignment(target, outline, pictures=str(folder), layers="layer:a/3").layers == ("a/3",)
     with pytest.raises(UserError, match=r"objective.alignment.layers"):

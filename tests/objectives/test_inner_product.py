@@ -196,7 +196,7 @@ def test_a_direction_in_channels_that_are_unknown_has_to_state_them():
         return InnerProduct(parse_target(text, (), outline.layers), outline, direction=torch.ones(shape))
 
     direction("layer:a", 6, 4, 6)
-    with pytest.raises(UserError, match=r"say it: a/1 or a/2 or a/3"):
+    with pytest.raises(UserError, match=r"say which: a/1 or a/2 or a/3"):
         direction("layer:a", 6)
     assert direction("layer:a/2", 4).layers == ("a/2",)
 

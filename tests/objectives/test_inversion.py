@@ -62,7 +62,7 @@ def test_only_positions_where_a_picture_is_light_count(tmp_path):
     torch.testing.assert_close(objective({"conv1": seen}).item(), -(above.square().sum() / below.square().sum()).item())
     with pytest.raises(UserError, match="is all 0 for the picture"):
         made(tmp_path, mask=torch.zeros(1, 3, 4, 4))
-    with pytest.raises(UserError, match="is of rows and columns"):
+    with pytest.raises(UserError, match="needs a layer with rows and columns"):
         objective.keep({"scores": torch.ones(1, 6)})
     with pytest.raises(UserError, match="say which picture: objective.inversion.mask=FILE"):
         made(tmp_path, mask=3)
@@ -125,6 +125,6 @@ def test_channels_of_a_layer_where_they_are_unknown_have_to_be_stated():
     outline = Outline((), (Layer("conv1", "0", (6, 7, 7), axis=None),), {}, (8, 8))
     picture = torch.rand(1, 3, 8, 8)
     Inversion(layer(), outline, image=picture)  # all of them
-    with pytest.raises(UserError, match=r"say it: conv1/1 or conv1/2 or conv1/3"):
+    with pytest.raises(UserError, match=r"say which: conv1/1 or conv1/2 or conv1/3"):
         Inversion(layer(), outline, image=picture, channels=(0, 3))
     Inversion(layer("conv1/2"), outline, image=picture, channels=(0, 3))

@@ -93,6 +93,13 @@ def test_layers_whose_channels_are_unknown_have_to_state_them():
     def style(text):
         return Style(parse_target(text, outline.labels, layers), outline, image=torch.rand(1, 3, 8, 8))
 
-    with pytest.raises(UserError, match=r"say it: c/1 or c/2 or c/3"):
+    with pytest.raises(UserError, match=r"say which: c/1 or c/2 or c/3"):
         style("layer:c")
     assert style("layer:c/2+a").layers == ("c/2", "a")
+
+
+def test_what_is_silent_in_the_picture_has_no_relative_style():
+    silent = {"a": torch.zeros(1, 3, 4, 4)}
+    with pytest.raises(UserError, match="layer:a is all 0 for the picture, nothing to compare with"):
+        made(relative=True).keep(silent)
+    assert (made().keep(silent)["a"] == 0).all()

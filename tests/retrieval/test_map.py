@@ -107,7 +107,7 @@ def test_generated_pictures_are_among_the_others(compose, folder, tmp_path):
     [
         (["data=/nowhere"], "data=/nowhere: there is no such folder"),
         (["data={empty}"], "no picture in it or its subfolders"),
-        (["data={few}"], "a map takes at least 4 pictures, and here are 3"),
+        (["data={few}"], "a map takes at least 4 pictures, but there are only 3"),
         (["perplexity=13"], "perplexity=13 must be below the number of pictures, 13"),
         (["perplexity=0"], "perplexity=0 must be auto or a number from 1 up"),
         (["perplexity=high"], "perplexity=high must be auto or a number"),
@@ -138,5 +138,5 @@ def test_too_few_sound_pictures_are_one_line(run, folder, tmp_path):
     (tmp_path / "bad").mkdir()
     for number in range(5):
         (tmp_path / f"bad/{number}.png").write_bytes((folder / "a/00.png").read_bytes() if number < 2 else b"none")
-    with pytest.raises(UserError, match="at least 4 pictures, and here are 2"):
+    with pytest.raises(UserError, match="at least 4 pictures, but there are only 2"):
         run(f"data={tmp_path}/bad")

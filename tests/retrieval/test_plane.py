@@ -51,7 +51,7 @@ def test_the_perplexity():
     assert perplexity_of(31, 30) == 30
     with pytest.raises(UserError, match=r"perplexity=31 must be below the number of pictures, 31"):
         perplexity_of(31, 31)
-    with pytest.raises(UserError, match="at least 4 pictures, and here are 3"):
+    with pytest.raises(UserError, match="at least 4 pictures, but there are only 3"):
         perplexity_of(3)
 
 

@@ -45,6 +45,14 @@ def test_entries(text, expected):
     assert names(text) == expected
 
 
+def test_a_class_may_be_called_as_a_range_looks():
+    ages = ("0-2", "4-6", "8-12", "all", "25-32", "38-43")
+    found = parse_targets("class:4-6,class:25-32,class:0-1", ages, LAYERS, choose)
+    assert [target.units[0].index for target in found] == [(1,), (4,), (0,)]
+    assert len(parse_targets("class:all", ages, LAYERS, choose)) == 6
+    assert parse_targets(",".join(map(str, found)), ages, LAYERS, choose) == found
+
+
 @pytest.mark.parametrize("text", ["all", "class:all", "class:ALL,class:tench"])
 def test_all_classes(text):
     assert len(names(text)) == len(LABELS)

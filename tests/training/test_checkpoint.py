@@ -37,6 +37,14 @@ def test_every_generator_of_random_numbers_is_restored(tmp_path):
     assert torch.equal(torch.rand(3), drawn[1])
 
 
+def test_a_run_goes_on_where_there_are_fewer_cards(monkeypatch):
+    restored = {}
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, card: restored.update({card: state}))
+    restore_rng_states(rng_states() | {"cuda": ["the first card's", "the second's"]})
+    assert restored == {0: "the first card's"}
+
+
 class Harmful:
     def __reduce__(self):
         return (exec, ("raise SystemExit('the file ran code')",))

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from genviz.errors import UserError
 from genviz.training import build, fingerprint
 
 WORDS = [
@@ -43,6 +44,11 @@ def test_the_pictures_of_a_folder_count_and_not_where_it_lies(of, tmp_path):
     assert first == second
     (tmp_path / "b" / "y.png").write_bytes(b"1")
     assert of(*words, f"pictures={tmp_path}/b") != first
+
+
+def test_an_empty_folder_is_told_by_its_setting(of, tmp_path):
+    with pytest.raises(UserError, match=r"^objective.alignment.pictures=.*: no picture in it"):
+        of("objective=alignment", f"pictures={tmp_path}")
 
 
 def test_a_picture_is_of_its_display(of):

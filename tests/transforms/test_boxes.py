@@ -80,7 +80,8 @@ def test_a_single_update_has_the_first_share():
     ("settings", "says"),
     [({"boxes": 0}, "be whole numbers"), ({"updates": 0}, "be whole numbers"), ({"boxes": 1.5}, "whole number"),
      ({"size": "auto"}, "rows and columns"), ({"size": (8,)}, "rows and columns"), ({"size": (8, 0)}, "or null"),
-     ({"shares": (0.5,)}, "0, at most 1"), ({"shares": (0.5, 0)}, "above 0"), ({"shares": (1.5, 1)}, "at most 1")],
+     ({"shares": (0.5,)}, "above 0 and at most 1"),
+     ({"shares": (0.5, 0)}, "above 0"), ({"shares": (1.5, 1)}, "at most 1")],
 )  # fmt: skip
 def test_what_is_no_box_is_refused(settings, says):
     with pytest.raises(UserError, match=says):

@@ -71,7 +71,7 @@ def accuracy(session: Session) -> int:
         )
     _write(folder, points, naming.classifier_name(config), f"{wanted.title}, {_steps(session)}")
     for line in lines:
-        print(f"mind: {line}")
+        print(f"note: {line}")
     print(f"\ncurve       {folder / 'curve.png'}\ntable       {folder / 'curve.csv'}")
     print(f"run         {log_pictures(config, folder, f'{config.method} curve', {'curve': folder / 'curve.png'})}")
     return 0

@@ -112,7 +112,8 @@ def objective_of(targets: Sequence[Target], outline: Outline, originals: Tensor)
         odd = next((unit for unit in units if unit.kind != "layer" or unit.weight >= 0), None)
         if odd is not None:
             raise UserError(
-                f"target={targets[0]}: a layer is pushed away from what it is in the picture, alone: layer:NAME@-1"
+                f"target={targets[0]}: a layer can only be pushed away from what it is in the picture, and only by "
+                "itself: layer:NAME@-1"
             )
         return Content(targets, outline, image=originals)
     return Activation(targets, outline, lambda_others=0.0)

@@ -79,9 +79,7 @@ class Attacker:
             if other is not None:
                 check_classes(other.outline, "other")
         if plan.is_smallest and classifier.independent:
-            raise UserError(
-                "method=deepfool goes to where another class is likelier; a detector's do not compete: use pgd"
-            )
+            raise UserError("method=deepfool needs classes that compete, and a detector's do not; use method=pgd")
 
     def known(self, picture_name: str, key: str) -> Outcome | str | None:
         """What was found out about a picture before: its outcome, why it was left alone, or nothing."""

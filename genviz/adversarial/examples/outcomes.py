@@ -216,7 +216,7 @@ def summary(outcomes: list[Outcome], left: int) -> list[str]:
         fooled = Success(sum(bool(each.transfers) for each in outcomes), len(outcomes))
         lines.append(f"another     {fooled} of {fooled.of}, without being attacked")
     if left:
-        lines.append(f"left alone  {left}, in which the network is wrong to begin with, or says the target")
+        lines.append(f"left alone  {left}, in which the network is wrong to begin with, or says the target already")
     lines.append(f"largest     {max(each.levels for each in outcomes)}/255, mean l2 {_mean(outcomes):.4g}")
     return lines
 

@@ -91,7 +91,8 @@ class Session:
         self.places = {}
         trainer = one_device(build.plain(self.config)["trainer"], 0)
         attacker = Attacker(self.classifier, self.other, plan, folder, trainer)
-        chosen = [n for n, name in enumerate(self.names) if only is None or name in only]
+        wanted = set(self.names if only is None else only)
+        chosen = [n for n, name in enumerate(self.names) if name in wanted]
         found: dict[str, Outcome | str] = {}
         waiting: list[Picture] = []
         name_of: dict[str, str] = {}  # by its folder's

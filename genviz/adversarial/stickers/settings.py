@@ -40,7 +40,7 @@ class StickerSettings(LookingSettings):
         10.0, description="width of the printed sticker, in cm"
     )
     dpi: Annotated[int, Field(ge=1, le=2400), Kind("a whole number from 1 to 2400")] = Field(
-        300, description="its pixels per inch"
+        300, description="pixels per inch of the printed sticker"
     )
 
     @property

@@ -115,7 +115,7 @@ def _planned(config: DictConfig) -> _Plan:
         raise UserError("the network has a single class; a sticker needs one that tells several apart")
     (wanted,), away = target.units[0].index, target.units[0].weight < 0
     if away and config.photo is not None:
-        raise UserError(f"photo={config.photo}: a photograph of the class is no rival of a sticker away from it")
+        raise UserError(f"photo={config.photo}: leave it out; a sticker away from a class has no photo to compare with")
     placed = (config.get("transform") or {}).get("placed")
     if not isinstance(placed, DictConfig) or "_target_" not in placed:
         raise UserError("a sticker is pasted by transform=placed, alone or first of several: transform=[placed,noise]")
@@ -208,9 +208,9 @@ def _tell(config: DictConfig, plan: _Plan, rows: Sequence[Row], count: Sequence[
     print(f"\npasted into {pictures:,} held-out pictures, {place}; how often a network {plan.success}:")
     for network, own in zip(networks, count, strict=True):
         sees, of = (own, "these") if plan.away else (pictures - own, f"the other {own}")
-        print(f"\n{network}, which sees it in {sees} of them as they are; of {of}:")
+        print(f"\n{network} sees it in {sees} of them without a sticker; of {of}:")
         things = list(dict.fromkeys(row.pasted for row in rows))
         print(f"{'area':>8}" + "".join(f"  {thing:26}" for thing in things))
         for area in dict.fromkeys(row.area for row in rows):
             own_rows = [row for row in rows if row.network == network and row.area == area]
-            print(f"{area:8.0%}" + "".join(f"  {row.success!s:26}" for row in own_rows))
+            print(f"{f'{100 * area:.3g}%':>8}" + "".join(f"  {row.success!s:26}" for row in own_rows))

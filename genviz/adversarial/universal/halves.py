@@ -59,8 +59,8 @@ def halves(folder: str, size: tuple[int, int]) -> Halves:
         first.setdefault(hashlib.blake2b(image.numpy().tobytes(), digest_size=_DIGEST).digest(), number)
     if len(first) < 2:
         raise UserError(
-            f"data={folder}: {len(first)} of {len(paths)} pictures can be used; one is for making the perturbation, "
-            "another for trying it"
+            f"data={folder}: only {len(first)} of {len(paths)} pictures can be used; give two or more different ones, "
+            "half to make the perturbation with and half to try it on"
         )
     distinct = list(first.values())
     pixels = read.pixels if len(distinct) == len(read.pixels) else read.pixels[distinct]

@@ -26,7 +26,7 @@ class DeepFoolSettings(Settings):
     classes: Annotated[int, Field(ge=2), Kind("a whole number from 2 up")] = Field(
         description="the boundaries to so many of the strongest classes are measured, less the picture's own"
     )
-    steps: Count = Field(description="at most, for each picture")
+    steps: Count = Field(description="steps at most, for each picture")
     overshoot: Number = Field(description="how much further than to the boundary, as a share of the way")
     norm: _Norm = Field(description="in which DeepFool's step is the shortest, l2 or linf")
 
@@ -40,7 +40,7 @@ class UniversalSettings(LookingSettings):
     xi: Fraction = Field(
         description="how large it may be: with norm=linf its largest value, with norm=l2 its root mean square",
     )
-    norm: _Norm = Field("linf", description="in which it is small, linf or l2")
+    norm: _Norm = Field("linf", description="norm in which the perturbation is small, linf or l2")
     method: Annotated[Literal["gradient", "deepfool"], Kind("gradient or deepfool")] = Field(
         "gradient", description="gradient: projected gradient ascent; deepfool: the published algorithm"
     )

@@ -98,7 +98,7 @@ def _run(
         f"universal perturbation of {name}",
         {"perturbation": outputs / "shown.png", "sheet": outputs / "sheet.png"},
     )
-    print(f"\nperturbation {outputs / 'perturbation.png'}, to be seen: {outputs / 'shown.png'}")
+    print(f"\nperturbation {outputs / 'perturbation.png'}, made visible: {outputs / 'shown.png'}")
     print(f"sheet       {outputs / 'sheet.png'}\ntables      {outputs / 'fooled.csv'}, {transfer}")
     print(f"numbers     {outputs / 'results.json'}\nrun         {where}", flush=True)
     return 0

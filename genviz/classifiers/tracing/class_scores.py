@@ -44,8 +44,8 @@ def find_scores(output: Any, count: int, classes: int | None = None) -> Path:
     if not usual and len(fitting) > 1:
         shapes = ", ".join(f"{said(path)} (n, {floats[path].shape[1]})" for path in fitting[:4])
         warnings.warn(
-            f"of the network's output, {said(fitting[0])} is taken for the class scores; it has {shapes}; "
-            "labels= as many as there are classes, or a module that returns the scores alone, chooses another",
+            f"the network returns {shapes}; {said(fitting[0])} is taken for the class scores. To choose another, give "
+            "as many labels as it has classes, or wrap the network in a module that returns it alone",
             stacklevel=2,
         )
     return (usual or fitting)[0]

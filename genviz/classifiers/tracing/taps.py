@@ -189,5 +189,5 @@ def look(
             why = (str(error).splitlines() or ["an assertion fails"])[0][:150]
             raise UserError(f"the network does not take this picture: {why}") from error
     if missing:
-        raise UserError(f"the network did not compute {', '.join(missing.values())} of this picture")
+        raise UserError(f"the network did not compute {', '.join(missing.values())} for this picture; name others")
     return seen | {OUTPUT: result} if output else seen

@@ -40,7 +40,7 @@ def why_useless(url: str, seconds: float) -> str | None:
                 said = json.loads(answer.read(_LONGEST))
         except urllib.error.HTTPError as error:
             return f"HTTP {error.code}" if error.code >= _ILL else None
-        return None if isinstance(said, dict) else "the answer makes no sense"
+        return None if isinstance(said, dict) else "the answer is not a W&B server's"
 
     return _why(url, seconds, ask)
 
@@ -53,7 +53,7 @@ def _why(url: str, seconds: float, ask: Callable[[], str | None]) -> str | None:
         try:
             answer.append(ask())
         except json.JSONDecodeError:
-            answer.append("the answer makes no sense")
+            answer.append("the answer is not a W&B server's")
         except (OSError, ValueError, HTTPException) as error:
             answer.append(str(getattr(error, "reason", error)))
 

@@ -136,7 +136,7 @@ def find(architecture: str, name: str, *, whole: bool = True) -> Weights:
         UserError: they are not available.
     """
     known = entry(architecture, name)
-    if known is None and not Path(name).suffix and not Path(name).exists():
+    if known is None and not Path(name).suffix and not Path(name).expanduser().exists():
         names = ", ".join(torchvision.models.get_model_weights(architecture).__members__)
         raise UserError(
             f"classifier.weights={name} is unknown for {architecture}; "
@@ -144,8 +144,8 @@ def find(architecture: str, name: str, *, whole: bool = True) -> Weights:
         )
     if whole and known is not None and known.meta["categories"] is None:
         raise UserError(
-            f"{known} has no class scores: it lacks the dense layers; classifier.weights=default has them, or put "
-            f"genviz's own on {known.url}: classifier=embedded classifier.weights=FILE"
+            f"{known} has no class scores: it lacks the dense layers; classifier.weights=default has them; or download "
+            f"{known.url} for genviz's heads: classifier=embedded classifier.weights=FILE"
         )
     path = Path(name).expanduser() if known is None else fetch(known, architecture)
     try:

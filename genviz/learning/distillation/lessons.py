@@ -64,8 +64,8 @@ class Lessons(nn.Module):
             raise ValueError(f"noise={noise} is below 0")
         known = {layer.name: layer.shape for layer in trunk.outline.layers if len(layer.shape) == 3}
         if not layers or (unknown := [layer for layer in layers if layer not in known]):
-            asked = unknown[0] if layers else "none"
-            raise UserError(f"student.layers: the trunk has no maps {asked}; it has {', '.join(known)}")
+            wrong = f"the trunk has no maps {unknown[0]}" if layers else "name one or more of the trunk's"
+            raise UserError(f"student.layers: {wrong}; there are {', '.join(known)}")
         if not isinstance(sizes, list | tuple) or not sizes or not all(map(_are_pixels, sizes)):
             raise UserError(f"distillation.sizes={sizes} must be a list of pixels, such as [112,128,160]")
         if not _are_pixels(final_size):

@@ -36,7 +36,10 @@ class Teachers(nn.Module):
         self.labels = classifiers[0].outline.labels
         if any(other.outline.labels != self.labels for other in classifiers):
             counts = " and ".join(str(len(classifier.outline.labels)) for classifier in classifiers)
-            raise UserError(f"the teachers have different classes ({counts}); second_teacher.labels=FILE names its own")
+            raise UserError(
+                f"the teachers have different classes ({counts}), but need the same; second_teacher.labels=FILE names "
+                "those of the second"
+            )
         self.size = max(max(classifier.outline.input_size) for classifier in classifiers)
         self.source = " and ".join(classifier.weights_source for classifier in classifiers)
         digests = [classifier.weights_sha256 for classifier in classifiers]

@@ -16,7 +16,7 @@ class DrawingSettings(Settings):
     """How the target is drawn."""
 
     experiment: Annotated[Text | None, Kind("null or the name of an experiment")] = Field(
-        None, description="as of genviz train; null: the generator of its default"
+        None, description="experiment, as for genviz train; null: its default generator"
     )
     updates: Annotated[Count | None, Kind("null or a whole number from 1 up")] = Field(
         None, description="updates of the picture; null: the experiment's"

@@ -102,7 +102,7 @@ def labelled(root: str, outline: Outline, number: int) -> Labelled:
             numbers[name] = class_of_folder(readable(name), outline.labels)
         except UserError as error:
             raise UserError(
-                f"pictures={root}: the subfolder {readable(name)} is called after no class of the network ({error}); "
+                f"pictures={root}: the subfolder {readable(name)} is not named after a class of the network ({error}); "
                 "pictures of the target's class alone lie in the folder itself"
             ) from None
     return Labelled(found, torch.tensor([numbers[path.relative_to(folder).parts[0]] for path in found]))

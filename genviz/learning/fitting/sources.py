@@ -88,7 +88,7 @@ def _cifar10(path: Path | None) -> Source:
     except (OSError, RuntimeError) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         raise UserError(
-            f"data.root={CIFAR10}: CIFAR-10 cannot be had ({why}); give a folder or an .npz file"
+            f"data.root={path or CIFAR10}: CIFAR-10 is not available ({why}); give a folder or an .npz file"
         ) from error
     whole, test = (Labelled(part.data, torch.tensor(part.targets)) for part in parts)
     return Source("CIFAR-10", whole, None, test, tuple(parts[0].classes))
@@ -111,7 +111,7 @@ def _classes(root: Path, known: tuple[str, ...] | None) -> tuple[Labelled, tuple
     subfolders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     found = {readable(path.name): path for path in subfolders}
     if strange := [name for name in found if known is not None and name not in known]:
-        raise UserError(f"data.root: {root} has a class {strange[0]} that {root.parent / 'train'} has not")
+        raise UserError(f"data.root: {root} has a class {strange[0]} that is not in {root.parent / 'train'}")
     classes = known or tuple(found)
     pictures: list[Path] = []
     labels: list[int] = []
@@ -170,7 +170,7 @@ def _part(path: Path, file: np.lib.npyio.NpzFile, name: str) -> Labelled | None:
             f"data.root={path}: {start}labels must be {len(images)} whole numbers from 0 up, one for each picture, "
             f"not {labels.dtype}, {labels.shape}{least}"
         )
-    return Labelled(images, torch.from_numpy(labels.astype(np.int64)))
+    return Labelled(np.ascontiguousarray(images), torch.from_numpy(labels.astype(np.int64)))
 
 
 def _decoded(path: Path, blob: np.ndarray, offsets: Sequence[int] | np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from genviz.files import atomic_write
+from genviz.images.folders import expanded
 from genviz.images.pictures import UNREADABLE
 from genviz.images.sheet import Cell, write_contact_sheets
 from genviz.reports.review.collect import Collection, LeftOut, collect
@@ -62,7 +63,7 @@ def review(folder: str | Path, pictures: str | Path | None = None) -> Review:
     ...     "no finished run in it" in str(error)
     True
     """
-    root = Path(folder).expanduser()
+    root = expanded(folder)
     collection = collect(root)
     targets = by_target(collection.runs)
     if pictures is not None:
@@ -85,7 +86,7 @@ def _take_real(root: Path, pictures: Path, targets: Sequence[Reviewed]) -> list[
     named = {labels_of(run) for target in targets if target.wanted is not None for run in target.runs.values()}
     labels = [label for of_one in named for label in of_one]
     apart = [*(run.folder for target in targets for run in target.runs.values()), root / REAL]
-    return copy_real(root, find_real(pictures.expanduser(), wanted, labels, apart))
+    return copy_real(root, find_real(expanded(pictures), wanted, labels, apart))
 
 
 def _small(run: Run) -> str:

@@ -72,7 +72,7 @@ class Checkpoints(pl.Callback):
         if self.best is not None and self.most > -math.inf and not self._best_is_sound(self.best):
             if trainer.is_global_zero:
                 put_aside(self.best, "is damaged")
-                tqdm.write("the best state so far is lost; the best from here on counts", file=sys.stderr)
+                tqdm.write("the best state so far is lost; the best from here on will be kept", file=sys.stderr)
             self.most = -math.inf
 
     def on_save_checkpoint(

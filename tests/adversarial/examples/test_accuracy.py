@@ -22,7 +22,7 @@ def test_one_is_not_several(called, tmp_path, monkeypatch):
     Image.fromarray(pixels).save(tmp_path / "a.png")
     done = called("fool", "image=a.png", "--sweep", "method=fgsm", *MASKED)
     assert done.returncode == 0, done.stderr
-    assert "mind: 1 of 1 still right at the largest epsilon, where none should be" in done.stdout
+    assert "note: 1 of 1 still right at the largest epsilon, where none should be" in done.stdout
     called("fool", "image=a.png", "--sweep", "steps=2", "restarts=2", *MASKED)
     assert titles == ["FGSM, 1 step, 1 start", "PGD, 2 steps, 2 starts"]
 

@@ -180,7 +180,7 @@ def test_what_an_attack_is_for_decides_its_objective(classifier, pictures):
     mixed = [target(classifier, "class:1@0.5+class:2@0.5")]
     assert isinstance(objective_of(mixed, classifier.outline, pictures[:1]), LogProbability)
     for text in ("layer:1", "layer:1@-1+filter:1:2"):
-        with pytest.raises(UserError, match="a layer is pushed away"):
+        with pytest.raises(UserError, match="a layer can only be pushed away"):
             objective_of([target(classifier, text)], classifier.outline, pictures[:1])
 
 

@@ -208,7 +208,7 @@ def test_a_curve_falls(called, photos, tmp_path, norm):
         (["steps=0"], "steps=0 must be a whole number"),
         (["step=0"], "step=0 must be a number above 0"),
         (["target=class:zebrra"], "zebra"),
-        (["target=layer:relu3_1"], "a layer is pushed away"),
+        (["target=layer:relu3_1"], "a layer can only be pushed away"),
         (["target=filter:relu3_1:top2:zebra"], "name the filters by numbers"),
         (["targets=class:all"], "all pictures have one target"),
         (["truth=folder"], "truth=folder: 0_zebra.png: no class is called"),

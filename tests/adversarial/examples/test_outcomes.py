@@ -64,7 +64,7 @@ def test_what_has_nothing_to_change_to_is_refused_before_it_is_attacked(small, t
     Attacker(alone, None, silent, tmp_path, steps)
     assert see(alone, torch.rand(1, 3, 4, 4), None)[0].top[0].number == 0
     monkeypatch.setattr(type(small), "independent", True)
-    with pytest.raises(UserError, match="method=deepfool goes to where another class is likelier"):
+    with pytest.raises(UserError, match="method=deepfool needs classes that compete"):
         Attacker(small, None, away._replace(is_smallest=True), tmp_path, steps)
 
 

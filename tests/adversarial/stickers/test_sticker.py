@@ -110,11 +110,12 @@ def test_away_from_a_class_it_is_measured_beside_a_grey_one(run, folder, tmp_pat
     pictures = decode([folder / f"{number}.png" for number in (1, 3, 5, 7)], (32, 32)).pixels / 255
     named = classifier(pictures, ["scores"])["scores"].argmax(1)
     number = int(named[0])
-    assert run(f"target=class:{number}@-1") == 0
+    assert run(f"target=class:{number}@-1", "areas=[0.025,0.4]") == 0
     count = int((named == number).sum())
     said = capsys.readouterr().out
     assert f"how often a network no longer sees {classifier.outline.labels[number]}" in said
-    assert f"which sees it in {count} of them as they are; of these:" in said
+    assert f"sees it in {count} of them without a sticker; of these:" in said
+    assert "\n    2.5%  " in said
     (table,) = tmp_path.glob("outputs/**/success.csv")
     assert [row["pasted"] for row in rows(table.parent)] == ["sticker"] * 2 + ["grey"] * 2
     assert {row["pictures"] for row in rows(table.parent)} == {str(count)}
@@ -195,7 +196,7 @@ def test_a_setting_that_is_left_out_is_the_usual_one(compose, folder):
         (["target=class:zebr"], "no class is called 'zebr'"),
         (["target=layer:relu3_1"], "target=layer:relu3_1: a sticker is of one class"),
         (["target=class:zebra+tiger"], "a sticker is of one class"),
-        (["target=class:zebra@-1", "photo={single}/a.png"], "a photograph of the class is no rival of a sticker away"),
+        (["target=class:zebra@-1", "photo={single}/a.png"], "leave it out; a sticker away from a class"),
         (["targets=class:all"], "targets=class:all: a sticker is of one class"),
         (["area=0"], "area=0 must be a share of the picture, above 0 and at most 1"),
         (["area=1.5"], "area=1.5 must be a share"),

@@ -247,3 +247,10 @@ def test_a_network_that_asks_for_its_weights_version_has_it(tmp_path):
     save_file(state, tmp_path / "w.safetensors")
     load_own(network, tmp_path / "w.safetensors", "get it again")
     assert not network.classifier[1].weight.is_meta
+
+
+def test_a_file_without_a_suffix_may_lie_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine").write_bytes(b"no weights")
+    with pytest.raises(UserError, match=f"{tmp_path}/mine"):
+        weights.find("vgg16", "~/mine")

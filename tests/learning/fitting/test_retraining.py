@@ -107,7 +107,7 @@ def test_pictures_of_one_class_or_of_several(classifier, tmp_path):
         "a.png": 0, "b.png": 2, "c.png": 2,
     }  # fmt: skip
     picture(tmp_path, "several/violet/d.png")
-    with pytest.raises(UserError, match="violet is called after no class"):
+    with pytest.raises(UserError, match="violet is not named after a class"):
         retraining.labelled(str(tmp_path / "several"), classifier.outline, 1)
 
 

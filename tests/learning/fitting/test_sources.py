@@ -163,7 +163,7 @@ def test_cifar10_is_torchvisions(tmp_path, monkeypatch):
             self.data, self.targets = IMAGES[: 4 if train else 2], LABELS[: 4 if train else 2].clip(max=1).tolist()
 
     (tmp_path / "cifar-10-batches-py").mkdir()
-    with pytest.raises(UserError, match="CIFAR-10|cifar10 cannot be had"):
+    with pytest.raises(UserError, match="CIFAR-10|cifar10 is not available"):
         sources.read(str(tmp_path))
     monkeypatch.setattr(sources.torchvision.datasets, "CIFAR10", Cifar)
     source = sources.read(str(tmp_path))
@@ -175,6 +175,15 @@ def test_a_digest_tells_other_pictures_and_labels(tmp_path):
     other = sources.read(made(tmp_path / "b.npz", images=IMAGES + 1, labels=LABELS))
     relabelled = sources.read(made(tmp_path / "c.npz", images=IMAGES, labels=LABELS[::-1]))
     assert len({sources.digest(source) for source in (one, other, relabelled)}) == 3
+
+
+def test_arrays_may_be_in_fortrans_order(tmp_path):
+    parts = {"train_images": IMAGES, "train_labels": LABELS, "val_labels": LABELS}
+    ours, theirs = (
+        sources.read(made(tmp_path / "a.npz", **parts, val_images=order(IMAGES)))
+        for order in (np.ascontiguousarray, np.asfortranarray)
+    )
+    assert sources.digest(ours) == sources.digest(theirs)
 
 
 def test_a_digest_tells_pictures_that_were_replaced(tmp_path):

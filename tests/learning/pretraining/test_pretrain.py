@@ -43,7 +43,10 @@ def finished(tmp_path_factory, photos):
 def test_it_shows_what_it_does(finished):
     folder, done = finished
     assert "22 x 22 pixels" in done.stdout
-    assert "13 pictures to train on, 5 held out; left out, not pictures by their names: 1 (notes.txt)" in done.stdout
+    assert (
+        "13 pictures to train on, 5 held out; left out, as their names are not a picture's: 1 (notes.txt)"
+        in done.stdout
+    )
     assert done.stderr.count("broken.jpg cannot be decoded") == 1
     assert "6/6" in done.stderr
     assert "psnr" in done.stderr
