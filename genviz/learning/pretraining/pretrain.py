@@ -168,7 +168,7 @@ def _finish(
     learned = [picture for folder in folders for picture in folder.training]
     some = _batches(learned[:: math.ceil(len(learned) / _CODES)], size, damaged, "reading the codes")
     codes = torch.cat([module.encode(batch.float() / 255) for batch in some])
-    settings = build.plain(config)
+    settings, eye = build.plain(config), module.eye
     facts: dict[str, Any] = {
         "data": {folder.name: len(folder.training) for folder in folders},
         "held_out": {folder.name: len(folder.held_out) for folder in folders},
@@ -177,6 +177,7 @@ def _finish(
         "best_update": best,
         "batch": config.batch * training.trainer.world_size,
         "hours": round(training.monitor.seconds / 3600, 2),
+        "eye": None if eye is None else f"weights with the sha256 {eye.weights_sha256}",
         "settings": {name: settings[name] for name in ("encoder", "decoder", "loss", "optimizer", "noise", "warm_up")},
         "genviz": genviz.__version__,
         "torch": torch.__version__,

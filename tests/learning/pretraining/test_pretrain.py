@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from user import SECONDS, environment, slow_after
 from user_pretraining import DECODER, command, make_photos, pretrain
 
+from genviz.files import SHIPPED
 from genviz.generators import decoder_file
 from genviz.generators.pretrained import Pretrained
 from genviz.learning import picture_training
@@ -64,6 +65,7 @@ def test_it_leaves_a_decoder_that_says_what_it_is(finished):
     assert result["validation"] == facts["validation"]
     assert facts["validation"].keys() == {"psnr", "ssim"}
     assert list(facts["data"].values()) == [13]
+    assert facts["eye"] is None
     assert f"{facts['validation']['psnr']:.3f}  psnr" in done.stdout
     assert Pretrained(weights=str(folder / DECODER))().images.shape == (1, 3, 22, 22)
     panel = Image.open(folder / "outputs/pretrain/tiny/reconstructions/000006.png")
@@ -109,6 +111,12 @@ def validations(said):
 
 MIRROR = ["decoder.kernels=[2,2]", "encoder.widths=[4,4,4]", "encoder.hidden=null"]
 FEATURES = ["eye=small", "eye.weights=default", "loss.weight_features=0.5", "loss.features=[relu1_1,relu2_1]"]
+
+
+def test_the_decoder_says_what_was_seen_in_its_pictures(photos, tmp_path):
+    assert pretrain(tmp_path, photos, "logger=none", "updates=1", *MIRROR, *FEATURES).returncode == 0
+    result = json.loads((tmp_path / "outputs/pretrain/tiny/result.json").read_text())
+    assert result["eye"] == f"weights with the sha256 {SHIPPED['small.safetensors']}"
 
 
 @pytest.mark.campaign
