@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import subprocess
 import sys
 import warnings
@@ -13,6 +14,7 @@ from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch reads it: tests run side by side, and what they start inherits it
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig
@@ -82,6 +84,24 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A worker for each processor, and no more than four: each holds torch, and a VGG16 now and then."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(processors, 4)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What fixtures of a module draw is the same in each run, whichever test is the first to ask for them."""
+    _seed(20_000_003)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """What a test and its own fixtures draw is the same, whatever ran before in this process."""
+    _seed(10_000_019)  # none that a test is likely to set
+
+
+def _seed(number: int) -> None:
+    torch.manual_seed(number)
+    random.seed(number)
+    np.random.seed(number)
 
 
 @pytest.fixture

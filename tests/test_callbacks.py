@@ -40,11 +40,22 @@ class Learner(pl.LightningModule):
         return torch.optim.Adam(self.parameters(), 0.01)
 
 
-def trained(*callbacks, epochs=3, resumed=None, folder=None):
+class Holding(Learner):
+    """What is to be drawn is a part, which is not what the module returns."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = nn.Sequential(self.body, self.head)
+
+    def forward(self, images):
+        return self.model(images).flip(1)
+
+
+def trained(*callbacks, epochs=3, resumed=None, folder=None, make=Learner):
     pl.seed_everything(0, verbose=False)
     labels = torch.arange(16) % 2
     data = TensorDataset(torch.randn(16, 3, 16, 16) + 2 * labels.view(-1, 1, 1, 1), labels)
-    module = Learner()
+    module = make()
     trainer = pl.Trainer(
         max_epochs=epochs, callbacks=list(callbacks), logger=False, accelerator="cpu", default_root_dir=folder,
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
@@ -92,7 +103,21 @@ def test_a_measure_that_is_not_logged_is_a_warning(tmp_path):
     assert {one.measure for one in seen.drawn} == {""}
 
 
-def test_a_part_of_the_module(tmp_path):
+@pytest.mark.parametrize("network", ["model", lambda module: module.model])
+def test_the_named_part_is_drawn(tmp_path, network):
+    seen = Visualize("class:light", folder=tmp_path, network=network, every=3, **SETTINGS, **DRAWN)
+    module, _ = trained(seen, make=Holding)
+    rows = list(csv.DictReader((tmp_path / "pictures.csv").open()))
+    own, whole = (
+        genviz.visualize(each, "class:light", **SETTINGS, **DRAWN, accelerator="cpu").verdicts[0].activation
+        for each in (module.model, module)
+    )
+    assert [row["epoch"] for row in rows] == ["0", "3"]
+    assert float(rows[-1]["activation"]) == pytest.approx(own, rel=1e-6)
+    assert own != pytest.approx(whole, rel=1e-3)
+
+
+def test_a_part_that_cannot_be_drawn_says_so(tmp_path):
     seen = Visualize("filter:0:2", folder=tmp_path, network=lambda module: module.body, **SETTINGS, **DRAWN)
     with pytest.raises(genviz.UserError, match="class scores"):
         trained(seen)  # the body has none

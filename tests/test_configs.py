@@ -264,18 +264,22 @@ def test_settings_that_no_constructor_sees_are_checked(compose, words, says):
 
 
 @pytest.mark.parametrize(
-    "word",
-    ["optimizer.lr=fast", "regularizer.code_l2.weight=heavy", "transform.views.scale=[0,1]",
-     "objective.activation.warm_up=long", "generator.sigma=loud", "objective.activation.lambda_others=x"],
+    ("word", "says"),
+    [("optimizer.lr=fast", "lr=fast must be"), ("regularizer.code_l2.weight=heavy", "weight=heavy must be"),
+     ("transform.views.scale=[0,1]", "scale two sizes"), ("objective.activation.warm_up=long", "warm_up=long must be"),
+     ("generator.sigma=loud", "sigma=loud must be"), ("objective.activation.lambda_others=x", "others=x must be")],
 )  # fmt: skip
-def test_settings_that_a_constructor_refuses_are_one_line(compose, classifier, word):
-    config = compose("target=class:harmonica", word)
-    with pytest.raises(UserError) as caught:
+def test_settings_that_a_constructor_refuses_are_one_line(compose, classifier, word, says):
+    def made(config):
         generator(config)
         build.regularizers(config)
         build.transforms(config)
         build.objective(config, build.target(config, classifier.outline), classifier.outline)
         build.optimizer(config)([torch.nn.Parameter(torch.ones(1))])
+
+    made(compose("target=class:harmonica"))  # none refuses it as it is
+    with pytest.raises(UserError, match=says) as caught:
+        made(compose("target=class:harmonica", word))
     assert "\n" not in str(caught.value)
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 import torch
-from PIL import Image
+from noisy_pictures import noise
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -110,7 +110,7 @@ WITH_A_PICTURE = {
 def test_nothing_in_an_update_waits_for_the_device(tmp_path, name):
     """On torch's meta device, from which nothing can be read."""
     picture = tmp_path / "a.png"
-    Image.effect_noise((40, 40), 60).convert("RGB").save(picture)
+    noise((40, 40), 60).convert("RGB").save(picture)
     words = ALL.get(name) or [*WITH_A_PICTURE[name], f"image={picture}", f"style={picture}"]
     targets = ["layer:relu2_1", "layer:relu3_1"] if name in WITH_A_PICTURE else ["class:1", "class:2@2+3"]
     coupling = coupled(tmp_path, targets, *words).to("meta")

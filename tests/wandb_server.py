@@ -10,14 +10,16 @@ FAULTS = ("500", "silent", "refuses", "html", "500 later", "silent later", "nons
 
 
 @contextmanager
-def failing(fault):
-    """Yield the environment of a user who is logged in there."""
+def failing(fault, asked=None):
+    """Yield the environment of a user who is logged in there; the paths that are asked for are added to ``asked``."""
     ended = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
-            asked = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            sound = "later" in fault and b"{__typename}" in asked
+            if asked is not None:
+                asked.append(self.path)
+            question = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            sound = "later" in fault and b"{__typename}" in question
             if "silent" in fault and not sound:
                 ended.wait()
                 return

@@ -110,7 +110,7 @@ def _of_file(path: Path) -> Any:
         if path.suffix.lower() in _STRUCTURED or text.strip()[:1] + text.strip()[-1:] in ("{}", "[]"):
             return yaml.load(text, yaml.BaseLoader)  # every word a string, also "no" and 1
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: not text, or no JSON
-        why = (str(error).splitlines() or [type(error).__name__])[0]
+        why = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"cannot read the labels in {path} ({why}); give a file with one label per line") from error
     labels = [line.strip() for line in text.splitlines() if line.strip()]
     if not labels:

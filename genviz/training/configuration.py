@@ -48,6 +48,8 @@ _PATHS = {
     *("outputs", "checkpoints"),
 }
 """The last part of settings that name a file or a folder, with any characters: ``=``, spaces, commas, parentheses."""
+_GREY = "integrated_gradients.baseline"
+"""The only setting with such a name that takes a number."""
 _SEVERAL = ("layer", "filters", "method")
 """Settings that take several words with commas between them."""
 _NEXT = re.compile(r",(?=[\w.@+~]+=)")
@@ -187,7 +189,8 @@ def _groups() -> dict[str, list[str]]:
 
 def _names_a_path(key: str) -> bool:
     """Whether a setting names a file or a folder; the key may begin with ``+`` or ``++``."""
-    return key.lstrip("+").partition("@")[0].rpartition(".")[2] in _PATHS
+    name = key.lstrip("+").partition("@")[0]
+    return name.rpartition(".")[2] in _PATHS and name != _GREY
 
 
 def _is_plain(value: str) -> bool:

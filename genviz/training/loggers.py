@@ -55,6 +55,8 @@ class WandbRun(WandbLogger):
         self._lost: str | None = None
         version = run_id or secrets.token_hex(4)
         mode, why = _mode(self.folder, version)
+        # W&B's reports on itself go to the server from offline runs, too, and wait for it at the program's end
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         try:
             super().__init__(
                 name=name,
@@ -82,7 +84,11 @@ class WandbRun(WandbLogger):
                 self._wandb_init["mode"] = "offline"
                 wandb.teardown()  # or the run's id would be in use
                 _ = self.experiment
-        except (wandb.Error, ValueError) as error:
+            except ConnectionError as error:  # its service has ended
+                if self._experiment is None:
+                    raise
+                self._lose(error)
+        except (wandb.Error, ValueError, ConnectionError) as error:
             raise UserError(f"W&B: {error}; WANDB_MODE=offline needs no account, logger=none no W&B") from error
         if why is not None:
             _say(f"W&B: {why[:_LONGEST]}; logged offline, to upload it later: {self._upload}")
@@ -119,10 +125,14 @@ class WandbRun(WandbLogger):
         try:
             action()
         except Exception as error:  # its service can end at any moment, in many ways
-            if self._lost is None:
-                self._lost = str(error) or type(error).__name__
-                why = self._lost.splitlines()[0][:_LONGEST]
-                _say(f"W&B failed ({why}); the run goes on without it; to upload what there is: {self._upload}")
+            self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        """Say, once, that W&B has failed, and do nothing more there."""
+        if self._lost is None:
+            self._lost = str(error) or type(error).__name__
+            why = self._lost.splitlines()[0][:_LONGEST]
+            _say(f"W&B failed ({why}); the run goes on without it; to upload what there is: {self._upload}")
 
     @property
     def run_id(self) -> str:

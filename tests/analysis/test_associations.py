@@ -1,6 +1,6 @@
 import pytest
 import torch
-from PIL import Image
+from noisy_pictures import noise
 
 from genviz.analysis.associations import about_folder, about_picture
 from genviz.analysis.feature_cache import look_through
@@ -13,7 +13,7 @@ CARDIGAN = 3
 @pytest.fixture
 def folder(tmp_path):
     for number in range(5):
-        Image.effect_noise((12, 12), 30 * number).convert("RGB").save(tmp_path / f"{number}.png")
+        noise((12, 12), 30 * number, number).convert("RGB").save(tmp_path / f"{number}.png")
     return tmp_path
 
 

@@ -2,6 +2,7 @@ import json
 import re
 
 import pytest
+from noisy_pictures import noise
 from PIL import Image
 
 from genviz.analysis import class_report as module
@@ -28,7 +29,7 @@ def run(compose):
 def folder(tmp_path):
     (tmp_path / "photos").mkdir()
     for number in range(4):
-        Image.effect_noise((40, 30), 30 + 40 * number).convert("RGB").save(tmp_path / f"photos/<b>&{number}.png")
+        noise((40, 30), 30 + 40 * number, number).convert("RGB").save(tmp_path / f"photos/<b>&{number}.png")
     (tmp_path / "photos/broken.jpg").write_bytes(b"nothing")
     return tmp_path / "photos"
 

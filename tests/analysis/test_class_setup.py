@@ -1,5 +1,5 @@
 import pytest
-from PIL import Image
+from noisy_pictures import noise
 
 from genviz.analysis import class_setup
 from genviz.analysis.class_setup import one_class, resolve
@@ -13,7 +13,7 @@ WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cp
 def folder(tmp_path):
     (tmp_path / "photos").mkdir()
     for number in range(3):
-        Image.effect_noise((40, 30), 30 + 40 * number).convert("RGB").save(tmp_path / f"photos/{number}.png")
+        noise((40, 30), 30 + 40 * number, number).convert("RGB").save(tmp_path / f"photos/{number}.png")
     return tmp_path / "photos"
 
 

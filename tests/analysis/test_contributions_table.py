@@ -2,6 +2,7 @@ import csv
 
 import pytest
 import torch
+from noisy_pictures import noise
 from PIL import Image
 
 from genviz.analysis import examples, settings
@@ -29,7 +30,7 @@ def run(compose):
 def folder(tmp_path):
     (tmp_path / "photos").mkdir()
     for number in range(3):
-        Image.effect_noise((40, 30), 30 + 40 * number).convert("RGB").save(tmp_path / f"photos/{number}.png")
+        noise((40, 30), 30 + 40 * number, number).convert("RGB").save(tmp_path / f"photos/{number}.png")
     return tmp_path / "photos"
 
 

@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 import torch
-from PIL import Image
+from noisy_pictures import noise
 from torch import nn
 
 from genviz.analysis.drawing import draw
@@ -55,7 +55,7 @@ def test_an_image_is_what_it_is_alone(network):
 
 
 def test_the_papers_inversion(network, tmp_path):
-    Image.effect_noise((30, 20), 90).convert("RGB").save(tmp_path / "cat.png")
+    noise((30, 20), 90).convert("RGB").save(tmp_path / "cat.png")
     classifier = from_module(network, input_size=20)
     seen = visualize(
         classifier,
@@ -82,7 +82,11 @@ def test_several_objectives_and_tensors_for_pictures(network):
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(("class:9",), "class"), (("filter:layer9:3",), "no layer is called"), (("filter:0:99",), "6 channels")],
+    [
+        (("class:9",), "there is no class 9: the 5 classes are numbered 0 to 4"),
+        (("filter:layer9:3",), "no layer is called 'layer9'"),
+        (("filter:0:99",), "0 has 6 channels, numbered 0 to 5, but no channel 99"),
+    ],
 )
 def test_a_wrong_target_is_one_line(network, words, says):
     with pytest.raises(UserError, match=says):

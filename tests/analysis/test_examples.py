@@ -1,6 +1,6 @@
 import pytest
 import torch
-from PIL import Image
+from noisy_pictures import noise
 
 from genviz.analysis import drawing
 from genviz.analysis import examples as module
@@ -19,7 +19,7 @@ def quick(monkeypatch):
 def folder(tmp_path):
     (tmp_path / "photos").mkdir()
     for number in range(6):
-        Image.effect_noise((12, 12), 40 * number).convert("RGB").save(tmp_path / f"photos/{number}.png")
+        noise((12, 12), 40 * number, number).convert("RGB").save(tmp_path / f"photos/{number}.png")
     return tmp_path / "photos"
 
 

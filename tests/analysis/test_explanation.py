@@ -3,8 +3,8 @@ import torch
 
 import genviz
 from genviz.analysis import explanation
-from genviz.analysis.explanation import Explainer, map_layer, pooled_layer, value_of
-from genviz.attribution.methods import Settings, find_methods
+from genviz.analysis.explanation import Explained, Explainer, Likeness, map_layer, pooled_layer, value_of
+from genviz.attribution.methods import METHODS, Settings, find_methods
 from genviz.attribution.randomization import randomized
 from genviz.targets.grammar import parse_target
 
@@ -59,12 +59,22 @@ def test_each_map_has_its_numbers_and_verdict(small):
     for one in found:
         verdict = one.verdict(chance)
         assert f"deletion {one.faithfulness.deletion:.3f}" in verdict
-        assert "depends on the upper layers' weights" in verdict
+        says = "depends" if one.likeness.half < 0.5 else "hardly depends"
+        assert f"; {says} on the upper layers' weights (rank correlation {one.likeness.half:.2f} without" in verdict
         pixels, _ = one.picture(image[0])
         assert pixels.shape == (64, 64, 3)
     likeness = {one.method.name: one.likeness.half for one in found}
     assert likeness["guided_backpropagation"] > likeness["saliency"]  # Adebayo et al. 2018
     assert list(explainer(small, "saliency", steps=0).explain(image, target))[0].verdict(None) == "not checked"  # noqa: RUF015
+
+
+@pytest.mark.parametrize(
+    ("half", "says"), [(-0.9, "depends"), (0.499, "depends"), (0.5, "hardly depends"), (0.9, "hardly depends")]
+)
+def test_from_a_rank_correlation_of_a_half_up_a_map_hardly_depends_on_the_weights(half, says):
+    found = Explained(METHODS["saliency"], torch.ones(4, 4), None, Likeness(half, whole=1 - half))
+    assert found.verdict(None) == f"{says} on the upper layers' weights (rank correlation {half:.2f} without them)"
+    assert found.likeness.depends is (says == "depends")
 
 
 def test_the_weights_that_are_made_random_are_those_before_the_target(small):

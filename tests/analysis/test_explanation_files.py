@@ -1,16 +1,20 @@
 import json
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from genviz.analysis import explanation_files, picture_report
-from genviz.analysis.explanation_files import explain
+from genviz.analysis.explanation_files import explain, method_settings
 from genviz.analysis.explanation_settings import ExplainSettings
+from genviz.classifiers.small import SmallClassifier
 from genviz.errors import UserError
+from genviz.images.pictures import read_upright, resize
 from genviz.retrieval.generated import Generated
+from genviz.targets.grammar import parse_target
 from genviz.training import configuration, default_classifier
 from genviz.training.signals import EndedError
 
@@ -36,9 +40,13 @@ def test_a_folder_of_pictures_and_several_methods(tmp_path, capsys):
     assert run(tmp_path, f"image={tmp_path}/photos", "target=top1", "method=saliency,gradcam") == 0
     said = capsys.readouterr()
     assert "broken.png cannot be decoded" in said.err
-    assert "depends on the upper layers' weights" in said.out
     folder = tmp_path / "outputs" / "explain" / "small" / "top1"
     told = json.loads((folder / "explanations.json").read_text())
+    for facts in told["pictures"][0]["methods"].values():
+        half = facts["correlation_with_random_weights"]["half"]
+        assert facts["depends"] is (half < 0.5)
+        says = "depends" if half < 0.5 else "hardly depends"
+        assert f"; {says} on the upper layers' weights (rank correlation {half:.2f} without them)\n" in said.out
     assert [one["picture"] for one in told["pictures"]] == ["a", "b"]
     for one in ("a", "b"):
         assert np.load(folder / one / "gradcam.npy").shape == (64, 64)
@@ -77,13 +85,48 @@ def test_all_leaves_out_what_does_not_fit(tmp_path, capsys):
 
 
 def test_top1_is_what_the_network_says_of_each(tmp_path):
-    for seed, name in enumerate("ab"):
+    for name, seed in (("a", 0), ("b", 4)):
         picture(tmp_path / "photos" / f"{name}.png", seed)
     assert run(tmp_path, f"image={tmp_path}/photos", "target= Top1", "method=saliency", "checked=0") == 0
     folder = tmp_path / "outputs" / "explain" / "small" / "top1"
+    classifier, seen = SmallClassifier(input_size=64), set()
     for told in json.loads((folder / "explanations.json").read_text())["pictures"]:
-        assert told["top"][0]["number"] >= 0
+        best = int(classifier(resize(read_upright(Path(told["file"])), (64, 64)), ["scores"])["scores"].argmax())
+        assert told["top"][0]["number"] == best
+        target = parse_target(told["target"], classifier.outline.labels, classifier.outline.layers)
+        assert target.units[0].index == (best,)
         assert told["measured"] == "probability"
+        seen.add(best)
+    assert len(seen) == 2  # or one class for both would do
+
+
+def test_every_setting_of_a_method_has_its_own_value():
+    words = ["occlusion.size=40", "occlusion.stride=11", "occlusion.fill=0.25", "seed=7", "at_once=3", "layer=relu3_1"]
+    words += ["integrated_gradients.steps=13", "integrated_gradients.baseline=0.75", "image=a.png"]
+    config = configuration.compose("explain", [*WORDS, *words, "smoothgrad.samples=5", "smoothgrad.sigma=0.4"])
+    ExplainSettings.check(config)
+    outline = SmallClassifier.sketch(input_size=64)
+    layers = {layer.name: layer for layer in outline.layers}
+    target = parse_target("filter:relu4_1:3", outline.labels, outline.layers)
+    assert method_settings(config, outline, target)._asdict() == {
+        **{"layer": layers["relu3_1"], "pooled": layers["relu4_1"], "size": 40, "stride": 11, "fill": 0.25},
+        **{"points": 13, "baseline": 0.75, "samples": 5, "sigma": 0.4, "seed": 7, "at_once": 3},
+    }
+
+
+def test_maps_have_a_bar_unless_it_is_not_asked_for(tmp_path):
+    words = [f"image={picture(tmp_path / 'photos/a.png')}", "method=saliency,gradcam,deconvnet", "steps=0", "checked=0"]
+    folder, shown = tmp_path / "outputs" / "explain" / "small" / "class-zebra" / "a", {}
+    for bar in ("true", "false"):
+        assert run(tmp_path, *words, f"bar={bar}") == 0
+        for name in ("saliency", "gradcam", "deconvnet"):
+            with Image.open(folder / f"{name}.png") as made:
+                shown[bar, name] = np.asarray(made.convert("RGB"))
+    for name in ("saliency", "gradcam"):
+        assert shown["false", name].shape == (64, 64, 3)
+        assert shown["true", name].shape[1] > 64 + 10
+        assert np.array_equal(shown["true", name][:, :64], shown["false", name])
+    assert np.array_equal(shown["true", "deconvnet"], shown["false", "deconvnet"])  # signed: in grey, without one
 
 
 def test_pictures_of_one_name_are_apart(tmp_path):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from noisy_pictures import noise
 from PIL import Image
 from torch import nn
 
@@ -55,7 +56,7 @@ def test_a_target_that_is_said_already_leaves_the_picture(network):
 def test_it_is_what_the_command_makes(called, tmp_path):
     from genviz.images.pictures import read_image
 
-    Image.effect_noise((40, 30), 90).convert("RGB").save(tmp_path / "a.png")
+    noise((40, 30), 90).convert("RGB").save(tmp_path / "a.png")
     words = ["classifier=small", "trainer.accelerator=cpu", "logger=none", "steps=3", "image=a.png", "seed=4"]
     done = called("fool", *words)
     assert done.returncode == 0, done.stderr

@@ -171,7 +171,7 @@ def test_what_came_out_is_shown_and_saved(classifier, tmp_path, monkeypatch):
     sheet = seen.sheet()
     assert Image.open(sheet.save(tmp_path / "sheet.webp")).size == sheet.image.size
     assert "data:image/png" in sheet._repr_html_()
-    with pytest.raises(UserError, match="there are 2 pictures"):
+    with pytest.raises(UserError, match="the pictures are numbered 0 to 1"):
         seen.save(tmp_path / "b.png", 2)
     for save, name in ((seen.save, "a.tif"), (seen.video, "a.gif"), (sheet.save, "a")):
         with pytest.raises(UserError, match="the name must end in"):

@@ -1,4 +1,5 @@
 import copy
+import math
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ def test_a_picture_has_the_scores_that_it_has_alone(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_class_has_a_gradient_and_pictures_are_padded_as_torchvision_does(kind):
+def test_every_class_has_a_gradient(kind):
     network = box_scores(loud(build(kind)))
     images = _images(1, 72).requires_grad_()
     scores = network(images)[0]
@@ -41,9 +42,20 @@ def test_every_class_has_a_gradient_and_pictures_are_padded_as_torchvision_does(
         (gradient,) = torch.autograd.grad(scores[number], images, retain_graph=True)
         assert gradient.isfinite().all()
         assert gradient.any()
-    if network.detector.transform.size_divisible > 1:
-        padded = torch.nn.functional.pad(images, (0, 24, 0, 24))
-        torch.testing.assert_close(network.detector.backbone(padded).shape[-1], 6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_are_padded_at_the_right_and_below_to_a_multiple_of_32_as_torchvision_does(kind):
+    network, seen = box_scores(loud(build(kind))), []
+    network.backbone.register_forward_pre_hook(lambda _module, given: seen.append(given[0]))
+    images = torch.rand(2, 3, 72, 60)
+    network(images)
+    if kind == "ssd":  # which pads nothing
+        assert torch.equal(seen[0], images)
+    else:
+        assert torch.equal(seen[0], network.detector.transform.batch_images(list(images)))
+        assert seen[0].shape == (2, 3, 96, 64)
+        assert torch.equal(seen[0][..., :72, :60], images)
 
 
 def test_exclusive_scores_are_exact_however_sure_a_box_is():
@@ -62,11 +74,23 @@ def test_independent_scores_leave_class_0_to_the_background():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_several_boxes_share_the_gradient(kind):
+def test_a_mean_of_several_boxes_is_less_than_the_best_ones(kind):
     detector = loud(build(kind))
     one, many = box_scores(detector)(_images()), box_scores(detector, 5)(_images())
-    assert (many[:, 1:] <= one[:, 1:]).all()
-    assert (many[:, 0] >= one[:, 0]).all()  # the background's is of the boxes that hold it least
+    assert (many[:, 1:] < one[:, 1:]).all()
+    assert (many[:, 0] > one[:, 0]).all()  # the background's is of the boxes that hold it least
+
+
+def test_several_boxes_share_the_gradient():
+    logits = torch.tensor([[[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 3.0, 0.0]]], requires_grad=True)
+    scores = exclusive(logits, 2)
+    even, less, more = -math.log(2), -math.log(math.e**2 + 1), -math.log(math.e**3 + 1)  # log-odds of a 0 in each box
+    sure = 3 - math.log(2)  # of the 3
+    expected = [(more + even) / 2, (sure + even) / 2, (even + less) / 2]  # class 0: of the two that hold it least
+    assert scores[0].tolist() == pytest.approx(expected, rel=1e-5)
+    for number, boxes in enumerate(([True, False, True], [True, False, True], [True, True, False])):
+        (gradient,) = torch.autograd.grad(scores[0, number], logits, retain_graph=True)
+        assert gradient[0].any(1).tolist() == boxes
 
 
 def test_objectness_is_of_the_first_stage_and_its_threshold_comes_back():

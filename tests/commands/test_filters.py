@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import template_network
 import torch
+from noisy_pictures import noise
 from PIL import Image
 
 from genviz.attribution.projection import projected
 from genviz.classifiers.small import SmallClassifier
 from genviz.images.maps import signed_picture
-from genviz.images.pictures import read_upright, resize
+from genviz.images.pictures import display, read_upright, resize
+from genviz.retrieval.kernels import ordered
 from genviz.training import build
 
 WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cpu", "logger=none"]
@@ -18,7 +20,7 @@ WORDS = ["classifier=small", "classifier.input_size=64", "trainer.accelerator=cp
 
 @pytest.fixture
 def picture(tmp_path):
-    Image.effect_noise((80, 60), 90).convert("RGB").save(tmp_path / "a cat.png")
+    noise((80, 60), 90).convert("RGB").save(tmp_path / "a cat.png")
     return tmp_path / "a cat.png"
 
 
@@ -65,7 +67,7 @@ def test_maps_are_those_of_the_picture_with_the_loudest_first(called, picture, t
 def test_pictures_of_one_name_have_a_folder_and_a_figure_each(called, picture, tmp_path, monkeypatch):
     other = tmp_path / "x/a_cat.png"
     other.parent.mkdir()
-    Image.effect_noise((80, 60), 20).convert("RGB").save(other)
+    noise((80, 60), 20, 1).convert("RGB").save(other)
     place = tmp_path / "outputs/filters/small"
     words = ["layer=relu1_1,relu2_1", "count=2", *WORDS]
     assert called("filters", f"image={picture}", *words).returncode == 0
@@ -89,8 +91,12 @@ def test_a_picture_at_home_is_one(called, picture, tmp_path, monkeypatch):
 @pytest.mark.parametrize("order", ["number", "norm", "similarity", "loudest"])
 def test_maps_come_in_every_order(called, picture, tmp_path, order):
     assert called("filters", "layer=conv2_1", f"image={picture}", f"order={order}", *WORDS).returncode == 0
-    table = rows(tmp_path / "outputs/filters/small/conv2_1/a_cat/maps.csv")
-    assert sorted(int(row["filter"]) for row in table) == list(range(len(table)))
+    place = tmp_path / "outputs/filters/small/conv2_1/a_cat"
+    maps = torch.from_numpy(np.load(place / "maps.npy"))  # all of them, in the layer's order
+    wanted = ordered(maps, order)
+    assert [int(row["filter"]) for row in rows(place / "maps.csv")] == wanted
+    assert len(wanted) == len(maps) > 1
+    assert (wanted == list(range(len(maps)))) is (order == "number")
 
 
 @pytest.mark.parametrize(
@@ -126,18 +132,21 @@ def test_a_layer_without_kernels_is_one_line(called):
 
 def test_generated_pictures_are_in_the_kernels_order_and_those_of_a_training(called, tmp_path):
     words = [*WORDS, "generator=fourier", "updates=2"]
-    done = called("filters", "layer=relu2_1", "order=norm", "count=3", "generate=true", *words)
+    done = called("filters", "layer=relu2_1", "order=similarity", "count=3", "generate=true", *words)
     assert done.returncode == 0, done.stderr
     place = tmp_path / "outputs/filters/small/conv2_1"
     numbers = [int(row["filter"]) for row in rows(place / "kernels.csv")]
-    assert Image.open(place / "generated.png").width > 3 * 160
+    assert numbers == [17, 12, 34]  # which is not the layer's order
     made = {path.parent.name: path for path in (tmp_path / "outputs").rglob("final.png")}
     assert set(made) == {f"filter-relu2_1-{number}" for number in numbers}
     alone = called("train", f"target=filter:relu2_1:{numbers[0]}", *words)
     assert "is done" in alone.stdout
-    sheet = np.asarray(Image.open(place / "generated.png").convert("RGB")).astype(int)
-    first = np.asarray(Image.open(made[f"filter-relu2_1-{numbers[0]}"]).convert("RGB").resize((160, 160))).astype(int)
-    assert np.abs(sheet[12 + 2 : 12 + 2 + 170, 12:172][-160:] - first).mean() < np.abs(255 - first).mean() / 4
+    sheet = np.asarray(Image.open(place / "generated.png").convert("RGB"))
+    pictures = [read_upright(made[f"filter-relu2_1-{number}"]) for number in numbers]
+    tiles = [display(resize(own, (160, 160))[0]).numpy() for own in pictures]
+    for number, own in enumerate(tiles):  # with a margin of 8 pixels around each, under two lines of 14
+        assert np.array_equal(sheet[44 : 44 + 160, 8 + 168 * number :][:, :160], own), number
+    assert len({own.tobytes() for own in tiles}) == 3
 
 
 @pytest.mark.slow

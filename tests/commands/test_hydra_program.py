@@ -8,6 +8,7 @@ from signal import SIGTERM
 
 import pytest
 from conftest import ROOT, TINY
+from noisy_pictures import noise
 from PIL import Image
 from user import SECONDS, WORDS, command, environment, train
 
@@ -127,7 +128,7 @@ def test_help_shows_how(tmp_path):
 def test_a_spectrum_is_measured_and_used(called, tmp_path):
     (tmp_path / "photos").mkdir()
     for number, side in enumerate((64, 50, 20)):
-        Image.effect_noise((side, 70), 40).convert("RGB").save(tmp_path / "photos" / f"{number}.png")
+        noise((side, 70), 40, number).convert("RGB").save(tmp_path / "photos" / f"{number}.png")
     file = tmp_path / "mine.safetensors"
     done = called("spectrum", str(tmp_path / "photos"), str(file), "--size", "48")
     assert done.returncode == 0
@@ -163,19 +164,27 @@ def test_a_sweep_goes_on_after_a_bad_target(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "says"),
     [
-        ["classifier.weights=5"], ["classifier.weights=null"], ["classifier.input_size=[64,0]"],
-        ["classifier.labels=5"],
-        ["trainer=null"], ["optimizer=null"], ["paths.outputs=null"], ["transform.views.rotate=-5"],
-        ["trainer.devices=2"], ["trainer.precision=bf16-true"], ["generator=pixels", "generator.size=[-1,5]"],
+        (["classifier.weights=5"], "classifier.weights=5 is unknown for squeezenet1_1"),
+        (["classifier.weights=null"], "classifier.weights=None must be a name"),
+        (["classifier.input_size=[64,0]"], "classifier.input_size=[64, 0] must be a number of pixels"),
+        (["classifier.labels=5"], "cannot read the labels in 5"),
+        (["trainer=null"], "trainer=null: name one"),
+        (["optimizer=null"], "optimizer=null: name one"),
+        (["paths.outputs=null"], "paths.outputs=null must be a folder"),
+        (["transform.views.rotate=-5"], "transform: rotate and shift are the largest either way: 0 to 360 degrees"),
+        (["trainer.devices=2"], "trainer.devices=2: a single target is made on 1 device"),
+        (["trainer.precision=bf16-true"], "trainer.precision=bf16-true must be auto"),
+        (["generator=pixels", "generator.size=[-1,5]"], "generator.size=[-1, 5] must be rows and columns"),
     ],
-)  # fmt: skip
-def test_settings_of_another_kind_are_one_line(called, words):
+)
+def test_settings_of_another_kind_are_one_line(called, words, says):
     tiny = [word for word in TINY if not any(word.split("=")[0] == given.split("=")[0] for given in words)]
     kept = [word for word in tiny if "generator=pixels" not in words or not word.startswith("generator.")]
     done = called("train", "target=class:harmonica", *kept, *words, "updates=1", "logger=none")
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
+    assert done.stderr.startswith(f"genviz train: {says}")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ulimit")

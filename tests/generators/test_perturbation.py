@@ -1,6 +1,6 @@
 import pytest
 import torch
-from PIL import Image
+from noisy_pictures import noise
 
 from genviz.errors import UserError
 from genviz.generators.perturbation import Perturbation
@@ -96,7 +96,7 @@ def test_a_random_start_is_the_pictures_own(norm):
 
 
 def test_a_file_is_resized_and_rounded(tmp_path):
-    Image.effect_noise((30, 20), 90).convert("RGB").save(tmp_path / "a.png")
+    noise((30, 20), 90).convert("RGB").save(tmp_path / "a.png")
     made = Perturbation(image=str(tmp_path / "a.png"), size=(8, 12))
     assert made.image_size == (8, 12)
     levels = 255 * made.original

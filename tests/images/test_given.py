@@ -2,7 +2,7 @@ import os
 
 import pytest
 import torch
-from PIL import Image
+from noisy_pictures import noise
 
 from genviz.errors import UserError
 from genviz.images.given import decoded, folder_for, given_pictures, name_for, named, readable
@@ -11,8 +11,8 @@ from genviz.images.given import decoded, folder_for, given_pictures, name_for, n
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "below").mkdir()
-    for name in ("b.png", "a.jpg", "below/a.png"):
-        Image.effect_noise((20, 10), 50).convert("RGB").save(tmp_path / name)
+    for number, name in enumerate(("b.png", "a.jpg", "below/a.png")):
+        noise((20, 10), 50, number).convert("RGB").save(tmp_path / name)
     (tmp_path / "c.png").write_bytes(b"no picture")
     return tmp_path
 

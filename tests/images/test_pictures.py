@@ -26,11 +26,31 @@ def test_despraz_is_the_square_root_of_the_stretch():
     assert display(torch.zeros(3, 2, 2), "despraz").max() == 0  # flat, and no division by 0
 
 
+def test_chollets_picture_has_a_tenth_of_the_range_as_its_deviation_around_grey():
+    away = torch.tensor([10.0, 50.0, 60.0])  # from the mean colour; from their mean -30, 10 and 20, deviation 21.6
+    image = ((torch.tensor([123.0, 117.0, 104.0]) + away) / 255).view(3, 1, 1)
+    assert display(image, "chollet").flatten().tolist() == [92, 139, 151]  # 255 (0.5 - 0.1 * 30 / 21.6), ...
+    torch.manual_seed(0)
+    shown = display(3 * torch.randn(3, 40, 40) + 7, "chollet").double()
+    assert shown.mean() == pytest.approx(127.5, abs=0.1)
+    assert shown.std(correction=0) == pytest.approx(25.5, abs=0.1)
+    spike = torch.full((3, 20, 20), 0.5)
+    spike[:, 3, 4] = torch.tensor([9.0, -9.0, 0.5])
+    assert display(spike, "chollet")[3, 4].tolist()[:2] == [255, 0]  # what is beyond the range is clipped
+
+
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1"])
 def test_any_mode_is_read_as_rgb(tmp_path, mode):
     path = tmp_path / ("p.tif" if mode == "CMYK" else "p.png")
-    Image.new(mode, (4, 3)).save(path)
-    assert read_image(path).shape == (1, 3, 3, 4)
+    halves = Image.new("RGB", (4, 3), "white")
+    halves.paste((255, 0, 0), (0, 0, 2, 3))
+    halves.convert(mode).save(path)
+    image = read_image(path)
+    assert image.shape == (1, 3, 3, 4)
+    assert (image[..., 2:] == 1).all()
+    if mode != "1":  # red is a pattern there
+        red = (76, 76, 76) if mode == "L" else (255, 0, 0)
+        assert (255 * image[0, :, 0, 0]).tolist() == pytest.approx(red, abs=1)
 
 
 def test_no_picture_is_one_line(tmp_path):
@@ -42,7 +62,7 @@ def test_no_picture_is_one_line(tmp_path):
 
 def test_each_image_of_a_row_is_displayed_by_itself():
     images = torch.stack([torch.linspace(0, 1, 48).view(3, 4, 4), torch.linspace(0.4, 0.5, 48).view(3, 4, 4)])
-    for how in ("rgb", "despraz", "stretch"):
+    for how in ("rgb", "despraz", "stretch", "chollet"):
         row = side_by_side(display(images, how))
         assert torch.equal(row[:, :4], display(images[0], how))
         assert torch.equal(row[:, 4:], display(images[1], how))

@@ -168,9 +168,13 @@ def test_a_damaged_exif_is_a_damaged_picture(tmp_path):
     exif[0x0112] = 6
     Image.new("RGB", (40, 50)).save(tmp_path / "a.jpg", exif=exif)
     whole = (tmp_path / "a.jpg").read_bytes()
+    seen = []
     for place in range(20, 60):  # each byte of the EXIF in turn
         (tmp_path / "a.jpg").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        Centres([tmp_path / "a.jpg"], size=8, shorter=8)[0]
+        seen.append(Centres([tmp_path / "a.jpg"], size=8, shorter=8)[0])
+    assert any(one is None for one in seen)
+    assert all(one.shape == (3, 8, 8) for one in seen if one is not None)
+    assert any(one is not None for one in seen)
 
 
 def test_other_shapes_than_squares_are_filled_and_not_stretched(tmp_path):

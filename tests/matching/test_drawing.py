@@ -40,11 +40,19 @@ def test_one_image_and_two_pictures(tmp_path, unit):
 def test_matches_are_lines_between_two_pictures(tmp_path):
     one, other = blocks(0, 64), blocks(1, 64)
     places = np.random.default_rng(0).uniform(5, 60, (50, 2))
-    pairs = [("a", one, "b.png", other, Matched(places, places, None, 60)), ("a", one, "b.png", other, unmatched(3))]
-    write_matches(tmp_path / "matches.png", "sift", pairs, 64)
-    write_matches(tmp_path / "none.png", "sift", pairs[1:], 64)
-    drawn = Image.open(tmp_path / "matches.png").convert("RGB")
-    assert drawn.width > 2 * Image.open(tmp_path / "none.png").width * 0.9
+    pairs = [("a", one, "b.png", other, each) for each in (Matched(places, places, None, 60), unmatched(60))]
+    write_matches(tmp_path / "two.png", "sift", pairs, 64)
+    for name, pair in zip(("matches", "none"), pairs, strict=True):
+        write_matches(tmp_path / f"{name}.png", "sift", [pair], 64)
+    drawn, none, two = (
+        np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")).astype(int)
+        for name in ("matches", "none", "two")
+    )
+    assert two.shape[1] > 2 * none.shape[1] * 0.9
+    assert drawn.shape == none.shape
+    changed = (np.abs(drawn - none) > 20).any(2)[60:]  # below the title, which differs, too
+    assert changed.mean() > 0.05
+    assert changed.any(0)[60:-60].all()  # and they go all the way from one to the other
 
 
 def test_names_are_no_formulas(tmp_path):

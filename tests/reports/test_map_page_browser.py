@@ -2,8 +2,6 @@
 
 import base64
 import io
-import statistics
-import time
 from pathlib import Path
 
 import numpy as np
@@ -155,8 +153,7 @@ def test_where_the_picture_is_gone_its_thumbnail_is_shown(chromium, page):
     opened(chromium, page)
     click(chromium, *place(chromium, 6))
     chromium.wait("at('detail').open")
-    time.sleep(0.2)
-    assert chromium.see("document.querySelector('#picture canvas').getBoundingClientRect().width") >= 300
+    chromium.wait("document.querySelector('#picture canvas').getBoundingClientRect().width >= 300")
     assert [line for line in chromium.complaints if "pictures/6.png" not in line] == []
 
 
@@ -190,18 +187,19 @@ def test_it_fits_the_window(chromium, page, width):
 
 @pytest.mark.slow
 def test_ten_thousand_pictures_move_without_a_stutter(chromium, tmp_path):
-    """Whatever else this machine does: half of the frames in time, and none of them long."""
+    """By a clock that goes on a millisecond whenever the page looks at it: no frame draws many, and all are drawn."""
     opened(chromium, written(tmp_path, 10_000, 64, {}))
     chromium.see(
-        """{ window.gaps = []; let last = 0;
-        requestAnimationFrame(function tick(now) { if (last) gaps.push(now - last); last = now;
-        requestAnimationFrame(tick) }) }"""
+        """{ window.drawn = [0]; let now = 0; performance.now = () => now += 1;
+        const draw = CanvasRenderingContext2D.prototype.drawImage;
+        CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+        drawn[drawn.length - 1] += 1; return draw.apply(this, given) };
+        requestAnimationFrame(function tick() { drawn.push(0); requestAnimationFrame(tick) }) }"""
     )
     for number in range(100):
         mouse(chromium, "mouseWheel", 700, 400, deltaX=0, deltaY=-30 if number < 50 else 30)
-        time.sleep(0.01)
-    gaps = chromium.see("gaps")
-    assert statistics.median(gaps) < 20
-    assert sum(gap > 100 for gap in gaps) < len(gaps) / 20
     settled(chromium)
+    drawn = chromium.see("drawn")
+    assert sum(drawn) > 10_000
+    assert max(drawn) < 400
     assert chromium.complaints == []

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from noisy_pictures import noise
 from omegaconf import OmegaConf
 from PIL import Image
 from user import environment
@@ -77,7 +78,7 @@ def test_each_picture_is_looked_at_once_and_what_is_new_is_added(counted, folder
     os.utime(folder / "c.png", (1, 1))
     (folder / "d.png").unlink()
     (folder / "broken.jpg").unlink()
-    Image.effect_noise((30, 30), 50).convert("RGB").save(folder / "aa.png")
+    noise((30, 30), 50).convert("RGB").save(folder / "aa.png")
     last = look(folder, classifier, KEPT, cache=tmp_path / "seen")
     assert sorted(shown) == ["aa.png", "c.png"]
     fresh = look(folder, classifier, KEPT)

@@ -49,8 +49,11 @@ def test_a_map_is_a_page_two_pictures_and_a_table(run, folder, tmp_path, capsys,
     assert [row["picture"] for row in table][:2] == [f"{folder}/a/00.png", f"{folder}/a/02.png"]
     assert {row["folder"] for row in table} == {"a", "b"}
     assert len({(row["column"], row["row"]) for row in table}) == 12
-    assert {float(row["x"]) for row in table} >= set()
-    assert all(0 <= float(row[axis]) <= 1 for row in table for axis in "xy")
+    places = np.array([[float(row[axis]) for axis in "xy"] for row in table])
+    assert (places >= 0).all()
+    assert (places <= 1).all()
+    assert np.ptp(places, 0).max() == pytest.approx(1, abs=1e-5)  # they fill the longer direction
+    assert len({tuple(own) for own in places.tolist()}) == 12
     assert Image.open(place / "grid.png").size == (4 * 16, 3 * 16)
     assert max(Image.open(place / "map.png").size) == round(1.6 * 4 * 16)
     said = data_of(place / "map.html")
@@ -63,7 +66,8 @@ def test_a_map_is_a_page_two_pictures_and_a_table(run, folder, tmp_path, capsys,
     before = (place / "places.csv").read_bytes()
     assert run(f"method={method}", "thumbnail=16") == 0
     assert (place / "places.csv").read_bytes() == before
-    assert run("method=tsne", "thumbnail=16", "seed=1") == 0
+    assert run(f"method={method}", "thumbnail=16", "seed=1") == 0
+    assert ((place / "places.csv").read_bytes() == before) is (method == "pca")  # which draws nothing
 
 
 def test_the_current_folder_has_a_name(run, folder, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from noisy_pictures import noise
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -13,7 +14,7 @@ WORDS = ["classifier=small", "updates=2", "logger=none", "trainer.accelerator=cp
 
 @pytest.fixture
 def picture(tmp_path):
-    Image.effect_noise((40, 30), 80).convert("RGB").save(tmp_path / "cat.png")
+    noise((40, 30), 80).convert("RGB").save(tmp_path / "cat.png")
     return tmp_path / "cat.png"
 
 
@@ -29,7 +30,9 @@ def test_a_figure_is_a_run_for_each_panel_and_a_sheet(compose, picture, tmp_path
     assert {json.loads(path.read_text())["target"] for path in results} == {"layer:relu1_1", "layer:relu2_1"}
     sheet = Image.open(folder / "pixels-gerretsen_figure4-cat/sheet.png")
     assert sheet.width > 2 * 128 > sheet.height / 2
-    assert draw(config) == 0  # what is done is not done again
+    stamps = [path.stat().st_mtime_ns for path in results]
+    assert draw(config) == 0
+    assert [path.stat().st_mtime_ns for path in results] == stamps  # what is done is not done again
 
 
 def test_a_network_is_built_once_for_panels_that_share_it(compose, picture, monkeypatch):

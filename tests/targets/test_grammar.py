@@ -125,7 +125,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, print_blob=True)
 @given(st.one_of(st.text(max_size=40), st.lists(st.sampled_from(PIECES), max_size=12).map("".join)))
 def test_any_string_is_a_target_or_one_clear_line(text):
     try:

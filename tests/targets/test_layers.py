@@ -43,7 +43,7 @@ def test_a_dimension_can_be_stated():
 
 def test_where_it_must_be_stated_a_filter_without_is_one_line():
     assert find_layer("mix", LAYERS).axis is None
-    with pytest.raises(UserError, match=r"of mix, 5 x 2 x 3, counts .* say which: mix/1 or mix/2 or mix/3"):
+    with pytest.raises(UserError, match=r"mix is 5 x 2 x 3, and which .* say which: mix/1 or mix/2 or mix/3"):
         find_filters("mix", LAYERS)
     for text in ("filter:mix:1", "neuron:mix:1:1:1", "filter:mix:all"):
         with pytest.raises(UserError, match="say which"):

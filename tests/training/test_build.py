@@ -25,7 +25,11 @@ def test_a_part_that_is_null_and_a_group_that_is_left_out_are_none(compose, clas
     assert len(build.transforms(config)) == 2
     assert build.regularizers(config) == {}
     target = parse_target("class:harmonica", classifier.outline.labels, classifier.outline.layers)
-    assert fingerprint.of_training(config, target, "0" * 64, None)
+    own = fingerprint.of_training(config, target, "0" * 64, None)
+    usual = fingerprint.of_training(compose("target=class:harmonica"), target, "0" * 64, None)
+    gone = ("transform.views.views", "regularizer.code_l2._target_")
+    assert all(name in usual and name not in own for name in gone)
+    assert own["transform.views"] == "None"
 
 
 @pytest.mark.parametrize("text", ["class:2", "filter:relu1_1:3+7@0.5", "class:1@-1", "neuron:conv1_1:1:2:3"])

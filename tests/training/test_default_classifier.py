@@ -72,8 +72,11 @@ def test_the_embedded_network_keeps_the_size_of_the_setting(compose, unreachable
 
 
 def test_a_target_that_neither_knows_is_told_before_anything_is_fetched(compose, unreachable):
-    for target in ("class:harmonika", "filter:relu9_9:1"):
-        with pytest.raises(UserError):
+    for target, says in (
+        ("class:harmonika", "no class is called 'harmonika'"),
+        ("filter:relu9_9:1", "no layer is called"),
+    ):
+        with pytest.raises(UserError, match=says):
             chosen(compose, f"target={target}")
     assert unreachable == []
 

@@ -10,7 +10,10 @@ from genviz.training.configuration import compose
         (["updatse=3"], "updatse=3: there is no such setting; nearest: updates; genviz train --help lists them"),
         (["~updatse"], "~updatse: there is no such setting; nearest: updates"),
         (["lr=3"], "lr=3: there is no such setting; nearest: optimizer.lr"),
-        (["generator=pixels", "generator.nois=3"], "nearest: generator.noise"),
+        (
+            ["generator=pixels", "generator.nois=3"],
+            "generator.nois=3: there is no such setting; nearest: generator.noise",
+        ),
         (
             ["generator=pixel"],
             "generator=pixel: there is no such generator; nearest: pixels; there are fourier, grey_pixels, maco",
@@ -25,5 +28,5 @@ def test_the_word_what_is_wrong_and_what_would_work(words, says):
     with pytest.raises(UserError) as raised:
         compose("train", words)
     told = str(raised.value)
-    assert told.startswith(says) or says in told
+    assert told.startswith(says)
     assert not any(word in told for word in ("hydra", "Hydra", "Config search path", "+updatse", "EOF"))

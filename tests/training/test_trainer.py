@@ -7,12 +7,12 @@ import signal
 import pytest
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.utilities import rank_zero_only
 from user import RUN, WORDS
 
 from genviz.training.signals import EndedError, ending, noticing
-from genviz.training.trainer import fit, make_trainer, validate
+from genviz.training.trainer import _environment, fit, make_trainer, validate
 
 RANKS = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "4", "MASTER_ADDR": "nowhere.invalid", "MASTER_PORT": "1"}
 LEFT = {
@@ -58,17 +58,25 @@ def test_what_is_left_in_the_environment_changes_nothing(left, plain, tmp_path, 
     assert list(tmp_path.glob("outputs/**/offline-run-*"))
 
 
-@pytest.mark.parametrize("devices", [1, "1", [0]])
+@pytest.mark.parametrize("devices", [1, "1"])
 def test_a_single_process_asks_nobody(devices, monkeypatch):
     def asked(*arguments):
         raise AssertionError
 
     for environment in (SLURMEnvironment, TorchElasticEnvironment):
         monkeypatch.setattr(environment, "detect", asked)
-    settings = {"accelerator": "cpu", "devices": 1 if isinstance(devices, list) else devices, "strategy": "auto"}
-    trainer = make_trainer(settings, [], updates=1)
+    trainer = make_trainer({"accelerator": "cpu", "devices": devices, "strategy": "auto"}, [], updates=1)
     assert trainer.world_size == 1
     assert torch.device("cpu") == trainer.strategy.root_device
+
+
+@pytest.mark.parametrize(("devices", "alone"), [([0], True), ([3], True), ([0, 1], False), (2, False), ("2", False)])
+def test_a_list_of_one_card_is_a_single_process_that_asks_nobody(devices, alone, monkeypatch):
+    asked = []
+    monkeypatch.setattr(SLURMEnvironment, "detect", lambda: asked.append(devices))
+    found = _environment({"accelerator": "gpu", "devices": devices, "strategy": "auto"})
+    assert [type(one) for one in found] == ([LightningEnvironment] if alone else [])
+    assert bool(asked) is not alone
 
 
 def test_several_processes_are_those_of_the_scheduler(monkeypatch):

@@ -10,6 +10,7 @@ from zebras import QUICK, WORDS, levels, results, zebras
 
 from genviz.adversarial.examples import attacker
 from genviz.adversarial.examples.session import _truths
+from genviz.images.pictures import read_image
 from genviz.interfaces import Outline
 
 
@@ -119,6 +120,52 @@ def test_the_class_is_the_folders_name_from_inside_it_too(tmp_path, monkeypatch)
     outline = Outline(linear_network.LABELS, (), {}, (8, 8))
     for path in (Path("a.png"), Path("./a.png"), Path("../second/a.png"), tmp_path / "second/a.png"):
         assert _truths([path], "folder", outline) == [1]
+
+
+def test_what_the_network_does_not_take_for_its_folders_class_is_left_alone(called, tmp_path):
+    linear_network.folder(tmp_path / "photos", 6)
+    wrong = {}
+    for path in sorted((tmp_path / "photos").iterdir()):
+        number = int(linear_network.network()(read_image(path) - 0.5).argmax())
+        says, other = linear_network.LABELS[number], linear_network.LABELS[number - 1]
+        if path.stem in ("02", "05"):
+            wrong[path.stem] = f"the network says {says}, not {other}"
+        folder = tmp_path / "photos" / (other if path.stem in wrong else says)
+        folder.mkdir(exist_ok=True)
+        path.rename(folder / path.name)
+    assert len(list((tmp_path / "photos").iterdir())) > 1
+    done = called("fool", "image=photos", "truth=folder", *QUICK, *linear_network.WORDS)
+    assert done.returncode == 0, done.stderr
+    told = results(next(tmp_path.rglob("results.json")).parent)
+    assert told["left_alone"] == wrong
+    assert set(told["pictures"]) == {"00", "01", "03", "04"}
+
+
+def test_further_starts_are_others_and_of_what_still_holds(called, tmp_path, monkeypatch):
+    plain, made = attacker.attack, []
+
+    def recorded(classifier, originals, *given, seeds, **more):
+        found = plain(classifier, originals, *given, seeds=seeds, **more)
+        says, said = (linear_network.network()(images - 0.5).argmax(1) for images in (found.images, originals))
+        tried = zip(seeds, found.images, says == said, strict=True)
+        made.append({seed: (image, bool(holds)) for seed, image, holds in tried})
+        return found
+
+    monkeypatch.setattr(attacker, "attack", recorded)
+    linear_network.folder(tmp_path / "photos")
+    words = ["image=photos", "epsilon=3/255", "steps=1", "step=1/255", "restarts=3", *linear_network.WORDS]
+    assert called("fool", *words).returncode == 0
+    first, second, third = made
+    assert list(first) == list(range(12))
+    for starts, before in ((second, first), (third, second)):
+        assert list(starts) == [seed + 2**16 for seed, (_, holds) in before.items() if holds]
+    assert len(first) > len(second) > len(third) > 0  # the second start helps
+    folder = next(tmp_path.rglob("results.json")).parent
+    for name, own in results(folder)["pictures"].items():
+        image, holds = [starts[seed] for starts in made for seed in starts if seed % 2**16 == int(name)][-1]
+        assert own["success"] is not holds
+        if own["success"]:
+            assert (levels(folder / name / "fooled.png") == (255 * image).round().movedim(0, -1).numpy()).all()
 
 
 def test_the_smallest_of_what_has_no_class_is_refused(called, photos):

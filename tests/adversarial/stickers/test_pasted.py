@@ -31,22 +31,34 @@ def test_the_pictures_are_as_they_would_be_written_and_the_places_do_not_depend_
     assert torch.equal(again, images)
 
 
+class Bright(TinyClassifier):
+    """Sees class 1 in pictures that are brighter than the mean of noise, class 0 in the others."""
+
+    def forward(self, images, layers):
+        level = images.mean((1, 2, 3))
+        return {SCORES: torch.stack([0.5 - level, level - 0.5, *[torch.full_like(level, -9.0)] * 4], 1)}
+
+
 def test_success_is_counted_among_the_pictures_that_are_not_of_the_class_already():
-    classifier, pasting = TinyClassifier(), Pasting(scenes(), SETTINGS, seed=0)
+    classifier, pasting = Bright(), Pasting(scenes(), SETTINGS, seed=0)
     before = classifier(pasting.scenes / 255, [SCORES])[SCORES].argmax(1)
-    wanted = int(before.mode().values)
-    judges = [Judge("tiny", classifier, wanted), Judge("again", classifier, (wanted + 1) % 6)]
-    sticker = shaped(torch.rand(1, 3, 9, 9), "circle", 9)
-    rows, count = measured(pasting, {"sticker": sticker}, [0.1, 0.4], judges)
-    assert torch.equal(count[0], before != wanted)
-    assert 0 < int(count[0].sum()) < 40 or not count[0].any()
-    assert [(row.network, row.area) for row in rows] == [("tiny", 0.1), ("again", 0.1), ("tiny", 0.4), ("again", 0.4)]
+    judges = [Judge("light", classifier, 1), Judge("dark", classifier, 0)]
+    sticker = shaped(torch.ones(1, 3, 9, 9), "circle", 9)  # white
+    rows, count = measured(pasting, {"sticker": sticker}, [0.02, 0.4], judges)
+    dark = int((before == 0).sum())
+    assert 0 < dark < 40
+    for judge, own in zip(judges, count, strict=True):
+        assert torch.equal(own, before != judge.wanted)
+        assert torch.equal(counted(judge, pasting.scenes), own)
+    assert [(row.network, row.area) for row in rows] == [("light", 0.02), ("dark", 0.02), ("light", 0.4), ("dark", 0.4)]
     for row in rows:
-        judge = judges[row.network == "again"]
+        judge = judges[row.network == "dark"]
         after = classifier(torch.cat(list(pasting.pictures(sticker, row.area))), [SCORES])[SCORES].argmax(1)
         own = before != judge.wanted
         assert row.success == (int((after[own] == judge.wanted).sum()), int(own.sum()))
-    assert torch.equal(counted(judges[1], pasting.scenes), before != judges[1].wanted)
+    assert 0 < rows[0].success.reached < dark
+    assert rows[2].success == (dark, dark)  # white on 40 % of the area makes all of them light
+    assert rows[3].success == (0, 40 - dark)
 
 
 def test_away_from_a_class_what_no_longer_sees_it_counts():

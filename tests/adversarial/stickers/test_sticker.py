@@ -236,7 +236,7 @@ def test_what_cannot_work_is_one_line_before_any_weights_are_loaded(run, monkeyp
 
 
 @pytest.mark.slow
-def test_killed_and_run_again_it_is_the_same_sticker(run, folder, tmp_path):
+def test_killed_and_run_again_it_is_the_same_sticker(run, folder, tmp_path, capsys):
     assert run("tag=whole") == 0
     code = f"""
 import sys, time
@@ -256,7 +256,9 @@ main()
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
+    capsys.readouterr()
     assert run() == 0
+    assert "continuing after update" in capsys.readouterr().out
     whole = tmp_path / PLACE.replace("brown2017", "brown2017-whole")
     for name in ("final.png", "sticker.png", "sheet.png"):
         assert np.array_equal(Image.open(tmp_path / PLACE / name), Image.open(whole / name))

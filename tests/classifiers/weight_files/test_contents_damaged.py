@@ -1,10 +1,12 @@
 """Damaged files of Caffe's and MatConvNet's: one line each, and neither long waits nor much memory."""
 
 import random
+import re
 import resource
 import sys
 import time
 from collections import OrderedDict
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,7 +20,7 @@ from genviz.classifiers.mean_picture import MeanPicture
 from genviz.classifiers.weight_files.converted_file import Facts, write
 from genviz.errors import UserError
 
-PATIENCE = 5.0  # seconds for a file of some kilobytes
+PATIENCE = 5.0  # seconds of a processor for a file of some kilobytes
 ROOM = 400  # MB more than before
 CLAIMS = [b"\xff" * 4, b"\xff\xff\xff\x7f", b"\xff" * 8, b"\xff" * 7 + b"\x7f", b"\xff" * 9 + b"\1", b"\0" * 4]
 """Lengths and numbers of dimensions that no file bears out."""
@@ -67,9 +69,14 @@ def _damaged(data, draw):
     return bytes(damaged)
 
 
-def _memory():
-    """The most that this process has had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+def _memory(*, afresh=False):
+    """The most that this process has had, in MB; on Linux, since this was last asked ``afresh``."""
+    if sys.platform != "linux":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    if afresh:  # or a large network of an earlier test would be the most
+        Path("/proc/self/clear_refs").write_text("5")
+    (most,) = re.findall(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    return int(most) / 1024
 
 
 @pytest.mark.parametrize("count", [100, pytest.param(2000, marks=pytest.mark.slow)])
@@ -83,13 +90,13 @@ def test_a_damaged_file_is_one_line(tmp_path, count):
         whole[name] = (tmp_path / name).read_bytes()
     for name in FORMS:
         assert len(read(tmp_path / READ_FROM.get(name, name)).state) == 4
-    before, refused = _memory(), 0
+    before, refused = _memory(afresh=True), 0
     for number in range(count):
         draw = random.Random(f"damage {number}")
         name = [*FORMS][number % len(FORMS)]
         given = tmp_path / READ_FROM.get(name, name)
         (tmp_path / name).write_bytes(_damaged(whole[name], draw))
-        begun = time.monotonic()
+        begun = time.process_time()
         try:
             if draw.random() < 0.2 and given.suffix in PUBLISHED:
                 convert(given, tmp_path / "x.safetensors")  # too small for any of the networks
@@ -98,7 +105,7 @@ def test_a_damaged_file_is_one_line(tmp_path, count):
             refused += 1
             assert "\n" not in str(error), number
             assert tmp_path.name in str(error), number
-        assert time.monotonic() - begun < PATIENCE, number
+        assert time.process_time() - begun < PATIENCE, number
         (tmp_path / name).write_bytes(whole[name])
     assert refused > count / 2
     assert _memory() - before < ROOM

@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -27,6 +28,19 @@ def photos(tmp_path_factory):
 def start(folder, given):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(given, cwd=folder, env=environment(), text=True, start_new_session=True, **pipes)
+
+
+def held_before(number, given):
+    """The command of a program that waits before it writes this file of a bank."""
+    code = f"""
+import runpy, sys, time
+from genviz.learning.distillation.bank import Bank
+write = Bank.write
+Bank.write = lambda self, number, lesson: time.sleep({SECONDS} * (number == {number})) or write(self, number, lesson)
+sys.argv = {given[1:]!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    return [sys.executable, "-c", code]
 
 
 def kill_at(process, there):
@@ -130,10 +144,10 @@ def test_it_shows_what_it_does(finished):
 
 @pytest.mark.campaign
 def test_killed_in_the_bank_and_in_the_training_it_ends_in_the_same_heads(finished, photos, tmp_path):
-    process = start(tmp_path, command(photos))
-    kill_at(process, lambda: chunks(tmp_path))
+    process = start(tmp_path, held_before(3, command(photos)))
+    kill_at(process, lambda: len(chunks(tmp_path)) == 3)
     before = {path.name: path.stat().st_mtime_ns for path in chunks(tmp_path)}
-    assert 0 < len(before) < 8
+    assert len(before) == 3
     process = start(tmp_path, slow_after(2, command(photos)))
     kill_at(process, (tmp_path / "checkpoints/distill/heads/last.ckpt").exists)
     after = {path.name: path.stat().st_mtime_ns for path in chunks(tmp_path)}

@@ -53,7 +53,8 @@ def test_trunk_and_teacher_see_the_same_mixture():
 
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [({"layers": ["relu9_9"]}, "no maps relu9_9; it has conv1_1, "), ({"layers": []}, "no maps none"),
+    [({"layers": ["relu9_9"]}, "no maps relu9_9; there are "),
+     ({"layers": []}, "name one or more of the trunk's; there are "),
      ({"layers": ["scores"]}, "no maps scores"), ({"sizes": []}, r"distillation.sizes=\[\]"),
      ({"sizes": [0]}, r"distillation.sizes=\[0\]"),
      ({"sizes": 224}, "distillation.sizes=224 must be a list of pixels, such as"),

@@ -200,15 +200,20 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
     line = [sys.executable, str(tmp_path / "program.py"), "fit", f"data.root={path}", *TINY]
     words = ["checkpoint_every=2", "epochs=4"]
     subprocess.run([*line, *words, "name=whole"], cwd=tmp_path, env=environment(), check=True, capture_output=True)
-    for which in (signal.SIGKILL, signal.SIGTERM):
+    for which, rows in ((signal.SIGKILL, 5), (signal.SIGTERM, 1)):
         metrics, end = tmp_path / "outputs/fit/tiny/metrics.csv", time.monotonic() + SECONDS
         metrics.rename(tmp_path / "before.csv") if metrics.exists() else None
-        process = subprocess.Popen(slow_after(5, [*line, *words]), cwd=tmp_path, env=environment())
-        while not (metrics.exists() and len(metrics.read_text().splitlines()) > 1) and time.monotonic() < end:
+        process = subprocess.Popen(
+            slow_after(5, [*line, *words]), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+        )
+        while not (metrics.exists() and len(metrics.read_text().splitlines()) > rows) and time.monotonic() < end:
             time.sleep(0.05)
         process.send_signal(which)
-        assert process.wait(SECONDS) == (-which if which is signal.SIGKILL else 128 + which)
-    subprocess.run([*line, *words], cwd=tmp_path, env=environment(), check=True, capture_output=True)
+        said, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == (-which if which is signal.SIGKILL else 128 + which)
+        assert ("continuing after update" in said) is (which is signal.SIGTERM)
+    last = subprocess.run([*line, *words], cwd=tmp_path, env=environment(), check=True, capture_output=True, text=True)
+    assert "continuing after update" in last.stdout
     one, other = load_file(tmp_path / WEIGHTS), load_file(tmp_path / "outputs/fit/whole/whole.safetensors")
     assert all(torch.equal(one[name], other[name]) for name in one)
     rows = [(tmp_path / f"outputs/fit/{name}/epochs.csv").read_text() for name in ("tiny", "whole")]

@@ -128,7 +128,7 @@ REAL = {**result_of("class:x"), "images": [{**result_of("class:x"), "file": "fin
 
 
 @given(st.dictionaries(st.sampled_from(list(REAL)), anything), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, print_blob=True)
 def test_whatever_a_result_says_the_page_is_written_or_it_is_left_out(said, data):
     changed = REAL | said
     for place in ("units", "top_classes", "images"):
