@@ -97,7 +97,7 @@ def _singles(entry: str, labels: Sequence[str], layers: Sequence[Layer]) -> list
     layer_name, _, selection = rest.rpartition(":")
     kind, selection = kind.strip().casefold(), selection.strip().casefold()
     if kind == "class" and not layer_name:
-        if selection != "all" and selection in (label.casefold() for label in labels):
+        if _RANGE.fullmatch(selection) and selection in (label.casefold() for label in labels):
             return [entry]  # a class called 4-6
         return [f"class:{number}" for number in _numbers(entry, selection, len(labels), "classes")] or [entry]
     if kind == "layer" and selection == "all" and not layer_name:
