@@ -175,7 +175,7 @@ def test_the_streams_of_alexnet_do_not_see_each_other():
     other = torch.cat([maps[:, :2], torch.rand(1, 2, 9, 9)], dim=1)
     one, two = conv2(maps), conv2(other)
     assert torch.equal(one[:, :2], two[:, :2])
-    assert torch.isclose(one[:, 2:], two[:, 2:]).float().mean() < 0.05  # one by chance
+    assert not torch.isclose(one[:, 2:], two[:, 2:]).any()
 
 
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
