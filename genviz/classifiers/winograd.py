@@ -1,20 +1,29 @@
-"""3 x 3 convolutions of a frozen network with fewer products (Winograd 1980; Lavin & Gray 2016, section 4.1)."""
+"""3 x 3 convolutions of a frozen network with fewer products (Winograd 1980; Lavin & Gray 2016, section 4)."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from itertools import product
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
-_NARROW, _WIDE = 128, 256
-"""Channels, of the narrower and the wider side, from which it pays: see `WinogradConvolution`."""
-_LIFT = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
-_REVERSED = (3, 1, 2, 0)
-"""The lifted rows of a flipped kernel are those of the kernel in this order."""
+_NARROWEST = 128
+"""Channels, in and out, from which it pays: see `WinogradConvolution`."""
+_FEWEST = {4: 256, 2: 64}
+"""Positions, of all maps of a batch together, from which each size of tile pays."""
+_STRIP = 2**20
+"""Numbers of a strip of tiles, 4 MiB in float32: few enough for the processor's cache, however large the maps are."""
+_POINTS = {2: (1.0, -1.0), 4: (2**0.5, -(2**0.5), 0.5**0.5, -(0.5**0.5))}
+"""Where the polynomials of `_tile` are evaluated, between 0 and infinity."""
+_INVERSES = {2: (3, 1, 2, 0), 4: (5, 3, 4, 1, 2, 0)}
+"""The positions, among all these points, of their inverses."""
 
 
 def quicken(network: nn.Module) -> None:
@@ -28,92 +37,126 @@ def quicken(network: nn.Module) -> None:
 
 
 class WinogradConvolution(nn.Conv2d):
-    """`torch.nn.Conv2d` with frozen weights, 16 products instead of 36 for each 2 x 2 of the output: F(2 x 2, 3 x 3).
+    """`torch.nn.Conv2d` with frozen weights and fewer products.
 
-    The RMS error relative to float64, of outputs and gradients with 256 and 512 channels, is 4e-7 to 7e-7; the direct
-    convolution's is 6e-7 to 12e-7 in channels last, 2e-7 in torch's default memory format. Time of forward plus
-    backward relative to the direct convolution (one thread of an AVX-512 CPU, channels last, one image or two; channels
-    in and out, side): 256-256 56: 0.7; 256-512 28: 0.6; 512-512 28: 0.6; 512-512 14: 0.7; 128-256 56: 0.8; but 192-192
-    16 and 128-128 112: 1.0, hence `_NARROW` and `_WIDE`. torch's own is used for odd sides, dtypes other than float32,
-    other devices, and without oneDNN, whose matrix product takes half as long as `torch.mm` here. The lifted weights
-    are stored beside the originals, 16 numbers for 9.
+    F(4 x 4, 3 x 3) needs 36 products where the direct convolution needs 144; F(2 x 2, 3 x 3), for small maps, 16 of 36.
+    The RMS error relative to float64, of outputs and gradients with 128 to 512 channels, is 11e-7 to 16e-7 with the
+    former and 4e-7 to 5e-7 with the latter; the direct convolution's is 6e-7 to 12e-7 in channels last, 2e-7 in torch's
+    default memory format. Time of forward plus backward relative to the direct convolution (one thread of an AVX-512
+    CPU, channels last; channels in and out, side): 128-128 112: 0.65; 128-256 56: 0.52; 256-256 56: 0.49; 512-512 28:
+    0.44; 512-512 14: 0.67; but 64-64 128: 1.0, hence `_NARROWEST`. torch's own is used for dtypes other than float32,
+    other devices, and without MKL. The lifted weights are stored beside the originals, 36 or 16 numbers for 9.
     """
 
-    _kept: tuple[object, Tensor] | None = None
+    _kept: tuple[object, dict[int, Tensor]] | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         """Maps (n, in, h, w) to (n, out, h, w)."""
-        if not _pays(self, input):
+        if not (size := _tile_size(self, input)):
             return super().forward(input)
-        result: Tensor = _Winograd.apply(input, self._lifted_once(), self.bias, False)
+        result: Tensor = _Winograd.apply(input, self._lifted_once(size), self.bias, size, False)
         return result
 
-    def _lifted_once(self) -> Tensor:
-        """G g G^T of the kernels g, (4, 4, out, in), computed again after they were loaded, moved or cast."""
+    def _lifted_once(self, size: int) -> Tensor:
+        """G g G^T of the kernels g, (tile's inputs, in, out), computed again after they were loaded, moved or cast."""
         made_from = (self.weight.data_ptr(), self.weight._version, self.weight.dtype)
         if self._kept is None or self._kept[0] != made_from:
+            self._kept = made_from, {}
+        lifted = self._kept[1]
+        if size not in lifted:
             with torch.inference_mode(False):  # inference tensors cannot be trained through
-                lift = torch.tensor(_LIFT).to(self.weight)
-                lifted = torch.einsum("ak,oikl,bl->aboi", lift, self.weight.detach(), lift)
-                self._kept = made_from, lifted.contiguous()
-        return self._kept[1]
+                lift = _tile(size, False).lift.to(self.weight)
+                kernels = torch.einsum("ak,oikl,bl->abio", lift, self.weight.detach(), lift)
+                lifted[size] = kernels.flatten(0, 1).contiguous()
+        return lifted[size]
 
 
 class _Winograd(Function):
-    """The convolution with lifted weights (4, 4, out, in); ``reverse``: its transpose, from outputs to inputs."""
+    """The convolution with lifted weights (tile's inputs, in, out); ``reverse``: its transpose, outputs to inputs."""
 
     @staticmethod
-    def forward(ctx: Any, input: Tensor, lifted: Tensor, bias: Tensor | None, reverse: bool) -> Tensor:
+    def forward(ctx: Any, input: Tensor, lifted: Tensor, bias: Tensor | None, size: int, reverse: bool) -> Tensor:
         ctx.save_for_backward(lifted)
-        ctx.reverse = reverse
-        return _convolve(input, lifted, bias, reverse)
+        ctx.size, ctx.reverse = size, reverse
+        return _convolve(input, lifted, bias, size, reverse)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (lifted,) = ctx.saved_tensors
-        return _Winograd.apply(gradient, lifted, None, not ctx.reverse), None, None, None
+        return _Winograd.apply(gradient, lifted, None, ctx.size, not ctx.reverse), None, None, None, None
 
 
-def _convolve(maps: Tensor, lifted: Tensor, bias: Tensor | None, reverse: bool) -> Tensor:
+class _Tile(NamedTuple):
+    """The matrices of F(m x m, 3 x 3) of Lavin & Gray's equation 8: Y = A^T [(G g G^T) * (B^T d B)] A.
+
+    Attributes:
+        lift: G, (m + 2, 3).
+        spread: of the two products with B in one, ((m + 2)^2, (m + 2)^2).
+        gather: of the two products with A in one, (m^2, (m + 2)^2).
+    """
+
+    lift: Tensor
+    spread: Tensor
+    gather: Tensor
+
+
+@cache
+def _tile(size: int, reverse: bool) -> _Tile:
+    """The matrices for m = ``size``, in float64; ``reverse``: for flipped kernels, with the same lifted weights.
+
+    They are those of Toom and Cook, who evaluate polynomials, transposed. The value of a flipped kernel at a point p is
+    the kernel's own at 1 / p if the row of G is divided by the absolute value of p, so that only their order changes.
+    """
+    points = np.array(_POINTS[size])
+    scale = np.array([1.0, *abs(points), 1.0])[:, None]
+
+    def powers(count: int) -> npt.NDArray[np.float64]:
+        """Of all points, (m + 2, count); those of infinity are 0, and 1 for the highest."""
+        return np.vstack([np.vander([0.0, *points], count, increasing=True), np.eye(count)[-1:]])
+
+    order = list(_INVERSES[size] if reverse else range(size + 2))
+    spread, gather = (np.linalg.inv(powers(size + 2)).T * scale)[order], powers(size).T[:, order]
+    return _Tile(*map(torch.from_numpy, (powers(3) / scale, np.kron(spread, spread), np.kron(gather, gather))))
+
+
+def _convolve(maps: Tensor, lifted: Tensor, bias: Tensor | None, size: int, reverse: bool) -> Tensor:
     n, _, h, w = maps.shape
-    padded = F.pad(maps, (1, 1, 1, 1)).permute(0, 2, 3, 1)  # channels last: (n, h + 2, w + 2, in)
-    products = []
-    for i, rows in enumerate(_apart(padded, 1)):
-        for j, tiles in enumerate(_apart(rows, 2)):  # (n, h / 2, w / 2, in)
-            weight = lifted[_REVERSED[i], _REVERSED[j]].t() if reverse else lifted[i, j]
-            own = bias if (i, j) == (1, 1) else None  # added to each output once
-            product = torch.ops.mkldnn._linear_pointwise(tiles.flatten(0, 2), weight, own, "none", [], "")
-            products.append(product.unflatten(0, tiles.shape[:3]))
-    columns = [_together(*products[j::4]) for j in range(4)]
-    result = torch.empty_like(maps[:, :1].expand(n, products[0].shape[-1], h, w), memory_format=torch.channels_last)
+    side, down, across = size + 2, -(-h // size), -(-w // size)  # down, across: tiles in a column, in a row
+    lifted = lifted.transpose(1, 2) if reverse else lifted
+    tile = _Tile(*(matrix.to(maps) for matrix in _tile(size, reverse)))
+    padded = F.pad(maps, (1, 1 + across * size - w, 1, 1 + down * size - h)).permute(0, 2, 3, 1)
+    shape = n, lifted.shape[2], down * size, across * size
+    result = torch.empty(shape, dtype=maps.dtype, device=maps.device, memory_format=torch.channels_last)
     places = result.permute(0, 2, 3, 1)
-    for i in (0, 1):
-        places[:, i::2, 0::2], places[:, i::2, 1::2] = _together(*(column[i] for column in columns))
-    return result
-
-
-def _apart(maps: Tensor, dim: int) -> tuple[Tensor, ...]:
-    """B^T of the tiles: four combinations of four consecutive rows, starting at every other row."""
-    a, b, c, d = maps.unfold(dim, 4, 2).unbind(-1)
-    return a - c, b + c, c - b, b - d
-
-
-def _together(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
-    """A^T of the products: two rows of the result, written into ``a`` and ``b``."""
-    return a.add_(b).add_(c), b.sub_(c).sub_(d)
+    together = max(1, _STRIP // (side**2 * across * max(lifted.shape[1:])))  # rows of tiles
+    images, rows = max(1, together // down), min(together, down)
+    for image, row in product(range(0, n, images), range(0, down, rows)):
+        part = slice(image, image + images)
+        strip = padded[part, row * size : (row + rows) * size + 2]
+        tiles = strip.unfold(1, side, size).unfold(2, side, size).permute(4, 5, 0, 1, 2, 3)
+        spread = torch.mm(tile.spread, tiles.reshape(side**2, -1)).view(side**2, -1, tiles.shape[-1])
+        products = torch.bmm(spread, lifted)  # (a tile's inputs, tiles, out)
+        outputs = torch.mm(tile.gather, products.flatten(1)).view(size, size, *tiles.shape[2:5], -1)
+        ordered = outputs.permute(2, 3, 0, 4, 1, 5)
+        written = places[part, row * size : (row + rows) * size].view(ordered.shape)
+        torch.add(ordered, 0.0 if bias is None else bias, out=written)
+    whole = result.shape[2:] == maps.shape[2:]
+    return result if whole else result[:, :, :h, :w].contiguous(memory_format=torch.channels_last)
 
 
 def _fits(layer: nn.Conv2d) -> bool:
     plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
     square = layer.kernel_size == (3, 3) and layer.padding in ((1, 1), "same")
-    narrow, wide = sorted((layer.in_channels, layer.out_channels))
-    return plain and square and narrow >= _NARROW and wide >= _WIDE
+    return plain and square and min(layer.in_channels, layer.out_channels) >= _NARROWEST
 
 
-def _pays(layer: nn.Conv2d, input: Tensor) -> bool:
+def _tile_size(layer: nn.Conv2d, input: Tensor) -> int:
+    """m of the tiles that pay for these maps; 0: torch's own convolution does."""
     if input.device.type != "cpu" or get_proxy_mode() is not None:  # a compiler has its own ways
-        return False
+        return 0
     exact = input.dtype == layer.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    even = input.ndim == 4 and not (input.shape[2] % 2 or input.shape[3] % 2)
-    there = hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    return exact and even and there and not layer.weight.requires_grad
+    if not exact or input.ndim != 4 or layer.weight.requires_grad or not torch.backends.mkl.is_available():
+        return 0
+    n, _, h, w = input.shape
+    fitting = (size for size, fewest in _FEWEST.items() if n * h * w >= fewest and min(h, w) >= 2 * size)
+    return next(fitting, 0)

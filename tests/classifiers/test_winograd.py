@@ -11,19 +11,19 @@ from genviz.classifiers.winograd import WinogradConvolution, quicken
 
 @pytest.fixture
 def every(monkeypatch):
-    """Convolutions of any width are quickened, and of any precision; how often they were."""
+    """Convolutions of any width and maps from 2 x 2 on are quickened; the sizes of the tiles, call by call."""
     calls, original = [], winograd._convolve
-    monkeypatch.setattr(winograd, "_NARROW", 0)
-    monkeypatch.setattr(winograd, "_WIDE", 0)
-    monkeypatch.setattr(winograd, "_convolve", lambda *a: calls.append(a) or original(*a))
+    monkeypatch.setattr(winograd, "_NARROWEST", 0)
+    monkeypatch.setattr(winograd, "_FEWEST", {4: 64, 2: 4})
+    monkeypatch.setattr(winograd, "_convolve", lambda *a: calls.append(a[3]) or original(*a))
     return calls
 
 
-@pytest.fixture
-def exact(every, monkeypatch):
-    """In float64, with torch's own matrix product, since oneDNN has none."""
-    monkeypatch.setattr(winograd, "_pays", lambda layer, input: True)
-    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", lambda x, w, b, *_: nn.functional.linear(x, w, b))
+@pytest.fixture(params=[2, 4])
+def exact(request, every, monkeypatch):
+    """In float64, by tiles of one size."""
+    monkeypatch.setattr(winograd, "_tile_size", lambda layer, input: request.param)
+    return request.param
 
 
 def pair(*sizes, **settings):
@@ -37,8 +37,10 @@ def pair(*sizes, **settings):
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("shape", [(2, 5, 6, 8), (1, 5, 2, 2), (3, 5, 4, 10)])
-def test_it_is_torchs_and_so_is_its_gradient(exact, shape, bias, layout):
+@pytest.mark.parametrize("strip", [1, 2000, 2**20])
+@pytest.mark.parametrize("shape", [(2, 5, 6, 8), (1, 5, 2, 2), (3, 5, 4, 10), (1, 5, 13, 9), (2, 5, 1, 3)])
+def test_it_is_torchs_and_so_is_its_gradient(exact, shape, strip, bias, layout, monkeypatch):
+    monkeypatch.setattr(winograd, "_STRIP", strip)
     layers = pair(5, 7, bias=bias, dtype=torch.double)
     maps = torch.randn(shape, dtype=torch.double).contiguous(memory_format=layout).requires_grad_()
     results = []
@@ -48,35 +50,69 @@ def test_it_is_torchs_and_so_is_its_gradient(exact, shape, bias, layout):
         results.append((out, *torch.autograd.grad((out * weights).sum(), maps)))
     for theirs, ours in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+        assert ours.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_gradcheck(exact):
     _, layer = pair(2, 3, dtype=torch.double)
-    maps = torch.randn(1, 2, 4, 4, dtype=torch.double, requires_grad=True)
+    maps = torch.randn(1, 2, 4, 5, dtype=torch.double, requires_grad=True)
     assert torch.autograd.gradcheck(layer, maps)
     assert torch.autograd.gradgradcheck(layer, maps)
 
 
-def test_it_rounds_as_single_precision_does(every):
+@pytest.mark.parametrize(("side", "size", "bound"), [(8, 2, 1e-6), (16, 4, 2e-6)])
+def test_it_rounds_as_single_precision_does(side, size, bound, monkeypatch):
+    calls, original = [], winograd._convolve
+    monkeypatch.setattr(winograd, "_convolve", lambda *a: calls.append(a[3]) or original(*a))
     direct, quick = pair(256, 256)
-    maps, weights = torch.randn(1, 256, 8, 8).relu().requires_grad_(), torch.randn(1, 256, 8, 8)
+    maps, weights = torch.randn(1, 256, side, side).relu().requires_grad_(), torch.randn(1, 256, side, side)
     expected = direct.double()(wide := maps.detach().double().requires_grad_())
     found = quick(maps)
     slopes = torch.autograd.grad(found, maps, weights) + torch.autograd.grad(expected, wide, weights.double())
-    assert len(every) == 2
+    assert calls == [size, size]
     for ours, truth in ((found, expected), slopes):
-        assert (ours - truth).norm() < 1e-6 * truth.norm()
+        assert (ours - truth).norm() < bound * truth.norm()
 
 
 @pytest.mark.parametrize(
     ("settings", "shape"),
-    [({}, (1, 4, 5, 6)), ({}, (1, 4, 6, 5)), ({"dtype": torch.double}, (1, 4, 6, 6)), ({}, (4, 6, 6))],
+    [({}, (1, 4, 3, 6)), ({}, (1, 4, 6, 3)), ({"dtype": torch.double}, (1, 4, 6, 6)), ({}, (4, 6, 6))],
 )
 def test_what_it_is_not_for_is_left_to_torch(every, settings, shape):
     layer, quick = pair(4, 4, **settings)
     maps = torch.randn(shape, **settings)
     assert torch.equal(quick(maps), layer(maps))
     assert not every
+
+
+def test_without_mkl_it_is_left_to_torch(every, monkeypatch):
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
+    layer, quick = pair(4, 4)
+    maps = torch.randn(1, 4, 8, 8)
+    assert torch.equal(quick(maps), layer(maps))
+    assert not every
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((1, 6, 6), 0), ((1, 8, 8), 2), ((1, 14, 14), 2), ((2, 14, 14), 4), ((1, 16, 16), 4),
+        ((9, 4, 8), 2), ((99, 3, 9), 0),
+    ],
+)  # fmt: skip
+def test_larger_maps_have_larger_tiles(shape, size):
+    """By the positions of all maps together, unless most of a tile would be padding."""
+    n, h, w = shape
+    _, layer = pair(128, 128)
+    assert winograd._tile_size(layer, torch.empty(n, 128, h, w)) == size
+
+
+def test_a_result_may_be_changed_in_place(every):
+    layer, quick = pair(4, 4)
+    maps = torch.randn(1, 4, 8, 8, requires_grad=True)
+    results = [torch.autograd.grad(torch.relu_(one(maps)).square().sum(), maps)[0] for one in (layer, quick)]
+    torch.testing.assert_close(*results)
+    assert every == [4, 4]
 
 
 def test_autocast_and_trained_weights_are_left_to_torch(every):
@@ -104,11 +140,11 @@ def test_other_layers_stay_as_they_are(every, layer):
 
 
 def test_a_network_keeps_its_names_weights_and_hooks():
-    network = nn.Sequential(nn.Conv2d(4, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 128, 3, padding=1))
+    network = nn.Sequential(nn.Conv2d(4, 128, 3, padding=1), nn.ReLU(), nn.Conv2d(128, 128, 3, padding=1))
     network.requires_grad_(False)
     state, seen = {name: value.clone() for name, value in network.state_dict().items()}, []
     network[2].register_forward_hook(lambda *a: seen.append(a[2]))
-    expected, fields = network(maps := torch.randn(1, 4, 6, 6)), receptive_fields(network)
+    expected, fields = network(maps := torch.randn(1, 4, 9, 9)), receptive_fields(network)
     quicken(network)
     assert [type(layer) for layer in network] == [nn.Conv2d, nn.ReLU, WinogradConvolution]
     torch.testing.assert_close(network(maps), expected)
