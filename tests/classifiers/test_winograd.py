@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from genviz.classifiers import winograd
 from genviz.classifiers.tracing.receptive_field import receptive_fields
@@ -105,6 +106,19 @@ def test_larger_maps_have_larger_tiles(shape, size):
     n, h, w = shape
     _, layer = pair(128, 128)
     assert winograd._tile_size(layer, torch.empty(n, 128, h, w)) == size
+
+
+@pytest.mark.parametrize(("side", "share"), [(8, 16 / 36), (32, 36 / 144)])
+def test_it_needs_fewer_products(side, share):
+    """Those of the transforms included, which are the smaller part."""
+    maps, counted = torch.randn(1, 256, side, side), []
+    for layer in pair(256, 256):
+        layer(maps)  # the weights are lifted once
+        with FlopCounterMode(display=False) as counter:
+            layer(maps)
+        counted.append(counter.get_total_flops())
+    direct, ours = counted
+    assert share <= ours / direct < share + 0.1
 
 
 def test_a_result_may_be_changed_in_place(every):
