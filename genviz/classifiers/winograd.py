@@ -16,8 +16,8 @@ from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 _NARROWEST = 128
 """Channels, in and out, from which it pays: see `WinogradConvolution`."""
-_FEWEST = {4: 256, 2: 64}
-"""Positions, of all maps of a batch together, from which each size of tile pays."""
+_FEWEST = {4: 400, 2: 64}
+"""Positions, of all maps of a batch together, from which each size of tile pays, and the larger one its memory."""
 _STRIP = 2**20
 """Numbers of a strip of tiles, 4 MiB in float32: few enough for the processor's cache, however large the maps are."""
 _POINTS = {2: (1.0, -1.0), 4: (2**0.5, -(2**0.5), 0.5**0.5, -(0.5**0.5))}

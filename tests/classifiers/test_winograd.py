@@ -61,7 +61,7 @@ def test_gradcheck(exact):
     assert torch.autograd.gradgradcheck(layer, maps)
 
 
-@pytest.mark.parametrize(("side", "size", "bound"), [(8, 2, 1e-6), (16, 4, 2e-6)])
+@pytest.mark.parametrize(("side", "size", "bound"), [(8, 2, 1e-6), (20, 4, 2e-6)])
 def test_it_rounds_as_single_precision_does(side, size, bound, monkeypatch):
     calls, original = [], winograd._convolve
     monkeypatch.setattr(winograd, "_convolve", lambda *a: calls.append(a[3]) or original(*a))
@@ -97,8 +97,8 @@ def test_without_mkl_it_is_left_to_torch(every, monkeypatch):
 @pytest.mark.parametrize(
     ("shape", "size"),
     [
-        ((1, 6, 6), 0), ((1, 8, 8), 2), ((1, 14, 14), 2), ((2, 14, 14), 4), ((1, 16, 16), 4),
-        ((9, 4, 8), 2), ((99, 3, 9), 0),
+        ((1, 6, 6), 0), ((1, 8, 8), 2), ((2, 14, 14), 2), ((1, 16, 16), 2), ((2, 16, 16), 4),
+        ((1, 20, 20), 4), ((99, 4, 8), 2), ((99, 3, 9), 0),
     ],
 )  # fmt: skip
 def test_larger_maps_have_larger_tiles(shape, size):
