@@ -4,9 +4,8 @@ In one process, `genviz.training.train.train` with everything on (Lightning, pro
 video, checkpoints) and a hand-written PyTorch loop over the same modules make 50 updates each in turn. Printed
 is the ratio of their seconds, round by round, and the median. Then one process each for the two peaks of memory.
 
-Where VGG16 is coupled to a decoder, the same loop over torch's own layers makes its 50 updates in turn, too: the
-network as one would write it down (Upsample, Conv2d, ReLU, BatchNorm2d), in torch's default memory format and in
-channels last.
+The same loop over torch's own layers makes its 50 updates in turn, too: the networks as one would write them down
+(Upsample, Conv2d, ReLU, BatchNorm2d), in torch's default memory format and in channels last.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ CASES = {
     "pretrained": ["classifier=vgg16", "classifier.weights=random", "generator=pretrained"],
 }
 STRAIGHTFORWARD = {"plain": torch.contiguous_format, "plain, channels last": torch.channels_last}
-"""Loops over torch's own layers, for the cases with a decoder, and their memory formats."""
+"""Loops over torch's own layers, and their memory formats."""
 
 
 def bare_updates(
@@ -77,8 +76,13 @@ def by_hand(classifier: Classifier, change: FeatureTransform | None) -> Look:
 
 
 def straightforward(part: nn.Module, network: str, memory_format: torch.memory_format) -> Any:
-    """A copy of a generator or a classifier whose ``network`` is of torch's own layers, in ``memory_format``."""
+    """A copy of a generator or a classifier whose ``network`` is of torch's own layers, in ``memory_format``.
+
+    A generator without a network stays as it is.
+    """
     copied = copy.deepcopy(part)
+    if not hasattr(copied, network):
+        return copied
     for layer in copied.modules():
         for kind in (nn.Conv2d, nn.Upsample):
             if isinstance(layer, kind):  # ours have the same parameters and settings
@@ -101,7 +105,7 @@ def time_in_turn(case: str, rounds: int) -> None:
 
         def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:  # noqa: ARG002
             parts = {"bare": (copy.deepcopy(pl_module.generator), pl_module.classifier)}
-            for name, layout in STRAIGHTFORWARD.items() if hasattr(pl_module.generator, "layers") else ():
+            for name, layout in STRAIGHTFORWARD.items():
                 generator = straightforward(pl_module.generator, "layers", layout)
                 parts[name] = generator, straightforward(pl_module.classifier, "network", layout)
             rest = (pl_module.objective, pl_module.regularizers, pl_module.transforms)
