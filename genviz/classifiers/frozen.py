@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from genviz.classifiers.input_space import InputSpace
+from genviz.classifiers.pointwise import PointwiseConvolution
+from genviz.classifiers.quick_convolution import quicken
 from genviz.classifiers.tracing.calling import Calling, by_position, to_channels_last
 from genviz.classifiers.tracing.class_scores import take_scores
 from genviz.classifiers.tracing.copies import freeze
 from genviz.classifiers.tracing.place import Place, input_place, place_of
 from genviz.classifiers.tracing.receptive_field import Area, ReceptiveField, receptive_areas
 from genviz.classifiers.tracing.taps import INPUT, OUTPUT, look, module_of
-from genviz.classifiers.winograd import quicken
+from genviz.classifiers.winograd import WinogradConvolution
 from genviz.errors import UserError
 from genviz.images.pictures import resize
 from genviz.interfaces import SCORES, Classifier, Outline
@@ -63,7 +65,7 @@ class FrozenClassifier(Classifier):
         self.train()
         if calling.channels_last:
             to_channels_last(network)
-        quicken(network)
+        quicken(network, WinogradConvolution, PointwiseConvolution)
         self._layers = {layer.module: layer for layer in outline.layers} | {
             known.name: known for known in outline.layers
         }

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.fx.experimental.proxy_tensor import get_proxy_mode
+
+from genviz.classifiers.quick_convolution import QuickConvolution
 
 _NARROWEST = 128
 """Channels, in and out, from which it pays: see `WinogradConvolution`."""
@@ -26,33 +27,38 @@ _INVERSES = {2: (3, 1, 2, 0), 4: (5, 3, 4, 1, 2, 0)}
 """The positions, among all these points, of their inverses."""
 
 
-def quicken(network: nn.Module) -> None:
-    """Turn those 3 x 3 convolutions of ``network`` that gain from it into `WinogradConvolution`, in place.
+class WinogradConvolution(QuickConvolution):
+    """A 3 x 3 convolution with fewer products.
 
-    Only their class changes, as in `torch.nn.utils.parametrize`: names, weights and hooks stay.
-    """
-    for module in network.modules():
-        if type(module) is nn.Conv2d and _fits(module) and isinstance(module.weight, nn.Parameter):
-            module.__class__ = WinogradConvolution
-
-
-class WinogradConvolution(nn.Conv2d):
-    """`torch.nn.Conv2d` with frozen weights and fewer products.
-
-    F(4 x 4, 3 x 3) needs 36 products where the direct convolution needs 144; F(2 x 2, 3 x 3), for small maps, 16 of 36.
-    The RMS error relative to float64, of outputs and gradients with 128 to 512 channels, is 11e-7 to 16e-7 with the
-    former and 4e-7 to 5e-7 with the latter; the direct convolution's is 6e-7 to 12e-7 in channels last, 2e-7 in torch's
-    default memory format. Time of forward plus backward relative to the direct convolution (one thread of an AVX-512
-    CPU, channels last; channels in and out, side): 128-128 112: 0.65; 128-256 56: 0.52; 256-256 56: 0.49; 512-512 28:
-    0.44; 512-512 14: 0.67; but 64-64 128: 1.0, hence `_NARROWEST`. torch's own is used for dtypes other than float32,
-    other devices, and without MKL. The lifted weights are stored beside the originals, 36 or 16 numbers for 9.
+    F(4 x 4, 3 x 3) needs 36 products where the direct convolution needs 144; F(2 x 2, 3 x 3), for small maps, 16 of
+    36. The RMS error relative to float64, of outputs and gradients with 128 to 512 channels, is 11e-7 to 16e-7 with
+    the former and 4e-7 to 5e-7 with the latter; the direct convolution's is 6e-7 to 12e-7 in channels last, 2e-7 in
+    torch's default memory format. Time of forward plus backward relative to the direct convolution (one thread of
+    an AVX-512 CPU, channels last; channels in and out, side): 128-128 112: 0.65; 128-256 56: 0.52; 256-256 56:
+    0.49; 512-512 28: 0.44; 512-512 14: 0.67; but 64-64 128: 1.0, hence `_NARROWEST`. The lifted weights are stored
+    beside the originals, 36 or 16 numbers for 9.
     """
 
     _kept: tuple[object, dict[int, Tensor]] | None = None
 
+    @staticmethod
+    def suits(layer: nn.Conv2d) -> bool:
+        """Whether it is a plain 3 x 3 convolution from many channels to many."""
+        plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
+        square = layer.kernel_size == (3, 3) and layer.padding in ((1, 1), "same")
+        return plain and square and min(layer.in_channels, layer.out_channels) >= _NARROWEST
+
+    def tile_size(self, input: Tensor) -> int:
+        """m of the tiles that pay for these maps (n, in, h, w); 0: torch's own convolution does."""
+        if not self.applies(input):
+            return 0
+        n, _, h, w = input.shape
+        fitting = (size for size, fewest in _FEWEST.items() if n * h * w >= fewest and min(h, w) >= 2 * size)
+        return next(fitting, 0)
+
     def forward(self, input: Tensor) -> Tensor:
         """Maps (n, in, h, w) to (n, out, h, w)."""
-        if not (size := _tile_size(self, input)):
+        if not (size := self.tile_size(input)):
             return super().forward(input)
         result: Tensor = _Winograd.apply(input, self._lifted_once(size), self.bias, size, False)
         return result
@@ -142,21 +148,3 @@ def _convolve(maps: Tensor, lifted: Tensor, bias: Tensor | None, size: int, reve
         torch.add(ordered, 0.0 if bias is None else bias, out=written)
     whole = result.shape[2:] == maps.shape[2:]
     return result if whole else result[:, :, :h, :w].contiguous(memory_format=torch.channels_last)
-
-
-def _fits(layer: nn.Conv2d) -> bool:
-    plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
-    square = layer.kernel_size == (3, 3) and layer.padding in ((1, 1), "same")
-    return plain and square and min(layer.in_channels, layer.out_channels) >= _NARROWEST
-
-
-def _tile_size(layer: nn.Conv2d, input: Tensor) -> int:
-    """m of the tiles that pay for these maps; 0: torch's own convolution does."""
-    if input.device.type != "cpu" or get_proxy_mode() is not None:  # a compiler has its own ways
-        return 0
-    exact = input.dtype == layer.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    if not exact or input.ndim != 4 or layer.weight.requires_grad or not torch.backends.mkl.is_available():
-        return 0
-    n, _, h, w = input.shape
-    fitting = (size for size, fewest in _FEWEST.items() if n * h * w >= fewest and min(h, w) >= 2 * size)
-    return next(fitting, 0)
