@@ -65,7 +65,7 @@ class FrozenClassifier(Classifier):
         self.train()
         if calling.channels_last:
             to_channels_last(network)
-        quicken(network, WinogradConvolution, PointwiseConvolution)
+            quicken(network, WinogradConvolution, PointwiseConvolution)
         self._layers = {layer.module: layer for layer in outline.layers} | {
             known.name: known for known in outline.layers
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -17,8 +16,8 @@ from genviz.classifiers.quick_convolution import QuickConvolution
 
 _NARROWEST = 128
 """Channels, in and out, from which it pays: see `WinogradConvolution`."""
-_FEWEST = {4: 400, 2: 64}
-"""Positions, of all maps of a batch together, from which each size of tile pays, and the larger one its memory."""
+_FEWEST = {4: 256, 2: 64}
+"""Positions of a map from which each size of tile is faster than the next smaller one, or than torch."""
 _STRIP = 2**20
 """Numbers of a strip of tiles, 4 MiB in float32: few enough for the processor's cache, however large the maps are."""
 _POINTS = {2: (1.0, -1.0), 4: (2**0.5, -(2**0.5), 0.5**0.5, -(0.5**0.5))}
@@ -36,7 +35,7 @@ class WinogradConvolution(QuickConvolution):
     torch's default memory format. Time of forward plus backward relative to the direct convolution (one thread of
     an AVX-512 CPU, channels last; channels in and out, side): 128-128 112: 0.65; 128-256 56: 0.52; 256-256 56:
     0.49; 512-512 28: 0.44; 512-512 14: 0.67; but 64-64 128: 1.0, hence `_NARROWEST`. The lifted weights are stored
-    beside the originals, 36 or 16 numbers for 9.
+    beside the originals, 36 or 16 numbers for 9, or both where maps of both kinds come.
     """
 
     _kept: tuple[object, dict[int, Tensor]] | None = None
@@ -48,12 +47,16 @@ class WinogradConvolution(QuickConvolution):
         square = layer.kernel_size == (3, 3) and layer.padding in ((1, 1), "same")
         return plain and square and min(layer.in_channels, layer.out_channels) >= _NARROWEST
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the lifted weights, which copies and files need not hold."""
+        return {name: value for name, value in self.__dict__.items() if name != "_kept"}
+
     def tile_size(self, input: Tensor) -> int:
         """m of the tiles that pay for these maps (n, in, h, w); 0: torch's own convolution does."""
         if not self.applies(input):
             return 0
-        n, _, h, w = input.shape
-        fitting = (size for size, fewest in _FEWEST.items() if n * h * w >= fewest and min(h, w) >= 2 * size)
+        h, w = input.shape[2:]  # not of how many maps there are: a picture's result is the same alone and in a batch
+        fitting = (size for size, fewest in _FEWEST.items() if h * w >= fewest and min(h, w) >= 2 * size)
         return next(fitting, 0)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -71,7 +74,7 @@ class WinogradConvolution(QuickConvolution):
         lifted = self._kept[1]
         if size not in lifted:
             with torch.inference_mode(False):  # inference tensors cannot be trained through
-                lift = _tile(size, False).lift.to(self.weight)
+                lift = _TILES[size, False].lift.to(self.weight)
                 kernels = torch.einsum("ak,oikl,bl->abio", lift, self.weight.detach(), lift)
                 lifted[size] = kernels.flatten(0, 1).contiguous()
         return lifted[size]
@@ -84,7 +87,8 @@ class _Winograd(Function):
     def forward(ctx: Any, input: Tensor, lifted: Tensor, bias: Tensor | None, size: int, reverse: bool) -> Tensor:
         ctx.save_for_backward(lifted)
         ctx.size, ctx.reverse = size, reverse
-        return _convolve(input, lifted, bias, size, reverse)
+        with torch.autocast("cpu", enabled=False):  # it may be on when the gradient is computed
+            return _convolve(input, lifted, bias, size, reverse)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -97,8 +101,8 @@ class _Tile(NamedTuple):
 
     Attributes:
         lift: G, (m + 2, 3).
-        spread: of the two products with B in one, ((m + 2)^2, (m + 2)^2).
-        gather: of the two products with A in one, (m^2, (m + 2)^2).
+        spread: the Kronecker square of B^T, for both products with B at once, ((m + 2)^2, (m + 2)^2).
+        gather: that of A^T, (m^2, (m + 2)^2).
     """
 
     lift: Tensor
@@ -106,12 +110,12 @@ class _Tile(NamedTuple):
     gather: Tensor
 
 
-@cache
 def _tile(size: int, reverse: bool) -> _Tile:
     """The matrices for m = ``size``, in float64; ``reverse``: for flipped kernels, with the same lifted weights.
 
-    They are those of Toom and Cook, who evaluate polynomials, transposed. The value of a flipped kernel at a point p is
-    the kernel's own at 1 / p if the row of G is divided by the absolute value of p, so that only their order changes.
+    They are the transposes of those of Toom and Cook, which evaluate polynomials. The value of a flipped kernel at a
+    point p is the kernel's own at 1 / p if the row of G is divided by the absolute value of p, so that only their order
+    changes.
     """
     points = np.array(_POINTS[size])
     scale = np.array([1.0, *abs(points), 1.0])[:, None]
@@ -125,11 +129,14 @@ def _tile(size: int, reverse: bool) -> _Tile:
     return _Tile(*map(torch.from_numpy, (powers(3) / scale, np.kron(spread, spread), np.kron(gather, gather))))
 
 
+_TILES = {(size, reverse): _tile(size, reverse) for size in _POINTS for reverse in (False, True)}
+
+
 def _convolve(maps: Tensor, lifted: Tensor, bias: Tensor | None, size: int, reverse: bool) -> Tensor:
     n, _, h, w = maps.shape
     side, down, across = size + 2, -(-h // size), -(-w // size)  # down, across: tiles in a column, in a row
     lifted = lifted.transpose(1, 2) if reverse else lifted
-    tile = _Tile(*(matrix.to(maps) for matrix in _tile(size, reverse)))
+    tile = _Tile(*(matrix.to(maps) for matrix in _TILES[size, reverse]))
     padded = F.pad(maps, (1, 1 + across * size - w, 1, 1 + down * size - h)).permute(0, 2, 3, 1)
     shape = n, lifted.shape[2], down * size, across * size
     result = torch.empty(shape, dtype=maps.dtype, device=maps.device, memory_format=torch.channels_last)
@@ -147,4 +154,6 @@ def _convolve(maps: Tensor, lifted: Tensor, bias: Tensor | None, size: int, reve
         written = places[part, row * size : (row + rows) * size].view(ordered.shape)
         torch.add(ordered, 0.0 if bias is None else bias, out=written)
     whole = result.shape[2:] == maps.shape[2:]
-    return result if whole else result[:, :, :h, :w].contiguous(memory_format=torch.channels_last)
+    return (
+        result if whole else result[:, :, :h, :w].clone(memory_format=torch.channels_last)
+    )  # a view may not be changed

@@ -1,4 +1,4 @@
-"""What other libraries would import or begin only because they are installed, and no command uses."""
+"""What other libraries would import or begin only because they are installed, and no command needs them for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lightning_utilities.core.imports import RequirementCache
 from genviz.training.wandb_account import logged_in
 
 _SPARED = ("matplotlib", "rich", "scipy")
-"""torchmetrics' plots, a progress bar that is switched off, and signals, for scores of sound: 91 MB and 1.3 seconds."""
+"""For plots and scores of sound by torchmetrics, and a progress bar that is switched off: 91 MB and 1.3 seconds."""
 
 
 @cache

@@ -28,10 +28,11 @@ def pair(*sizes, **settings):
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("padding", [0, "same", "valid"])
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("shape", [(2, 5, 6, 8), (1, 5, 1, 1), (2, 5, 20, 10)])
-def test_it_is_torchs_and_so_is_its_gradient(products, shape, bias, layout):
-    layers = pair(5, 7, bias=bias)
+@pytest.mark.parametrize("shape", [(2, 5, 6, 8), (1, 5, 1, 1), (9, 5, 20, 10)])
+def test_it_is_torchs_and_so_is_its_gradient(products, shape, bias, padding, layout):
+    layers = pair(5, 7, bias=bias, padding=padding)
     for layer in layers:
         layer.to(memory_format=layout)
     maps = torch.randn(shape).contiguous(memory_format=layout).requires_grad_()
@@ -52,6 +53,17 @@ def test_larger_maps_and_doubles_are_left_to_torch(products):
         assert torch.equal(quick(maps), layer(maps))
     maps = torch.randn(1, 4, 6, 6).double()
     assert torch.equal(quick.double()(maps), layer.double()(maps))
+    assert not products
+
+
+def test_autocast_and_trained_weights_are_left_to_torch(products):
+    layer, quick = pair(4, 4)
+    maps = torch.randn(1, 4, 6, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(quick(maps), layer(maps))
+    quick.bias.requires_grad_()
+    quick(maps).sum().backward()
+    assert quick.bias.grad is not None
     assert not products
 
 

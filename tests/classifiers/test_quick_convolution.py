@@ -2,10 +2,12 @@ import pytest
 import torch
 from torch import nn
 
+import genviz
 from genviz.classifiers.pointwise import PointwiseConvolution
 from genviz.classifiers.quick_convolution import QuickConvolution, quicken
 from genviz.classifiers.tracing.receptive_field import receptive_fields
 from genviz.classifiers.winograd import WinogradConvolution
+from genviz.interfaces import SCORES
 
 MAPS = torch.zeros(1, 4, 8, 8)
 
@@ -66,6 +68,26 @@ def test_autocast_trained_weights_and_other_libraries_go_torchs_way(monkeypatch)
     layer.requires_grad_(False)
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
     assert layer(MAPS).shape == (1, 4, 6, 6)
+
+
+class Viewing(nn.Module):
+    """A network that fails in channels last."""
+
+    def __init__(self, kernel):
+        super().__init__()
+        self.stem, self.middle = nn.Conv2d(3, 512, 4, stride=4), nn.Conv2d(512, 512, kernel, padding=kernel // 2)
+        self.head = nn.Linear(512 * 64, 10)
+
+    def forward(self, images):
+        maps = self.middle(self.stem(images))
+        return self.head(maps.view(len(maps), -1))
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_network_that_needs_torchs_memory_format_is_not_quickened(kernel):
+    classifier = genviz.from_module(Viewing(kernel), input_size=32)
+    assert type(classifier.network.middle) is nn.Conv2d
+    assert classifier(torch.rand(2, 3, 32, 32), [SCORES])[SCORES].shape == (2, 10)
 
 
 def test_a_network_keeps_its_names_weights_and_hooks():

@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from genviz.classifiers import winograd
@@ -61,7 +62,7 @@ def test_gradcheck(exact):
     assert torch.autograd.gradgradcheck(layer, maps)
 
 
-@pytest.mark.parametrize(("side", "size", "bound"), [(8, 2, 1e-6), (20, 4, 2e-6)])
+@pytest.mark.parametrize(("side", "size", "bound"), [(8, 2, 1e-6), (16, 4, 2e-6)])
 def test_it_rounds_as_single_precision_does(side, size, bound, monkeypatch):
     calls, original = [], winograd._convolve
     monkeypatch.setattr(winograd, "_convolve", lambda *a: calls.append(a[3]) or original(*a))
@@ -89,12 +90,12 @@ def test_what_it_is_not_for_is_left_to_torch(every, settings, shape):
 @pytest.mark.parametrize(
     ("shape", "size"),
     [
-        ((1, 6, 6), 0), ((1, 8, 8), 2), ((2, 14, 14), 2), ((1, 16, 16), 2), ((2, 16, 16), 4),
-        ((1, 20, 20), 4), ((99, 4, 8), 2), ((99, 3, 9), 0),
+        ((1, 6, 6), 0), ((9, 7, 7), 0), ((1, 8, 8), 2), ((9, 14, 14), 2), ((1, 16, 16), 4), ((9, 16, 16), 4),
+        ((1, 32, 8), 4), ((1, 99, 7), 2), ((1, 99, 3), 0),
     ],
 )  # fmt: skip
 def test_larger_maps_have_larger_tiles(shape, size):
-    """By the positions of all maps together, unless most of a tile would be padding."""
+    """By their positions, unless most of a tile would be padding; not by how many there are."""
     n, h, w = shape
     _, layer = pair(128, 128)
     assert layer.tile_size(torch.empty(n, 128, h, w)) == size
@@ -113,9 +114,10 @@ def test_it_needs_fewer_products(side, share):
     assert share <= ours / direct < share + 0.1
 
 
-def test_a_result_may_be_changed_in_place(every):
+@pytest.mark.parametrize("shape", [(1, 4, 8, 8), (1, 4, 9, 8), (1, 4, 8, 9), (1, 4, 9, 9), (2, 4, 9, 8)])
+def test_a_result_may_be_changed_in_place(every, shape):
     layer, quick = pair(4, 4)
-    maps = torch.randn(1, 4, 8, 8, requires_grad=True)
+    maps = torch.randn(shape, requires_grad=True)
     results = [torch.autograd.grad(torch.relu_(one(maps)).square().sum(), maps)[0] for one in (layer, quick)]
     torch.testing.assert_close(*results)
     assert every == [4, 4]
@@ -133,6 +135,57 @@ def test_other_layers_stay_as_they_are(every, layer):
     kind = type(layer)
     quicken(nn.Sequential(layer), WinogradConvolution)
     assert type(layer) is kind
+
+
+def test_each_size_of_tile_has_its_own_lifted_weights(every):
+    layer, quick = pair(4, 4)
+    for side in (8, 4, 8, 4):
+        maps = torch.randn(1, 4, side, side)
+        torch.testing.assert_close(quick(maps), layer(maps))
+    assert every == [4, 2, 4, 2]
+
+
+def test_a_picture_has_the_same_result_alone_and_in_a_batch(every):
+    _, quick = pair(256, 256)
+    maps = torch.randn(3, 256, 14, 14)
+    torch.testing.assert_close(quick(maps)[:1], quick(maps[:1]), rtol=0, atol=0)
+
+
+def test_under_autocast_it_is_left_to_torch_and_its_gradient_stays_in_single_precision(every):
+    layer, quick = pair(4, 4)
+    maps = torch.randn(1, 4, 8, 8, requires_grad=True)
+    out = quick(maps)
+    with torch.autocast("cpu", torch.bfloat16):
+        (slope,) = torch.autograd.grad(out.square().sum(), maps)
+        assert quick(maps).dtype == torch.bfloat16
+    torch.testing.assert_close(slope, torch.autograd.grad(layer(maps).square().sum(), maps)[0])
+    assert every == [4, 4]
+
+
+def test_trained_weights_are_left_to_torch(every):
+    for name in ("weight", "bias"):
+        _, quick = pair(4, 4)
+        getattr(quick, name).requires_grad_()
+        quick(torch.randn(1, 4, 8, 8)).sum().backward()
+        assert getattr(quick, name).grad is not None
+    assert not every
+
+
+def test_copies_do_not_hold_the_lifted_weights(every):
+    _, quick = pair(4, 4)
+    maps = torch.randn(1, 4, 8, 8)
+    expected = quick(maps)
+    copied = copy.deepcopy(quick)
+    assert quick._kept is not None
+    assert copied._kept is None
+    assert torch.equal(copied(maps), expected)
+
+
+def test_fake_tensors_are_left_to_torch(every):
+    _, quick = pair(4, 4)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert quick(torch.empty(1, 4, 8, 8)).shape == (1, 4, 8, 8)
+    assert not every
 
 
 def test_weights_are_lifted_once_until_they_are_others(every, monkeypatch):
