@@ -153,7 +153,6 @@ def _convolve(maps: Tensor, lifted: Tensor, bias: Tensor | None, size: int, reve
         ordered = outputs.permute(2, 3, 0, 4, 1, 5)
         written = places[part, row * size : (row + rows) * size].view(ordered.shape)
         torch.add(ordered, 0.0 if bias is None else bias, out=written)
-    whole = result.shape[2:] == maps.shape[2:]
-    return (
-        result if whole else result[:, :, :h, :w].clone(memory_format=torch.channels_last)
-    )  # a view may not be changed
+    if result.shape[2:] == maps.shape[2:]:
+        return result
+    return result[:, :, :h, :w].clone(memory_format=torch.channels_last)  # no view: it may be changed in place
