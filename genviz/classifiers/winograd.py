@@ -33,8 +33,8 @@ class WinogradConvolution(QuickConvolution):
     36. The RMS error relative to float64, of outputs and gradients with 128 to 512 channels, is 11e-7 to 16e-7 with
     the former and 4e-7 to 5e-7 with the latter; the direct convolution's is 6e-7 to 12e-7 in channels last, 2e-7 in
     torch's default memory format. Time of forward plus backward relative to the direct convolution (one thread of
-    an AVX-512 CPU, channels last; channels in and out, side): 128-128 112: 0.65; 128-256 56: 0.52; 256-256 56:
-    0.49; 512-512 28: 0.44; 512-512 14: 0.67; but 64-64 128: 1.0, hence `_NARROWEST`. The lifted weights are stored
+    an AVX-512 CPU, channels last; channels in and out, side): 128-128 112: 0.7; 128-256 56: 0.58; 256-256 56:
+    0.49; 512-512 28: 0.45; 512-512 14: 0.68; but 64-64 128: 1.0, hence `_NARROWEST`. The lifted weights are stored
     beside the originals, 36 or 16 numbers for 9, or both where maps of both kinds come.
     """
 
