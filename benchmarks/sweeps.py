@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ CASES = {
     "pretrained_views": [*SQUEEZENET, "experiment=pretrained_views"],
     "untrained": [*SQUEEZENET, "generator=untrained"],
 }
+_PEAK = "from genviz.commands.spared import spare; spare(); import sweeps; sweeps.peak({!r}, {}, {!r})"  # as a command
 
 
 class InTurn(Sweep):
@@ -96,11 +98,7 @@ def main() -> None:
     parser.add_argument("case", nargs="?", choices=[*CASES])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.peak:
-        peak(arguments.case, int(arguments.peak[0]), arguments.peak[1])
-        return
     for case in [arguments.case] if arguments.case else CASES:
         for batch in arguments.batch:
             time_in_turn(case, batch, arguments.rounds)
@@ -108,8 +106,10 @@ def main() -> None:
             sizes = [1, 2, 4, 8]
             peaks = []
             for size in sizes:
-                command = [sys.executable, __file__, case, "--peak", str(size), who]
-                printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                command = [sys.executable, "-c", _PEAK.format(case, size, who)]
+                printed = subprocess.run(
+                    command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent
+                ).stdout
                 peaks.append(float(printed.rsplit("peak ", 1)[1]))
             slope, rest = np.polyfit(sizes, peaks, 1)
             told = ", ".join(f"{size}: {value:.0f}" for size, value in zip(sizes, peaks, strict=True))

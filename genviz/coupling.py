@@ -140,8 +140,10 @@ class Coupling(pl.LightningModule):
         Raises:
             UserError: it is 0, and so is that of everything in the layers. That of a dead unit alone may be.
         """
+        if not self._first:
+            return
         mixed = self.objective.sought != self.objective.layers  # the gradient may be of what only restrains the picture
-        if self._first and (mixed or not any(self._first[1:])):
+        if mixed or not any(self._first[1:]):
             self._refuse(self._constant(self._first[0]))
         self._first = []
 

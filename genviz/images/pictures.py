@@ -90,9 +90,8 @@ def write_png(path: Path, pixels: Tensor, text: Mapping[str, str] | None = None,
     for key, value in (text or {}).items():
         metadata.add_itxt(key, value)
     with atomic_write(path, durable=not quick) as file:
-        Image.fromarray(pixels.cpu().numpy()).save(
-            file, format="PNG", pnginfo=metadata, compress_level=1 if quick else 6
-        )
+        how = {"compress_level": 1, "compress_type": zlib.Z_RLE} if quick else {"compress_level": 6}
+        Image.fromarray(pixels.cpu().numpy()).save(file, format="PNG", pnginfo=metadata, **how)
 
 
 def read_image(path: Path) -> Tensor:

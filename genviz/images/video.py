@@ -77,7 +77,7 @@ class Video:
         stream = container.add_stream("libx264", rate=_FRAMES_PER_SECOND)
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "18", "tune": "zerolatency", "threads": "1"}
+        stream.options = {"crf": "18", "preset": "veryfast", "tune": "zerolatency", "threads": "1"}
         return container, stream
 
     def _give_up(self, error: Exception) -> None:

@@ -77,9 +77,7 @@ class Units(nn.Module):
     def spread(self, values: Tensor, images: int) -> Tensor:
         """``values`` (targets, ...) for each of so many images, (images, ...); as they are, if there is one for all."""
         views = images // len(self.rows)
-        if views < 2:
-            return values
-        return values.index_select(0, torch.arange(images, device=values.device) // views)
+        return values if views < 2 else values.repeat_interleave(views, 0)
 
     def responses(self, activation: Tensor) -> Tensor:
         """The response of each unit, (n, k), for the layer's ``activation`` (n, c, ...), or one for all targets."""

@@ -194,6 +194,7 @@ class Batch:
 
     def _callbacks(self, ended_by: Sequence[Signals]) -> tuple[Monitor, Snapshots, Checkpoints]:
         config, folders = self.config, [run.folders.outputs for run in self.runs]
+        log_every, checkpoint_every = config.log_every, config.checkpoint_every  # looking one up takes microseconds
         ranked = self.coupling.objective.ranked
         every = self.runs[0].settings["snapshot_every"]
         snapshots = Snapshots(
@@ -206,14 +207,14 @@ class Batch:
         )
 
         def reads(update: int) -> bool:
-            due = update % config.log_every == 0 or update % config.checkpoint_every == 0
+            due = update % log_every == 0 or update % checkpoint_every == 0
             return due or update in snapshots.moments or not self.coupling.is_together
 
         monitor = Monitor(
             metrics_files=[folder / "metrics.csv" for folder in folders],
             updates=config.updates,
             title=self.title or str(self.runs[0].target),
-            log_every=config.log_every,
+            log_every=log_every,
             shown={"activation": ".2f", "rank": ".0f", "loss": ".2f"} if ranked else {"score": ".4g", "loss": ".4g"},
             reads=reads,
             passing=self.title is not None,
@@ -221,7 +222,7 @@ class Batch:
         )
         checkpoints = Checkpoints(
             path=self.runs[0].folders.checkpoint,
-            every=config.checkpoint_every,
+            every=checkpoint_every,
             updates=config.updates,
             record=self.records[0],
             monitor=monitor,

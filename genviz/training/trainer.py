@@ -8,7 +8,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.strategies import Strategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch.utils.data import DataLoader
@@ -35,6 +36,13 @@ _HARMLESS = (
     ".*sync_dist=True.*",  # the metrics are synchronized already
     ".*`srun` command is available.*",  # which one process does not need
 )
+
+
+class _Unprofiled(PassThroughProfiler):
+    """Lightning's default, without a generator for each of the hundred hooks that an update calls."""
+
+    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]  # noqa: ARG002
+        return nullcontext()
 
 
 class _Trainer(pl.Trainer):
@@ -66,7 +74,7 @@ def make_trainer(
         warnings.filterwarnings("ignore", harmless)
     try:
         return _Trainer(
-            **settings,
+            **{"profiler": _Unprofiled(), **settings},
             max_steps=updates,
             min_epochs=0,
             max_epochs=-1,

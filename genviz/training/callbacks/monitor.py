@@ -90,6 +90,7 @@ class Monitor(pl.Callback):
             dynamic_ncols=True,
             leave=not self.passing,
             position=self.position or None,
+            mininterval=0.25,  # seconds; more often would cost quick updates 0.3 %
         )
         self._since = time.monotonic()
 
