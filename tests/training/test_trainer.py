@@ -8,6 +8,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
+from pytorch_lightning.profilers import SimpleProfiler
 from pytorch_lightning.utilities import rank_zero_only
 from user import RUN, WORDS
 
@@ -132,3 +133,10 @@ def test_sigterm_while_the_data_is_looked_at_is_no_success():
     with pytest.raises(EndedError), noticing() as noticed:
         fit(trainer, One(), Batches(range(3), batch_size=None))
     assert set(noticed) == {signal.SIGTERM}
+
+
+def test_a_profiler_that_is_asked_for_profiles():
+    trainer = make_trainer({"accelerator": "cpu", "devices": 1, "profiler": "simple"}, [], updates=1)
+    assert isinstance(trainer.profiler, SimpleProfiler)
+    with make_trainer({"accelerator": "cpu", "devices": 1}, [], updates=1).profiler.profile("an action"):
+        pass
