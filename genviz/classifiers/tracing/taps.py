@@ -6,7 +6,7 @@ import copy
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -76,9 +76,22 @@ def find_tap(name: str, names: Collection[str]) -> Tap:
     raise UserError(f"the network has no layer {name}")
 
 
+def tap_of(network: nn.Module, name: str) -> Tap:
+    """The place that ``name`` means, as `find_tap`, without listing every module for one that is named itself.
+
+    Raises:
+        UserError: there is none.
+    """
+    for given, is_input in ((name, False), (name.removesuffix(INPUT), True)):
+        with suppress(AttributeError):  # there is no such module, or it is none
+            network.get_submodule(given)
+            return Tap(given, 0, is_input)
+    return find_tap(name, module_names(network))
+
+
 def module_of(network: nn.Module, tap: str) -> nn.Module:
     """The module that ``tap`` belongs to: ``layer1.0.relu`` for ``layer1.0.relu_1.input``."""
-    return network.get_submodule(find_tap(tap, module_names(network)).module)
+    return network.get_submodule(tap_of(network, tap).module)
 
 
 def main_tensor(result: Any) -> Tensor | None:
@@ -113,8 +126,9 @@ def hooks(network: nn.Module, after: Any, before: Any, names: Collection[str] | 
     """
     handles = []
     try:
-        for name, module in network.named_modules():
-            if name and (names is None or name in names) and not isinstance(module, ScriptModule):
+        every = network.named_modules() if names is None else ((name, network.get_submodule(name)) for name in names)
+        for name, module in every:
+            if name and not isinstance(module, ScriptModule):
                 handles.append(module.register_forward_hook(partial(_after, after, name), with_kwargs=True))
                 handles.append(module.register_forward_pre_hook(partial(_before, before, name), with_kwargs=True))
         yield
@@ -155,8 +169,7 @@ def look(
         UserError: there is no such layer, or the network did not compute it.
     """
     parts = parts or {}
-    names = module_names(network)
-    missing = {find_tap(name, names): name for name in (*taps, *parts)}
+    missing = {tap_of(network, name): name for name in (*taps, *parts)}
     modules = {tap.module for tap in missing}
     seen: dict[str, Any] = {}
     calls: Counter[str] = Counter()

@@ -195,3 +195,19 @@ class Refusing(nn.Module):
 def test_a_picture_that_the_network_refuses_is_one_line(error):
     with pytest.raises(UserError, match="does not take this picture: a flat picture$"):
         look(Refusing(error), torch.zeros(1, 3, 4, 4), ["conv"])
+
+
+def test_looking_does_not_list_every_module(monkeypatch):
+    network, images = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten()), torch.rand(1, 3, 8, 8)
+    listed = []
+    monkeypatch.setattr(nn.Module, "named_modules", lambda *_, **__: listed.append(1) or iter(()))
+    assert look(network, images, ["0", "1.input"], output=True).keys() == {"0", "1.input", OUTPUT}
+    assert not listed
+
+
+def test_a_module_in_two_places_is_seen_under_either_name():
+    network, images = nn.Sequential(nn.Conv2d(3, 3, 3), nn.ReLU()), torch.rand(1, 3, 8, 8)
+    network.add_module("again", network[0])
+    seen = look(network, images, ["0", "again_1"], output=True)
+    assert torch.equal(seen["again_1"], seen[OUTPUT])
+    assert seen["0"].shape == (1, 3, 6, 6)
