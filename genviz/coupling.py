@@ -85,6 +85,13 @@ class Coupling(pl.LightningModule):
             )
         objective.to(classifier.device).remember(classifier, generator.image_size)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set the attribute; without torch's look for parameters and modules where Lightning does so at every hook."""
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Compute one update's loss and its row of numbers."""
         self.streams.device, made = self.device, None

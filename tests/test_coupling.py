@@ -1,3 +1,5 @@
+from collections import Counter
+
 import torch
 from bare_trainer import fit
 
@@ -155,3 +157,16 @@ def test_a_generators_constraints_hold_after_each_update(classifier):
     fit(coupling, 3)
     assert generator.constrained.abs().max() > 0.01
     assert generator.values.abs().max() <= 0.01
+
+
+def test_a_hooks_name_is_set_without_torchs_search(classifier, monkeypatch):
+    coupling, set_by_torch = couple(classifier), Counter()
+    own = torch.nn.Module.__setattr__
+    monkeypatch.setattr(
+        torch.nn.Module,
+        "__setattr__",
+        lambda module, name, value: set_by_torch.update([name]) or own(module, name, value),
+    )
+    fit(coupling, updates=2)
+    assert set_by_torch["_is_checked"] == 1  # the search is still there for others
+    assert set_by_torch["_current_fx_name"] == 0
