@@ -65,6 +65,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
         try:
             with ending():  # in the program itself, the one below
                 code = _call(name, function, settings, config)
+                sys.stdout.flush()  # what cannot be written is said here
         except EndedError as error:
             code = _ended(called, error.signal, words)
         except _BAD as error:  # here, as Hydra would add a line of its own
@@ -77,6 +78,7 @@ def run(name: str, words: Sequence[str], *, called: str, settings: str, function
         except OSError as error:
             if (why := streams.why_full(error, _again(words))) is None:
                 raise
+            streams.let_go_if_full()
             _say(called, why)
             code = BAD_INPUT
         except (MemoryError, RuntimeError) as error:

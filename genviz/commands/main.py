@@ -80,6 +80,7 @@ def main(name: str | None = None, called: str = "genviz") -> None:
         check_current_folder()
         command = genviz if name is None else genviz.commands[name]
         code = command.main(prog_name=called, standalone_mode=False) or 0
+        sys.stdout.flush()
     except UserError as error:
         code = _say(str(error), BAD_INPUT, called)
     except click.ClickException as error:
@@ -95,7 +96,7 @@ def main(name: str | None = None, called: str = "genviz") -> None:
     except OSError as error:
         if (why := streams.why_full(error)) is None:
             raise
-        streams.let_go()
+        streams.let_go_if_full()
         code = _say(why, BAD_INPUT, called)
     sys.exit(code)
 

@@ -24,6 +24,14 @@ def let_go() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def let_go_if_full() -> None:
+    """Send what is still to be printed nowhere, if the standard output cannot be written; another file may be full."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        let_go()  # or Python would fail to write it at its end, and exit with 120
+
+
 def why_full(error: OSError, command: str = "the same command") -> str | None:
     """One line about an output that cannot be written, and the ``command`` that continues; None for other errors."""
     if error.errno not in _FULL:

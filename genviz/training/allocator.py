@@ -7,7 +7,7 @@ import platform
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _TRIM_BYTES = 2**31 - 1  # the most that glibc takes
-_MMAP_BYTES = (2**28, 2**25)  # activations of 16 pictures of 224 x 224 pixels; the most that an older glibc takes
+_MMAP_BYTES = (2**28, 2**25)  # more than VGG16's maps of 16 pictures of 224 x 224 pixels; the most for an older glibc
 
 
 def keep_freed_memory() -> None:
@@ -20,5 +20,7 @@ def keep_freed_memory() -> None:
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
-        _ = any(libc.mallopt(_MMAP_THRESHOLD, size) for size in _MMAP_BYTES)  # 0: refused
+        for size in _MMAP_BYTES:
+            if libc.mallopt(_MMAP_THRESHOLD, size):
+                break
         libc.mallopt(_TRIM_THRESHOLD, _TRIM_BYTES)
