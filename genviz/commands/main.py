@@ -80,7 +80,7 @@ def main(name: str | None = None, called: str = "genviz") -> None:
         check_current_folder()
         command = genviz if name is None else genviz.commands[name]
         code = command.main(prog_name=called, standalone_mode=False) or 0
-        sys.stdout.flush()
+        sys.stdout.flush()  # what cannot be written is said below
     except UserError as error:
         code = _say(str(error), BAD_INPUT, called)
     except click.ClickException as error:

@@ -12,6 +12,8 @@ from user import RUN, SECONDS, WORDS, command, environment
 
 from genviz.commands import streams
 
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+
 
 @pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
 def test_closed_streams_lead_nowhere(monkeypatch, name):
@@ -27,7 +29,7 @@ def test_a_full_disk_is_one_line_and_other_errors_are_none():
     assert streams.why_full(OSError(errno.ENOENT, os.strerror(errno.ENOENT))) is None
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+@FULL
 def test_what_cannot_be_said_ends_nothing(monkeypatch):
     with open("/dev/full", "w") as full:
         monkeypatch.setattr(sys, "stderr", full)
@@ -42,7 +44,6 @@ streams.let_go_if_full()
 print("another")
 sys.exit(2)
 """
-FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
 
 
 @pytest.mark.parametrize("where", [pytest.param("/dev/full", marks=FULL), "printed.txt"])

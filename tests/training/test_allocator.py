@@ -5,10 +5,11 @@ import sys
 import pytest
 
 FAULTS = """
-import resource, sys
+import ctypes, resource, sys
 import torch
 from genviz.training.allocator import keep_freed_memory
 
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: huge pages would be counted as small ones
 if "kept" in sys.argv:
     keep_freed_memory()
 numbers = int(float(sys.argv[1]) * 2**20) // 4
